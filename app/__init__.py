@@ -1,0 +1,1 @@
+"""Hồi: truy xuất nguồn gốc và thương mại OCOP của một tỉnh."""

@@ -1,0 +1,55 @@
+"""The append-only trail of who did what; it holds ids of people, never their data."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Index
+from sqlalchemy.orm import Mapped, Session
+
+from app import clock
+from app.actor import Actor
+from app.db import Base, Id, json_ready
+
+
+class AuditEntry(Base):
+    """`action` reads subject:object:verb, for example `accounts:card:revoke`."""
+
+    __tablename__ = "audit_entries"
+    __table_args__ = (Index("ix_audit_entries_subject", "subject_id"),)
+
+    id: Mapped[Id]
+    at: Mapped[datetime]
+    action: Mapped[str]
+    person_id: Mapped[UUID | None]
+    actor_kind: Mapped[str]
+    device_id: Mapped[UUID | None]
+    request_id: Mapped[str]
+    subject_id: Mapped[UUID | None]
+    organisation_id: Mapped[UUID | None]
+    detail: Mapped[dict[str, Any]]
+
+
+def record(
+    session: Session,
+    actor: Actor,
+    action: str,
+    *,
+    subject_id: UUID | None = None,
+    organisation_id: UUID | None = None,
+    **detail: object,
+) -> None:
+    """Add one line to the trail, in the caller's transaction. `detail` must hold no personal data."""
+    session.add(
+        AuditEntry(
+            at=clock.now(),
+            action=action,
+            person_id=actor.person_id,
+            actor_kind=actor.kind,
+            device_id=actor.device_id,
+            request_id=actor.request_id,
+            subject_id=subject_id,
+            organisation_id=organisation_id,
+            detail=json_ready(detail),
+        )
+    )

@@ -1,0 +1,113 @@
+"""The small tree of expected errors: each has a stable code, an HTTP status and a sentence in two languages.
+
+HoiError
+├── Invalid (422)          a field is wrong: names the field and the way out
+├── Unauthenticated (401)  nobody is signed in
+├── Forbidden (403)        signed in, without the right
+├── NotFound (404)         no such thing, or not for this actor: the two are never told apart
+├── Conflict (409)         same identifier, other content; or somebody was faster
+├── TooLarge (413)         over a stated limit
+├── TooMany (429)          over a rate limit; carries the seconds to wait
+├── Unavailable (503)      something we need does not answer now
+└── SetupError (500)       this installation is not ready: says the command that mends it
+"""
+
+from typing import ClassVar
+
+
+class HoiError(Exception):
+    """Never raised directly. `code` is stable; `vi` and `en` are whole sentences that say the way out."""
+
+    status: ClassVar[int] = 500
+
+    def __init__(self, code: str, *, vi: str, en: str, field: str | None = None) -> None:
+        super().__init__(f"{code}: {en}")
+        self.code = code
+        self.vi = vi
+        self.en = en
+        self.field = field
+
+    def text(self, language: str) -> str:
+        return self.en if language == "en" else self.vi
+
+
+class Invalid(HoiError):
+    """A value cannot be accepted; `field` names the input."""
+
+    status = 422
+
+
+class InvalidMany(Invalid):
+    """Several values cannot be accepted; all are told at once."""
+
+    def __init__(self, errors: list[Invalid]) -> None:
+        first = errors[0]
+        super().__init__(first.code, vi=first.vi, en=first.en, field=first.field)
+        self.errors = errors
+
+
+class Unauthenticated(HoiError):
+    """Nobody is signed in, or the sign-in has ended."""
+
+    status = 401
+
+
+class Forbidden(HoiError):
+    """The actor is known and lacks the right."""
+
+    status = 403
+
+
+class NotFound(HoiError):
+    """There is no such thing for this actor."""
+
+    status = 404
+
+
+class Conflict(HoiError):
+    """The state or the content already stored contradicts the request."""
+
+    status = 409
+
+
+class TooLarge(HoiError):
+    """Over a limit that the message states."""
+
+    status = 413
+
+
+class TooMany(HoiError):
+    """Over a rate limit."""
+
+    status = 429
+
+    def __init__(self, code: str, *, vi: str, en: str, retry_after_seconds: int) -> None:
+        super().__init__(code, vi=vi, en=en)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Unavailable(HoiError):
+    """A server that we need does not answer now."""
+
+    status = 503
+
+
+class SetupError(HoiError):
+    """The installation lacks something; the text names the command that mends it."""
+
+
+def not_found(what_vi: str = "trang này", what_en: str = "this page") -> NotFound:
+    """The one answer for both "does not exist" and "not yours", so that nobody can probe for identifiers."""
+    return NotFound(
+        "not_found",
+        vi=f"Không tìm thấy {what_vi}. Bác kiểm tra lại đường dẫn, hoặc về trang đầu.",
+        en=f"We could not find {what_en}. Check the address, or go back to the first page.",
+    )
+
+
+def forbidden() -> Forbidden:
+    return Forbidden(
+        "forbidden",
+        vi="Tài khoản này không có quyền làm việc đó. Hãy nhờ người quản lý của đơn vị.",
+        en="This account may not do that. Ask the manager of your organisation.",
+    )

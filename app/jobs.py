@@ -1,0 +1,143 @@
+"""Background work with a row that any page can show: what, how far, done or why not."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar, Protocol
+from uuid import UUID
+
+from sqlalchemy import Index, Integer, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from app import clock
+from app.actor import SYSTEM, Actor
+from app.db import Base, Database, Id, Words, json_ready, new_id
+from app.errors import HoiError, not_found
+from app.outbox import Event, publish
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Job(Base):
+    """One piece of background work. `done` of `total` steps; `result` is small JSON that the page shows."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (Index("ix_jobs_person_id", "person_id"),)
+
+    id: Mapped[Id]
+    kind: Mapped[str]
+    title: Mapped[Words]
+    params: Mapped[dict[str, Any]]
+    person_id: Mapped[UUID | None]
+    organisation_id: Mapped[UUID | None]
+    state: Mapped[str] = mapped_column(default=JobState.QUEUED)
+    done: Mapped[int] = mapped_column(Integer, default=0)
+    total: Mapped[int | None]
+    result: Mapped[dict[str, Any] | None]
+    error: Mapped[Words | None]
+    queued_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequested(Event):
+    name: ClassVar[str] = "jobs.job_requested"
+    job_id: UUID
+
+
+class Report(Protocol):
+    def __call__(self, done: int, total: int | None = None) -> None: ...
+
+
+Handler = Callable[[Session, Actor, Job, Report], dict[str, Any]]
+
+
+def start(
+    session: Session,
+    actor: Actor,
+    kind: str,
+    *,
+    title: Words,
+    params: dict[str, Any],
+    organisation_id: UUID | None = None,
+    job_id: UUID | None = None,
+) -> UUID:
+    """Queue the work in the caller's transaction; the worker runs the handler registered for `kind`."""
+    identifier = job_id or new_id()
+    session.add(
+        Job(
+            id=identifier,
+            kind=kind,
+            title=title,
+            params=json_ready(params),
+            person_id=actor.person_id,
+            organisation_id=organisation_id,
+            queued_at=clock.now(),
+        )
+    )
+    publish(session, actor, JobRequested(job_id=identifier))
+    return identifier
+
+
+def read(session: Session, actor: Actor, job_id: UUID) -> Job:
+    """The job, for the person who asked for it and for SYSTEM. Raises NotFound for everybody else."""
+    job = session.get(Job, job_id)
+    if job is None or not (
+        actor.kind == "system" or (actor.person_id is not None and job.person_id == actor.person_id)
+    ):
+        raise not_found("việc này", "this job")
+    return job
+
+
+def recent(session: Session, actor: Actor, *, limit: int = 10) -> list[Job]:
+    return list(
+        session.scalars(select(Job).where(Job.person_id == actor.person_id).order_by(Job.queued_at.desc()).limit(limit))
+    )
+
+
+def run(database: Database, session: Session, job_id: UUID, handlers: dict[str, Handler], actor: Actor) -> None:
+    """Run the job inside `session`'s transaction: its effect and its being done commit together.
+
+    Progress is written through short transactions of its own. An expected error fails the job with its text; an
+    unexpected one propagates, so that the delivery is tried again.
+    """
+    job = session.get_one(Job, job_id)
+    if job.state in {JobState.DONE, JobState.FAILED}:
+        return
+
+    def report(done: int, total: int | None = None) -> None:
+        values: dict[str, Any] = {"done": done, "state": JobState.RUNNING}
+        if total is not None:
+            values["total"] = total
+        with database.transaction(SYSTEM) as aside:
+            aside.execute(update(Job).where(Job.id == job_id).values(**values))
+
+    with database.transaction(SYSTEM) as aside:
+        aside.execute(update(Job).where(Job.id == job_id).values(state=JobState.RUNNING, started_at=clock.now()))
+    outcome: dict[str, Any]
+    try:
+        with session.begin_nested():
+            outcome = {"state": JobState.DONE, "result": json_ready(handlers[job.kind](session, actor, job, report))}
+    except HoiError as error:
+        outcome = {"state": JobState.FAILED, "error": Words(vi=error.vi, en=error.en)}
+    session.execute(update(Job).where(Job.id == job_id).values(finished_at=clock.now(), **outcome))
+
+
+def give_up(session: Session, job_id: UUID) -> None:
+    """Mark the job failed after every try went wrong; what it would have done was rolled back each time."""
+    words = Words(
+        vi="Việc này thử nhiều lần vẫn không xong, chưa có gì được ghi. Bác làm lại; nếu vẫn vậy, báo người vận hành.",
+        en="This was tried many times and could not be done; nothing was saved. Start again, or tell the operator.",
+    )
+    session.execute(
+        update(Job)
+        .where(Job.id == job_id, Job.state.in_([JobState.QUEUED, JobState.RUNNING]))
+        .values(state=JobState.FAILED, error=words, finished_at=clock.now())
+    )

@@ -1,0 +1,55 @@
+"""What every table says in its migration: who may read and write it, and whether its rows may ever change."""
+
+from alembic import op
+
+APPEND_ONLY = "SELECT, INSERT"
+DATED = "SELECT, INSERT, UPDATE"
+FREE = "SELECT, INSERT, UPDATE, DELETE"
+
+
+def grant(table: str, rights: str) -> None:
+    """Give the application's role exactly these rights; it owns no table."""
+    op.execute(f"GRANT {rights} ON {table} TO hoi_app")
+    op.execute(f"GRANT SELECT ON {table} TO hoi_app")
+
+
+def open_rows(table: str, rights: str = DATED) -> None:
+    """Rows that belong to nobody in particular (places, packs, public pages): every actor reads them."""
+    grant(table, rights)
+
+
+def organisation_rows(table: str, rights: str = DATED, column: str = "organisation_id") -> None:
+    """Rows of an organisation: an actor sees what hoi_sees() admits and writes what hoi_writes() admits.
+
+    Seeing is spelled out so that the actor's organisations and places are read once a query, not once a row.
+    """
+    grant(table, rights)
+    seen = (
+        f"hoi_is_system() OR {column} = ANY ((SELECT hoi_organisations())::uuid[])"
+        f" OR {column} IN (SELECT hoi_overseen())"
+    )
+    _policy(table, seen, f"hoi_writes({column})")
+
+
+def person_rows(table: str, rights: str = DATED, column: str = "person_id") -> None:
+    """Rows of one person: that person and SYSTEM."""
+    grant(table, rights)
+    _policy(table, f"hoi_is_person({column})")
+
+
+def guarded_rows(table: str, using: str, rights: str = DATED, check: str | None = None) -> None:
+    """Rows with a rule of their own: `using` is an SQL condition, `check` another one for writing."""
+    grant(table, rights)
+    _policy(table, using, check)
+
+
+def _policy(table: str, using: str, check: str | None = None) -> None:
+    op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+    op.execute(f"CREATE POLICY {table}_rows ON {table} TO hoi_app USING ({using}) WITH CHECK ({check or using})")
+
+
+def month_partitions(table: str) -> None:
+    """Give a table partitioned by RANGE its partitions: this month and three ahead; hoi_make_partitions() goes on."""
+    op.execute(f"INSERT INTO partitioned_tables (name) VALUES ('{table}')")
+    op.execute(f"SELECT hoi_make_partitions('{table}', now())")
+    op.execute(f"CREATE TABLE {table}_other PARTITION OF {table} DEFAULT")

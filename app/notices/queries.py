@@ -1,0 +1,36 @@
+"""What a person was told."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.actor import Actor
+from app.errors import not_found
+from app.notices.models import Notice
+
+
+def inbox(session: Session, actor: Actor, *, limit: int = 100) -> Sequence[Notice]:
+    """The actor's own notices, unseen ones first, then the newest."""
+    return session.scalars(
+        select(Notice)
+        .where(Notice.person_id == actor.person_id)
+        .order_by(Notice.seen_at.is_not(None), Notice.created_at.desc(), Notice.id.desc())
+        .limit(limit)
+    ).all()
+
+
+def unseen_count(session: Session, actor: Actor) -> int:
+    query = (
+        select(func.count()).select_from(Notice).where(Notice.person_id == actor.person_id, Notice.seen_at.is_(None))
+    )
+    return int(session.scalar(query) or 0)
+
+
+def own_notice(session: Session, actor: Actor, notice_id: UUID) -> Notice:
+    """Raises NotFound for somebody else's."""
+    found = session.scalar(select(Notice).where(Notice.id == notice_id, Notice.person_id == actor.person_id))
+    if found is None:
+        raise not_found("tin báo này", "this notice")
+    return found

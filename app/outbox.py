@@ -1,0 +1,113 @@
+"""Events as rows of the transaction that caused them, and one delivery row for each reaction."""
+
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any, ClassVar, TypeVar
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, Integer, select, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from app import clock
+from app.actor import Actor
+from app.db import Base, Id, json_ready, new_id
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A fact in the past tense that carries ids only. Subclasses are registered by `name`."""
+
+    name: ClassVar[str] = ""
+
+
+EventT = TypeVar("EventT", bound=Event)
+
+
+class OutboxEvent(Base):
+    """One event. `due_at` in the future makes it a thing that time alone will cause (a certificate lapses)."""
+
+    __tablename__ = "outbox_events"
+    __table_args__ = (Index("ix_outbox_events_waiting", "due_at", postgresql_where=text("fanned_out_at IS NULL")),)
+
+    # Row-level security hides events from everybody but SYSTEM, so the insert must not ask for the row back.
+    __mapper_args__ = {  # noqa: RUF012 - SQLAlchemy reads it once
+        "eager_defaults": False
+    }
+
+    id: Mapped[Id]
+    position: Mapped[int] = mapped_column(BigInteger, Identity(always=True), unique=True)
+    name: Mapped[str]
+    body: Mapped[dict[str, Any]]
+    person_id: Mapped[UUID | None]
+    request_id: Mapped[str]
+    recorded_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    fanned_out_at: Mapped[datetime | None]
+
+
+class Delivery(Base):
+    """One reaction's debt to one event. Paid when `done_at` is set, in the transaction of the effect."""
+
+    __tablename__ = "outbox_deliveries"
+    __table_args__ = (
+        Index("ix_outbox_deliveries_open", "run_after", postgresql_where=text("done_at IS NULL AND dead_at IS NULL")),
+    )
+
+    event_id: Mapped[UUID] = mapped_column(ForeignKey("outbox_events.id"), primary_key=True)
+    reaction: Mapped[str] = mapped_column(primary_key=True)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    run_after: Mapped[datetime]
+    lease_until: Mapped[datetime | None]
+    done_at: Mapped[datetime | None]
+    dead_at: Mapped[datetime | None]
+    dead_reason: Mapped[str | None]
+
+
+def publish(session: Session, actor: Actor, event: Event, *, due_at: datetime | None = None) -> UUID:
+    """Write the event in the caller's transaction and ring the relay's bell on commit.
+
+    `due_at` (aware, UTC) defers it to business time: the relay sends it when the clock gets there, also when the clock is moved.
+    """
+    row = OutboxEvent(
+        id=new_id(),
+        name=event.name,
+        body=json_ready(asdict(event)),
+        person_id=actor.person_id,
+        request_id=actor.request_id,
+        recorded_at=clock.now(),
+        due_at=due_at or clock.now(),
+        fanned_out_at=None,
+    )
+    session.add(row)
+    session.execute(text("SELECT pg_notify('hoi_outbox', '')"))
+    return row.id
+
+
+def read(kind: type[EventT], body: dict[str, Any]) -> EventT:
+    """The event that `publish` wrote. Unknown keys of a newer version are left out."""
+    known = {f.name: f.type for f in fields(kind)}
+    values = {k: _typed(str(known[k]), v) for k, v in body.items() if k in known}
+    return kind(**values)
+
+
+def _typed(annotation: str, value: Any) -> Any:  # noqa: ANN401 - JSON in, typed out
+    if value is None:
+        return None
+    if "tuple" in annotation and isinstance(value, list):
+        return tuple(UUID(v) if "UUID" in annotation else v for v in value)
+    if "UUID" in annotation and isinstance(value, str):
+        return UUID(value)
+    return value
+
+
+def open_debts(session: Session) -> int:
+    """How many deliveries and due events are not settled: what /readyz, metrics and tests look at."""
+    waiting = session.scalar(
+        select(text("count(*)"))
+        .select_from(OutboxEvent)
+        .where(OutboxEvent.fanned_out_at.is_(None), OutboxEvent.due_at <= clock.now())
+    )
+    owed = session.scalar(
+        select(text("count(*)")).select_from(Delivery).where(Delivery.done_at.is_(None), Delivery.dead_at.is_(None))
+    )
+    return int(waiting or 0) + int(owed or 0)

@@ -1,0 +1,99 @@
+"""All settings, typed and frozen; the only reader of the environment. Every name starts with HOI_."""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """One installation. Values come from HOI_* variables, else the defaults below (the embedded province)."""
+
+    model_config = SettingsConfigDict(env_prefix="HOI_", frozen=True, extra="ignore", env_ignore_empty=True)
+
+    var: Path = Field(
+        default=ROOT / "var", description="thư mục dữ liệu của bản chạy sẵn (PostgreSQL, Valkey, ảnh, nhật ký)"
+    )
+    database_url: str | None = Field(
+        default=None, description="PostgreSQL ≥ 15 của đơn vị; để trống thì chạy máy chủ đi kèm"
+    )
+    redis_url: str | None = Field(
+        default=None, description="Valkey hoặc Redis của đơn vị; để trống thì chạy máy chủ đi kèm"
+    )
+    public_url: str | None = Field(
+        default=None, description="gốc của mọi mã in ra; để trống thì tem in chữ “thử nghiệm”"
+    )
+    secret_key: SecretStr | None = Field(
+        default=None, description="khóa ký phiên, ít nhất 32 ký tự; `hoi up` tự tạo và giữ trong var"
+    )
+    web_host: str = Field(default="127.0.0.1", description="địa chỉ nghe của web")
+    web_port: int = Field(default=8000, ge=1, le=65535, description="cổng web; bận thì lấy cổng trống kế tiếp")
+    web_workers: int = Field(default=1, ge=1, le=64, description="số tiến trình web")
+    web_threads: int = Field(default=8, ge=1, le=128, description="số luồng của một tiến trình web")
+    worker_processes: int = Field(default=2, ge=1, le=64, description="số tiến trình xử lý việc nền")
+    trusted_proxies: int = Field(
+        default=0, ge=0, le=5, description="số lớp proxy đứng trước, để biết địa chỉ và https thật"
+    )
+    media_url: str | None = Field(
+        default=None, description="nơi giữ ảnh: trống = thư mục var/media, hoặc s3://thùng?endpoint=…"
+    )
+    media_key: SecretStr | None = Field(default=None, description="mã truy cập kho S3")
+    media_secret: SecretStr | None = Field(default=None, description="khóa bí mật kho S3")
+    smtp_url: SecretStr | None = Field(
+        default=None, description="smtp://người:mật-khẩu@máy:587 để gửi thư; trống thì chỉ báo trong ứng dụng"
+    )
+    mail_from: str = Field(default="hoi@localhost", description="địa chỉ người gửi thư")
+    credentials_key: SecretStr | None = Field(
+        default=None, description="khóa mã hóa tài khoản sàn; trống thì suy từ secret_key"
+    )
+    pg_bin: Path | None = Field(default=None, description="thư mục lệnh PostgreSQL khác bản đi kèm")
+    valkey_bin: Path | None = Field(default=None, description="tệp lệnh valkey-server khác bản đi kèm")
+    chromium: Path | None = Field(default=None, description="trình duyệt cho kiểm thử")
+    clock_movable: bool = Field(default=False, description="cho phép dời đồng hồ (chỉ bản demo và kiểm thử)")
+    demo: bool = Field(default=False, description="đang chạy bản demo: mở trang mẫu, hiện tài khoản thử")
+    double_port: int = Field(default=8100, ge=1, le=65535, description="cổng của sàn mô phỏng trong bản demo")
+    look_seconds: int = Field(
+        default=900, ge=2, le=86400, description="bao lâu xem lại một tin bán trên sàn, tính bằng giây"
+    )
+    channel_sandbox: bool = Field(default=False, description="cho phép gọi gian hàng ở địa chỉ nội bộ (demo, kiểm thử)")
+    log_level: str = Field(default="INFO", description="mức nhật ký: DEBUG, INFO, WARNING, ERROR")
+    log_json: bool = Field(default=True, description="nhật ký dạng JSON, mỗi dòng một việc")
+
+    @field_validator("public_url")
+    @classmethod
+    def _origin_only(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/") or parts.query:
+            message = "HOI_PUBLIC_URL phải là gốc địa chỉ như https://hoi.langson.vn, không có đường dẫn phía sau"
+            raise ValueError(message)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @model_validator(mode="after")
+    def _strong_secret(self) -> "Settings":
+        if self.secret_key is not None and len(self.secret_key.get_secret_value()) < 32:  # noqa: PLR2004 - 256 bits
+            message = "HOI_SECRET_KEY quá ngắn: cần ít nhất 32 ký tự, ví dụ từ `python3 -c 'import secrets; print(secrets.token_hex(32))'`"
+            raise ValueError(message)
+        return self
+
+    def printed_base(self) -> str:
+        """The base of every printed code; without HOI_PUBLIC_URL it is this machine and labels are watermarked."""
+        return self.public_url or f"http://{self.web_host}:{self.web_port}"
+
+
+def load() -> Settings:
+    return Settings()
+
+
+def child_environment(*, clean: bool = False, **values: object) -> dict[str, str]:
+    """Return our environment for a process that we start, with HOI_* values laid over it by field name.
+
+    None leaves a value out. `clean` drops every other HOI_* value first.
+    """
+    inherited = {k: v for k, v in os.environ.items() if not (clean and k.startswith("HOI_"))}  # noqa: TID251 - the reader
+    return inherited | {f"HOI_{name.upper()}": str(v) for name, v in values.items() if v is not None}
