@@ -1,0 +1,70 @@
+"""What happens to people and organisations, told to the parts above."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+from uuid import UUID
+
+from app.outbox import Event
+
+
+@dataclass(frozen=True, slots=True)
+class CardScanned(Event):
+    """A phone waits for the cooperative's word."""
+
+    name: ClassVar[str] = "accounts.card_scanned"
+    card_request_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class CardConfirmed(Event):
+    """A phone was bound to a card, by the PIN or by the cooperative's word."""
+
+    name: ClassVar[str] = "accounts.card_confirmed"
+    device_id: UUID
+    person_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentChanged(Event):
+    name: ClassVar[str] = "accounts.consent_changed"
+    person_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class HouseholdJoined(Event):
+    """A household is thành viên of a cooperative from a day on."""
+
+    name: ClassVar[str] = "accounts.household_joined"
+    household_id: UUID
+    cooperative_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class HouseholdLeft(Event):
+    name: ClassVar[str] = "accounts.household_left"
+    household_id: UUID
+    cooperative_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationChanged(Event):
+    """Created, renamed or moved."""
+
+    name: ClassVar[str] = "accounts.organisation_changed"
+    organisation_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class DataRequestReceived(Event):
+    """Somebody asked about their own data; the law's clock runs."""
+
+    name: ClassVar[str] = "accounts.data_request_received"
+    data_request_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class PersonErased(Event):
+    """A person's data are gone; their id stays in the history."""
+
+    name: ClassVar[str] = "accounts.person_erased"
+    person_id: UUID

@@ -1,0 +1,399 @@
+"""Consent, and what the law of 2025 lets a person ask about their own data: see, correct, withdraw, object, erase.
+
+Law 91/2025/QH15 and Decree 356/2025/NĐ-CP: answer within 2 working days, done within 15 days.
+"""
+
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from app import audit, clock
+from app.accounts import queries, signin
+from app.accounts.events import ConsentChanged, DataRequestReceived, PersonErased
+from app.accounts.models import (
+    Card,
+    Consent,
+    Credential,
+    DataRequest,
+    Device,
+    Membership,
+    Organisation,
+    OrganisationKind,
+    Person,
+    PersonalData,
+    Purpose,
+    RequestKind,
+    SignIn,
+)
+from app.accounts.schemas import AnswerIn, DataRequestIn
+from app.actor import Actor, Role
+from app.db import Words, json_ready
+from app.errors import Conflict, Unauthenticated, forbidden, not_found
+from app.outbox import publish
+
+ANSWER_WORKING_DAYS = 2
+FULFIL_DAYS = 15
+SATURDAY = 5
+ERASED_ANSWER = "Đã xóa"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The text of one question of consent: which data, what for, who sees them, what a no costs. A change is a new version."""
+
+    purpose: Purpose
+    version: str
+    title: Words
+    data: Words
+    use: Words
+    who: Words
+    without: Words
+
+    def sha256(self) -> str:
+        parts = (self.title, self.data, self.use, self.who, self.without)
+        return hashlib.sha256("\n".join(p.vi for p in parts).encode()).hexdigest()
+
+
+ASKED: dict[Purpose, Asked] = {
+    a.purpose: a
+    for a in (
+        Asked(
+            Purpose.ACCOUNT,
+            "2026-11",
+            Words(vi="Giữ tài khoản", en="Keep my account"),
+            Words(vi="Họ tên, cách xưng hô, số điện thoại, các máy đã đăng nhập.", en="Name, form of address, phone number, the phones that signed in."),
+            Words(vi="Để bác đăng nhập và để biết việc nào do ai ghi.", en="To sign you in and to know who wrote which entry."),
+            Words(vi="Bác và người quản lý của hợp tác xã hoặc đơn vị của bác.", en="You and the manager of your cooperative or organisation."),
+            Words(vi="Không giữ thì không đăng nhập được. Muốn thôi, bác dùng nút “Xóa dữ liệu của tôi”.", en="Without it you cannot sign in. To end it, use “Erase my data”."),
+        ),
+        Asked(
+            Purpose.DIARY,
+            "2026-11",
+            Words(vi="Ghi nhật ký vườn, chuồng dưới tên bác", en="Keep the diary in your name"),
+            Words(vi="Việc đã làm, ngày giờ, vật tư, ảnh, thửa đất. Vị trí chính xác không ai ngoài hộ và hợp tác xã thấy.", en="Work done, dates, materials, photos, plots. Nobody but the household and the cooperative sees the exact position."),
+            Words(vi="Để truy xuất nguồn gốc nông sản và xét tiêu chí thôn thông minh.", en="To trace produce and to answer the criteria of a smart village."),
+            Words(vi="Hộ, hợp tác xã của hộ; cán bộ của xã và tỉnh; người mua chỉ thấy các bước, không thấy tên.", en="The household and its cooperative; officials of the commune and the province; buyers see the steps, not the name."),
+            Words(vi="Không đồng ý thì hợp tác xã ghi thay bác, không kèm tên bác.", en="Without it your cooperative writes for you, without your name."),
+        ),
+        Asked(
+            Purpose.PUBLIC_NAME,
+            "2026-11",
+            Words(vi="Hiện tên gọi trên trang quét mã", en="Show my given name on the scan page"),
+            Words(vi="Cách xưng hô và tên gọi, ví dụ “bác Lành”. Không hiện họ, số điện thoại, địa chỉ nhà.", en="Form of address and given name, for example “bác Lành”. Never family name, phone or home address."),
+            Words(vi="Để người mua biết ai làm ra sản phẩm.", en="So that buyers know who made the product."),
+            Words(vi="Bất cứ ai quét mã.", en="Anybody who scans the code."),
+            Words(vi="Không đồng ý thì trang ghi “một người của hộ”.", en="Without it the page says “a member of the household”."),
+        ),
+        Asked(
+            Purpose.PHOTO_PUBLIC,
+            "2026-11",
+            Words(vi="Cho hiện ảnh có bác", en="Show photos that show me"),
+            Words(vi="Ảnh công việc mà trong đó nhận ra bác.", en="Photos of work in which you can be recognised."),
+            Words(vi="Để người mua thấy công việc thật.", en="So that buyers see the real work."),
+            Words(vi="Bất cứ ai quét mã.", en="Anybody who scans the code."),
+            Words(vi="Không đồng ý thì ảnh chỉ hộ, hợp tác xã và cán bộ thấy.", en="Without it only the household, the cooperative and officials see them."),
+        ),
+        Asked(
+            Purpose.NOTICES_EMAIL,
+            "2026-11",
+            Words(vi="Gửi thông báo qua thư điện tử", en="Send notices by e-mail"),
+            Words(vi="Địa chỉ thư điện tử của bác.", en="Your e-mail address."),
+            Words(vi="Để báo việc cần làm khi bác không mở trang này.", en="To tell you what needs doing while this site is closed."),
+            Words(vi="Máy chủ thư của đơn vị vận hành.", en="The operator's mail server."),
+            Words(vi="Không đồng ý thì chỉ báo ở mục Tin báo.", en="Without it notices appear only on the notices page."),
+        ),
+    )
+}  # fmt: skip
+RIGHTS = Words(
+    vi="Bác có quyền xem, sửa, tải về, rút lại đồng ý, hạn chế, phản đối và xóa. Chúng tôi trả lời trong 2 ngày làm việc và làm xong trong 15 ngày (Luật 91/2025/QH15, Nghị định 356/2025/NĐ-CP).",
+    en="You may see, correct, download, withdraw, restrict, object and erase. We answer within 2 working days and finish within 15 days (Law 91/2025/QH15, Decree 356/2025/NĐ-CP).",
+)
+
+
+# --- consent -----------------------------------------------------------------------------------------------------
+
+
+def answer_consents(session: Session, actor: Actor, given: Collection[Purpose]) -> list[Purpose]:
+    """Write down a yes for each given purpose and a no for each other one, where the word is new. Returns what changed.
+
+    Raises Conflict for a no to the account, which is erasing, and Forbidden where a card does not suffice.
+    """
+    person_id = _self(actor)
+    signin.check_card_suffices(session, actor)
+    before = queries.consents_now(session, person_id)
+    if Purpose.ACCOUNT not in given and before.get(Purpose.ACCOUNT) is not None and before[Purpose.ACCOUNT].given:
+        raise Conflict(
+            "account_needs_erasing",
+            vi="Muốn thôi giữ tài khoản, bác dùng nút “Xóa dữ liệu của tôi” ở cuối trang.",
+            en="To end the account, use “Erase my data” at the end of the page.",
+        )
+    changed = []
+    for purpose, asked in ASKED.items():
+        yes, old = purpose in given, before.get(purpose)
+        if old is not None and old.given == yes and old.text_version == asked.version:
+            continue
+        session.add(
+            Consent(
+                person_id=person_id,
+                purpose=purpose,
+                given=yes,
+                text_version=asked.version,
+                text_sha256=asked.sha256(),
+                language=actor.language,
+                recorded_at=clock.now(),
+                sign_in_id=actor.sign_in_id,
+            )
+        )
+        changed.append(purpose)
+    if changed:
+        publish(session, actor, ConsentChanged(person_id=person_id))
+        given_now = sorted(p for p in changed if p in given)
+        audit.record(
+            session, actor, "accounts:consent:answer", subject_id=person_id, given=given_now, changed=sorted(changed)
+        )
+    return changed
+
+
+def withdraw(session: Session, actor: Actor, purpose: Purpose) -> None:
+    """Take one consent back, at once; the others stay. Raises Conflict for the account, which is erasing."""
+    now = queries.consents_now(session, _self(actor))
+    answer_consents(session, actor, {p for p, c in now.items() if c.given and p != purpose})
+
+
+def unasked(session: Session, person_id: UUID) -> list[Asked]:
+    """The questions that this person has not answered under their present text."""
+    known = queries.consents_now(session, person_id)
+    return [a for p, a in ASKED.items() if p not in known or known[p].text_version != a.version]
+
+
+# --- requests with the law's clock -------------------------------------------------------------------------------
+
+
+def working_days_after(day: date, count: int) -> date:
+    """The last of `count` working days after `day`; Saturdays and Sundays do not count. Public holidays are not known here,
+    so a deadline is never later than the law's.
+    """
+    while count:
+        day += timedelta(days=1)
+        count -= day.weekday() < SATURDAY
+    return day
+
+
+def deadlines(received_at: datetime) -> tuple[datetime, datetime]:
+    """By when a request must be answered and done: the end of the last day in Vietnam, as UTC."""
+    day = clock.local(received_at).date()
+    answer = working_days_after(day, ANSWER_WORKING_DAYS)
+    done = day + timedelta(days=FULFIL_DAYS)
+    return clock.start_of_day(answer + timedelta(days=1)), clock.start_of_day(done + timedelta(days=1))
+
+
+def request_data(session: Session, actor: Actor, form: DataRequestIn, *, done: bool = False) -> DataRequest:
+    """Write down a request and start its clock; `done`: the page did what was asked at once.
+
+    The same id again gives the same request; with other content it raises Conflict.
+    """
+    person_id = _self(actor)
+    known = session.get(DataRequest, form.id)
+    if known is not None:
+        if (known.person_id, known.kind, known.detail) == (person_id, form.kind, form.detail):
+            return known
+        raise Conflict(
+            "id_taken",
+            vi="Yêu cầu này đã gửi với nội dung khác. Bác tải lại trang rồi gửi lại.",
+            en="This request was sent with other content. Reload the page and send again.",
+        )
+    now = clock.now()
+    answer_due, fulfil_due = deadlines(now)
+    row = DataRequest(
+        id=form.id,
+        person_id=person_id,
+        kind=form.kind,
+        detail=form.detail,
+        received_at=now,
+        answer_due_at=answer_due,
+        fulfil_due_at=fulfil_due,
+        answered_at=now if done else None,
+        answer="Đã làm ngay." if done else None,
+        fulfilled_at=now if done else None,
+    )
+    session.add(row)
+    if not done:
+        publish(session, actor, DataRequestReceived(data_request_id=row.id))
+    audit.record(
+        session, actor, "accounts:data_request:receive", subject_id=person_id, kind=form.kind, data_request_id=row.id
+    )
+    return row
+
+
+def open_request(session: Session, data_request_id: UUID) -> DataRequest:
+    """Raises NotFound; row-level security shows it to its person and to administrators."""
+    row = session.get(DataRequest, data_request_id)
+    if row is None:
+        raise not_found("yêu cầu này", "this request")
+    return row
+
+
+def answer_request(session: Session, actor: Actor, data_request_id: UUID, form: AnswerIn) -> None:
+    """An administrator's answer, and whether it is done. An answer once given is not rewritten: Conflict."""
+    if not actor.has(Role.ADMINISTRATOR):
+        raise forbidden()
+    row = session.scalar(select(DataRequest).where(DataRequest.id == data_request_id).with_for_update())
+    if row is None:
+        raise not_found("yêu cầu này", "this request")
+    if row.fulfilled_at is not None or (row.answered_at is not None and not form.fulfilled):
+        raise Conflict(
+            "answered_already",
+            vi="Yêu cầu này đã được trả lời. Bác tải lại trang.",
+            en="This request was answered already. Reload the page.",
+        )
+    now = clock.now()
+    if row.answered_at is None:
+        row.answered_at, row.answer, row.answered_by = now, form.answer, actor.person_id
+    if form.fulfilled:
+        row.fulfilled_at = now
+    audit.record(
+        session,
+        actor,
+        "accounts:data_request:answer",
+        subject_id=row.person_id,
+        data_request_id=row.id,
+        fulfilled=form.fulfilled,
+    )
+
+
+# --- everything we hold ------------------------------------------------------------------------------------------
+
+
+def everything_about(session: Session, actor: Actor) -> dict[str, Any]:
+    """What accounts holds about the actor, in words of a file to download. Digests of secrets are left out.
+
+    Raises Forbidden where a card does not suffice.
+    """
+    person_id = _self(actor)
+    signin.check_card_suffices(session, actor)
+    data = session.get(PersonalData, person_id)
+    roles = session.scalars(
+        select(Membership).where(Membership.person_id == person_id).order_by(Membership.valid_from)
+    ).all()
+    names = queries.organisation_names(session, {m.organisation_id for m in roles})
+    sign_ins = session.scalars(select(SignIn).where(SignIn.person_id == person_id).order_by(SignIn.started_at)).all()
+    devices = session.scalars(select(Device).where(Device.person_id == person_id).order_by(Device.bound_at)).all()
+    consents = session.scalars(
+        select(Consent).where(Consent.person_id == person_id).order_by(Consent.recorded_at)
+    ).all()
+    cards = session.scalars(select(Card).where(Card.person_id == person_id).order_by(Card.printed_at)).all()
+    found: dict[str, Any] = json_ready(
+        {
+            "person_id": person_id,
+            "personal_data": _columns(data, "full_name address_as phone email language updated_at") if data else None,
+            "memberships": [
+                _columns(m, "organisation_id role place_id valid_from valid_to recorded_at")
+                | {"organisation": names.get(m.organisation_id)}
+                for m in roles
+            ],
+            "sign_ins": [
+                _columns(s, "id method description started_at last_seen_at expires_at ended_at") for s in sign_ins
+            ],
+            "devices": [_columns(d, "id description bound_at last_seen_at revoked_at") for d in devices],
+            "cards": [_columns(c, "id printed_at bound_at revoked_at") for c in cards],
+            "consents": [_columns(c, "purpose given text_version recorded_at") for c in consents],
+            "data_requests": [
+                _columns(r, "kind detail received_at answer_due_at fulfil_due_at answered_at answer fulfilled_at")
+                for r in queries.data_requests_of(session, person_id)
+            ],
+        }
+    )
+    return found
+
+
+def _columns(row: object, names: str) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in names.split()}
+
+
+# --- erasing -----------------------------------------------------------------------------------------------------
+
+
+def erase(session: Session, actor: Actor, request_id: UUID) -> None:
+    """Delete the one row of personal data and everything that signs in; the id stays in the history, naming nobody.
+
+    Raises Conflict while the person is the only manager of a cooperative or the only administrator, and Forbidden where
+    a card does not suffice.
+    """
+    person_id = _self(actor)
+    signin.check_card_suffices(session, actor)
+    today, now = clock.today(), clock.now()
+    roles = queries.roles_of(session, person_id, today)
+    actor = signin.act_also_for(session, actor, *{m.organisation_id for m in roles})
+    _somebody_stays(session, person_id, roles, today)
+    request_data(session, actor, DataRequestIn(id=request_id, kind=RequestKind.ERASE), done=True)
+    for request in queries.data_requests_of(session, person_id):
+        request.detail = ""
+        if request.answer is not None:
+            request.answer = ERASED_ANSWER
+    _clear_personal_numbers(session, person_id, roles)
+    session.execute(
+        update(Membership)
+        .where(Membership.person_id == person_id, Membership.valid_to.is_(None))
+        .values(
+            valid_to=func.greatest(today - timedelta(days=1), Membership.valid_from - 1),
+            ended_at=now,
+            ended_by=person_id,
+        )
+    )
+    machine = clock.machine_now()
+    for table in (Card, Device):
+        session.execute(
+            update(table)
+            .where(table.person_id == person_id, table.revoked_at.is_(None))
+            .values(revoked_at=machine, revoked_by=person_id)
+        )
+    session.execute(update(Person).where(Person.id == person_id).values(erased_at=now))
+    audit.record(session, actor, "accounts:person:erase", subject_id=person_id)
+    publish(session, actor, PersonErased(person_id=person_id))
+    signin.end_all(session, actor, person_id)
+    for row in (session.get(Credential, person_id), session.get(PersonalData, person_id)):
+        if row is not None:
+            session.delete(row)
+
+
+def _somebody_stays(session: Session, person_id: UUID, roles: Collection[Membership], today: date) -> None:
+    for role in (Role.ADMINISTRATOR, Role.COOPERATIVE_MANAGER):
+        for held in (m for m in roles if m.role == role):
+            others = session.scalar(
+                select(func.count())
+                .select_from(Membership)
+                .where(
+                    Membership.organisation_id == held.organisation_id,
+                    Membership.role == role,
+                    Membership.person_id != person_id,
+                    queries.valid_on(Membership, today),
+                )
+            )
+            if not others:
+                raise Conflict(
+                    "last_manager",
+                    vi="Bác đang là người quản lý duy nhất của đơn vị. Hãy giao cho người khác trước rồi xóa.",
+                    en="You are the only manager of your organisation. Give the role to somebody else first, then erase.",
+                )
+
+
+def _clear_personal_numbers(session: Session, person_id: UUID, roles: Collection[Membership]) -> None:
+    """A household's 12-digit tax code is a personal number: it goes when the last of its people goes."""
+    for held in roles:
+        household = session.get(Organisation, held.organisation_id)
+        if household is None or household.kind != OrganisationKind.HOUSEHOLD:
+            continue
+        if not set(queries.people_of(session, household.id)) - {person_id}:
+            household.tax_code = None
+
+
+def _self(actor: Actor) -> UUID:
+    if actor.person_id is None:
+        raise Unauthenticated("sign_in_needed", vi="Bác cần đăng nhập.", en="Please sign in.")
+    return actor.person_id

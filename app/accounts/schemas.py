@@ -1,0 +1,238 @@
+"""What pages send about people and organisations, parsed once at the edge."""
+
+import re
+from datetime import date
+from typing import Annotated, Literal
+from uuid import UUID
+
+import phonenumbers
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints, field_validator
+from stdnum.exceptions import ValidationError as NumberError
+from stdnum.vn import mst
+
+from app.accounts.models import AddressAs, OrganisationKind, Purpose, RequestKind
+from app.actor import Role
+from app.db import nfc
+from app.errors import Invalid
+
+_PERSONAL_NUMBER = re.compile(
+    r"0(0[1-9]|[1-8][0-9]|9[0-6])[0-9]{9}"
+)  # three digits of the province of birth, then nine
+_EMAIL = re.compile(r"[^@\s,;<>\"]{1,64}@[^@\s,;<>\".]+(\.[^@\s,;<>\".]+)+")
+
+
+class Unreadable(Invalid, ValueError):
+    """An Invalid that pydantic lets through with both of its sentences."""
+
+
+def phone(value: str) -> str:
+    """A phone number as E.164; numbers without a country are Vietnamese. Raises Unreadable."""
+    try:
+        parsed = phonenumbers.parse(value, "VN")
+    except phonenumbers.NumberParseException:
+        parsed = None
+    if parsed is None or parsed.extension or not phonenumbers.is_valid_number(parsed):
+        raise Unreadable(
+            "phone",
+            vi="Số điện thoại chưa đúng. Số di động có 10 chữ số, ví dụ 0912 345 678.",
+            en="This is not a phone number. A mobile number has 10 digits, for example 0912 345 678.",
+        )
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+def shown_phone(value: str | None) -> str:
+    """A stored number as people write it: 0912 345 678."""
+    if not value:
+        return ""
+    number = phonenumbers.parse(value, "VN")
+    wanted = phonenumbers.PhoneNumberFormat
+    return phonenumbers.format_number(number, wanted.NATIONAL if number.country_code == 84 else wanted.INTERNATIONAL)  # noqa: PLR2004 - Vietnam
+
+
+def tax_code(value: str) -> str:
+    """Mã số thuế: 10 digits with check digit, 10-3 for a branch, or a household's 12 digits. Raises Unreadable.
+
+    Circular 86/2024/TT-BTC: from 01/07/2025 a household's tax code is a personal number of 12 digits.
+    """
+    digits = re.sub(r"[\s.]", "", value)
+    if re.fullmatch(_PERSONAL_NUMBER, digits):
+        return digits
+    try:
+        return str(mst.format(mst.validate(digits)))
+    except NumberError:
+        raise Unreadable(
+            "tax_code",
+            vi="Mã số thuế chưa đúng. Cần 10 chữ số, 13 chữ số (0100000000-001), hoặc 12 chữ số của hộ.",
+            en="This tax code is not right. It has 10 digits, 13 (0100000000-001), or 12 for a household.",
+        ) from None
+
+
+def email(value: str) -> str:
+    if not re.fullmatch(_EMAIL, value) or len(value) > 254:  # noqa: PLR2004 - RFC 5321
+        raise Unreadable(
+            "email",
+            vi="Địa chỉ thư chưa đúng, ví dụ ten@vidu.vn.",
+            en="This is not an e-mail address, for example name@example.vn.",
+        )
+    return value
+
+
+def readable(value: str) -> str:
+    """A name without control characters, NFC, single blanks."""
+    plain = nfc(value)
+    if not plain or any(not c.isprintable() for c in plain):
+        raise Unreadable(
+            "text", vi="Chỉ viết chữ và dấu câu thường.", en="Use letters and ordinary punctuation marks only."
+        )
+    return plain
+
+
+Name = Annotated[str, StringConstraints(max_length=120), AfterValidator(readable)]
+Phone = Annotated[str, StringConstraints(max_length=40), AfterValidator(phone)]
+Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254), AfterValidator(email)]
+TaxCode = Annotated[str, StringConstraints(max_length=30), AfterValidator(tax_code)]
+Password = Annotated[str, StringConstraints(max_length=200)]
+Ticked = Annotated[bool, BeforeValidator(lambda v: v in {True, "1", "on", "true"})]
+
+
+class Form(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SignInForm(Form):
+    """Any text is accepted as a phone: a number that cannot exist is refused with the same words as a wrong one."""
+
+    phone: Annotated[str, StringConstraints(max_length=40)]
+    password: Password
+
+
+class ChangePassword(Form):
+    current: Password
+    new: Password
+    again: Password
+
+    @field_validator("again")
+    @classmethod
+    def _the_same(cls, value: str, info: object) -> str:
+        if value != getattr(info, "data", {}).get("new", value):
+            raise Unreadable("again", vi="Hai lần viết chưa giống nhau.", en="The two are not the same.")
+        return value
+
+
+class Pin(Form):
+    pin: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[0-9]{4}$")]
+
+
+class TypedCode(Form):
+    code: Annotated[str, StringConstraints(max_length=80)]
+
+
+class AskCard(Form):
+    id: UUID
+
+
+class PrintCard(Form):
+    id: UUID
+    person_id: UUID
+    end_phones: Ticked = False
+
+
+class Decision(Form):
+    """The cooperative's word on a phone that waits."""
+
+    word: Literal["right", "wrong"]
+
+
+class JoinIn(Form):
+    household_id: UUID
+    on: date | None = None
+
+
+class InCommune(Form):
+    commune: UUID | None = None
+
+
+class PersonIn(Form):
+    """A person with one first role. `id` is the client's; a person known by this phone and name is taken instead."""
+
+    id: UUID
+    full_name: Name
+    address_as: AddressAs
+    phone: Phone | None = None
+    role: Role
+    place_id: UUID | None = None
+
+
+class PersonalChange(Form):
+    """What a person, or the one who looks after them, may correct."""
+
+    full_name: Name
+    address_as: AddressAs
+    phone: Phone | None = None
+    email: Email | None = None
+    language: Literal["vi", "en"] = "vi"
+
+
+class RoleIn(Form):
+    role: Role
+    place_id: UUID | None = None
+
+
+class HouseholdIn(Form):
+    """A household that becomes thành viên. The label names no person: "Hộ số 12 Nà Mẫu"."""
+
+    id: UUID
+    name: Name
+    village_id: UUID
+    tax_code: TaxCode | None = None
+    joined_on: date | None = None
+
+
+class OrganisationIn(Form):
+    id: UUID
+    kind: OrganisationKind
+    name: Name
+    tax_code: TaxCode | None = None
+    village_id: UUID | None = None
+    commune_id: UUID | None = None
+
+
+class OrganisationChange(Form):
+    name: Name
+    tax_code: TaxCode | None = None
+    version: int
+
+
+class ConsentForm(Form):
+    """The purposes that were ticked; those left out are a no."""
+
+    purposes: tuple[Purpose, ...] = ()
+
+
+class DataRequestIn(Form):
+    id: UUID
+    kind: RequestKind
+    detail: Annotated[str, StringConstraints(max_length=2000), AfterValidator(nfc)] = ""
+
+
+class AnswerIn(Form):
+    answer: Annotated[str, StringConstraints(min_length=1, max_length=2000), AfterValidator(nfc)]
+    fulfilled: Ticked = False
+
+
+class EraseForm(Form):
+    """The word is typed, so that nobody erases themselves by a slip of the finger."""
+
+    id: UUID
+    word: Annotated[str, StringConstraints(max_length=20)]
+
+    @field_validator("word")
+    @classmethod
+    def _meant(cls, value: str) -> str:
+        if nfc(value).casefold() not in {"xóa", "xoá", "xoa", "erase"}:
+            raise Unreadable("word", vi="Bác viết chữ XÓA vào ô này.", en="Write ERASE in this field.")
+        return value
+
+
+class Search(Form):
+    q: Annotated[str, StringConstraints(max_length=100)] = ""

@@ -1,0 +1,1 @@
+"""Province, commune, village and the closed districts: dated units, their lineage, attributes and premises."""

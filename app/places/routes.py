@@ -1,0 +1,214 @@
+"""Browse and search the province, import lists, set the group of a commune."""
+
+from uuid import UUID
+
+from flask import Blueprint, Response, redirect, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from app import clock, media
+from app.actor import Actor
+from app.errors import Invalid, forbidden
+from app.places import imports, queries, service
+from app.places.models import ImportKind, Level, Place, PlaceName
+from app.places.schemas import Browse, CommuneGroup, NewImport
+from app.web import (
+    accept_files,
+    language,
+    page,
+    parse,
+    parse_query,
+    signed_in,
+    transaction,
+    web,
+)
+
+blueprint = Blueprint("places", __name__, template_folder="templates")
+accept_files(blueprint, {"new_import_send": media.MAX_BYTES})
+
+SHOWN_PROBLEMS = 500
+SHOWN_CHANGES = 200
+
+
+def _manager() -> Actor:
+    actor = signed_in()
+    if not service.may_manage(actor):
+        raise forbidden()
+    return actor
+
+
+def _store() -> media.MediaStore:
+    return media.store_for(web().settings)
+
+
+@blueprint.get("/dia-ban")
+def browse() -> Response:
+    actor = signed_in()
+    asked = parse_query(Browse)
+    on = asked.on or clock.today()
+    with transaction() as session:
+        found = queries.search_places(session, asked.q, on=on)
+        above = queries.chains(session, [p.id for p in found])
+        lines = [] if asked.q else queries.commune_lines(session, on)
+        return page(
+            "places/browse.html",
+            asked=asked,
+            on=on,
+            province=queries.province(session),
+            lines=lines,
+            old_communes=[] if lines or asked.q else queries.current_communes(session, on),
+            found=[(p, queries.full_name(p, above.get(p.id, ()))) for p in found],
+            may_manage=service.may_manage(actor),
+        )
+
+
+@blueprint.get("/dia-ban/<uuid:place_id>")
+def show(place_id: UUID) -> Response:
+    actor = signed_in()
+    with transaction() as session:
+        place = queries.place(session, place_id)
+        on = place.valid_to or clock.today()
+        below = queries.children(session, place_id, on)
+        premises = queries.premises_of(session, place_id, on) if place.level == Level.VILLAGE else []
+        return page(
+            "places/show.html",
+            place=place,
+            above=queries.ancestors(session, place_id),
+            below=below,
+            counts=queries.village_counts(session, on) if place.level in {Level.PROVINCE, Level.DISTRICT} else {},
+            names=queries.names_of(session, place_id),
+            became=queries.became(session, place_id),
+            before=queries.was_before(session, place_id),
+            premises=premises,
+            groups=queries.attribute_history(session, place_id, service.GROUP_KEY),
+            group=queries.attribute(session, place_id, service.GROUP_KEY, on),
+            may_manage=service.may_manage(actor),
+        )
+
+
+# --- the group of a commune --------------------------------------------------------------------------------------
+
+
+@blueprint.get("/dia-ban/nhom-xa")
+def groups() -> Response:
+    _manager()
+    with transaction() as session:
+        return page("places/groups.html", lines=queries.commune_lines(session, clock.today()))
+
+
+@blueprint.get("/dia-ban/<uuid:place_id>/nhom")
+def group_form(place_id: UUID) -> Response:
+    _manager()
+    with transaction() as session:
+        return page(
+            "places/group.html",
+            place=queries.place(session, place_id),
+            history=queries.attribute_history(session, place_id, service.GROUP_KEY),
+        )
+
+
+@blueprint.post("/dia-ban/<uuid:place_id>/nhom")
+def group_set(place_id: UUID) -> BaseResponse:
+    actor = _manager()
+    form = parse(CommuneGroup)
+    with transaction() as session:
+        service.set_attribute(
+            session,
+            actor,
+            place_id=place_id,
+            key=service.GROUP_KEY,
+            value=form.value,
+            valid_from=form.valid_from,
+            basis=form.basis,
+        )
+    return redirect(url_for("places.groups"), 303)
+
+
+# --- imports -----------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/dia-ban/nhap")
+def new_import() -> Response:
+    actor = _manager()
+    with transaction() as session:
+        has_villages = bool(queries.village_counts(session, clock.today()))
+        return page(
+            "places/import_new.html",
+            columns=imports.COLUMNS,
+            recent=queries.recent_imports(session, actor),
+            effective_on=clock.today() if has_villages else service.MERGER,
+            max_rows=imports.MAX_ROWS,
+        )
+
+
+@blueprint.post("/dia-ban/nhap")
+def new_import_send() -> BaseResponse:
+    actor = _manager()
+    form = parse(NewImport)
+    sent = request.files.get("file")
+    if sent is None or not sent.filename:
+        raise Invalid("file_missing", vi="Bác chưa chọn tệp.", en="Choose a file first.", field="file")
+    raw = sent.stream.read(media.MAX_BYTES + 1)
+    with transaction() as session:
+        service.begin_import(
+            session,
+            actor,
+            _store(),
+            import_id=form.id,
+            kind=form.kind,
+            effective_on=form.effective_on,
+            file_name=sent.filename,
+            raw=raw,
+        )
+    return redirect(url_for("places.preview", import_id=form.id), 303)
+
+
+@blueprint.get("/dia-ban/nhap/<uuid:import_id>")
+def preview(import_id: UUID) -> Response:
+    actor = _manager()
+    with transaction() as session:
+        row, plan = service.plan_import(session, actor, _store(), import_id)
+        return page(
+            "places/import_preview.html",
+            row=row,
+            plan=plan,
+            shown_problems=plan.problems[:SHOWN_PROBLEMS],
+            shown_changes=SHOWN_CHANGES,
+        )
+
+
+@blueprint.post("/dia-ban/nhap/<uuid:import_id>")
+def apply(import_id: UUID) -> BaseResponse:
+    actor = _manager()
+    with transaction() as session:
+        job_id = service.request_import(session, actor, _store(), import_id)
+    return redirect(url_for("jobs.show", job_id=job_id), 303)
+
+
+@blueprint.get("/dia-ban/nhap/<uuid:import_id>/can-sua.csv")
+def problems(import_id: UUID) -> Response:
+    actor = _manager()
+    with transaction() as session:
+        plan = service.plan_import(session, actor, _store(), import_id)[1]
+    return _download(imports.problems_csv(plan.problems, language()), "can-sua.csv")
+
+
+@blueprint.get("/dia-ban/nhap/mau/<any(villages, premises):kind>.csv")
+def template(kind: str) -> Response:
+    _manager()
+    name = "mau-danh-sach-thon.csv" if kind == ImportKind.VILLAGES else "mau-danh-sach-co-so.csv"
+    return _download(imports.template(ImportKind(kind)), name)
+
+
+def _download(body: bytes, name: str) -> Response:
+    return Response(
+        body,
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+@blueprint.app_template_filter("place_title")
+def place_title(place: Place | PlaceName) -> str:
+    """As a heading: “Xã Chi Lăng”."""
+    text = f"{place.kind_word} {place.name}"
+    return text[:1].upper() + text[1:]

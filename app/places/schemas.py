@@ -1,0 +1,37 @@
+"""What pages send about places."""
+
+from datetime import date
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+
+from app.db import nfc
+from app.places.models import ImportKind
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), AfterValidator(nfc)]
+
+
+class Form(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Browse(Form):
+    """`q` is searched without regard to accents; `on` shows the province as it stood that day."""
+
+    q: Annotated[str, StringConstraints(max_length=100)] = ""
+    on: date | None = None
+
+
+class NewImport(Form):
+    id: UUID
+    kind: ImportKind
+    effective_on: date
+
+
+class CommuneGroup(Form):
+    """The group of Decision 51/2025/QĐ-TTg: 1 near-urban, 2 the rest, 3 khu vực II and III."""
+
+    value: Literal["1", "2", "3"]
+    valid_from: date
+    basis: Text
