@@ -1,0 +1,90 @@
+"""Tables of the criteria: what people recorded of a village, what the province chose, and each answer that was derived."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base, Id
+
+FACT_KINDS = ("digital_group", "group_activity", "channel", "feedback", "wifi", "digital_address", "model", "no_model")
+WITNESSES = ("village", "digital_group", "commune", "province", "officer")
+
+
+class VillageFact(Base):
+    """One thing that a named person recorded of a village, with its evidence.
+
+    `subject` tells apart the things of one kind (an activity, a piece of feedback, a premises, a model); the newest row
+    of a subject stands, and it names the one before in `supersedes_id`. A row with `withdrawn` takes the thing back.
+    """
+
+    __tablename__ = "village_facts"
+    __table_args__ = (
+        CheckConstraint(f"kind IN {FACT_KINDS}", name="kind"),
+        CheckConstraint(f"witness IN {WITNESSES}", name="witness"),
+        Index("ix_village_facts_village_id", "village_id", "kind"),
+        Index("uq_village_facts_supersedes_id", "supersedes_id", unique=True),
+    )
+
+    id: Mapped[Id]
+    village_id: Mapped[UUID] = mapped_column(ForeignKey("places.id"))
+    kind: Mapped[str]
+    subject: Mapped[UUID]
+    value: Mapped[dict[str, Any]]
+    observed_on: Mapped[date]
+    recorded_at: Mapped[datetime]
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("people.id"))
+    witness: Mapped[str]
+    evidence: Mapped[list[Any]]
+    note: Mapped[str]
+    withdrawn: Mapped[bool]
+    supersedes_id: Mapped[UUID | None] = mapped_column(ForeignKey("village_facts.id"))
+
+
+class ParameterChoice(Base):
+    """What the province decided where the letter leaves something open; the newest row in force on a date stands."""
+
+    __tablename__ = "parameter_choices"
+    __table_args__ = (Index("ix_parameter_choices_pack_id", "pack_id", "name"),)
+
+    id: Mapped[Id]
+    pack_id: Mapped[str]
+    name: Mapped[str]
+    value: Mapped[Any] = mapped_column(type_=Base.type_annotation_map[dict[str, Any]])
+    valid_from: Mapped[date]
+    decided_by: Mapped[str]
+    recorded_at: Mapped[datetime]
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("people.id"))
+
+
+class VillageAssessment(Base):
+    """One answer for one village, kept for as long as the records that gave it stand; a change is a new row."""
+
+    __tablename__ = "village_assessments"
+    __table_args__ = (
+        Index(
+            "uq_village_assessments_current", "village_id", "pack_id", unique=True, postgresql_where=text('"current"')
+        ),
+        Index("ix_village_assessments_village_id", "village_id", "computed_at"),
+        Index("ix_village_assessments_next_change_on", "next_change_on", postgresql_where=text('"current"')),
+    )
+
+    id: Mapped[Id]
+    village_id: Mapped[UUID] = mapped_column(ForeignKey("places.id"))
+    pack_id: Mapped[str]
+    pack_version: Mapped[str]
+    pack_sha256: Mapped[str]
+    as_of: Mapped[date]
+    computed_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime]
+    overall: Mapped[str]
+    values: Mapped[dict[str, Any]]
+    met: Mapped[int] = mapped_column(Integer)
+    total: Mapped[int] = mapped_column(Integer)
+    result: Mapped[dict[str, Any]]
+    flags: Mapped[list[Any]]
+    answer_sha256: Mapped[str]
+    next_change_on: Mapped[date | None]
+    current: Mapped[bool]

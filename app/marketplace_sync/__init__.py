@@ -1,0 +1,1 @@
+"""Channel accounts, listings, evidence that a listing is live, and reconciliation with each marketplace."""

@@ -1,0 +1,316 @@
+"""One careful HTTP attempt to somebody else's server: pinned address, limits, no redirects, no secrets in any text."""
+
+import base64
+import ipaddress
+import logging
+import re
+import socket
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from app import clock
+from app.marketplace_sync.channels.base import OutcomeUnknown, Permanent, Retryable, Validation
+
+RAW_LENGTH: Final = 500
+LONGEST_WAIT: Final = timedelta(days=1)
+USER_AGENT: Final = "Hoi/1 (OCOP channel sync)"
+
+_SECRET_PARAMETER = re.compile(
+    r"((?:oauth_\w+|consumer_key|consumer_secret|access_token|refresh_token|sign)=)[^&\s\"']+", re.IGNORECASE
+)
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|[0-9a-f:.]+")
+_SECRET_HEADER = re.compile(r"(authorization\W{1,4}(?:basic|bearer|oauth)\s+)[^\s\"',]+", re.IGNORECASE)
+
+
+class _NoQuery(logging.Filter):
+    """httpx logs whole addresses, and some marketplaces want keys and signatures in the query."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                arg.copy_with(query=None, userinfo=b"") if isinstance(arg, httpx.URL) else arg for arg in record.args
+            )
+        return True
+
+
+logging.getLogger("httpx").addFilter(_NoQuery())
+
+
+class Redactor:
+    """Blanks known secrets, in every form in which they travel, and cuts the text."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        known = [secret for secret in secrets if secret]
+        pairs = [f"{a}:{b}" for a in known for b in known]
+        forms = {*known, *(quote(s, safe="") for s in known), *(base64.b64encode(p.encode()).decode() for p in pairs)}
+        self._forms = sorted(forms, key=len, reverse=True)
+
+    def __repr__(self) -> str:
+        return "Redactor(hidden)"
+
+    def __call__(self, text: str) -> str:
+        for form in self._forms:
+            text = text.replace(form, "•••")
+        text = _SECRET_PARAMETER.sub(r"\1•••", text)
+        return _SECRET_HEADER.sub(r"\1•••", text)[:RAW_LENGTH]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds. `total` bounds an answer that keeps dripping."""
+
+    connect: float = 10
+    read: float = 30
+    total: float = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def bad_address(code: str, vi: str, en: str) -> Validation:
+    return Validation(code, vi=vi, en=en, field="base_url")
+
+
+def check_url(url: str) -> str:
+    """The address as scheme://host[:port]/path without a trailing slash. Raises Validation for anything odd."""
+    try:
+        parts = urlsplit(url.strip())
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise bad_address(
+            "address_scheme",
+            "Địa chỉ gian hàng phải bắt đầu bằng https:// hoặc http://, ví dụ https://gianhang.vn.",
+            "The shop's address must start with https:// or http://, for example https://shop.vn.",
+        )
+    if parts.username is not None or parts.password is not None:
+        raise bad_address(
+            "address_userinfo",
+            "Không ghi tên hay mật khẩu trong địa chỉ gian hàng.",
+            "Put no name or password in the shop's address.",
+        )
+    if parts.query or parts.fragment:
+        raise bad_address(
+            "address_query",
+            "Địa chỉ gian hàng không có phần sau dấu ? hoặc #.",
+            "The shop's address has no part after ? or #.",
+        )
+    try:
+        bracketed = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        host = httpx.URL(f"{parts.scheme}://{bracketed}").raw_host.decode()
+    except (httpx.InvalidURL, UnicodeError):
+        host = ""
+    if not _HOST.fullmatch(host):
+        raise bad_address("address_host", "Tên miền của gian hàng không đúng.", "The shop's host name is not valid.")
+    host = f"[{host}]" if ":" in host else host
+    suffix = "" if port is None or port == {"http": 80, "https": 443}[parts.scheme] else f":{port}"
+    return f"{parts.scheme}://{host}{suffix}{parts.path.rstrip('/')}"
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """All addresses of a host, in the system's order. Raises OSError."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def same_shop(url: str, base_url: str) -> bool:
+    """Whether both are the same host; ports may differ only between plain and encrypted defaults."""
+    defaults = {None, 80, 443}
+    try:
+        one, two = urlsplit(url), urlsplit(base_url)
+        ports_agree = one.port == two.port or {one.port, two.port} <= defaults
+    except ValueError:
+        return False
+    return one.scheme in {"http", "https"} and one.username is None and one.hostname == two.hostname and ports_agree
+
+
+def retry_after(headers: Mapping[str, str]) -> timedelta | None:
+    """RFC 9110 §10.2.3: seconds or an HTTP date; nonsense counts as not said. Never under a second or over a day."""
+    value = headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    try:
+        wait = timedelta(seconds=float(value))
+    except (ValueError, OverflowError):
+        try:
+            moment = parsedate_to_datetime(value)
+        except (ValueError, TypeError):
+            return None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        wait = moment - clock.machine_now()
+    return min(max(wait, timedelta(seconds=1)), LONGEST_WAIT)
+
+
+class Http:
+    """Sends single requests. Private and special addresses are refused unless the installation is a sandbox.
+
+    The name is looked up once, checked, and the connection made to that very address, so a name server cannot show
+    one address to the check and another to the call.
+    """
+
+    def __init__(
+        self,
+        *,
+        allow_private: bool,
+        redact: Redactor,
+        timeouts: Timeouts | None = None,
+        max_bytes: int = 8_000_000,
+        transport: httpx.BaseTransport | None = None,
+        resolver: Callable[[str, int], list[str]] = resolve,
+    ) -> None:
+        self._allow_private = allow_private
+        self._redact = redact
+        self._timeouts = timeouts or Timeouts()
+        self._max_bytes = max_bytes
+        self._resolve = resolver
+        self._client = httpx.Client(
+            transport=transport,
+            timeout=httpx.Timeout(self._timeouts.read, connect=self._timeouts.connect),
+            follow_redirects=False,
+            trust_env=False,
+            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        writes: bool,
+    ) -> Answer:
+        """One attempt. Raises Retryable when nothing can have been received, or when a read failed;
+        OutcomeUnknown when a write was sent and no whole answer came back.
+        """
+        target = httpx.URL(url, params=params) if params else httpx.URL(url)
+        host = target.raw_host.decode()
+        addresses = self._addresses(host, target.port or (443 if target.scheme == "https" else 80))
+        for last, address in ((place == len(addresses) - 1, item) for place, item in enumerate(addresses)):
+            request = self._client.build_request(
+                method,
+                target.copy_with(host=address),
+                headers={**(headers or {}), "Host": target.netloc.decode()},
+                content=body,
+                extensions={"sni_hostname": host},
+            )
+            try:
+                return self._exchange(request)
+            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+                if last:
+                    raise self._unreachable(host, error) from None
+            except _TooLarge:
+                raise self._too_large(writes=writes) from None
+            except _Dripping:
+                raise self._lost("answer_too_slow", host, "dripping answer", writes=writes) from None
+            except httpx.TransportError as error:
+                raise self._lost("answer_lost", host, f"{type(error).__name__}: {error}", writes=writes) from None
+        raise AssertionError  # pragma: no cover - _addresses never returns an empty list
+
+    def _exchange(self, request: httpx.Request) -> Answer:
+        deadline = time.monotonic() + self._timeouts.total
+        response = self._client.send(request, stream=True)
+        try:
+            body = bytearray()
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > self._max_bytes:
+                    raise _TooLarge
+                if time.monotonic() > deadline:
+                    raise _Dripping
+            return Answer(response.status_code, response.headers, bytes(body))
+        except httpx.DecodingError:
+            return Answer(response.status_code, response.headers, b"")
+        finally:
+            response.close()
+
+    def _addresses(self, host: str, port: int) -> list[str]:
+        try:
+            addresses = self._resolve(host.strip("[]"), port)
+        except OSError:
+            addresses = []
+        if not addresses:
+            raise Retryable(
+                "name_not_found",
+                vi=f"Không tìm thấy máy chủ {host}. Hãy xem lại địa chỉ gian hàng, hoặc đợi mạng ổn định.",
+                en=f"The host {host} was not found. Check the shop's address or wait for the network.",
+            )
+        if not self._allow_private and any(not _is_public(address) for address in addresses):
+            raise bad_address(
+                "address_private",
+                f"Địa chỉ {host} nằm trong mạng nội bộ nên không được dùng. Hãy nhập địa chỉ công khai của gian hàng.",
+                f"{host} is a private network address and may not be used. Enter the shop's public address.",
+            )
+        return addresses
+
+    def _unreachable(self, host: str, error: Exception) -> Retryable:
+        if "CERTIFICATE" in str(error).upper() or "SSL" in str(error).upper():
+            return Retryable(
+                "tls",
+                vi=f"Chứng chỉ bảo mật của {host} không hợp lệ. Hãy nhờ người quản trị gian hàng sửa chứng chỉ https.",
+                en=f"The security certificate of {host} is not valid. Ask the shop's administrator to mend https.",
+                raw=self._redact(str(error)),
+            )
+        return Retryable(
+            "unreachable",
+            vi=f"Không kết nối được tới {host}. Hệ thống sẽ tự thử lại.",
+            en=f"Could not connect to {host}. It will be tried again.",
+            raw=self._redact(f"{type(error).__name__}: {error}"),
+        )
+
+    @staticmethod
+    def _too_large(*, writes: bool) -> Permanent | OutcomeUnknown:
+        kind = OutcomeUnknown if writes else Permanent
+        return kind(
+            "answer_too_large",
+            vi="Gian hàng trả lời quá dài nên hệ thống không đọc tiếp. Hãy báo người quản trị gian hàng.",
+            en="The shop's answer is too large to read. Tell the shop's administrator.",
+        )
+
+    def _lost(self, code: str, host: str, raw: str, *, writes: bool) -> Retryable | OutcomeUnknown:
+        raw = self._redact(raw)
+        if writes:
+            return OutcomeUnknown(
+                code,
+                vi=f"Đã gửi tới {host} nhưng không nhận được trả lời. Hệ thống sẽ tra lại xem gian hàng đã nhận chưa.",
+                en=f"Sent to {host}, but no answer came back. It will be looked up before anything is sent again.",
+                raw=raw,
+            )
+        return Retryable(
+            code,
+            vi=f"{host} chưa trả lời trọn vẹn. Hệ thống sẽ tự thử lại.",
+            en=f"{host} did not answer completely. It will be tried again.",
+            raw=raw,
+        )
+
+
+class _TooLarge(Exception):
+    """Never leaves this module."""
+
+
+class _Dripping(Exception):
+    """Never leaves this module."""
+
+
+def _is_public(address: str) -> bool:
+    parsed = ipaddress.ip_address(address.split("%", 1)[0])
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    inner = mapped or parsed
+    return inner.is_global and not inner.is_multicast

@@ -1,0 +1,152 @@
+"""Listings on floors we cannot ask: a pasted link, and a second named person's dated look."""
+
+from datetime import timedelta
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app import audit, clock, media, outbox
+from app.actor import Actor, Role
+from app.errors import Conflict, Invalid, forbidden, not_found
+from app.marketplace_sync import queries
+from app.marketplace_sync.events import DeclaredConfirmed
+from app.marketplace_sync.models import DeclaredConfirmation, DeclaredListing, Floor
+from app.marketplace_sync.schemas import NewConfirmation, NewDeclared
+from app.products import queries as products
+
+OLDEST_LOOK = timedelta(days=30)
+LOOKERS = (
+    Role.COOPERATIVE_MANAGER,
+    Role.PURCHASER,
+    Role.EXTENSION_OFFICER,
+    Role.VILLAGE_OFFICER,
+    Role.DIGITAL_GROUP,
+    Role.COMMUNE_OFFICIAL,
+    Role.PROVINCE_OFFICIAL,
+    Role.CERTIFIER,
+)
+
+
+def declare(session: Session, actor: Actor, new: NewDeclared) -> UUID:
+    """Say that a product is on sale at this address. Counts for nothing until somebody else confirms it.
+
+    Raises Forbidden, NotFound, Invalid (the address is not one of the floor's) and Conflict (declared already).
+    """
+    product = products.product(session, actor, new.product_id)
+    if actor.person_id is None or not actor.has(
+        Role.COOPERATIVE_MANAGER, Role.PURCHASER, organisation_id=product.organisation_id
+    ):
+        raise forbidden()
+    stored = session.get(DeclaredListing, new.id)
+    if stored is not None:
+        return stored.id
+    floor = session.get(Floor, new.floor_id)
+    if floor is None:
+        raise not_found("sàn này", "this floor")
+    parts = urlsplit(new.url)
+    there = queries.floor_of_host(session, new.url)
+    if there is None or there.id != floor.id or parts.username or parts.password or len(parts.path.strip("/")) == 0:
+        raise Invalid(
+            "not_this_floor",
+            vi=f"Đường dẫn này không phải trang sản phẩm của {floor.name.vi}. Mở sản phẩm trên sàn rồi chép đường dẫn ở đó.",
+            en=f"This is not a product page of {floor.name.text('en')}. Open the product there and copy its address.",
+            field="url",
+        )
+    try:
+        with session.begin_nested():
+            session.add(
+                DeclaredListing(
+                    id=new.id,
+                    organisation_id=product.organisation_id,
+                    product_id=product.id,
+                    floor_id=floor.id,
+                    url=new.url,
+                    declared_by=actor.person_id,
+                    declared_at=clock.now(),
+                    withdrawn_at=None,
+                )
+            )
+    except IntegrityError:
+        raise Conflict(
+            "declared_already",
+            vi="Đường dẫn này đã khai cho sản phẩm rồi.",
+            en="This link is declared for the product already.",
+        ) from None
+    audit.record(
+        session,
+        actor,
+        "marketplace_sync:declared:declare",
+        subject_id=new.id,
+        organisation_id=product.organisation_id,
+    )
+    outbox.publish(session, actor, DeclaredConfirmed(product_id=product.id))
+    return new.id
+
+
+def withdraw(session: Session, actor: Actor, declared_id: UUID) -> None:
+    declared = session.scalar(select(DeclaredListing).where(DeclaredListing.id == declared_id).with_for_update())
+    if declared is None or declared.organisation_id not in actor.organisations:
+        raise not_found("đường dẫn này", "this link")
+    if declared.withdrawn_at is None:
+        declared.withdrawn_at = clock.now()
+        audit.record(session, actor, "marketplace_sync:declared:withdraw", subject_id=declared_id)
+        outbox.publish(session, actor, DeclaredConfirmed(product_id=declared.product_id))
+
+
+def confirm(session: Session, actor: Actor, new: NewConfirmation) -> UUID:
+    """A second person looked at the page on a day and keeps a picture of it.
+
+    Raises Forbidden (not a looker), NotFound (foreign), Conflict (the declarer confirming alone), Invalid (day, picture).
+    """
+    declared = session.get(DeclaredListing, new.declared_listing_id)  # row-level security hides foreign ones
+    if declared is None or declared.withdrawn_at is not None:
+        raise not_found("đường dẫn này", "this link")
+    if actor.person_id is None or not actor.has(*LOOKERS):
+        raise forbidden()
+    if declared.declared_by == actor.person_id:
+        raise Conflict(
+            "two_people",
+            vi="Người khai không tự xác nhận được. Nhờ một người khác mở đường dẫn, chụp màn hình và xác nhận.",
+            en="Who declared it cannot confirm it. Ask somebody else to open the link, take a picture and confirm.",
+        )
+    today = clock.today()
+    if not today - OLDEST_LOOK <= new.seen_on <= today:
+        raise Invalid(
+            "bad_day",
+            vi="Ngày xem phải trong 30 ngày gần đây và không ở tương lai.",
+            en="The day of the look must be within the last 30 days and not in the future.",
+            field="seen_on",
+        )
+    if new.photo_sha256 not in media.known_photos(session, [new.photo_sha256]):
+        raise Invalid(
+            "picture_needed",
+            vi="Cần ảnh chụp màn hình trang bán hàng.",
+            en="A picture of the page is needed.",
+            field="photo_sha256",
+        )
+    if session.get(DeclaredConfirmation, new.id) is None:
+        session.add(
+            DeclaredConfirmation(
+                id=new.id,
+                declared_listing_id=declared.id,
+                organisation_id=declared.organisation_id,
+                on_sale=new.on_sale,
+                confirmed_by=actor.person_id,
+                seen_on=new.seen_on,
+                photo_sha256=new.photo_sha256,
+                recorded_at=clock.now(),
+            )
+        )
+        audit.record(
+            session,
+            actor,
+            "marketplace_sync:declared:confirm",
+            subject_id=declared.id,
+            organisation_id=declared.organisation_id,
+            on_sale=new.on_sale,
+        )
+        outbox.publish(session, actor, DeclaredConfirmed(product_id=declared.product_id))
+    return new.id

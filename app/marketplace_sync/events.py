@@ -1,0 +1,60 @@
+"""What happened on the channels."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+from uuid import UUID
+
+from app.outbox import Event
+
+
+@dataclass(frozen=True, slots=True)
+class ListingWanted(Event):
+    """What we want of a listing changed, or it is time to try again."""
+
+    name: ClassVar[str] = "marketplace_sync.listing_wanted"
+    listing_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class LookWanted(Event):
+    """Somebody asks to look now."""
+
+    name: ClassVar[str] = "marketplace_sync.look_wanted"
+    listing_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ListingObserved(Event):
+    """The marketplace said something new about a listing."""
+
+    name: ClassVar[str] = "marketplace_sync.listing_observed"
+    listing_id: UUID
+    product_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ListingTroubled(Event):
+    """A listing needs a person: rejected, blocked, gone, or parked."""
+
+    name: ClassVar[str] = "marketplace_sync.listing_troubled"
+    listing_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class AccountBroken(Event):
+    name: ClassVar[str] = "marketplace_sync.account_broken"
+    account_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredConfirmed(Event):
+    """A declared listing was declared, confirmed, denied or withdrawn."""
+
+    name: ClassVar[str] = "marketplace_sync.declared_confirmed"
+    product_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class FloorListChanged(Event):
+    name: ClassVar[str] = "marketplace_sync.floor_list_changed"
+    floor_id: UUID

@@ -1,0 +1,206 @@
+"""Floors, accounts, listings, and the evidence of what is on sale: only that decides what is live."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base, Id, Words
+
+# Sàn thương mại điện tử, website bán hàng, quảng cáo: Law on E-commerce 122/2025/QH15 tells them apart.
+LEGAL_KINDS = ("marketplace", "own_site", "advertising")
+STATES = ("draft", "submitting", "waiting", "live", "unlisted", "rejected", "blocked", "parked", "unknown", "gone")
+
+
+class Floor(Base):
+    """A place where things are sold online. `hosts` are the host names (with port) of its pages."""
+
+    __tablename__ = "floors"
+    __table_args__ = (CheckConstraint(f"kind IN {LEGAL_KINDS}", name="kind"), UniqueConstraint("key"))
+
+    id: Mapped[Id]
+    key: Mapped[str]
+    name: Mapped[Words]
+    hosts: Mapped[list[Any]]
+    kind: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class FloorDecision(Base):
+    """The province counts a floor from a day on, or no longer; append-only, the newest in force stands."""
+
+    __tablename__ = "floor_decisions"
+    __table_args__ = (Index("ix_floor_decisions_floor_id", "floor_id", "effective_on"),)
+
+    id: Mapped[Id]
+    floor_id: Mapped[UUID] = mapped_column(ForeignKey("floors.id"))
+    counted: Mapped[bool]
+    effective_on: Mapped[date]
+    legal_basis: Mapped[str]
+    recorded_at: Mapped[datetime]
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("people.id"))
+
+
+class ChannelAccount(Base):
+    """One organisation's account on one channel. The link survives pausing; keys are sealed and never shown again."""
+
+    __tablename__ = "channel_accounts"
+    __table_args__ = (
+        CheckConstraint(f"legal_kind IN {LEGAL_KINDS}", name="legal_kind"),
+        CheckConstraint("state IN ('active', 'paused', 'broken')", name="state"),
+        CheckConstraint("(legal_kind = 'marketplace') = (floor_id IS NOT NULL)", name="floor"),
+        UniqueConstraint("id", "organisation_id"),
+    )
+
+    id: Mapped[Id]
+    organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisations.id"))
+    channel: Mapped[str]
+    floor_id: Mapped[UUID | None] = mapped_column(ForeignKey("floors.id"))
+    legal_kind: Mapped[str]
+    name: Mapped[str]
+    base_url: Mapped[str]
+    credentials_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    stock_buffer: Mapped[int] = mapped_column(Integer, default=0)
+    state: Mapped[str]
+    error: Mapped[Words | None]
+    created_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(Integer, default=1)
+
+
+class Listing(Base):
+    """What we want of one variant on one account, and how far we are. Never says whether it is live: observations do."""
+
+    __tablename__ = "listings"
+    __table_args__ = (
+        CheckConstraint("wanted IN ('live', 'unlisted')", name="wanted"),
+        CheckConstraint(f"state IN {STATES}", name="state"),
+        UniqueConstraint("account_id", "variant_id"),
+        UniqueConstraint("id", "organisation_id"),
+        ForeignKeyConstraint(
+            ["account_id", "organisation_id"], ["channel_accounts.id", "channel_accounts.organisation_id"]
+        ),
+        ForeignKeyConstraint(["variant_id", "organisation_id"], ["variants.id", "variants.organisation_id"]),
+        Index("ix_listings_product_id", "product_id"),
+        Index("ix_listings_next_look_at", "next_look_at", postgresql_where=text("remote_id IS NOT NULL")),
+    )
+
+    id: Mapped[Id]
+    organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisations.id"))
+    account_id: Mapped[UUID]
+    product_id: Mapped[UUID] = mapped_column(ForeignKey("products.id"))
+    variant_id: Mapped[UUID]
+    wanted: Mapped[str]
+    wanted_version: Mapped[int] = mapped_column(Integer, default=1)
+    applied_version: Mapped[int] = mapped_column(Integer, default=0)
+    remote_id: Mapped[str | None]
+    state: Mapped[str]
+    error_code: Mapped[str | None]
+    error: Mapped[Words | None]
+    failures: Mapped[int] = mapped_column(Integer, default=0)
+    lease_id: Mapped[UUID | None]
+    lease_until: Mapped[datetime | None]
+    next_look_at: Mapped[datetime | None]
+    announced_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class ListingObservation(Base):
+    """What the marketplace itself answered at `seen_at`. Append-only."""
+
+    __tablename__ = "listing_observations"
+    __table_args__ = (
+        ForeignKeyConstraint(["listing_id", "organisation_id"], ["listings.id", "listings.organisation_id"]),
+        Index("ix_listing_observations_listing_id", "listing_id", "seen_at"),
+    )
+
+    id: Mapped[Id]
+    listing_id: Mapped[UUID]
+    organisation_id: Mapped[UUID]
+    seen_at: Mapped[datetime]
+    live: Mapped[bool]
+    buyable: Mapped[bool]
+    raw_state: Mapped[str]
+    url: Mapped[str | None]
+    price_dong: Mapped[int | None] = mapped_column(BigInteger)
+    stock: Mapped[int | None] = mapped_column(Integer)
+    reasons: Mapped[list[Any]]
+
+
+class DeclaredListing(Base):
+    """A pasted link to a floor that we cannot ask; it counts only once a second named person has confirmed it."""
+
+    __tablename__ = "declared_listings"
+    __table_args__ = (
+        UniqueConstraint("id", "organisation_id"),
+        ForeignKeyConstraint(["product_id", "organisation_id"], ["products.id", "products.organisation_id"]),
+        Index("ix_declared_listings_product_id", "product_id"),
+        Index(
+            "uq_declared_listings_open",
+            "product_id",
+            "url",
+            unique=True,
+            postgresql_where=text("withdrawn_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[Id]
+    organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisations.id"))
+    product_id: Mapped[UUID]
+    floor_id: Mapped[UUID] = mapped_column(ForeignKey("floors.id"))
+    url: Mapped[str]
+    declared_by: Mapped[UUID] = mapped_column(ForeignKey("people.id"))
+    declared_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+
+
+class DeclaredConfirmation(Base):
+    """A second person looked, on a day, and kept a picture of what was on sale (or not). Append-only."""
+
+    __tablename__ = "declared_confirmations"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["declared_listing_id", "organisation_id"], ["declared_listings.id", "declared_listings.organisation_id"]
+        ),
+        Index("ix_declared_confirmations_declared_listing_id", "declared_listing_id", "seen_on"),
+    )
+
+    id: Mapped[Id]
+    declared_listing_id: Mapped[UUID]
+    organisation_id: Mapped[UUID]
+    on_sale: Mapped[bool]
+    confirmed_by: Mapped[UUID] = mapped_column(ForeignKey("people.id"))
+    seen_on: Mapped[date]
+    photo_sha256: Mapped[str]
+    recorded_at: Mapped[datetime]
+
+
+class ChannelCall(Base):
+    """One conversation with a channel, without secrets; partitioned by the month it happened in."""
+
+    __tablename__ = "channel_calls"
+    __table_args__ = (
+        Index("ix_channel_calls_listing_id", "listing_id"),
+        {"postgresql_partition_by": "RANGE (at)"},
+    )
+
+    id: Mapped[Id]
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID]
+    organisation_id: Mapped[UUID]
+    listing_id: Mapped[UUID | None]
+    verb: Mapped[str]
+    outcome: Mapped[str]
+    milliseconds: Mapped[int] = mapped_column(Integer)
+    detail: Mapped[str]

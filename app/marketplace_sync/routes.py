@@ -1,0 +1,308 @@
+"""Pages of selling online: accounts, listings and their evidence, declared links, and the province's list of floors."""
+
+from uuid import UUID
+
+from flask import Blueprint, Response, flash, redirect, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as BaseResponse
+
+from app import clock, media
+from app.accounts import queries as accounts
+from app.actor import Actor, Role
+from app.errors import Invalid, not_found
+from app.marketplace_sync import declared as declared_verbs
+from app.marketplace_sync import queries, service
+from app.marketplace_sync.channels.base import Credentials
+from app.marketplace_sync.schemas import (
+    NewAccount,
+    NewConfirmation,
+    NewDeclared,
+    NewFloor,
+    NewFloorDecision,
+    WantListing,
+)
+from app.products import queries as products
+from app.web import accept_files, page, parse, parse_data, require, signed_in, transaction, web
+
+blueprint = Blueprint("marketplace_sync", __name__, template_folder="templates")
+accept_files(blueprint, {"confirm": media.MAX_BYTES})
+
+PROVINCE = (Role.PROVINCE_OFFICIAL, Role.ADMINISTRATOR)
+
+
+def _seller() -> Actor:
+    return require(*service.SELLERS)
+
+
+@blueprint.get("/san")
+def listings() -> Response:
+    actor = _seller()
+    with transaction() as session:
+        rows = queries.listings_of(session, actor)
+        variants = {v.id: v for v in service.variants_to_list(session, actor)}
+        accounts = queries.accounts_of(session, actor)
+        evidence = queries.live_evidence(
+            session, {v.product_id for v in variants.values()}, as_of=clock.today(), known_at=clock.now()
+        )
+        return page(
+            "marketplace_sync/listings.html",
+            rows=rows,
+            variants=variants,
+            products=queries.product_names(session, {v.product_id for v in variants.values()}),
+            accounts=accounts,
+            declared=queries.declared_of(session, actor),
+            floors={f.id: f for f in queries.floors(session)},
+            counted=queries.counted_floors(session, as_of=clock.today(), known_at=clock.now()),
+            evidence=evidence,
+            listed={(row[0].account_id, row[0].variant_id) for row in rows if row[0].wanted == "live"},
+        )
+
+
+@blueprint.post("/san")
+def want_live() -> BaseResponse:
+    _seller()
+    new = parse(WantListing)
+    with transaction() as session:
+        listing_id = service.want_live(session, signed_in(), new)
+    flash(_("Đã nhận. Máy chủ đang gửi lên sàn; trang này hiện câu trả lời của sàn."), "wait")
+    return redirect(url_for("marketplace_sync.listing", listing_id=listing_id), 303)
+
+
+@blueprint.get("/san/tin/<uuid:listing_id>")
+def listing(listing_id: UUID) -> Response:
+    actor = _seller()
+    with transaction() as session:
+        row = queries.listing(session, actor, listing_id)
+        account = queries.account(session, actor, row.account_id)
+        busy = row.applied_version < row.wanted_version and row.state not in {"rejected", "blocked", "gone", "parked"}
+        response = page(
+            "marketplace_sync/listing.html",
+            listing=row,
+            account=account,
+            floor={f.id: f for f in queries.floors(session)}.get(account.floor_id) if account.floor_id else None,
+            counted=account.floor_id in queries.counted_floors(session, as_of=clock.today(), known_at=clock.now()),
+            variant=products.variant(session, actor, row.variant_id),
+            product_name=queries.product_names(session, {row.product_id})[row.product_id],
+            sightings=queries.sightings(session, listing_id),
+            calls=queries.calls(session, listing_id),
+            busy=busy,
+        )
+    if busy:
+        response.headers["Refresh"] = "2"
+    return response
+
+
+@blueprint.post("/san/tin/<uuid:listing_id>/<any(send, unlist, look):what>")
+def act(listing_id: UUID, what: str) -> BaseResponse:
+    actor = _seller()
+    with transaction() as session:
+        if what == "unlist":
+            service.want_unlisted(session, actor, listing_id)
+        elif what == "look":
+            service.look_now(session, actor, listing_id)
+        else:
+            row = queries.listing(session, actor, listing_id)
+            service.want_live(
+                session, actor, WantListing(id=row.id, account_id=row.account_id, variant_id=row.variant_id)
+            )
+    return redirect(url_for("marketplace_sync.listing", listing_id=listing_id), 303)
+
+
+# --- accounts ----------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/san/tai-khoan/moi")
+def connect() -> Response:
+    actor = _seller()
+    with transaction() as session:
+        return page(
+            "marketplace_sync/connect.html",
+            specs=service.channel_specs(),
+            organisations=accounts.organisation_names(session, actor.organisations_as(*service.SELLERS)),
+            floors=queries.floors(session),
+        )
+
+
+@blueprint.post("/san/tai-khoan/moi")
+def connect_send() -> BaseResponse:
+    actor = _seller()
+    form = request.form
+    new = parse_data(
+        NewAccount,
+        {
+            **{k: form[k] for k in ("id", "organisation_id", "channel", "name", "stock_buffer") if form.get(k)},
+            "credentials": {
+                f.name: form[f.name].strip()
+                for s in service.channel_specs()
+                for f in s.fields
+                if form.get(f.name, "").strip()
+            },
+        },
+    )
+    service.missing_credentials(new)
+    settings = web().settings
+    shop = service.check_account(settings, new)
+    with transaction() as session:
+        service.connect_account(session, actor, settings, new)
+    flash(_("Đã nối với %(shop)s.", shop=shop), "met")
+    return redirect(url_for("marketplace_sync.listings"), 303)
+
+
+@blueprint.get("/san/tai-khoan/<uuid:account_id>")
+def account(account_id: UUID) -> Response:
+    actor = _seller()
+    with transaction() as session:
+        row = queries.account(session, actor, account_id)
+        spec = next(s for s in service.channel_specs() if s.kind == row.channel)
+        return page("marketplace_sync/account.html", account=row, spec=spec)
+
+
+@blueprint.post("/san/tai-khoan/<uuid:account_id>/<any(pause, resume):what>")
+def account_state(account_id: UUID, what: str) -> BaseResponse:
+    actor = _seller()
+    with transaction() as session:
+        verb = service.pause_account if what == "pause" else service.resume_account
+        verb(session, actor, account_id)
+    return redirect(url_for("marketplace_sync.account", account_id=account_id), 303)
+
+
+@blueprint.post("/san/tai-khoan/<uuid:account_id>")
+def reconnect(account_id: UUID) -> BaseResponse:
+    actor = _seller()
+    settings = web().settings
+    with transaction() as session:
+        row = queries.account(session, actor, account_id)
+        spec = next(s for s in service.channel_specs() if s.kind == row.channel)
+        fresh = {f.name: request.form.get(f.name, "").strip() for f in spec.fields}
+        new = NewAccount(
+            id=row.id,
+            organisation_id=row.organisation_id,
+            channel=row.channel,
+            name=row.name,
+            credentials={k: v for k, v in fresh.items() if v} | {"base_url": row.base_url},
+        )
+    service.missing_credentials(new)
+    service.check_account(settings, new)
+    with transaction() as session:
+        service.reconnect_account(session, actor, settings, account_id, Credentials(new.credentials))
+    flash(_("Đã nối lại."), "met")
+    return redirect(url_for("marketplace_sync.account", account_id=account_id), 303)
+
+
+# --- declared links ----------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/san/khai")
+def declare() -> Response:
+    actor = _seller()
+    with transaction() as session:
+        variants = service.variants_to_list(session, actor)
+        return page(
+            "marketplace_sync/declare.html",
+            products=queries.product_names(session, {v.product_id for v in variants}),
+            floors=[f for f in queries.floors(session) if f.kind == "marketplace"],
+        )
+
+
+@blueprint.post("/san/khai")
+def declare_send() -> BaseResponse:
+    actor = _seller()
+    with transaction() as session:
+        declared_verbs.declare(session, actor, parse(NewDeclared))
+    flash(_("Đã ghi đường dẫn. Chỉ được tính khi một người khác mở xem và xác nhận."), "wait")
+    return redirect(url_for("marketplace_sync.declared"), 303)
+
+
+@blueprint.get("/san/da-khai")
+def declared() -> Response:
+    actor = require(*declared_verbs.LOOKERS)
+    with transaction() as session:
+        rows = queries.declared_of(session, actor)
+        return page(
+            "marketplace_sync/declared.html",
+            rows=rows,
+            products=queries.product_names(session, {r[0].product_id for r in rows}),
+            floors={f.id: f for f in queries.floors(session)},
+            me=actor.person_id,
+        )
+
+
+@blueprint.get("/san/da-khai/<uuid:declared_id>")
+def confirm_form(declared_id: UUID) -> Response:
+    actor = require(*declared_verbs.LOOKERS)
+    with transaction() as session:
+        rows = [r for r in queries.declared_of(session, actor) if r[0].id == declared_id]
+        if not rows:
+            raise not_found("đường dẫn này", "this link")
+        return page(
+            "marketplace_sync/confirm.html",
+            row=rows[0][0],
+            product=queries.product_names(session, {rows[0][0].product_id})[rows[0][0].product_id],
+            floor={f.id: f for f in queries.floors(session)}[rows[0][0].floor_id],
+            mine=rows[0][0].declared_by == actor.person_id,
+        )
+
+
+@blueprint.post("/san/da-khai/<uuid:declared_id>")
+def confirm(declared_id: UUID) -> BaseResponse:
+    actor = require(*declared_verbs.LOOKERS)
+    sent = request.files.get("photo")
+    if sent is None or not sent.filename:
+        raise Invalid(
+            "picture_needed",
+            vi="Cần ảnh chụp màn hình trang bán hàng.",
+            en="A picture of the page is needed.",
+            field="photo",
+        )
+    raw = sent.read(media.MAX_BYTES + 1)
+    with transaction() as session:
+        photo = media.store_photo(session, media.store_for(web().settings), raw)
+        new = parse(NewConfirmation, declared_listing_id=declared_id, photo_sha256=photo.sha256)
+        declared_verbs.confirm(session, actor, new)
+    flash(_("Đã ghi lần xem này."), "met")
+    return redirect(url_for("marketplace_sync.declared"), 303)
+
+
+@blueprint.post("/san/da-khai/<uuid:declared_id>/go")
+def withdraw(declared_id: UUID) -> BaseResponse:
+    actor = _seller()
+    with transaction() as session:
+        declared_verbs.withdraw(session, actor, declared_id)
+    return redirect(url_for("marketplace_sync.declared"), 303)
+
+
+# --- the province's list of floors -------------------------------------------------------------------------------
+
+
+@blueprint.get("/san/danh-sach")
+def floors() -> Response:
+    actor = signed_in()
+    with transaction() as session:
+        return page(
+            "marketplace_sync/floors.html",
+            floors=queries.floors(session),
+            counted=queries.counted_floors(session, as_of=clock.today(), known_at=clock.now()),
+            decisions=queries.floor_decisions(session),
+            may_manage=actor.has(*PROVINCE),
+        )
+
+
+@blueprint.post("/san/danh-sach")
+def add_floor() -> BaseResponse:
+    actor = require(*PROVINCE)
+    with transaction() as session:
+        service.add_floor(session, actor, parse(NewFloor))
+    return redirect(url_for("marketplace_sync.floors"), 303)
+
+
+@blueprint.post("/san/danh-sach/quyet-dinh")
+def decide_floor() -> BaseResponse:
+    actor = require(*PROVINCE)
+    with transaction() as session:
+        service.decide_floor(session, actor, parse(NewFloorDecision))
+    return redirect(url_for("marketplace_sync.floors"), 303)
+
+
+@blueprint.get("/san/danh-sach/quyet-dinh")
+def decide_form() -> BaseResponse:
+    return redirect(url_for("marketplace_sync.floors"), 303)

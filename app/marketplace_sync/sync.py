@@ -1,0 +1,484 @@
+"""Pushing what we want and looking at what is there: claim, call, record; no transaction is open during a call."""
+
+import base64
+import hashlib
+import html
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from time import monotonic
+from uuid import UUID
+
+import structlog
+from cryptography.fernet import Fernet, InvalidToken
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import clock, outbox
+from app.actor import SYSTEM
+from app.db import Database, Words, new_id
+from app.errors import HoiError, SetupError
+from app.marketplace_sync.channels.base import (
+    AuthExpired,
+    AuthRevoked,
+    Channel,
+    ChannelError,
+    Credentials,
+    Image,
+    ListingDraft,
+    Locked,
+    NotFound,
+    OutcomeUnknown,
+    Rejected,
+    RemoteStatus,
+    Retryable,
+)
+from app.marketplace_sync.channels.registry import open_channel
+from app.marketplace_sync.events import AccountBroken, ListingObserved, ListingTroubled, ListingWanted
+from app.marketplace_sync.models import ChannelAccount, ChannelCall, Listing, ListingObservation
+from app.products.models import Product, Variant
+from app.settings import Settings
+from app.trace import stock
+
+LEASE = timedelta(seconds=90)
+FIRST_WAIT = timedelta(seconds=4)
+LONGEST_WAIT = timedelta(hours=1)
+ANNOUNCE_AGAIN = timedelta(hours=6)
+TROUBLED = frozenset({"rejected", "blocked", "gone", "parked"})
+BANNED = "banned"
+
+log = structlog.get_logger()
+
+
+# --- secrets -----------------------------------------------------------------------------------------------------
+
+
+def _box(settings: Settings) -> Fernet:
+    secret = settings.credentials_key or settings.secret_key
+    if secret is None:
+        raise SetupError(
+            "no_secret_key",
+            vi="Chưa có HOI_SECRET_KEY nên không giữ kín được khóa của sàn. Đặt biến này rồi chạy lại.",
+            en="HOI_SECRET_KEY is not set, so channel keys cannot be sealed. Set it and start again.",
+        )
+    digest = hashlib.sha256(b"channel-credentials:" + secret.get_secret_value().encode()).digest()
+    return Fernet(base64.urlsafe_b64encode(digest))
+
+
+def seal(settings: Settings, credentials: Credentials) -> bytes:
+    """The credentials as they are stored: encrypted and authenticated."""
+    return _box(settings).encrypt(json.dumps(dict(credentials.values), sort_keys=True).encode())
+
+
+def unseal(settings: Settings, sealed: bytes) -> Credentials:
+    """Raises AuthRevoked when the installation's key is another than when the account was connected."""
+    try:
+        return Credentials(json.loads(_box(settings).decrypt(sealed)))
+    except InvalidToken:
+        raise AuthRevoked(
+            "sealed_with_another_key",
+            vi="Khóa của hệ thống đã đổi nên không đọc được khóa của sàn. Hãy kết nối lại tài khoản này.",
+            en="The installation's key has changed, so this account's keys cannot be read. Connect the account again.",
+        ) from None
+
+
+def _open(settings: Settings, channel: str, sealed: bytes) -> Channel:
+    return open_channel(channel, unseal(settings, sealed), sandbox=settings.channel_sandbox)
+
+
+# --- pushing -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one push carries out of the database: nothing in it changes while the call runs."""
+
+    lease_id: UUID
+    listing_id: UUID
+    organisation_id: UUID
+    account_id: UUID
+    channel: str
+    sealed: bytes
+    remote_id: str | None
+    wanted: str
+    version: int
+    draft: ListingDraft
+
+
+def push(database: Database, settings: Settings, listing_id: UUID) -> None:
+    """Bring one listing to what we want of it now. Safe to repeat, to run twice at once, and to kill anywhere.
+
+    The desired state is read at the claim, not when the event was written, so late and doubled events do no harm.
+    """
+    with database.transaction(SYSTEM) as session:
+        claim = _claim(session, settings, listing_id)
+    if claim is None:
+        return
+    started = monotonic()
+    try:
+        with _open(settings, claim.channel, claim.sealed) as channel:
+            outcome: RemoteStatus | ChannelError = _call(channel, claim)
+    except ChannelError as error:
+        outcome = error
+    except Exception as error:  # noqa: BLE001 - whatever a foreign answer breaks must not strand the listing
+        outcome = _unreadable(error)
+    with database.transaction(SYSTEM) as session:
+        _log_call(session, claim, "push:" + claim.wanted, outcome, started)
+        _record_push(session, settings, claim, outcome)
+
+
+def _unreadable(error: Exception) -> ChannelError:
+    """A shop's answer that our reading of it did not survive: nobody knows what happened there."""
+    log.error("channel answer not understood", error=type(error).__name__, exc_info=error)
+    return OutcomeUnknown(
+        "answer_unreadable",
+        vi="Gian hàng trả lời điều không đọc được. Hồi sẽ hỏi lại; nếu vẫn vậy, báo người quản lý gian hàng.",
+        en="The shop's answer could not be read. We will ask again; if it stays, tell the shop's administrator.",
+        raw=type(error).__name__,
+    )
+
+
+def _claim(session: Session, settings: Settings, listing_id: UUID) -> Claim | None:
+    listing = session.scalar(select(Listing).where(Listing.id == listing_id).with_for_update())
+    if listing is None or listing.applied_version >= listing.wanted_version:
+        return None
+    now = clock.machine_now()
+    if listing.lease_until is not None and listing.lease_until > now:
+        # Somebody is at it, or died at it: come back when the lease has ended.
+        outbox.publish(
+            session,
+            SYSTEM,
+            ListingWanted(listing_id=listing.id),
+            due_at=clock.now() + (listing.lease_until - now) + timedelta(seconds=1),
+        )
+        return None
+    account = session.get_one(ChannelAccount, listing.account_id)
+    if account.state != "active":
+        return None
+    # Only what was never sent is surely not there: in every other state an item may exist whose answer got lost.
+    if listing.wanted == "unlisted" and listing.remote_id is None and listing.state == "draft":
+        listing.applied_version, listing.state = listing.wanted_version, "unlisted"
+        return None
+    listing.lease_id = new_id()
+    listing.lease_until = now + LEASE
+    if listing.state in {"draft", "rejected", "waiting", "parked"}:
+        listing.state = "submitting"
+    return Claim(
+        lease_id=listing.lease_id,
+        listing_id=listing.id,
+        organisation_id=listing.organisation_id,
+        account_id=account.id,
+        channel=account.channel,
+        sealed=account.credentials_sealed,
+        remote_id=listing.remote_id,
+        wanted=listing.wanted,
+        version=listing.wanted_version,
+        draft=draft_of(session, settings, listing, account),
+    )
+
+
+def draft_of(session: Session, settings: Settings, listing: Listing, account: ChannelAccount) -> ListingDraft:
+    """What the listing should say now: texts of the product, price of the variant, stock less the account's buffer."""
+    variant = session.get_one(Variant, listing.variant_id)
+    product = session.get_one(Product, listing.product_id)
+    left = stock.on_hand(session, [variant.id]).get(variant.id, 0)
+    name = product.name.vi if variant.name.vi in product.name.vi else f"{product.name.vi}, {variant.name.vi}"
+    images = (
+        (Image(product.photo_sha256, f"{settings.printed_base()}/anh/{product.photo_sha256}.jpg"),)
+        if product.photo_sha256 and settings.public_url
+        else ()
+    )
+    return ListingDraft(
+        listing_id=str(listing.id),
+        sku=variant.sku,
+        name=name,
+        description_html=_paragraphs(product.description.vi if product.description else ""),
+        price_vnd=variant.price_dong,
+        stock=max(left - account.stock_buffer, 0),
+        weight_grams=variant.weight_grams,
+        images=images,
+        gtin=variant.gtin,
+    )
+
+
+def _paragraphs(text: str) -> str:
+    return "".join(f"<p>{html.escape(part)}</p>" for part in text.splitlines() if part.strip())
+
+
+def _call(channel: Channel, claim: Claim) -> RemoteStatus:
+    if claim.wanted == "live":
+        issues = channel.validate(claim.draft)
+        if issues:
+            raise Rejected(
+                "not_acceptable",
+                vi=" ".join(i.vi for i in issues),
+                en=" ".join(i.en for i in issues),
+            )
+        return channel.publish(claim.draft, claim.remote_id)
+    remote_id = claim.remote_id
+    if remote_id is None:
+        found = channel.find_by_sku(claim.draft.sku)
+        if found is None or found.listing_id not in {None, claim.draft.listing_id}:
+            return _nothing_there(claim)
+        remote_id = found.remote_id
+    return channel.unlist(remote_id)
+
+
+def _nothing_there(claim: Claim) -> RemoteStatus:
+    return RemoteStatus(
+        remote_id="",
+        raw="gone",
+        live=False,
+        buyable=False,
+        url=None,
+        price_vnd=None,
+        stock=None,
+        reasons=(),
+        seen_at=clock.now(),
+        listing_id=claim.draft.listing_id,
+    )
+
+
+def _record_push(session: Session, settings: Settings, claim: Claim, outcome: RemoteStatus | ChannelError) -> None:
+    listing = session.scalar(select(Listing).where(Listing.id == claim.listing_id).with_for_update())
+    if listing is None or listing.lease_id != claim.lease_id:
+        # The lease ended and another push took over: its record is the newer one. What was seen is still true.
+        if listing is not None and isinstance(outcome, RemoteStatus) and outcome.remote_id:
+            listing.remote_id = listing.remote_id or outcome.remote_id
+        return
+    listing.lease_id = listing.lease_until = None
+    if isinstance(outcome, RemoteStatus):
+        listing.remote_id = outcome.remote_id or listing.remote_id
+        listing.applied_version = claim.version
+        listing.failures, listing.error, listing.error_code = 0, None, None
+        listing.state = "waiting" if listing.wanted == "live" else "unlisted"
+        if listing.remote_id is not None:
+            take_in(session, settings, listing, outcome)
+    else:
+        _record_failure(session, listing, outcome)
+    if listing.wanted_version > claim.version:
+        outbox.publish(session, SYSTEM, ListingWanted(listing_id=listing.id))
+
+
+def _record_failure(session: Session, listing: Listing, error: ChannelError) -> None:
+    listing.error = Words(vi=error.vi, en=error.en)
+    listing.error_code = error.code
+    listing.failures += 1
+    before = listing.state
+    match error:
+        case OutcomeUnknown():
+            listing.state = "unknown"
+            _again(session, listing, FIRST_WAIT)
+        case Retryable():
+            listing.state = "waiting" if listing.state == "submitting" else listing.state
+            _again(session, listing, error.after)
+        case Locked():
+            listing.state = "parked"
+            wait = error.until - clock.now() if error.until else LONGEST_WAIT
+            _again(session, listing, wait)
+        case AuthRevoked() | AuthExpired():
+            listing.state = "parked"
+            break_account(session, listing.account_id, error)
+        case NotFound():
+            listing.state = "gone"
+        case Rejected():
+            listing.state = "blocked" if error.code.startswith(BANNED) or error.reasons else "rejected"
+        case _:
+            listing.state = "rejected"
+    if listing.state in TROUBLED and before != listing.state:
+        outbox.publish(session, SYSTEM, ListingTroubled(listing_id=listing.id))
+
+
+def _again(session: Session, listing: Listing, after: timedelta | None) -> None:
+    """Try again after what the shop asked for, else after a wait that doubles."""
+    wait = after if after is not None else min(FIRST_WAIT * 2 ** min(listing.failures - 1, 12), LONGEST_WAIT)
+    due = clock.now() + max(wait, timedelta(seconds=1))
+    outbox.publish(session, SYSTEM, ListingWanted(listing_id=listing.id), due_at=due)
+
+
+def break_account(session: Session, account_id: UUID, error: HoiError) -> None:
+    account = session.scalar(select(ChannelAccount).where(ChannelAccount.id == account_id).with_for_update())
+    if account is not None and account.state == "active":
+        account.state, account.error = "broken", Words(vi=error.vi, en=error.en)
+        outbox.publish(session, SYSTEM, AccountBroken(account_id=account.id))
+
+
+# --- looking -----------------------------------------------------------------------------------------------------
+
+
+def take_in(session: Session, settings: Settings, listing: Listing, seen: RemoteStatus) -> None:
+    """Keep what the marketplace said, and let the listing's state follow it: its word wins over ours."""
+    listing.next_look_at = clock.machine_now() + timedelta(seconds=settings.look_seconds)
+    if not seen.verified:
+        return
+    before = session.scalar(
+        select(ListingObservation)
+        .where(ListingObservation.listing_id == listing.id)
+        .order_by(ListingObservation.seen_at.desc())
+        .limit(1)
+    )
+    row = ListingObservation(
+        id=new_id(),
+        listing_id=listing.id,
+        organisation_id=listing.organisation_id,
+        seen_at=seen.seen_at,
+        live=seen.live,
+        buyable=seen.buyable,
+        raw_state=seen.raw,
+        url=seen.url,
+        price_dong=seen.price_vnd,
+        stock=seen.stock,
+        reasons=[{"code": r.code, "vi": r.vi, "en": r.en} for r in seen.reasons],
+    )
+    session.add(row)
+    if before is not None and seen.seen_at <= before.seen_at:
+        return  # something newer was seen meanwhile; this one stands in the history and decides nothing
+    was = listing.state
+    _follow(listing, seen)
+    if listing.state in TROUBLED and was != listing.state:
+        outbox.publish(session, SYSTEM, ListingTroubled(listing_id=listing.id))
+    news = before is None or (before.live, before.raw_state, before.url, before.reasons) != (
+        row.live,
+        row.raw_state,
+        row.url,
+        row.reasons,
+    )
+    # A sighting ages: say now and then that it was seen again, so that what rests on it is counted from the new look.
+    stale = listing.announced_at is None or clock.now() - listing.announced_at > ANNOUNCE_AGAIN
+    if news or stale:
+        listing.announced_at = clock.now()
+        outbox.publish(session, SYSTEM, ListingObserved(listing_id=listing.id, product_id=listing.product_id))
+
+
+def _follow(listing: Listing, seen: RemoteStatus) -> None:
+    if seen.raw == "gone":
+        listing.state = "gone" if listing.wanted == "live" else "unlisted"
+    elif seen.live:
+        listing.state = "live"
+        if listing.applied_version >= listing.wanted_version:
+            listing.error = listing.error_code = None
+    elif listing.wanted == "unlisted":
+        listing.state = "unlisted"
+    elif seen.reasons:
+        listing.state = "blocked"
+        listing.error_code = seen.reasons[0].code
+        listing.error = Words(vi=" ".join(r.vi for r in seen.reasons), en=" ".join(r.en for r in seen.reasons))
+    elif listing.state == "live":
+        listing.state = "blocked"
+        listing.error_code = "taken_off_there"
+        listing.error = Words(vi="Có người đã ẩn tin này trên sàn.", en="Somebody took this listing off sale there.")
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Listings of one account to look at in one conversation."""
+
+    account_id: UUID
+    organisation_id: UUID
+    channel: str
+    sealed: bytes
+    remote: dict[str, UUID]
+
+
+def look(database: Database, settings: Settings, listing_id: UUID | None = None, *, limit: int = 200) -> int:
+    """Look at one listing, or at all whose time has come. Returns how many were asked about.
+
+    One failed look changes no verdict: what was seen keeps its age.
+    """
+    with database.transaction(SYSTEM) as session:
+        rounds = _due_rounds(session, settings, listing_id, limit)
+    for one in rounds:
+        started = monotonic()
+        try:
+            with _open(settings, one.channel, one.sealed) as channel:
+                answers: list[RemoteStatus] | ChannelError = channel.status(list(one.remote))
+        except ChannelError as error:
+            answers = error
+        except Exception as error:  # noqa: BLE001 - one odd shop must not keep the others from being seen
+            answers = _unreadable(error)
+        with database.transaction(SYSTEM) as session:
+            _record_look(session, settings, one, answers, started)
+    return sum(len(one.remote) for one in rounds)
+
+
+def _due_rounds(session: Session, settings: Settings, listing_id: UUID | None, limit: int) -> list[Round]:
+    now = clock.machine_now()
+    query = (
+        select(Listing, ChannelAccount)
+        .join(ChannelAccount, ChannelAccount.id == Listing.account_id)
+        .where(Listing.remote_id.is_not(None), ChannelAccount.state == "active")
+        .order_by(Listing.next_look_at)
+        .limit(limit)
+        .with_for_update(of=Listing, skip_locked=True)
+    )
+    query = query.where(Listing.id == listing_id) if listing_id else query.where(Listing.next_look_at <= now)
+    accounts: dict[UUID, ChannelAccount] = {}
+    remote: dict[UUID, dict[str, UUID]] = defaultdict(dict)
+    for listing, account in session.execute(query):
+        # Moved ahead at once, so that a second process looks at something else.
+        listing.next_look_at = now + timedelta(seconds=settings.look_seconds)
+        accounts[account.id] = account
+        remote[account.id][str(listing.remote_id)] = listing.id
+    return [
+        Round(account.id, account.organisation_id, account.channel, account.credentials_sealed, remote[account.id])
+        for account in accounts.values()
+    ]
+
+
+def _record_look(
+    session: Session, settings: Settings, one: Round, answers: list[RemoteStatus] | ChannelError, started: float
+) -> None:
+    _log_call(session, one, "look", answers, started)
+    if isinstance(answers, ChannelError):
+        if isinstance(answers, AuthRevoked | AuthExpired):
+            break_account(session, one.account_id, answers)
+        log.info("look failed", account=str(one.account_id), code=answers.code)
+        return
+    for seen in answers:
+        asked = one.remote.get(seen.remote_id)
+        listing = session.scalar(select(Listing).where(Listing.id == asked).with_for_update()) if asked else None
+        if listing is None or listing.remote_id != seen.remote_id:
+            continue
+        take_in(session, settings, listing, seen)
+        _mend_drift(session, settings, listing, seen)
+
+
+def _mend_drift(session: Session, settings: Settings, listing: Listing, seen: RemoteStatus) -> None:
+    """Price and stock are ours: where somebody changed them there, ours are sent again."""
+    settled = listing.applied_version >= listing.wanted_version and listing.lease_id is None
+    if not (settled and seen.verified and seen.live and listing.wanted == "live"):
+        return
+    wanted = draft_of(session, settings, listing, session.get_one(ChannelAccount, listing.account_id))
+    if (seen.price_vnd, seen.stock) != (wanted.price_vnd, wanted.stock):
+        log.info("listing drifted", listing=str(listing.id), price=seen.price_vnd, stock=seen.stock)
+        want_again(session, listing)
+
+
+def want_again(session: Session, listing: Listing, *, due_at: datetime | None = None) -> None:
+    """Step the version that is wanted, and ring for a push."""
+    listing.wanted_version += 1
+    outbox.publish(session, SYSTEM, ListingWanted(listing_id=listing.id), due_at=due_at)
+
+
+def _log_call(
+    session: Session,
+    about: Claim | Round,
+    verb: str,
+    outcome: RemoteStatus | list[RemoteStatus] | ChannelError,
+    started: float,
+) -> None:
+    failed = isinstance(outcome, ChannelError)
+    session.add(
+        ChannelCall(
+            id=new_id(),
+            at=clock.now(),
+            account_id=about.account_id,
+            organisation_id=about.organisation_id,
+            listing_id=about.listing_id if isinstance(about, Claim) else None,
+            verb=verb,
+            outcome=outcome.code if isinstance(outcome, ChannelError) else "ok",
+            milliseconds=round((monotonic() - started) * 1000),
+            detail=outcome.raw[:500] if isinstance(outcome, ChannelError) and failed else "",
+        )
+    )

@@ -1,0 +1,1 @@
+"""OCOP products, their packs and prices, where they are made, and the certificates that stand behind them."""

@@ -1,0 +1,316 @@
+"""Pages of products: the list, one product with its packs and certificates, and the forms that change them."""
+
+from collections.abc import Collection
+from uuid import UUID
+
+from flask import Blueprint, Response, flash, redirect, request, url_for
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as BaseResponse
+
+from app import clock, media
+from app.accounts import queries as accounts
+from app.accounts.models import Organisation
+from app.actor import Actor
+from app.errors import forbidden
+from app.places import queries as places
+from app.products import certificates, queries, service
+from app.products.models import Product
+from app.products.schemas import (
+    NET_UNITS,
+    OCOP_GROUPS,
+    SCHEMES,
+    EditProduct,
+    EditVariant,
+    Listed,
+    NewCertificate,
+    NewProduct,
+    NewVariant,
+    Retire,
+    WithdrawCertificate,
+)
+from app.web import UNITS, accept_files, language, page, parse, parse_query, signed_in, transaction, web
+
+blueprint = Blueprint("products", __name__, template_folder="templates")
+accept_files(
+    blueprint,
+    {"create": media.MAX_BYTES, "edit_send": media.MAX_BYTES, "certify_send": media.MAX_BYTES},
+)
+
+
+def _unit_options(units: Collection[str]) -> list[tuple[str, str]]:
+    return [(u, UNITS[u][1 if language() == "en" else 0]) for u in units]
+
+
+def _photo(session: Session, field: str = "photo") -> str | None:
+    """The picture sent with the form, kept; None when none was chosen."""
+    sent = request.files.get(field)
+    raw = sent.read() if sent is not None else b""
+    if not raw:
+        return None
+    return media.store_photo(session, media.store_for(web().settings), raw).sha256
+
+
+def _paper(session: Session) -> str | None:
+    """A photo or PDF of the certificate."""
+    sent = request.files.get("file")
+    raw = sent.read() if sent is not None else b""
+    if not raw:
+        return None
+    store = media.store_for(web().settings)
+    if raw.startswith(b"%PDF-"):
+        return media.store_pdf(session, store, raw)
+    return media.store_photo(session, store, raw).sha256
+
+
+def _holders(session: Session, actor: Actor) -> list[Organisation]:
+    """The organisations for which this actor may make products, own ones first."""
+    own = {m.organisation_id for m in actor.memberships}
+    found = [o for o in accounts.organisations(session, actor) if queries.may_manage(actor, o.id)]
+    return sorted(found, key=lambda o: (o.id not in own, o.name_folded))
+
+
+def _village_options(
+    session: Session, holders: Collection[Organisation], chosen: Collection[UUID] = ()
+) -> list[tuple[UUID, str]]:
+    """The villages of the holders' communes, and those already chosen elsewhere."""
+    today = clock.today()
+    communes = {o.commune_id for o in holders if o.commune_id is not None}
+    ids = [v.id for commune in communes for v in places.current_villages(session, commune, today)]
+    names = places.full_names(session, {*ids, *chosen})
+    return sorted(((i, names[i]) for i in {*ids, *chosen} if i in names), key=lambda pair: pair[1])
+
+
+def _managed(session: Session, actor: Actor, product_id: UUID) -> Product:
+    row = queries.product(session, actor, product_id)
+    if not queries.may_manage(actor, row.organisation_id):
+        raise forbidden()
+    return row
+
+
+@blueprint.get("/san-pham")
+def products() -> Response:
+    actor = signed_in()
+    asked = parse_query(Listed)
+    with transaction() as session:
+        rows = queries.products_of(session, actor, search=asked.q, retired=asked.retired)
+        ids = [p.id for p in rows]
+        return page(
+            "products/list.html",
+            asked=asked,
+            rows=rows,
+            packs=queries.variants_of(session, ids),
+            states=queries.ocop_states(session, ids, clock.today()),
+            holders=accounts.organisation_names(session, {p.organisation_id for p in rows}),
+            groups=OCOP_GROUPS,
+            may_create=bool(_holders(session, actor)),
+        )
+
+
+@blueprint.get("/san-pham/<uuid:product_id>")
+def product(product_id: UUID) -> Response:
+    actor = signed_in()
+    today = clock.today()
+    with transaction() as session:
+        row = queries.product(session, actor, product_id)
+        made_in = queries.villages_of(session, [row.id], today).get(row.id, [])
+        return page(
+            "products/show.html",
+            product=row,
+            holder=accounts.organisation_names(session, [row.organisation_id]).get(row.organisation_id, ""),
+            packs=queries.variants_of(session, [row.id], retired=True).get(row.id, []),
+            villages=places.full_names(session, made_in),
+            lines=queries.certificate_lines(session, actor, row.id, today),
+            groups=OCOP_GROUPS,
+            schemes=SCHEMES,
+            may_manage=queries.may_manage(actor, row.organisation_id),
+        )
+
+
+@blueprint.get("/san-pham/moi")
+def new() -> Response:
+    actor = signed_in()
+    with transaction() as session:
+        holders = _holders(session, actor)
+        if not holders:
+            raise forbidden()
+        return page(
+            "products/form.html",
+            product=None,
+            holders=holders,
+            villages=_village_options(session, holders),
+            chosen=set(),
+            groups=OCOP_GROUPS,
+        )
+
+
+@blueprint.post("/san-pham/moi", endpoint="create")
+def create() -> BaseResponse:
+    actor = signed_in()
+    with transaction() as session:
+        asked = parse(NewProduct, photo_sha256=_photo(session))
+        product_id = service.create_product(session, actor, asked)
+    flash(_("Đã ghi sản phẩm. Bước tiếp: thêm gói bán và chứng nhận."), "met")
+    return redirect(url_for("products.product", product_id=product_id), 303)
+
+
+@blueprint.get("/san-pham/<uuid:product_id>/sua")
+def edit(product_id: UUID) -> Response:
+    actor = signed_in()
+    with transaction() as session:
+        row = _managed(session, actor, product_id)
+        chosen = queries.villages_of(session, [row.id], clock.today()).get(row.id, [])
+        holder = accounts.organisation(session, actor, row.organisation_id)
+        return page(
+            "products/form.html",
+            product=row,
+            holders=[holder],
+            villages=_village_options(session, [holder], chosen),
+            chosen=set(chosen),
+            groups=OCOP_GROUPS,
+        )
+
+
+@blueprint.post("/san-pham/<uuid:product_id>/sua")
+def edit_send(product_id: UUID) -> BaseResponse:
+    actor = signed_in()
+    with transaction() as session:
+        kept = _managed(session, actor, product_id).photo_sha256
+        service.update_product(session, actor, product_id, parse(EditProduct, photo_sha256=_photo(session) or kept))
+    flash(_("Đã sửa sản phẩm."), "met")
+    return redirect(url_for("products.product", product_id=product_id), 303)
+
+
+@blueprint.post("/san-pham/<uuid:product_id>/thoi-lam")
+def retire(product_id: UUID) -> BaseResponse:
+    with transaction(signed_in()) as session:
+        service.retire_product(session, signed_in(), product_id, parse(Retire).version)
+    flash(_("Sản phẩm thôi được chào bán từ hôm nay. Hồ sơ cũ vẫn giữ."), "met")
+    return redirect(url_for("products.product", product_id=product_id), 303)
+
+
+# --- packs -------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/san-pham/<uuid:product_id>/goi-moi")
+def new_pack(product_id: UUID) -> Response:
+    actor = signed_in()
+    with transaction() as session:
+        row = _managed(session, actor, product_id)
+        return page("products/pack.html", product=row, pack=None, units=_unit_options(NET_UNITS))
+
+
+@blueprint.post("/san-pham/<uuid:product_id>/goi-moi")
+def new_pack_send(product_id: UUID) -> BaseResponse:
+    with transaction(signed_in()) as session:
+        service.add_variant(session, signed_in(), parse(NewVariant, product_id=product_id))
+    flash(_("Đã thêm gói bán."), "met")
+    return redirect(url_for("products.product", product_id=product_id), 303)
+
+
+@blueprint.get("/goi-hang/<uuid:variant_id>/sua")
+def edit_pack(variant_id: UUID) -> Response:
+    actor = signed_in()
+    with transaction() as session:
+        pack = queries.variant(session, actor, variant_id)
+        row = _managed(session, actor, pack.product_id)
+        return page("products/pack.html", product=row, pack=pack, units=_unit_options(NET_UNITS))
+
+
+@blueprint.post("/goi-hang/<uuid:variant_id>/sua")
+def edit_pack_send(variant_id: UUID) -> BaseResponse:
+    actor = signed_in()
+    with transaction() as session:
+        service.update_variant(session, actor, variant_id, parse(EditVariant))
+        product_id = queries.variant(session, actor, variant_id).product_id
+    flash(_("Đã sửa gói bán."), "met")
+    return redirect(url_for("products.product", product_id=product_id), 303)
+
+
+@blueprint.post("/goi-hang/<uuid:variant_id>/thoi-ban")
+def retire_pack(variant_id: UUID) -> BaseResponse:
+    actor = signed_in()
+    with transaction() as session:
+        service.retire_variant(session, actor, variant_id, parse(Retire).version)
+        product_id = queries.variant(session, actor, variant_id).product_id
+    flash(_("Gói này thôi bán từ hôm nay."), "met")
+    return redirect(url_for("products.product", product_id=product_id), 303)
+
+
+# --- certificates ------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/san-pham/<uuid:product_id>/chung-nhan-moi")
+def certify(product_id: UUID) -> Response:
+    actor = signed_in()
+    with transaction() as session:
+        row = _managed(session, actor, product_id)
+        return page("products/certificate.html", product=row, old=None, schemes=SCHEMES)
+
+
+@blueprint.post("/san-pham/<uuid:product_id>/chung-nhan-moi")
+def certify_send(product_id: UUID) -> BaseResponse:
+    actor = signed_in()
+    with transaction() as session:
+        row = _managed(session, actor, product_id)
+        asked = parse(
+            NewCertificate,
+            organisation_id=row.organisation_id,
+            product_id=product_id,
+            file_sha256=_paper(session),
+        )
+        certificates.record_certificate(session, actor, asked)
+    flash(_("Đã ghi chứng nhận."), "met")
+    return redirect(url_for("products.product", product_id=product_id), 303)
+
+
+@blueprint.get("/chung-nhan/<uuid:certificate_id>/sua")
+def correct_certificate(certificate_id: UUID) -> Response:
+    actor = signed_in()
+    with transaction() as session:
+        row = queries.certificate(session, actor, certificate_id)
+        if not queries.may_manage(actor, row.organisation_id):
+            raise forbidden()
+        product = queries.product(session, actor, row.product_id) if row.product_id else None
+        return page("products/certificate.html", product=product, old=row, schemes=SCHEMES)
+
+
+@blueprint.post("/chung-nhan/<uuid:certificate_id>/sua")
+def correct_certificate_send(certificate_id: UUID) -> BaseResponse:
+    actor = signed_in()
+    with transaction() as session:
+        old = queries.certificate(session, actor, certificate_id)
+        asked = parse(
+            NewCertificate,
+            organisation_id=old.organisation_id,
+            product_id=old.product_id,
+            file_sha256=old.file_sha256,
+            supersedes_id=old.id,
+        )
+        certificates.record_certificate(session, actor, asked)
+    flash(_("Đã ghi dòng sửa; dòng cũ vẫn giữ trong hồ sơ."), "met")
+    return redirect(_back_to(old.product_id), 303)
+
+
+@blueprint.get("/chung-nhan/<uuid:certificate_id>/thu-hoi")
+def withdraw(certificate_id: UUID) -> Response:
+    actor = signed_in()
+    with transaction() as session:
+        row = queries.certificate(session, actor, certificate_id)
+        if not queries.may_manage(actor, row.organisation_id):
+            raise forbidden()
+        return page("products/withdraw.html", row=row, schemes=SCHEMES, back=_back_to(row.product_id))
+
+
+@blueprint.post("/chung-nhan/<uuid:certificate_id>/thu-hoi")
+def withdraw_send(certificate_id: UUID) -> BaseResponse:
+    actor = signed_in()
+    with transaction() as session:
+        old = queries.certificate(session, actor, certificate_id)
+        certificates.withdraw_certificate(session, actor, certificate_id, parse(WithdrawCertificate))
+    flash(_("Đã ghi thu hồi chứng nhận; dòng cũ vẫn giữ trong hồ sơ."), "met")
+    return redirect(_back_to(old.product_id), 303)
+
+
+def _back_to(product_id: UUID | None) -> str:
+    return url_for("products.product", product_id=product_id) if product_id else url_for("products.products")

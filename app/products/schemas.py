@@ -1,0 +1,284 @@
+"""What pages send about products, parsed once at the edge; also the spellings that people use for numbers and days."""
+
+import re
+from datetime import date, datetime
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from stdnum import ean
+from stdnum.exceptions import ValidationError as NumberError
+
+from app.db import Words, nfc
+from app.errors import Invalid
+from app.products.models import Scheme
+
+EARLIEST = date(1990, 1, 1)
+MOST_DONG = 1_000_000_000
+NET_UNITS = ("g", "kg", "ml", "l", "piece", "box", "bottle", "bag")
+
+# Decision 919/QĐ-TTg, annex: the six groups of 2021-2025.
+OCOP_GROUPS = MappingProxyType(
+    {
+        1: Words(vi="Thực phẩm", en="Food"),
+        2: Words(vi="Đồ uống", en="Drinks"),
+        3: Words(vi="Dược liệu và sản phẩm từ dược liệu", en="Medicinal plants and products"),
+        4: Words(vi="Hàng thủ công mỹ nghệ", en="Handicrafts"),
+        5: Words(vi="Sinh vật cảnh", en="Ornamental plants and animals"),
+        6: Words(vi="Dịch vụ du lịch cộng đồng, sinh thái và điểm du lịch", en="Community and eco-tourism services"),
+    }
+)
+SCHEMES = MappingProxyType(
+    {
+        Scheme.OCOP: Words(vi="OCOP", en="OCOP"),
+        Scheme.VIETGAP: Words(vi="VietGAP", en="VietGAP"),
+        Scheme.ORGANIC: Words(vi="Hữu cơ", en="Organic"),
+        Scheme.FOOD_SAFETY: Words(vi="An toàn thực phẩm", en="Food safety"),
+        Scheme.OTHER: Words(vi="Chứng nhận khác", en="Other certificate"),
+    }
+)
+
+
+class Unreadable(Invalid, ValueError):
+    """An Invalid that pydantic lets through with both of its sentences."""
+
+
+# --- spellings ---------------------------------------------------------------------------------------------------
+
+
+def _line(value: str) -> str:
+    plain = nfc(value)
+    if not plain or not plain.isprintable():
+        raise Unreadable("text", vi="Chỉ viết chữ và dấu câu thường.", en="Use letters and ordinary punctuation only.")
+    return plain
+
+
+def _paragraphs(value: str) -> str:
+    lines = [nfc(line) for line in value.splitlines()]
+    plain = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+    if not plain or not plain.replace("\n", "").isprintable():
+        raise Unreadable("text", vi="Chỉ viết chữ và dấu câu thường.", en="Use letters and ordinary punctuation only.")
+    return plain
+
+
+def _whole(value: object) -> object:
+    """25.000, 25 000 and 25,000 are twenty-five thousand; 2.5 is no whole number."""
+    if not isinstance(value, str):
+        return value
+    plain = value.strip().removesuffix("đ").removesuffix("₫").strip()
+    return re.sub(r"[. ,\u00a0]", "", plain) if re.fullmatch(r"\d{1,3}([. ,\u00a0]\d{3})+", plain) else plain
+
+
+def _number(value: object) -> object:
+    """2,5 as Vietnamese write it and 2.5 as browsers send it; with both signs the comma is the decimal one."""
+    if not isinstance(value, str):
+        return value
+    plain = value.strip().replace("\u00a0", "").replace(" ", "")
+    return plain.replace(".", "").replace(",", ".") if "," in plain else plain
+
+
+def _day(value: object) -> object:
+    """24/11/2026 as people write it, 2026-11-24 as browsers send it."""
+    if isinstance(value, str) and (found := re.fullmatch(r"\s*(\d{1,2})[/.\-](\d{1,2})[/.\-](\d{4})\s*", value)):
+        try:
+            return date(int(found[3]), int(found[2]), int(found[1]))
+        except ValueError:
+            return value
+    return value
+
+
+def _not_ancient(value: date) -> date:
+    if value < EARLIEST:
+        raise Unreadable(
+            "too_early", vi="Ngày này xa quá, bác xem lại năm.", en="This day is too long ago; check the year."
+        )
+    return value
+
+
+Line = Annotated[str, StringConstraints(max_length=200), AfterValidator(_line)]
+ShortLine = Annotated[str, StringConstraints(max_length=80), AfterValidator(_line)]
+Paragraphs = Annotated[str, StringConstraints(max_length=4000), AfterValidator(_paragraphs)]
+Whole = Annotated[int, BeforeValidator(_whole)]
+Number = Annotated[Decimal, BeforeValidator(_number)]
+Day = Annotated[date, BeforeValidator(_day), AfterValidator(_not_ancient)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Ticked = Annotated[bool, BeforeValidator(lambda v: v in {True, "1", "on", "true"})]
+
+
+def _sku(value: str) -> str:
+    plain = nfc(value).upper()
+    if not re.fullmatch(r"[A-Z0-9][A-Z0-9._\-]{1,39}", plain):
+        raise Unreadable(
+            "sku",
+            vi="Mã hàng chỉ gồm chữ không dấu, số, dấu gạch ngang, dấu chấm; từ 2 đến 40 ký tự. Ví dụ NA-DAI-1KG.",
+            en="A SKU has 2 to 40 letters without accents, digits, hyphens and dots, for example NA-DAI-1KG.",
+        )
+    return plain
+
+
+def gtin14(value: str) -> str:
+    """A producer's own GTIN (8, 12, 13 or 14 digits, right check digit) as 14 digits. Raises Unreadable.
+
+    Prefixes 02, 04 and 20-29 are for use inside one company, 05 and 98-99 for coupons (GS1 General Specifications): they
+    must not identify goods that travel.
+    """
+    try:
+        digits = str(ean.validate(ean.compact(value)))
+    except NumberError:
+        raise Unreadable(
+            "gtin",
+            vi="Mã vạch sai: số cuối không khớp hoặc thiếu số. Bác chép lại đủ 13 số in dưới mã vạch;"
+            " chưa có mã vạch thì để trống.",
+            en="This barcode number is wrong: its last digit does not fit or digits are missing. Copy all 13 digits;"
+            " leave it empty if there is none.",
+        ) from None
+    full = digits.zfill(14)
+    prefix = full[6:8] if len(digits) == 8 else full[1:3]  # noqa: PLR2004 - a GTIN-8 has its prefix at its own front
+    restricted = prefix[0] in "02" if len(digits) == 8 else prefix in {"02", "04", "05", "98", "99"} or prefix[0] == "2"  # noqa: PLR2004 - as above
+    if restricted or int(digits) == 0:
+        raise Unreadable(
+            "gtin_restricted",
+            vi="Mã vạch này thuộc dải chỉ dùng nội bộ, không in lên hàng bán ra được. Bác dùng mã đã đăng ký với GS1"
+            " Việt Nam, hoặc để trống.",
+            en="This number is for use inside one company only. Use one registered with GS1 Vietnam, or leave it empty.",
+        )
+    return full
+
+
+# --- forms -------------------------------------------------------------------------------------------------------
+
+
+class Form(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ProductFacts(Form):
+    """What is said of a product. A service of group 6 has no lots, but is a product all the same."""
+
+    name_vi: Line
+    name_en: Line | None = None
+    description_vi: Paragraphs | None = None
+    description_en: Paragraphs | None = None
+    ocop_group: Annotated[Whole, Field(ge=1, le=6)] | None = None
+    ocop_scheme_year: Annotated[Whole, Field(ge=2018, le=2100)] | None = None
+    alcoholic: Ticked = False
+    photo_sha256: Sha256 | None = None
+    village_ids: tuple[UUID, ...] = ()
+
+    @model_validator(mode="after")
+    def _group_fits(self) -> "ProductFacts":
+        if self.ocop_scheme_year is not None and self.ocop_group is None:
+            raise Unreadable(
+                "ocop_group", vi="Có năm của bộ tiêu chí thì phải chọn nhóm.", en="A scheme year needs its group."
+            )
+        if self.alcoholic and self.ocop_group not in {None, 2}:
+            raise Unreadable(
+                "alcoholic",
+                vi="Đồ uống có cồn thuộc nhóm 2 (Đồ uống).",
+                en="Alcoholic drinks belong to group 2 (Drinks).",
+            )
+        if self.description_en is not None and self.description_vi is None:
+            raise Unreadable(
+                "description_vi",
+                vi="Cần lời giới thiệu tiếng Việt trước.",
+                en="Write the Vietnamese description first.",
+            )
+        return self
+
+    def name(self) -> Words:
+        return Words(vi=self.name_vi, en=self.name_en)
+
+    def description(self) -> Words | None:
+        return None if self.description_vi is None else Words(vi=self.description_vi, en=self.description_en)
+
+    def scheme_year(self) -> int | None:
+        """Groups of 2018-2020 had other names; without a year the present set is meant (Decision 148/QĐ-TTg of 2023)."""
+        return None if self.ocop_group is None else self.ocop_scheme_year or 2023
+
+
+class NewProduct(ProductFacts):
+    id: UUID
+    organisation_id: UUID
+
+
+class EditProduct(ProductFacts):
+    version: int
+
+
+class VariantFacts(Form):
+    sku: Annotated[str, AfterValidator(_sku)]
+    name_vi: Line
+    name_en: Line | None = None
+    price_dong: Annotated[Whole, Field(gt=0, le=MOST_DONG)]
+    net_quantity: Annotated[Number, Field(gt=0, max_digits=12, decimal_places=3)] | None = None
+    net_unit: str | None = None
+    weight_grams: Annotated[Whole, Field(gt=0, le=1_000_000)] | None = None
+    shelf_life_days: Annotated[Whole, Field(gt=0, le=3650)] | None = None
+    gtin: Annotated[str, AfterValidator(gtin14)] | None = None
+
+    @model_validator(mode="after")
+    def _quantity_has_unit(self) -> "VariantFacts":
+        if (self.net_quantity is None) != (self.net_unit is None):
+            raise Unreadable(
+                "net_unit",
+                vi="Lượng trong gói phải có cả con số và đơn vị, ví dụ 500 g.",
+                en="A net quantity needs a number and a unit, for example 500 g.",
+            )
+        if self.net_unit is not None and self.net_unit not in NET_UNITS:
+            raise Unreadable("net_unit", vi="Chọn đơn vị trong danh sách.", en="Choose a unit of the list.")
+        return self
+
+    def name(self) -> Words:
+        return Words(vi=self.name_vi, en=self.name_en)
+
+
+class NewVariant(VariantFacts):
+    id: UUID
+    product_id: UUID
+
+
+class EditVariant(VariantFacts):
+    version: int
+
+
+class NewCertificate(Form):
+    """A decision as it stands on paper. `valid_to` is its last day; for OCOP it follows from the decision when left out."""
+
+    id: UUID
+    organisation_id: UUID
+    product_id: UUID | None = None
+    scheme: Scheme
+    issuer: Line
+    decision_number: ShortLine
+    decided_on: Day
+    stars: Annotated[Whole, Field(ge=1, le=5)] | None = None
+    scope_vi: Line | None = None
+    scope_en: Line | None = None
+    valid_from: Day | None = None
+    valid_to: Day | None = None
+    file_sha256: Sha256 | None = None
+    supersedes_id: UUID | None = None
+
+    def scope(self) -> Words | None:
+        return None if self.scope_vi is None else Words(vi=self.scope_vi, en=self.scope_en)
+
+
+class WithdrawCertificate(Form):
+    id: UUID
+    withdrawn_on: Day
+
+
+class Retire(Form):
+    version: int
+
+
+class Listed(Form):
+    q: Annotated[str, StringConstraints(max_length=100)] = ""
+    retired: Ticked = False
+
+
+def as_day(value: date | datetime | None) -> str:
+    """How a date field of a browser wants it."""
+    return "" if value is None else value.strftime("%Y-%m-%d")

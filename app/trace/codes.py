@@ -1,0 +1,111 @@
+"""Codes that people read, type and scan: 12 random Crockford base-32 characters and one check character."""
+
+import re
+import secrets
+import unicodedata
+
+from app.errors import Invalid
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford: no I, L, O (they look like 1, 1, 0) and no U
+RANDOM_LENGTH = 12  # 60 bits
+LENGTH = RANDOM_LENGTH + 1
+LONGEST_INPUT = 64
+
+_LOOK_ALIKES = str.maketrans({"O": "0", "I": "1", "L": "1"})
+_FILLERS = re.compile(r"[\s\-\u2010-\u2015\u2212._·]+")
+_CANONICAL = re.compile(f"[{ALPHABET}]{{{LENGTH}}}")
+_LIKE_A_NUMBER = re.compile(r"\d{8}")
+_VALUES = {character: value for value, character in enumerate(ALPHABET)}
+_PRIMITIVE = 0b100101  # x^5 + x^2 + 1 generates the field with 32 elements
+
+
+def _powers() -> tuple[int, ...]:
+    powers, power = [], 1
+    for _ in range(31):
+        powers.append(power)
+        power <<= 1
+        if power & 32:
+            power ^= _PRIMITIVE
+    return tuple(powers)
+
+
+_POWERS = _powers()
+_LOGARITHMS = {power: index for index, power in enumerate(_POWERS)}
+
+
+def check_character(first: str) -> str:
+    """The character that makes the sum of value x weight zero in the field of 32 elements.
+
+    Each place has a weight of its own (a power of the generator), so that every single wrong character and every
+    exchange of two characters, neighbours or not, is found. Longer damage passes once in 32 times, and is then still one
+    of 2^60 codes of which few exist.
+    """
+    total = 0
+    for place, character in enumerate(first, start=1):
+        value = _VALUES[character]
+        if value:
+            total ^= _POWERS[(_LOGARITHMS[value] + place) % 31]
+    return ALPHABET[total]
+
+
+def new_code() -> str:
+    """A code that nobody can guess, in canonical spelling.
+
+    Eight digits in a row are drawn again: no code may look like a telephone or identity number.
+    """
+    while True:
+        first = "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_LENGTH))
+        code = first + check_character(first)
+        if not _LIKE_A_NUMBER.search(code):
+            return code
+
+
+def is_canonical(text: str) -> bool:
+    """Whether the text is a code in its one spelling, check character included."""
+    return _CANONICAL.fullmatch(text) is not None and check_character(text[:RANDOM_LENGTH]) == text[RANDOM_LENGTH]
+
+
+def grouped(code: str) -> str:
+    """The code as it stands on a label: K7M2-9QXD-3HTPC."""
+    return f"{code[:4]}-{code[4:8]}-{code[8:]}"
+
+
+def normalise(text: str) -> str:
+    """The canonical spelling of what a person typed or a phone scanned.
+
+    Lower case, blanks, hyphens, full-width characters and the look-alikes O, I and L are accepted.
+    Raises Invalid, which says how to type it again.
+    """
+    if len(text) > LONGEST_INPUT:
+        raise Invalid(
+            "code_too_long",
+            vi=f"Mã trên tem chỉ có {LENGTH} ký tự, chữ bác nhập dài quá. Bác nhập lại dòng chữ in dưới mã vuông.",
+            en=f"A code has {LENGTH} characters; this is too long. Type the line printed under the square code.",
+            field="code",
+        )
+    code = _FILLERS.sub("", unicodedata.normalize("NFKC", text)).upper().translate(_LOOK_ALIKES)
+    strange = next((c for c in code if c not in _VALUES), None)
+    if strange is not None:
+        hint_vi = " Nếu là chữ V hoặc số 0, bác nhìn kỹ lại." if strange == "U" else ""
+        hint_en = " Look again: is it a V or a 0?" if strange == "U" else ""
+        raise Invalid(
+            "code_character",
+            vi=f"Mã trên tem không bao giờ có ký tự “{strange}”.{hint_vi} Bác nhập lại dòng chữ in dưới mã vuông.",
+            en=f"A code never holds the character “{strange}”.{hint_en} Type the line printed under the square code again.",
+            field="code",
+        )
+    if len(code) != LENGTH:
+        raise Invalid(
+            "code_length",
+            vi=f"Mã trên tem có {LENGTH} ký tự, bác nhập {len(code)}. Bác nhập lại dòng chữ in dưới mã vuông.",
+            en=f"A code has {LENGTH} characters; this has {len(code)}. Type the line printed under the square code again.",
+            field="code",
+        )
+    if check_character(code[:RANDOM_LENGTH]) != code[RANDOM_LENGTH]:
+        raise Invalid(
+            "code_check",
+            vi="Mã này sai hoặc đổi chỗ ít nhất một ký tự. Bác so từng ký tự với dòng chữ in dưới mã vuông rồi nhập lại.",
+            en="At least one character is wrong or in another's place. Compare each with the line under the square code.",
+            field="code",
+        )
+    return code

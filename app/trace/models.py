@@ -1,0 +1,405 @@
+"""Sites, cycles, the append-only diary, batches and their events, codes, the stock ledger, stored pages and scans."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    Numeric,
+    SmallInteger,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import AwareDateTime, Base, Id, Words
+from app.trace import steps
+
+
+class SiteKind(StrEnum):
+    PLOT = "plot"
+    ORCHARD = "orchard"
+    FOREST = "forest"
+    POND = "pond"
+    BARN = "barn"
+    APIARY = "apiary"
+    WORKSHOP = "workshop"
+
+
+class Witness(StrEnum):
+    """Who vouches for a record."""
+
+    FARMER = "farmer"
+    NEIGHBOUR = "neighbour"
+    COOPERATIVE = "cooperative"
+    OFFICER = "officer"
+    LABORATORY = "laboratory"
+    CERTIFIER = "certifier"
+    MACHINE = "machine"
+
+
+class BatchEventKind(StrEnum):
+    CREATED = "created"
+    PACKED = "packed"
+    HELD = "held"
+    RELEASED = "released"
+    RECALLED = "recalled"
+    RECALL_LIFTED = "recall_lifted"
+
+
+class MovementKind(StrEnum):
+    PACKED = "packed"
+    RESERVED = "reserved"
+    RELEASED = "released"
+    SOLD = "sold"
+    RETURNED = "returned"
+    LOST = "lost"
+    COUNTED = "counted"
+
+
+class CodeKind(StrEnum):
+    SHORT = "short"
+    GS1 = "gs1"
+
+
+def one_of(column: str, values: type[StrEnum] | tuple[str, ...]) -> CheckConstraint:
+    listed = ", ".join(f"'{v}'" for v in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+class Site(Base):
+    """Where something grows or is worked on. The position is private: no public page ever shows it."""
+
+    __tablename__ = "sites"
+    __table_args__ = (
+        one_of("kind", SiteKind),
+        CheckConstraint("(area IS NULL) = (area_unit IS NULL)", name="area_unit"),
+        CheckConstraint("area > 0", name="area"),
+        CheckConstraint("(latitude IS NULL) = (longitude IS NULL)", name="position"),
+        CheckConstraint("latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180", name="degrees"),
+        UniqueConstraint("id", "organisation_id"),
+        Index("ix_sites_organisation_id", "organisation_id"),
+        Index("ix_sites_photo_sha256", "photo_sha256"),
+    )
+
+    id: Mapped[Id]
+    organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisations.id"))
+    name: Mapped[str]
+    kind: Mapped[str]
+    area: Mapped[Decimal | None]
+    area_unit: Mapped[str | None]
+    photo_sha256: Mapped[str | None] = mapped_column(ForeignKey("media_blobs.sha256"))
+    latitude: Mapped[Decimal | None] = mapped_column(Numeric(8, 6))
+    longitude: Mapped[Decimal | None] = mapped_column(Numeric(9, 6))
+    created_at: Mapped[datetime]
+    person_id: Mapped[UUID | None] = mapped_column(ForeignKey("people.id"))
+    version: Mapped[int] = mapped_column(Integer, default=1)
+
+
+class SiteVillage(Base):
+    """The village a site lies in, from a day until a day: units merge and borders move, the site stays."""
+
+    __tablename__ = "site_villages"
+    __table_args__ = (
+        CheckConstraint("valid_to >= valid_from - 1", name="order"),
+        CheckConstraint("(valid_to IS NULL) = (ended_at IS NULL)", name="ended"),
+        ForeignKeyConstraint(["site_id", "organisation_id"], ["sites.id", "sites.organisation_id"]),
+        Index("ix_site_villages_village_id", "village_id"),
+        Index("ix_site_villages_site_id", "site_id"),
+        Index("uq_site_villages_open", "site_id", unique=True, postgresql_where=text("valid_to IS NULL")),
+    )
+
+    id: Mapped[Id]
+    site_id: Mapped[UUID]
+    organisation_id: Mapped[UUID]
+    village_id: Mapped[UUID] = mapped_column(ForeignKey("places.id"))
+    valid_from: Mapped[date]
+    valid_to: Mapped[date | None]
+    recorded_at: Mapped[datetime]
+    person_id: Mapped[UUID | None] = mapped_column(ForeignKey("people.id"))
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[UUID | None] = mapped_column(ForeignKey("people.id"))
+
+
+class Cycle(Base):
+    """One season of one crop on one site. The product may be another organisation's: a member grows for its cooperative."""
+
+    __tablename__ = "cycles"
+    __table_args__ = (
+        CheckConstraint("ended_on >= started_on", name="order"),
+        CheckConstraint("expected_harvest_on >= started_on", name="harvest"),
+        ForeignKeyConstraint(["site_id", "organisation_id"], ["sites.id", "sites.organisation_id"]),
+        UniqueConstraint("id", "organisation_id"),
+        Index("ix_cycles_site_id", "site_id"),
+        Index("ix_cycles_organisation_id", "organisation_id"),
+        Index("ix_cycles_product_id", "product_id"),
+    )
+
+    id: Mapped[Id]
+    organisation_id: Mapped[UUID]
+    site_id: Mapped[UUID]
+    product_id: Mapped[UUID | None] = mapped_column(ForeignKey("products.id"))
+    crop: Mapped[Words]
+    started_on: Mapped[date]
+    expected_harvest_on: Mapped[date | None]
+    ended_on: Mapped[date | None]
+    created_at: Mapped[datetime]
+    person_id: Mapped[UUID | None] = mapped_column(ForeignKey("people.id"))
+    version: Mapped[int] = mapped_column(Integer, default=1)
+
+
+class CareLog(Base):
+    """One step of work. Append-only.
+
+    `happened_at` is the phone's word, `time_doubtful` when it cannot be right; `recorded_at` is ours. A correction is a
+    new row whose `corrects_id` is the first row of its chain, also when it corrects a correction; the row with the
+    highest `position` says how it was, and `withdrawn` there says that it was not.
+    """
+
+    __tablename__ = "care_logs"
+    __table_args__ = (
+        one_of("kind", steps.KINDS),
+        one_of("witness", Witness),
+        CheckConstraint("(quantity IS NULL) = (unit IS NULL)", name="unit"),
+        CheckConstraint("quantity >= 0", name="quantity"),
+        CheckConstraint("pre_harvest_days BETWEEN 0 AND 365", name="pre_harvest_days"),
+        CheckConstraint("corrects_id <> id", name="itself"),
+        CheckConstraint("NOT withdrawn OR corrects_id IS NOT NULL", name="withdrawn"),
+        ForeignKeyConstraint(["site_id", "organisation_id"], ["sites.id", "sites.organisation_id"]),
+        ForeignKeyConstraint(["cycle_id", "organisation_id"], ["cycles.id", "cycles.organisation_id"]),
+        ForeignKeyConstraint(["corrects_id", "organisation_id"], ["care_logs.id", "care_logs.organisation_id"]),
+        UniqueConstraint("id", "organisation_id"),
+        Index("ix_care_logs_site_id", "site_id", "happened_at"),
+        Index("ix_care_logs_cycle_id", "cycle_id"),
+        Index("ix_care_logs_organisation_id", "organisation_id", "happened_at"),
+        Index("ix_care_logs_corrects_id", "corrects_id", postgresql_where=text("corrects_id IS NOT NULL")),
+        Index("ix_care_logs_photos", "photos", postgresql_using="gin"),
+    )
+
+    id: Mapped[Id]
+    position: Mapped[int] = mapped_column(BigInteger, Identity(always=True), unique=True)
+    organisation_id: Mapped[UUID]
+    site_id: Mapped[UUID]
+    cycle_id: Mapped[UUID | None]
+    kind: Mapped[str]
+    happened_at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+    performed_by: Mapped[UUID | None] = mapped_column(ForeignKey("people.id"))
+    written_by: Mapped[UUID] = mapped_column(ForeignKey("people.id"))
+    witnessed_by: Mapped[UUID | None] = mapped_column(ForeignKey("people.id"))
+    witness: Mapped[str]
+    material: Mapped[str | None]
+    quantity: Mapped[Decimal | None]
+    unit: Mapped[str | None]
+    pre_harvest_days: Mapped[int | None] = mapped_column(SmallInteger)
+    note: Mapped[str | None]
+    photos: Mapped[list[Any]]
+    corrects_id: Mapped[UUID | None]
+    withdrawn: Mapped[bool] = mapped_column(Boolean, default=False)
+    reason: Mapped[str | None]
+    device_id: Mapped[UUID | None]
+    time_doubtful: Mapped[bool] = mapped_column(Boolean, default=False)
+    content_sha256: Mapped[str]
+
+
+class ConflictingSubmission(Base):
+    """What came under the id of a care log that says something else. Kept beside it, for a person to compare."""
+
+    __tablename__ = "conflicting_submissions"
+    __table_args__ = (
+        UniqueConstraint("care_log_id", "organisation_id", "content_sha256"),
+        Index("ix_conflicting_submissions_organisation_id", "organisation_id"),
+    )
+
+    id: Mapped[Id]
+    care_log_id: Mapped[UUID] = mapped_column(ForeignKey("care_logs.id"))
+    organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisations.id"))
+    body: Mapped[dict[str, Any]]
+    content_sha256: Mapped[str]
+    received_at: Mapped[datetime]
+    person_id: Mapped[UUID | None] = mapped_column(ForeignKey("people.id"))
+
+
+class Batch(Base):
+    """A lot of one product, made from harvests. What it is now (on hold, recalled) is read from its events."""
+
+    __tablename__ = "batches"
+    __table_args__ = (
+        CheckConstraint("quantity > 0", name="quantity"),
+        CheckConstraint("made_on >= harvested_on", name="made"),
+        CheckConstraint("expires_on >= made_on", name="expires"),
+        CheckConstraint("length(lot) BETWEEN 1 AND 20", name="lot"),
+        ForeignKeyConstraint(["product_id", "organisation_id"], ["products.id", "products.organisation_id"]),
+        ForeignKeyConstraint(["variant_id", "organisation_id"], ["variants.id", "variants.organisation_id"]),
+        UniqueConstraint("organisation_id", "lot"),
+        UniqueConstraint("id", "organisation_id"),
+        Index("ix_batches_product_id", "product_id"),
+    )
+
+    id: Mapped[Id]
+    organisation_id: Mapped[UUID]
+    product_id: Mapped[UUID]
+    variant_id: Mapped[UUID | None]
+    lot: Mapped[str]
+    harvested_on: Mapped[date]
+    quantity: Mapped[Decimal]
+    unit: Mapped[str]
+    made_on: Mapped[date]
+    expires_on: Mapped[date | None]
+    created_at: Mapped[datetime]
+    person_id: Mapped[UUID | None] = mapped_column(ForeignKey("people.id"))
+    content_sha256: Mapped[str]
+
+
+class BatchSource(Base):
+    """How much of a harvest went into a batch. The harvest may be a member household's: both sides see this row."""
+
+    __tablename__ = "batch_sources"
+    __table_args__ = (
+        CheckConstraint("quantity > 0", name="quantity"),
+        ForeignKeyConstraint(["batch_id", "organisation_id"], ["batches.id", "batches.organisation_id"]),
+        ForeignKeyConstraint(["care_log_id", "log_organisation_id"], ["care_logs.id", "care_logs.organisation_id"]),
+        Index("ix_batch_sources_care_log_id", "care_log_id"),
+    )
+
+    batch_id: Mapped[UUID] = mapped_column(primary_key=True)
+    care_log_id: Mapped[UUID] = mapped_column(primary_key=True)
+    organisation_id: Mapped[UUID]
+    log_organisation_id: Mapped[UUID]
+    quantity: Mapped[Decimal]
+    unit: Mapped[str]
+
+
+class BatchEvent(Base):
+    """What was decided about a batch. Append-only; the highest `position` of held/released and of recalled/lifted counts.
+
+    `cause_id` is the care log that made us put it on hold by rule; each log does so once, whatever people decide after.
+    """
+
+    __tablename__ = "batch_events"
+    __table_args__ = (
+        one_of("kind", BatchEventKind),
+        ForeignKeyConstraint(["batch_id", "organisation_id"], ["batches.id", "batches.organisation_id"]),
+        Index("ix_batch_events_batch_id", "batch_id"),
+        UniqueConstraint("batch_id", "cause_id"),
+    )
+
+    id: Mapped[Id]
+    position: Mapped[int] = mapped_column(BigInteger, Identity(always=True), unique=True)
+    batch_id: Mapped[UUID]
+    organisation_id: Mapped[UUID]
+    kind: Mapped[str]
+    at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+    person_id: Mapped[UUID | None] = mapped_column(ForeignKey("people.id"))
+    reason: Mapped[Words | None]
+    cause_id: Mapped[UUID | None] = mapped_column(ForeignKey("care_logs.id"))
+
+
+class TraceCode(Base):
+    """A code on a label. Never deleted, never given to another batch."""
+
+    __tablename__ = "trace_codes"
+    __table_args__ = (
+        one_of("kind", CodeKind),
+        CheckConstraint("CASE kind WHEN 'gs1' THEN code = gtin || '/' || lot ELSE gtin IS NULL END", name="gs1"),
+        ForeignKeyConstraint(["batch_id", "organisation_id"], ["batches.id", "batches.organisation_id"]),
+        Index("ix_trace_codes_batch_id", "batch_id"),
+        Index("uq_trace_codes_one", "batch_id", "kind", unique=True),
+    )
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+    organisation_id: Mapped[UUID]
+    batch_id: Mapped[UUID]
+    kind: Mapped[str]
+    gtin: Mapped[str | None]
+    lot: Mapped[str]
+    created_at: Mapped[datetime]
+    person_id: Mapped[UUID | None] = mapped_column(ForeignKey("people.id"))
+
+
+class StockMovement(Base):
+    """One line of the ledger of (variant, lot). Append-only; `units` is signed.
+
+    `asked` is the number as the person gave it: for a count the number found, else the size of the movement. A mistake
+    is mended by a line that `corrects_id` it and takes it back whole.
+    """
+
+    __tablename__ = "stock_movements"
+    __table_args__ = (
+        one_of("kind", MovementKind),
+        CheckConstraint("asked >= 0", name="asked"),
+        CheckConstraint(
+            "corrects_id IS NOT NULL OR CASE WHEN kind = 'counted' THEN true"
+            " WHEN kind IN ('packed', 'released', 'returned') THEN units = asked AND units > 0"
+            " ELSE units = -asked AND units < 0 END",
+            name="sign",
+        ),
+        CheckConstraint("kind <> 'packed' OR batch_id IS NOT NULL", name="lot"),
+        ForeignKeyConstraint(["variant_id", "organisation_id"], ["variants.id", "variants.organisation_id"]),
+        ForeignKeyConstraint(["batch_id", "organisation_id"], ["batches.id", "batches.organisation_id"]),
+        ForeignKeyConstraint(
+            ["corrects_id", "organisation_id"], ["stock_movements.id", "stock_movements.organisation_id"]
+        ),
+        UniqueConstraint("id", "organisation_id"),
+        UniqueConstraint("corrects_id"),
+        Index("ix_stock_movements_variant_id", "variant_id", "batch_id"),
+        Index("ix_stock_movements_batch_id", "batch_id"),
+    )
+
+    id: Mapped[Id]
+    position: Mapped[int] = mapped_column(BigInteger, Identity(always=True), unique=True)
+    organisation_id: Mapped[UUID]
+    variant_id: Mapped[UUID]
+    batch_id: Mapped[UUID | None]
+    kind: Mapped[str]
+    units: Mapped[int]
+    asked: Mapped[int]
+    happened_at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+    person_id: Mapped[UUID | None] = mapped_column(ForeignKey("people.id"))
+    reason: Mapped[str | None]
+    corrects_id: Mapped[UUID | None]
+    content_sha256: Mapped[str]
+
+
+class PublicPage(Base):
+    """A rendered page in one language. It may be served only while `body_version` is the `wanted_version`."""
+
+    __tablename__ = "public_pages"
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+    language: Mapped[str] = mapped_column(primary_key=True)
+    body: Mapped[bytes | None] = mapped_column(LargeBinary)
+    etag: Mapped[str | None]
+    wanted_version: Mapped[int] = mapped_column(Integer)
+    body_version: Mapped[int | None] = mapped_column(Integer)
+    rendered_at: Mapped[datetime | None]
+    next_change_at: Mapped[datetime | None]
+
+
+class ScanTally(Base):
+    """How often a code was scanned within one flush of a web process. Partitioned by the month received."""
+
+    __tablename__ = "scan_tallies"
+    __table_args__ = (
+        CheckConstraint("scans > 0", name="scans"),
+        Index("ix_scan_tallies_code", "code", "received_at"),
+        {"postgresql_partition_by": "RANGE (received_at)"},
+    )
+
+    id: Mapped[Id]
+    received_at: Mapped[datetime] = mapped_column(AwareDateTime, primary_key=True)
+    code: Mapped[str]
+    scans: Mapped[int] = mapped_column(Integer)

@@ -1,0 +1,296 @@
+"""What phones and pages send about sites, steps, batches and stock, parsed once at the edge."""
+
+import re
+from decimal import Decimal
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+
+from app.db import Words, nfc
+from app.products.schemas import Day, Form, Line, Number, Paragraphs, Sha256, ShortLine, Ticked, Unreadable, Whole
+from app.trace import steps
+from app.trace.models import BatchEventKind, MovementKind, SiteKind, Witness
+
+AREA_UNITS = ("m2", "sao", "ha")
+MOST_LOGS = 200
+MOST_PHOTOS = 6
+MOST_SOURCES = 200
+
+Amount = Annotated[Number, Field(ge=0, max_digits=12, decimal_places=3)]
+
+
+# --- sites and cycles --------------------------------------------------------------------------------------------
+
+
+class SiteFacts(Form):
+    name: ShortLine
+    kind: SiteKind
+    village_id: UUID
+    area: Annotated[Number, Field(gt=0, max_digits=12, decimal_places=3)] | None = None
+    area_unit: Literal["m2", "sao", "ha"] | None = None
+    photo_sha256: Sha256 | None = None
+    latitude: Annotated[Number, Field(ge=-90, le=90, decimal_places=6)] | None = None
+    longitude: Annotated[Number, Field(ge=-180, le=180, decimal_places=6)] | None = None
+
+    @model_validator(mode="after")
+    def _pairs(self) -> "SiteFacts":
+        if (self.area is None) != (self.area_unit is None):
+            raise Unreadable(
+                "area_unit", vi="Diện tích cần cả con số và đơn vị.", en="An area needs a number and a unit."
+            )
+        if (self.latitude is None) != (self.longitude is None):
+            raise Unreadable(
+                "position", vi="Vị trí cần cả vĩ độ và kinh độ.", en="A position needs latitude and longitude."
+            )
+        return self
+
+
+class NewSite(SiteFacts):
+    """`since`: the first day it is known to lie in that village; left out, since before our records begin."""
+
+    id: UUID
+    organisation_id: UUID
+    since: Day | None = None
+
+
+class EditSite(SiteFacts):
+    version: int
+    moved_on: Day | None = None
+
+
+class NewCycle(Form):
+    id: UUID
+    site_id: UUID
+    product_id: UUID | None = None
+    crop_vi: ShortLine
+    crop_en: ShortLine | None = None
+    started_on: Day
+    expected_harvest_on: Day | None = None
+
+    def crop(self) -> Words:
+        return Words(vi=self.crop_vi, en=self.crop_en)
+
+
+class EndCycle(Form):
+    ended_on: Day
+    version: int
+
+
+# --- the diary ---------------------------------------------------------------------------------------------------
+
+
+class StepFacts(BaseModel):
+    """What was done. Photos are hashes of pictures that we have.
+
+    `performed_by` left out: the one who writes; None: somebody without a name here (hired, or labour exchanged).
+    """
+
+    model_config = Form.model_config
+
+    site_id: UUID
+    cycle_id: UUID | None = None
+    kind: str
+    happened_at: AwareDatetime
+    performed_by: UUID | None = None
+    witnessed_by: UUID | None = None
+    witness: Witness = Witness.FARMER
+    material: Line | None = None
+    quantity: Amount | None = None
+    unit: str | None = None
+    pre_harvest_days: Annotated[Whole, Field(ge=0, le=365)] | None = None
+    note: Annotated[Paragraphs, StringConstraints(max_length=1000)] | None = None
+    photos: tuple[Sha256, ...] = ()
+
+    @field_validator("kind")
+    @classmethod
+    def _known_kind(cls, value: str) -> str:
+        if value not in steps.STEPS:
+            raise Unreadable("kind", vi="Chọn một việc trong danh sách.", en="Choose a step of the list.")
+        return value
+
+    @field_validator("unit")
+    @classmethod
+    def _known_unit(cls, value: str | None) -> str | None:
+        if value is not None and value not in steps.UNITS:
+            raise Unreadable("unit", vi="Chọn đơn vị trong danh sách.", en="Choose a unit of the list.")
+        return value
+
+    @field_validator("photos")
+    @classmethod
+    def _few_photos(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(value) > MOST_PHOTOS:
+            raise Unreadable(
+                "photos", vi=f"Mỗi việc nhiều nhất {MOST_PHOTOS} ảnh.", en=f"At most {MOST_PHOTOS} photos for a step."
+            )
+        return tuple(dict.fromkeys(value))
+
+    @model_validator(mode="after")
+    def _fits(self) -> "StepFacts":
+        if self.quantity is not None and self.unit is None:
+            raise Unreadable(
+                "unit_missing",
+                vi="Số lượng phải có đơn vị, ví dụ 2 bao hoặc 16 lít.",
+                en="A quantity needs a unit, for example 2 bags or 16 litres.",
+            )
+        if self.unit is not None and self.quantity is None:
+            raise Unreadable("quantity_missing", vi="Có đơn vị thì cần con số.", en="A unit needs a number.")
+        if self.pre_harvest_days is not None and not steps.STEPS[self.kind].waits:
+            raise Unreadable(
+                "pre_harvest_days",
+                vi="Việc này không có thời gian cách ly. Chỉ phun thuốc, cho ăn thuốc, tiêm và chữa bệnh mới có.",
+                en="This step has no days to wait before harvest. Only spraying, feeding, vaccinating and treating have.",
+            )
+        return self
+
+
+class CareLogIn(StepFacts):
+    """One step as a phone or page sends it, under an id of its own."""
+
+    id: UUID
+
+
+class CorrectionIn(StepFacts):
+    """How it really was, as a whole. `withdrawn`: it did not happen. Append-only: the old row stays."""
+
+    id: UUID
+    reason: Annotated[Line, StringConstraints(min_length=3)]
+    withdrawn: Ticked = False
+
+
+class FindingIn(Form):
+    """What a certifier saw, in their own words."""
+
+    id: UUID
+    note: Annotated[Paragraphs, StringConstraints(min_length=3, max_length=1000)]
+
+
+class DiaryFilter(Form):
+    kind: str | None = None
+    cycle: UUID | None = None
+    first: Day | None = None
+    last: Day | None = None
+    page: Annotated[Whole, Field(ge=1, le=10000)] = 1
+
+
+# --- batches -----------------------------------------------------------------------------------------------------
+
+
+def _lot(value: str) -> str:
+    plain = nfc(value).upper()
+    if not re.fullmatch(r"[A-Z0-9][A-Z0-9._\-]{0,19}", plain):
+        raise Unreadable(
+            "lot",
+            vi="Mã lô chỉ gồm chữ không dấu, số, gạch ngang và dấu chấm, nhiều nhất 20 ký tự. Ví dụ NA-1126-01.",
+            en="A lot code has at most 20 letters without accents, digits, hyphens and dots, for example NA-1126-01.",
+        )
+    return plain
+
+
+Lot = Annotated[str, AfterValidator(_lot)]
+
+
+class SourceIn(Form):
+    """How much of one harvest goes in; without a quantity, all that is left of it."""
+
+    care_log_id: UUID
+    quantity: Annotated[Number, Field(gt=0, max_digits=12, decimal_places=3)] | None = None
+
+
+class NewBatch(Form):
+    """`quantity` in `unit` is what came out: after drying it is less than what went in, never more."""
+
+    id: UUID
+    product_id: UUID
+    variant_id: UUID | None = None
+    lot: Lot
+    quantity: Annotated[Number, Field(gt=0, max_digits=12, decimal_places=3)]
+    unit: str
+    made_on: Day | None = None
+    sources: tuple[SourceIn, ...]
+
+    @field_validator("unit")
+    @classmethod
+    def _known_unit(cls, value: str) -> str:
+        if value not in steps.UNITS:
+            raise Unreadable("unit", vi="Chọn đơn vị trong danh sách.", en="Choose a unit of the list.")
+        return value
+
+    @field_validator("sources")
+    @classmethod
+    def _some(cls, value: tuple[SourceIn, ...]) -> tuple[SourceIn, ...]:
+        if not value:
+            raise Unreadable(
+                "no_sources",
+                vi="Chọn ít nhất một lần thu hoạch. Chưa có thì ghi thu hoạch vào nhật ký trước.",
+                en="Choose at least one harvest. If there is none, write it into the diary first.",
+            )
+        if len(value) > MOST_SOURCES or len({s.care_log_id for s in value}) != len(value):
+            raise Unreadable(
+                "sources",
+                vi=f"Mỗi lần thu hoạch chọn một lần, nhiều nhất {MOST_SOURCES}.",
+                en=f"Choose each harvest once, at most {MOST_SOURCES}.",
+            )
+        return value
+
+
+class BatchEventIn(Form):
+    id: UUID
+    kind: Literal[BatchEventKind.HELD, BatchEventKind.RELEASED, BatchEventKind.RECALLED, BatchEventKind.RECALL_LIFTED]
+    reason: Annotated[Line, StringConstraints(min_length=3)]
+    reason_en: Line | None = None
+
+    def words(self) -> Words:
+        return Words(vi=self.reason, en=self.reason_en)
+
+
+class IssueCode(Form):
+    kind: Literal["short", "gs1"] = "short"
+
+
+# --- stock -------------------------------------------------------------------------------------------------------
+
+
+class Movement(Form):
+    """`units` as a person says it, never negative: for a count the number found, else the size of the movement."""
+
+    id: UUID
+    variant_id: UUID
+    batch_id: UUID | None = None
+    kind: MovementKind
+    units: Annotated[Whole, Field(ge=0, le=10_000_000)]
+    happened_at: AwareDatetime | None = None
+    reason: Line | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Movement":
+        if self.units == 0 and self.kind != MovementKind.COUNTED:
+            raise Unreadable("units", vi="Số gói phải từ 1 trở lên.", en="At least one pack must move.")
+        if self.kind == MovementKind.PACKED and self.batch_id is None:
+            raise Unreadable("batch_id", vi="Đóng gói phải chọn lô.", en="Packing needs a batch.")
+        if self.kind in {MovementKind.LOST, MovementKind.COUNTED} and self.reason is None:
+            raise Unreadable("reason", vi="Hao hụt và kiểm đếm phải ghi lý do.", en="Losses and counts need a reason.")
+        return self
+
+
+class ReverseMovement(Form):
+    id: UUID
+    reason: Annotated[Line, StringConstraints(min_length=3)]
+
+
+def factor(unit: str, other: str) -> Decimal | None:
+    """How many of `other` one `unit` is; None when they measure different things."""
+    if unit == other:
+        return Decimal(1)
+    one, two = steps.FACTORS.get(unit), steps.FACTORS.get(other)
+    if one is None or two is None or one[0] != two[0]:
+        return None
+    return Decimal(one[1]) / Decimal(two[1])

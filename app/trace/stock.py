@@ -1,0 +1,307 @@
+"""The one ledger of packs: what was packed, promised, sold, returned, lost and counted, and what is left of it.
+
+Signed lines are added up, nothing is kept in step. The pack's row is locked while a line is added, so that two buyers never
+get the last one.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app import audit, clock
+from app.accounts.queries import among
+from app.actor import Actor
+from app.db import canonical_json, insert_once, lock_ids
+from app.errors import Conflict, Invalid, forbidden, not_found
+from app.outbox import publish
+from app.products import queries as products
+from app.products.models import Variant
+from app.trace import queries
+from app.trace.events import StockMoved
+from app.trace.models import Batch, MovementKind, StockMovement
+from app.trace.schemas import Movement, ReverseMovement, factor
+
+_ADDS = {MovementKind.PACKED, MovementKind.RELEASED, MovementKind.RETURNED}
+_PROMISES = {MovementKind.RESERVED, MovementKind.RELEASED}
+_TO_BUYERS = {MovementKind.RESERVED, MovementKind.SOLD}
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One pack, of one lot or of all. `there`: in the house; `promised`: of these, for known buyers; `left`: the rest."""
+
+    there: int
+    promised: int
+
+    @property
+    def left(self) -> int:
+        return self.there - self.promised
+
+    def __add__(self, other: "Level") -> "Level":
+        return Level(self.there + other.there, self.promised + other.promised)
+
+
+NOTHING = Level(0, 0)
+
+
+def levels(session: Session, variant_ids: Collection[UUID]) -> dict[UUID, dict[UUID | None, Level]]:
+    """Pack to lot to level; lines without a lot stand under None. What never moved is missing."""
+    found: dict[UUID, dict[UUID | None, Level]] = defaultdict(dict)
+    rows = session.execute(
+        select(
+            StockMovement.variant_id,
+            StockMovement.batch_id,
+            func.sum(StockMovement.units).filter(StockMovement.kind.not_in(_PROMISES)).label("there"),
+            func.sum(StockMovement.units).filter(StockMovement.kind.in_(_PROMISES)).label("promised"),
+        )
+        .where(among(StockMovement.variant_id, variant_ids))
+        .group_by(StockMovement.variant_id, StockMovement.batch_id)
+    )
+    for row in rows:
+        found[row.variant_id][row.batch_id] = Level(int(row.there or 0), -int(row.promised or 0))
+    return found
+
+
+def on_hand(session: Session, variant_ids: Collection[UUID]) -> dict[UUID, int]:
+    """How many of each pack may be sold now: there, promised to nobody, and not in a lot that is on hold or recalled.
+
+    What never moved is missing: nobody has said that there is none.
+    """
+    found = levels(session, variant_ids)
+    lots = {lot for by_lot in found.values() for lot in by_lot if lot is not None}
+    standings = queries.standings(session, lots)
+    answer: dict[UUID, int] = {}
+    for variant_id, by_lot in found.items():
+        total = sum(level.left for level in by_lot.values())
+        stopped = sum(
+            max(level.left, 0) for lot, level in by_lot.items() if lot is not None and standings[lot].state != "open"
+        )
+        answer[variant_id] = max(total - stopped, 0)
+    return answer
+
+
+def move(session: Session, actor: Actor, new: Movement) -> UUID:
+    """Add a line. Sent again with the same content it answers the same.
+
+    Raises Conflict with the number left when there is not enough, when the lot is on hold or recalled and goods would go to a
+    buyer, or when the id holds other content; NotFound, Forbidden, Invalid.
+    """
+    variant = products.variant(session, actor, new.variant_id, lock=True)
+    _require(actor, variant)
+    digest = hashlib.sha256(canonical_json(new).encode()).hexdigest()
+    if _is_there(session, new.id, digest):
+        return new.id
+    by_lot = levels(session, [variant.id]).get(variant.id, {})
+    lot = by_lot.get(new.batch_id, NOTHING)
+    total = sum(by_lot.values(), NOTHING)
+    batch = _batch(session, actor, variant, new)
+    if new.happened_at is not None and new.happened_at > clock.now() + timedelta(minutes=10):
+        raise Invalid(
+            "in_future",
+            vi="Ngày giờ này chưa tới. Bác chọn lại.",
+            en="This time has not come yet. Choose again.",
+            field="happened_at",
+        )
+    counted = lot if new.batch_id else total
+    if new.kind == MovementKind.COUNTED:
+        units = new.units - counted.there
+        _check_count(new.units, counted, total, units)
+    else:
+        units = new.units if new.kind in _ADDS else -new.units
+        _check_enough(new, counted, total)
+    if batch is not None and new.kind == MovementKind.PACKED:
+        _check_mass(session, variant, batch, new.units)
+    return _add(session, actor, variant, new, units, digest)
+
+
+def reverse(session: Session, actor: Actor, movement_id: UUID, asked: ReverseMovement) -> UUID:
+    """Take a whole line back by a new one. Raises Conflict when it was taken back before or packs of it are gone already."""
+    old = session.scalar(select(StockMovement).where(StockMovement.id == movement_id))
+    if old is None:
+        raise not_found("dòng kho này", "this stock line")
+    variant = products.variant(session, actor, old.variant_id, lock=True)
+    _require(actor, variant)
+    digest = hashlib.sha256(canonical_json([asked, movement_id]).encode()).hexdigest()
+    if _is_there(session, asked.id, digest):
+        return asked.id
+    taken_back = session.scalar(select(StockMovement.id).where(StockMovement.corrects_id == old.id))
+    if taken_back is not None or old.corrects_id is not None:
+        raise Conflict(
+            "reversed_before",
+            vi="Dòng này đã được hoàn lại rồi. Bác tải lại trang.",
+            en="This line was taken back before. Reload the page.",
+        )
+    by_lot = levels(session, [variant.id]).get(variant.id, {})
+    total = sum(by_lot.values(), NOTHING)
+    lot = by_lot.get(old.batch_id, NOTHING) if old.batch_id else total
+    promised = old.kind in _PROMISES
+    change = Level(0, old.units) if promised else Level(-old.units, 0)
+    for level in (lot + change, total + change):
+        if level.left < 0 and change.left < 0:
+            raise _not_enough(level.left - change.left)
+        if level.promised < 0:
+            raise _not_promised(0)
+    row = StockMovement(
+        id=asked.id,
+        organisation_id=variant.organisation_id,
+        variant_id=variant.id,
+        batch_id=old.batch_id,
+        kind=old.kind,
+        units=-old.units,
+        asked=old.asked,
+        happened_at=clock.now(),
+        recorded_at=clock.now(),
+        person_id=actor.person_id,
+        reason=asked.reason,
+        corrects_id=old.id,
+        content_sha256=digest,
+    )
+    return _write(session, actor, row, "reverse")
+
+
+# --- rules -------------------------------------------------------------------------------------------------------
+
+
+def _require(actor: Actor, variant: Variant) -> None:
+    if not queries.may_handle(actor, variant.organisation_id):
+        raise forbidden()
+
+
+def _is_there(session: Session, movement_id: UUID, digest: str) -> bool:
+    there = session.scalar(select(StockMovement.content_sha256).where(StockMovement.id == movement_id))
+    if there is not None and there != digest:
+        raise _other_content()
+    return there is not None
+
+
+def _other_content() -> Conflict:
+    return Conflict(
+        "same_id_other_content",
+        vi="Dòng kho này đã ghi một lần với nội dung khác. Bác tải lại trang để xem bản đã ghi.",
+        en="This stock line was saved once with other content. Reload the page to see it.",
+    )
+
+
+def _not_enough(left: int) -> Conflict:
+    return Conflict(
+        "not_enough",
+        vi=f"Không đủ hàng: chỉ còn {max(left, 0)}. Bác giảm số lượng, hoặc ghi thêm đóng gói trước.",
+        en=f"There is not enough: {max(left, 0)} left. Take fewer, or record packing first.",
+        field="units",
+    )
+
+
+def _not_promised(promised: int) -> Conflict:
+    return Conflict(
+        "not_promised",
+        vi=f"Chỉ có {max(promised, 0)} gói đang giữ cho khách, không bỏ giữ nhiều hơn được.",
+        en=f"Only {max(promised, 0)} packs are kept for buyers; no more can be released.",
+        field="units",
+    )
+
+
+def _check_enough(new: Movement, lot: Level, total: Level) -> None:
+    """Never below zero, neither in the named lot nor in all lots together."""
+    if new.kind == MovementKind.RELEASED:
+        if new.units > min(lot.promised, total.promised):
+            raise _not_promised(min(lot.promised, total.promised))
+    elif new.kind not in _ADDS and new.units > min(lot.left, total.left):
+        raise _not_enough(min(lot.left, total.left))
+
+
+def _check_count(found: int, lot: Level, total: Level, units: int) -> None:
+    promised = max(lot.promised, 0)
+    if found < promised or total.left + units < 0:
+        needed = max(promised, lot.there - total.left)
+        raise Conflict(
+            "count_below_promised",
+            vi=f"Đang giữ {needed} gói cho khách mà chỉ đếm được {found}. Bác bỏ giữ đơn chưa giao trước, rồi ghi kiểm đếm.",
+            en=f"{needed} packs are kept for buyers but only {found} were counted. Release orders first, then count.",
+            field="units",
+        )
+
+
+def _batch(session: Session, actor: Actor, variant: Variant, new: Movement) -> Batch | None:
+    if new.batch_id is None:
+        return None
+    batch = queries.batch(session, actor, new.batch_id)
+    if batch.organisation_id != variant.organisation_id or batch.product_id != variant.product_id:
+        raise Invalid(
+            "other_product",
+            vi="Lô này không phải của sản phẩm đang chọn. Bác chọn lại lô.",
+            en="This batch is of another product. Choose the batch again.",
+            field="batch_id",
+        )
+    lock_ids(session, [batch.id])
+    if new.kind in _TO_BUYERS:
+        state = queries.standing(session, batch.id).state
+        if state != "open":
+            raise Conflict(
+                "batch_stopped",
+                vi=f"Lô {batch.lot} đang {'thu hồi' if state == 'recalled' else 'tạm giữ'}, chưa bán được.",
+                en=f"Batch {batch.lot} is {'recalled' if state == 'recalled' else 'on hold'} and must not be sold.",
+                field="batch_id",
+            )
+    return batch
+
+
+def _check_mass(session: Session, variant: Variant, batch: Batch, units: int) -> None:
+    """Packs cannot hold more than the batch has; where pack and batch measure different things it cannot be told."""
+    rate = factor(variant.net_unit, batch.unit) if variant.net_unit else None
+    if rate is None or variant.net_quantity is None:
+        return
+    packed = Decimal(0)
+    for row, pack in queries.movements_of(session, batch.id):
+        other = factor(pack.net_unit, batch.unit) if pack.net_unit else None
+        if row.kind == MovementKind.PACKED and other is not None and pack.net_quantity is not None:
+            packed += row.units * pack.net_quantity * other
+    one = variant.net_quantity * rate
+    room = int((batch.quantity - packed) // one)
+    if units > room:
+        raise Conflict(
+            "more_than_batch",
+            vi=f"Lô {batch.lot} chỉ đủ đóng thêm {max(room, 0)} gói. Bác xem lại số gói hoặc khối lượng lô.",
+            en=f"Batch {batch.lot} is enough for {max(room, 0)} more packs. Check the number or the batch's quantity.",
+            field="units",
+        )
+
+
+def _add(session: Session, actor: Actor, variant: Variant, new: Movement, units: int, digest: str) -> UUID:
+    row = StockMovement(
+        id=new.id,
+        organisation_id=variant.organisation_id,
+        variant_id=variant.id,
+        batch_id=new.batch_id,
+        kind=new.kind,
+        units=units,
+        asked=new.units,
+        happened_at=new.happened_at or clock.now(),
+        recorded_at=clock.now(),
+        person_id=actor.person_id,
+        reason=new.reason,
+        corrects_id=None,
+        content_sha256=digest,
+    )
+    return _write(session, actor, row, new.kind)
+
+
+def _write(session: Session, actor: Actor, row: StockMovement, verb: str) -> UUID:
+    if not insert_once(session, row):  # the id belongs to somebody whose rows this actor cannot see
+        raise _other_content()
+    audit.record(
+        session,
+        actor,
+        f"trace:stock:{verb}",
+        subject_id=row.variant_id,
+        organisation_id=row.organisation_id,
+        units=row.units,
+    )
+    publish(session, actor, StockMoved(variant_id=row.variant_id))
+    return row.id
