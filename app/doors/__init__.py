@@ -1,0 +1,1 @@
+"""Pages that put several parts together, one folder for each audience."""

@@ -1,0 +1,207 @@
+"""The page behind a code, the form to type one, and labels."""
+
+from typing import Annotated
+from urllib.parse import quote
+from uuid import UUID
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask_babel import force_locale
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.actor import SYSTEM, Role
+from app.doors.consumer import queries
+from app.doors.consumer.queries import BatchPage, LabelOf
+from app.errors import HoiError, Invalid, not_found
+from app.trace import codes, digital_link, labels, pages
+from app.trace.labels import Label
+from app.trace.models import CodeKind
+from app.trace.pages import StoredPage
+from app.web import actor as current_actor
+from app.web import page, parse_query, require, signed_in, transaction, wants_json, web
+
+blueprint = Blueprint("consumer", __name__, template_folder="templates")
+label_pages = Blueprint("labels", __name__, template_folder="templates")
+
+MOST_LABELS = 480  # twenty sheets
+
+
+def _language() -> str:
+    """Public pages are in the language of their address, never of a cookie: the same bytes for every visitor."""
+    asked = request.args.get("lang", "vi")
+    return asked if asked in pages.LANGUAGES else "vi"
+
+
+def render(batch: BatchPage, language: str, base: str) -> bytes:
+    """The page in one language, within an application's context. Nothing of the request may show in it."""
+    path = pages.path_of_code(batch.code)
+    english = "?lang=en"
+    with force_locale(language):
+        return render_template(
+            "consumer/batch.html",
+            batch=batch,
+            lang=language,
+            request=None,
+            request_id="",
+            code_text=_shown(batch.code),
+            other_url=path if language == "en" else path + english,
+            photo_url=url_for("pictures.picture", sha256=batch.photo, nho=1) if batch.photo else None,
+            report_url=f"{path}/bao-van-de{english if language == 'en' else ''}",
+            type_at=f"{base.split('://', 1)[-1]}/t",
+        ).encode()
+
+
+def _shown(code: str) -> str:
+    return code if "/" in code else codes.grouped(code)
+
+
+def _stored(session: Session, code: str, language: str) -> StoredPage:
+    """The stored page; rendered now when there is none that may be served."""
+    opened = pages.open_page(session, code, language)
+    if opened.page is not None:
+        return opened.page
+    batch = queries.batch_page(session, code)
+    body = render(batch, language, web().settings.printed_base())
+    return pages.store(session, code, language, opened.version, body, batch.next_change_at)
+
+
+def _answer(code: str) -> BaseResponse:
+    """The page of a code in canonical spelling. Everything is read across organisations, so as SYSTEM."""
+    language = _language()
+    with transaction(SYSTEM) as session:
+        found = _stored(session, code, language) if queries.code_exists(session, code) else None
+    if found is None:
+        return _not_there(unknown=True, typed=_shown(code), status=404)
+    packed = "gzip" in request.headers.get("Accept-Encoding", "")
+    etag = f"{found.etag}-gz" if packed else found.etag
+    response = make_response(found.body if packed else found.plain())
+    for name, value in pages.headers(code, language, etag, web().settings.printed_base()):
+        response.headers[name] = value
+    if packed:
+        response.headers["Content-Encoding"] = "gzip"
+    return response.make_conditional(request)
+
+
+def _not_there(
+    *, status: int = 200, unknown: bool = False, problem: HoiError | None = None, typed: str = ""
+) -> Response:
+    """How to type a code, with what was wrong. Machines get the error as JSON."""
+    if wants_json() and (unknown or problem is not None):
+        raise problem or not_found("mã này", "this code")
+    language = _language()
+    with force_locale(language):
+        return page("consumer/type.html", status, unknown=unknown, problem=problem, typed=typed, lang=language)
+
+
+@blueprint.get("/t")
+@blueprint.get("/t/", endpoint="type_code_slash")
+def type_code() -> BaseResponse:
+    """The form; with `code`, the way to its page."""
+    typed = request.args.get("code", "")
+    return _to_canonical(typed) if typed.strip() else _not_there()
+
+
+@blueprint.get("/t/<path:text>")
+def short(text: str) -> BaseResponse:
+    return _answer(text) if codes.is_canonical(text) else _to_canonical(text)
+
+
+def _to_canonical(text: str) -> BaseResponse:
+    try:
+        code = codes.normalise(text)
+    except Invalid as problem:
+        return _not_there(status=400, problem=problem, typed=text[: codes.LONGEST_INPUT])
+    return redirect(_localised(pages.path_of_code(code)), 301)
+
+
+def _localised(path: str) -> str:
+    return f"{path}?lang=en" if _language() == "en" else path
+
+
+@blueprint.get("/01/<path:text>")
+def gs1(text: str) -> BaseResponse:
+    code = pages.code_of_path(f"/01/{text}")
+    if code is not None:
+        return _answer(code)
+    try:  # say what is wrong with it
+        link = digital_link.parse(f"https://hoi.invalid/01/{quote(text, safe='/%')}")
+    except Invalid as problem:
+        return _not_there(status=400, problem=problem, typed=text[: codes.LONGEST_INPUT])
+    return _not_there(status=404, unknown=True, typed="/".join(e.value for e in link.path))
+
+
+@blueprint.get("/t/<code>/bao-van-de", endpoint="report")
+@blueprint.get("/01/<gtin>/10/<lot>/bao-van-de", endpoint="report_gs1")
+def report(code: str = "", gtin: str = "", lot: str = "") -> Response:
+    known = code or pages.gs1_code(gtin, lot)
+    with transaction(SYSTEM) as session:
+        batch = queries.batch_page(session, known)
+    language = _language()
+    with force_locale(language):
+        return page(
+            "consumer/report.html",
+            batch=batch,
+            lang=language,
+            code_text=_shown(known),
+            back_url=_localised(pages.path_of_code(known)),
+        )
+
+
+# --- labels ------------------------------------------------------------------------------------------------------
+
+
+class WhichLabel(BaseModel):
+    """`loai`: the short code, or the GS1 one where the producer has a GTIN. `so`: how many labels on the sheets."""
+
+    model_config = ConfigDict(frozen=True)
+    loai: CodeKind = CodeKind.SHORT
+    so: Annotated[int, Field(ge=1, le=MOST_LABELS)] = labels.SHEET
+
+
+def _label(batch_id: UUID, which: WhichLabel) -> tuple[LabelOf, Label]:
+    with transaction(signed_in()) as session:
+        found = queries.label_of(session, current_actor(), batch_id, which.loai)
+    settings = web().settings
+    base = settings.printed_base()
+    if found.gtin is not None:
+        address = digital_link.printed(base, found.gtin, found.lot)
+    else:
+        address = base + pages.path_of_code(found.code)
+    label = Label(
+        address=address,
+        product=found.product,
+        lot=found.lot,
+        code=_shown(found.code),
+        test=settings.public_url is None,
+    )
+    return found, label
+
+
+def _file(body: bytes | str, kind: str, name: str) -> Response:
+    response = make_response(body)
+    response.headers["Content-Type"] = kind
+    response.headers["Content-Disposition"] = f'inline; filename="{quote(name, safe="-._")}"'
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+@label_pages.get("/tem/<uuid:batch_id>.png", endpoint="png")
+def label_png(batch_id: UUID) -> Response:
+    found, label = _label(batch_id, parse_query(WhichLabel))
+    return _file(labels.label_png(label), "image/png", f"tem-{found.lot}.png")
+
+
+@label_pages.get("/tem/<uuid:batch_id>.svg", endpoint="svg")
+def label_svg(batch_id: UUID) -> Response:
+    found, label = _label(batch_id, parse_query(WhichLabel))
+    return _file(labels.label_svg(label), "image/svg+xml; charset=utf-8", f"tem-{found.lot}.svg")
+
+
+@label_pages.get("/tem/<uuid:batch_id>/to-in", endpoint="sheet")
+def label_sheet(batch_id: UUID) -> Response:
+    """Sheets of labels for an office printer; for whoever manages the cooperative's goods."""
+    require(Role.COOPERATIVE_MANAGER, Role.PURCHASER)
+    which = parse_query(WhichLabel)
+    found, label = _label(batch_id, which)
+    return page("labels/sheet.html", label=labels.label_svg(label), count=which.so, test=label.test, lot=found.lot)

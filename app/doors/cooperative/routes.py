@@ -1,0 +1,79 @@
+"""The cooperative's desk and the certifier's reading room."""
+
+from uuid import UUID
+
+from flask import Blueprint, Response, flash, redirect, url_for
+from flask_babel import gettext as _
+from pydantic import BaseModel, ConfigDict, Field
+from werkzeug.wrappers import Response as BaseResponse
+
+from app import clock
+from app.actor import Role
+from app.doors.cooperative import queries
+from app.trace import diary
+from app.trace.models import Witness
+from app.trace.schemas import FindingIn
+from app.trace.steps import STEPS
+from app.web import page, parse, parse_query, require, transaction
+
+blueprint = Blueprint("cooperative", __name__, template_folder="templates")
+certifier = Blueprint("certifier", __name__, template_folder="templates")
+
+
+class Search(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    q: str = Field(default="", max_length=80)
+
+
+@blueprint.get("/hop-tac-xa")
+def home() -> Response:
+    actor = require(*queries.TRADERS)
+    with transaction() as session:
+        goods = queries.on_sale(session, actor)
+        return page(
+            "cooperative/home.html",
+            todo=queries.today(session, actor),
+            goods=goods,
+            numbers=queries.numbers(session, actor, {g.product.id: list(g.places) for g in goods}),
+            now=clock.now(),
+        )
+
+
+@certifier.get("/chung-nhan", endpoint="home")
+def reading_room() -> Response:
+    actor = require(Role.CERTIFIER)
+    asked = parse_query(Search)
+    with transaction() as session:
+        return page(
+            "cooperative/certifier.html", sites=queries.sites_to_see(session, actor, search=asked.q), asked=asked
+        )
+
+
+@certifier.get("/chung-nhan/<uuid:site_id>")
+def finding_form(site_id: UUID) -> Response:
+    actor = require(Role.CERTIFIER)
+    with transaction() as session:
+        seen = queries.site_to_see(session, actor, site_id)
+        return page("cooperative/finding.html", seen=seen, steps=STEPS, witnesses=_witnesses())
+
+
+def _witnesses() -> dict[str, str]:
+    return {
+        Witness.FARMER: _("người của hộ ghi"),
+        Witness.NEIGHBOUR: _("hàng xóm làm chứng"),
+        Witness.COOPERATIVE: _("hợp tác xã ghi"),
+        Witness.OFFICER: _("cán bộ ghi"),
+        Witness.LABORATORY: _("phòng thử nghiệm"),
+        Witness.CERTIFIER: _("tổ chức chứng nhận"),
+        Witness.MACHINE: _("máy đo"),
+    }
+
+
+@certifier.post("/chung-nhan/<uuid:site_id>")
+def finding(site_id: UUID) -> BaseResponse:
+    actor = require(Role.CERTIFIER)
+    new = parse(FindingIn)
+    with transaction() as session:
+        diary.record_finding(session, actor, site_id, new)
+    flash(_("Đã ghi nhận xét của bác vào nhật ký."), "met")
+    return redirect(url_for("certifier.finding_form", site_id=site_id), 303)

@@ -1,0 +1,304 @@
+"""What the farmer's pages show: which households one writes for, their places of work, and what was written there."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session, aliased
+
+from app import clock
+from app.accounts import queries as accounts
+from app.accounts import service
+from app.accounts.models import OrganisationKind, PersonalData
+from app.actor import Actor, Role
+from app.db import Words
+from app.doors.farmer import pictures
+from app.errors import not_found
+from app.trace import queries as trace
+from app.trace.models import CareLog, Cycle, Site, SiteKind, Witness
+from app.trace.queries import FarmerSite, FarmerToday, Waiting
+from app.trace.steps import HARVESTS, STEPS, Step
+
+WRITERS = (Role.FARMER, Role.COOPERATIVE_MANAGER, Role.EXTENSION_OFFICER)
+_WORKING = (OrganisationKind.HOUSEHOLD, OrganisationKind.COOPERATIVE_GROUP)
+SOON = timedelta(days=7)
+LATE = timedelta(days=30)
+
+
+# --- for whom ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The household one writes for. `writer` is the actor with the right to do so, `scope` the same one looking at this
+    household only; `acting_for` when it is not their own; `witness` what their own eyes count as.
+    """
+
+    id: UUID
+    name: str
+    village_id: UUID | None
+    acting_for: bool
+    witness: Witness
+    writer: Actor
+
+    @property
+    def scope(self) -> Actor:
+        return replace(self.writer, organisations=frozenset({self.id}), places=frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class HouseRow:
+    id: UUID
+    name: str
+    logs_today: int
+
+
+def own_house_ids(actor: Actor) -> tuple[UUID, ...]:
+    return actor.organisations_as(Role.FARMER)
+
+
+def house(session: Session, actor: Actor, asked: UUID | None) -> House | None:
+    """The household asked for, else the actor's first own one; None when there is none to take. Raises NotFound."""
+    own = own_house_ids(actor)
+    if asked is None:
+        if not own:
+            return None
+        asked = own[0]
+    found = accounts.organisation(session, actor, asked)
+    writer, witness = actor, Witness.FARMER
+    if asked not in own:
+        if asked in actor.organisations and actor.has(Role.COOPERATIVE_MANAGER):
+            witness = Witness.COOPERATIVE
+        else:
+            writer, witness = service.on_behalf_of(session, actor, found), Witness.OFFICER
+    at_home = actor.has(Role.FARMER, Role.COOPERATIVE_MANAGER, organisation_id=asked)
+    return House(found.id, found.name, found.village_id, not at_home, witness, writer)
+
+
+def households(session: Session, actor: Actor, search: str, most: int = 60) -> tuple[list[HouseRow], int]:
+    """Whom this actor may write for, own households first, then by name; and how many there are in all."""
+    known = accounts.organisations(session, actor, search=search, limit=2000)
+    mine = actor.organisations_as(Role.FARMER, Role.COOPERATIVE_MANAGER)
+    manages = actor.has(Role.COOPERATIVE_MANAGER)
+    places = service.served_places(session, actor)
+    theirs = [
+        o for o in known if o.id in mine or (manages and o.id in actor.organisations) or service.serves(places, o)
+    ]
+    theirs.sort(key=lambda o: o.id not in mine)
+    shown = theirs[:most]
+    counted = session.execute(
+        select(CareLog.organisation_id, func.count().label("steps"))
+        .where(
+            accounts.among(CareLog.organisation_id, [o.id for o in shown]),
+            CareLog.recorded_at >= clock.start_of_day(clock.today()),
+            CareLog.corrects_id.is_(None),
+        )
+        .group_by(CareLog.organisation_id)
+    )
+    written = {row.organisation_id: row.steps for row in counted}
+    return [HouseRow(o.id, o.name, written.get(o.id, 0)) for o in shown], len(theirs)
+
+
+@dataclass(frozen=True, slots=True)
+class Doer:
+    person_id: UUID
+    label: str
+
+
+def people(session: Session, at: House) -> list[Doer]:
+    """Who works in this household today, each once, by the name they are called."""
+    found: dict[UUID, Doer] = {}
+    for member in accounts.members(session, at.writer, [at.id]):
+        if member.name is not None:
+            label = f"{member.address_as} {accounts.given_name(member.name)}"
+            found.setdefault(member.person_id, Doer(member.person_id, label))
+    return list(found.values())
+
+
+def names(session: Session, person_ids: Collection[UUID | None]) -> dict[UUID, str]:
+    """How to call the people whom this session may know; others are missing."""
+    wanted = {p for p in person_ids if p is not None}
+    rows = session.scalars(select(PersonalData).where(accounts.among(PersonalData.person_id, wanted)))
+    return {row.person_id: accounts.addressed(row) for row in rows}
+
+
+# --- places of work ----------------------------------------------------------------------------------------------
+
+
+def today(session: Session, at: House) -> FarmerToday:
+    """The sites of this household alone, the one worked on last first."""
+    return trace.today_for_farmer(session, at.scope)
+
+
+def site(known: FarmerToday, asked: UUID | None) -> FarmerSite:
+    """The site asked for, else the one worked on last. Raises NotFound."""
+    found = next((s for s in known.sites if asked is None or s.site.id == asked), None)
+    if found is None:
+        raise not_found("chỗ làm này", "this place of work")
+    return found
+
+
+def cycle_on(session: Session, site_id: UUID, on: date) -> Cycle | None:
+    """The season that ran on that day; the youngest where two overlap."""
+    return next(
+        (
+            c
+            for c in trace.cycles_of(session, site_id)
+            if c.started_on <= on and (c.ended_on is None or c.ended_on >= on)
+        ),
+        None,
+    )
+
+
+def waiting(session: Session, site_id: UUID, on: date) -> Waiting | None:
+    """What forbids a harvest on that civil day, the longest wait of several; None when nothing does."""
+    held = [w for w in trace.waiting(session, [site_id]).get(site_id, []) if w.applied_on <= on < w.allowed_from]
+    return max(held, key=lambda w: w.allowed_from, default=None)
+
+
+# --- what was written --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LogView:
+    """One step as it stands after all corrections. `id` is the first row's, which never changes."""
+
+    id: UUID
+    organisation_id: UUID
+    site_id: UUID
+    site: str
+    cycle_id: UUID | None
+    kind: str
+    step: Step
+    happened_at: datetime
+    day: date
+    recorded_at: datetime
+    performed_by: UUID | None
+    performer: str | None
+    writer: str
+    written_for: bool
+    witness: str
+    witnessed_by: UUID | None
+    material: str | None
+    quantity: Decimal | None
+    unit: str | None
+    pre_harvest_days: int | None
+    note: str | None
+    photos: tuple[str, ...]
+    corrected: bool
+    withdrawn: bool
+    time_doubtful: bool
+    reason: str | None
+
+    @property
+    def harvest_from(self) -> date | None:
+        """The first day on which one may harvest again."""
+        return None if self.pre_harvest_days is None else self.day + timedelta(days=self.pre_harvest_days)
+
+
+def recent(
+    session: Session,
+    house_id: UUID,
+    *,
+    site_id: UUID | None = None,
+    before: datetime | None = None,
+    most: int = 5,
+    withdrawn: bool = True,
+) -> list[LogView]:
+    """The newest steps by the day they happened, each as it stands now."""
+    later = aliased(CareLog)
+    corrected_since = exists().where(
+        later.corrects_id == func.coalesce(CareLog.corrects_id, CareLog.id), later.position > CareLog.position
+    )
+    query = (
+        select(CareLog)
+        .where(CareLog.organisation_id == house_id, ~corrected_since)
+        .order_by(CareLog.happened_at.desc(), CareLog.position.desc())
+        .limit(most)
+    )
+    if site_id is not None:
+        query = query.where(CareLog.site_id == site_id)
+    if before is not None:
+        query = query.where(CareLog.happened_at < before)
+    if not withdrawn:
+        query = query.where(CareLog.withdrawn.is_(False))
+    return views(session, list(session.scalars(query)))
+
+
+def views(session: Session, rows: Sequence[CareLog]) -> list[LogView]:
+    called = names(session, {p for r in rows for p in (r.performed_by, r.written_by)})
+    where = {s.id: s.name for s in session.scalars(select(Site).where(Site.id.in_({r.site_id for r in rows})))}
+    return [_view(row, called, where) for row in rows]
+
+
+_UNNAMED = {Witness.COOPERATIVE: "hợp tác xã", Witness.OFFICER: "cán bộ"}
+
+
+def _view(row: CareLog, called: dict[UUID, str], where: dict[UUID, str]) -> LogView:
+    return LogView(
+        id=row.corrects_id or row.id,
+        organisation_id=row.organisation_id,
+        site_id=row.site_id,
+        site=where.get(row.site_id, ""),
+        cycle_id=row.cycle_id,
+        kind=row.kind,
+        step=STEPS[row.kind],
+        happened_at=row.happened_at,
+        day=clock.local(row.happened_at).date(),
+        recorded_at=row.recorded_at,
+        performed_by=row.performed_by,
+        performer=called.get(row.performed_by) if row.performed_by else None,
+        writer=called.get(row.written_by) or _UNNAMED.get(Witness(row.witness), "người khác"),
+        written_for=row.performed_by != row.written_by,
+        witness=row.witness,
+        witnessed_by=row.witnessed_by,
+        material=row.material,
+        quantity=pictures.plain(row.quantity) if row.quantity is not None else None,
+        unit=row.unit,
+        pre_harvest_days=row.pre_harvest_days,
+        note=row.note,
+        photos=tuple(row.photos),
+        corrected=row.corrects_id is not None and not row.withdrawn,
+        withdrawn=row.withdrawn,
+        time_doubtful=row.time_doubtful,
+        reason=row.reason,
+    )
+
+
+# --- what to say about this week ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What this week says about a site: wait, harvest, late, quiet or done; only what the records hold."""
+
+    kind: str
+    day: date | None = None
+    material: str | None = None
+    crop: Words | None = None
+    step: str | None = None
+    days: int = 0
+    count: int = 0
+
+
+def hint(session: Session, at: House, here: FarmerSite) -> Hint | None:
+    """Nothing is guessed: without a season or a step there is nothing to say."""
+    now = clock.today()
+    if here.waiting is not None:
+        return Hint("wait", day=here.waiting.allowed_from, material=here.waiting.material)
+    logs = recent(session, at.id, site_id=here.site.id, most=60, withdrawn=False)
+    due = here.cycle.expected_harvest_on if here.cycle else None
+    if here.cycle is not None and due is not None:
+        harvested = any(log.kind in HARVESTS and log.day >= due - SOON for log in logs)
+        step = "honey_extracting" if here.site.kind == SiteKind.APIARY else "harvesting"
+        if not harvested and now - LATE <= due < now:
+            return Hint("late", day=due, crop=here.cycle.crop, step=step)
+        if not harvested and now <= due <= now + SOON:
+            return Hint("harvest", day=due, crop=here.cycle.crop, step=step)
+    this_week = sum(log.day > now - SOON for log in logs)
+    if this_week:
+        return Hint("done", count=this_week)
+    return Hint("quiet", days=(now - logs[0].day).days) if logs else None

@@ -1,0 +1,166 @@
+"""What a phone sends: the form of one step, and the envelope of a batch of items kept offline."""
+
+import re
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+
+from app import clock
+from app.errors import Invalid
+from app.products.schemas import Day, Form, Line, Number, Paragraphs, Sha256, ShortLine, Ticked, Whole
+from app.trace.models import SiteKind
+from app.trace.steps import Step
+
+MAX_ITEMS = 200
+_AMOUNT = re.compile(r"([a-z0-9]{1,10}):(\d{1,9}(?:\.\d{1,3})?)")
+NOON = timedelta(hours=12)
+
+WaitingDays = Annotated[Whole, Field(ge=0, le=365)]
+Note = Annotated[Paragraphs, StringConstraints(max_length=1000)]
+
+
+class StepForm(Form):
+    """One step from the page. `day` is a date, or "other" and then `on`; `amount` is unit:number."""
+
+    id: UUID
+    opened_at: AwareDatetime
+    site_id: UUID
+    day: Annotated[str, StringConstraints(max_length=10)]
+    on: Day | None = None
+    material: Line | None = None
+    material_other: Line | None = None
+    amount: Annotated[str, StringConstraints(max_length=24)] | None = None
+    number: Annotated[Number, Field(gt=0, max_digits=12, decimal_places=3)] | None = None
+    unit: Annotated[str, StringConstraints(max_length=10)] | None = None
+    pre_harvest_days: WaitingDays | None = None
+    performed_by: UUID | Literal["other"]
+    seen: Literal["told", "saw"] = "told"
+    photos: tuple[Sha256, ...] = ()
+    note: Note | None = None
+    reason: Annotated[Line, StringConstraints(min_length=3)] | None = None
+    anyway: Ticked = False
+
+    def happened_at(self) -> datetime:
+        """The moment the page was opened for that same day, noon for another; the same each time the form is sent."""
+        chosen = self.on if self.day == "other" else _date(self.day)
+        if chosen is None:
+            raise Invalid(
+                "day_missing",
+                vi="Chưa rõ ngày nào. Bác chọn Hôm nay, Hôm qua hoặc một ngày trên lịch.",
+                en="Choose a day: today, yesterday, or one from the calendar.",
+                field="on" if self.day == "other" else "day",
+            )
+        opened = clock.local(self.opened_at)
+        return self.opened_at if opened.date() == chosen else clock.start_of_day(chosen) + NOON
+
+    def material_named(self, step: Step) -> str | None:
+        if not step.material:
+            return None
+        return self.material_other if self.material == "+" else self.material
+
+    def measured(self, step: Step) -> tuple[Decimal | None, str | None]:
+        """How much, in which unit; a typed number wins over a tapped one. Nothing given is None, never zero."""
+        if not step.units:
+            return None, None
+        if self.number is not None:
+            if self.unit not in step.units:
+                raise _which_unit()
+            return self.number, self.unit
+        if self.amount is None:
+            return None, None
+        read = _AMOUNT.fullmatch(self.amount)
+        if read is None or read[1] not in step.units:
+            raise _which_unit()
+        return Decimal(read[2]), read[1]
+
+
+def _date(value: str) -> date | None:
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        return None
+
+
+def _which_unit() -> Invalid:
+    return Invalid(
+        "unit",
+        vi="Chưa rõ tính bằng gì. Bác bấm lại vào một ô số.",
+        en="It is not clear in which unit. Tap one of the numbers again.",
+        field="amount",
+    )
+
+
+class SiteForm(Form):
+    """A new place of work; without a name it is called after its picture."""
+
+    id: UUID
+    kind: SiteKind
+    name: ShortLine | None = None
+    photos: tuple[Sha256, ...] = ()
+
+
+class Asked(Form):
+    """Which household, which place of work: from the address."""
+
+    ho: UUID | None = None
+    vuon: UUID | None = None
+
+
+class SearchHouse(Form):
+    q: Annotated[str, StringConstraints(max_length=100)] = ""
+
+
+class Older(Form):
+    ho: UUID | None = None
+    truoc: AwareDatetime | None = None
+
+
+class OnlyId(Form):
+    id: UUID
+
+
+# --- the phone's API ---------------------------------------------------------------------------------------------
+
+
+class Envelope(Form):
+    """Strict as a whole; each item is judged alone, so it stays unread here."""
+
+    device_id: UUID | None = None
+    sent_at: AwareDatetime
+    items: Annotated[list[Any], Field(min_length=1, max_length=MAX_ITEMS)]
+
+
+class Item(BaseModel):
+    """`body` is read by the schema that `kind` and `schema` name; a schema stays accepted for at least 12 months."""
+
+    model_config = Form.model_config
+
+    id: UUID
+    kind: Literal["care_log"]
+    version: Annotated[Literal[1], Field(alias="schema")]
+    body: dict[str, Any]
+
+
+class CareLogBody1(BaseModel):
+    """care_log, schema 1: its own copy of what a step says, so that phones need not follow our changes.
+
+    `performed_by` left out: the one who is signed in; null: somebody without a name here.
+    """
+
+    model_config = Form.model_config
+
+    site_id: UUID
+    cycle_id: UUID | None = None
+    kind: Annotated[str, StringConstraints(max_length=40)]
+    happened_at: AwareDatetime
+    performed_by: UUID | None = None
+    seen: Literal["told", "saw"] = "told"
+    material: Line | None = None
+    quantity: Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=3)] | None = None
+    unit: Annotated[str, StringConstraints(max_length=10)] | None = None
+    pre_harvest_days: Annotated[int, Field(ge=0, le=365)] | None = None
+    note: Note | None = None
+    photos: tuple[Sha256, ...] = ()

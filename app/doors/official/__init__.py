@@ -1,0 +1,1 @@
+"""The official's door: province, commune and village, down to the record."""

@@ -1,0 +1,422 @@
+"""What an official's pages show: stored answers rolled up, and one village with everything behind its answer."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.accounts import queries as accounts
+from app.actor import SYSTEM, Actor
+from app.criteria import queries as criteria
+from app.criteria import service
+from app.criteria.models import VillageAssessment, VillageFact
+from app.criteria.queries import Tally
+from app.criteria.rules import Answer, Assessment, Choice, Criterion, Fact, Item, ItemSet, Pack, Value
+from app.db import Database
+from app.errors import not_found
+from app.marketplace_sync import queries as marketplace
+from app.places import queries as places
+from app.places.models import Level, Place
+from app.products import queries as products
+from app.products.models import Certificate
+from app.trace import queries as trace
+
+MONTHS = 12
+# Which form mends which fact; what is not here is mended where the record itself is made.
+FORMS: dict[str, str] = {
+    "digital_group_established": "to-cong-nghe-so",
+    "digital_group_activities": "hoat-dong",
+    "village_channel_in_use": "kenh",
+    "feedback_received": "phan-anh",
+    "feedback_answered_in_time": "phan-anh",
+    "culture_house_free_wifi": "wifi",
+    "premises_with_digital_address": "dia-chi-so",
+    "premises": "dia-chi-so",
+    "models_production_business": "mo-hinh",
+    "models_public_order": "mo-hinh",
+    "models_smart_lighting": "mo-hinh",
+    "models_smart_agriculture": "mo-hinh",
+}
+# The form that a criterion's own button opens.
+FORM_OF: dict[str, str] = {
+    "to-cong-nghe-so": "hoat-dong",
+    "nen-tang-so": "phan-anh",
+    "wifi-nha-van-hoa": "wifi",
+    "dia-chi-so": "dia-chi-so",
+    "mo-hinh-chuyen-doi-so": "mo-hinh",
+}
+
+
+def place_of(session: Session, actor: Actor, place_id: UUID, level: Level) -> Place:
+    """A place that this official answers for. Raises NotFound for one elsewhere, as for one that does not exist."""
+    if place_id not in actor.places:
+        raise not_found("nơi này", "this place")
+    found = places.place(session, place_id)
+    if found.level != level:
+        raise not_found("nơi này", "this place")
+    return found
+
+
+def own_places(session: Session, actor: Actor) -> list[Place]:
+    """The places named in the official's roles, the widest first."""
+    ids = {m.place_id for m in actor.memberships if m.place_id is not None}
+    order = {level.value: n for n, level in enumerate(Level)}
+    return sorted(places.places(session, ids).values(), key=lambda p: (order[p.level], p.sort_key))
+
+
+# --- roll-ups ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CommuneLine:
+    place: Place
+    tally: Tally
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseLine:
+    """One criterion over many villages."""
+
+    criterion: Criterion
+    met: int
+    unmet: int
+    insufficient: int
+    not_applicable: int
+
+    @property
+    def total(self) -> int:
+        return self.met + self.unmet + self.insufficient + self.not_applicable
+
+
+@dataclass(frozen=True, slots=True)
+class VillageLine:
+    place: Place
+    assessment: VillageAssessment | None
+
+
+def commune_lines(session: Session, on: date) -> list[CommuneLine]:
+    counts = criteria.tallies(session, on)
+    return [CommuneLine(p, counts.get(p.id, Tally())) for p in places.current_communes(session, on)]
+
+
+def total(tallies: Iterable[Tally]) -> Tally:
+    return sum(tallies, Tally())
+
+
+def clause_lines(session: Session, on: date, pack: Pack, commune_id: UUID | None = None) -> list[ClauseLine]:
+    counts = criteria.by_criterion(session, on, commune_id, pack.id)
+    return [
+        ClauseLine(c, *(counts.get(c.id, {}).get(v.value, 0) for v in (Value.MET, Value.UNMET, Value.INSUFFICIENT, Value.NOT_APPLICABLE)))
+        for c in pack.criterion
+    ]  # fmt: skip
+
+
+def village_lines(session: Session, villages: Sequence[Place]) -> list[VillageLine]:
+    found = criteria.current(session, [v.id for v in villages], whole=False)
+    return [VillageLine(v, found.get(v.id)) for v in villages]
+
+
+def villages_named(session: Session, actor: Actor, text: str, on: date) -> list[Place]:
+    """Villages and communes of the official's places that bear this name, accents or not."""
+    found = places.search_places(session, text, on=on, limit=200)
+    return [p for p in found if p.id in actor.places and p.level in {Level.VILLAGE, Level.COMMUNE}][:50]
+
+
+# --- one village -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A thing that is lacking: who can mend it where that is known by name, and the form that mends it."""
+
+    item: Item
+    who: str = ""
+    form: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One criterion as the page shows it."""
+
+    criterion: Criterion
+    answer: Answer
+    choices: tuple[Choice, ...]
+    missing: tuple[Named, ...]
+    form: str
+
+
+@dataclass(frozen=True, slots=True)
+class VillageView:
+    """A village's answer on a day, as it was known at a moment. `stored` is None where it was worked out for this page."""
+
+    village: Place
+    above: list[Place]
+    pack: Pack
+    assessment: Assessment
+    stored: VillageAssessment | None
+    as_of: date
+    known_at: datetime
+    asked: bool
+    waiting: bool
+    clauses: list[Clause]
+    households: int | None
+    offices: int | None
+    history: list["Change"]
+    points: list[tuple[date, int]]
+
+    @property
+    def statuses(self) -> list[str]:
+        return [c.answer.value.value for c in self.clauses]
+
+    @property
+    def shortest(self) -> list[Clause]:
+        by_id = {c.criterion.id: c for c in self.clauses}
+        return [by_id[r.id] for r in self.assessment.shortest_path()]
+
+    @property
+    def flags(self) -> list[dict[str, object]]:
+        return list(self.stored.flags) if self.stored is not None else []
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A day on which a criterion's answer became another."""
+
+    at: datetime
+    criterion: Criterion
+    before: str | None
+    after: str
+
+
+def village(
+    database: Database, actor: Actor, village_id: UUID, *, as_of: date | None = None, known_at: datetime | None = None
+) -> VillageView:
+    """The stored answer; or, for another day or another state of knowledge, one worked out now and kept nowhere.
+
+    Raises NotFound for a village elsewhere.
+    """
+    pack = criteria.pack()
+    asked = as_of is not None or known_at is not None
+    with database.transaction(actor) as session:
+        now, today = clock.now(), clock.today()
+        day, known = as_of or today, known_at or now
+        place = place_of(session, actor, village_id, Level.VILLAGE)
+        stored = None if asked else criteria.current(session, [village_id]).get(village_id)
+        newest = criteria.newest_fact_at(session, village_id)
+        counts = places.premises_counts(session, [village_id], day, known).get(village_id, {})
+        above = places.ancestors(session, village_id)
+        rows = criteria.history(session, village_id, since=clock.start_of_day(_months_ago(today, MONTHS - 1)))
+    # A product may be of an organisation elsewhere; whether it counts here is no secret to whoever answers here.
+    with database.transaction(SYSTEM) as session:
+        answer = (
+            criteria.assessment(stored)
+            if stored is not None
+            else service.assess(session, [village_id], pack, as_of=day, known_at=known)[village_id]
+        )
+        clauses = _clauses(session, pack, answer)
+    return VillageView(
+        village=place,
+        above=above,
+        pack=pack,
+        assessment=answer,
+        stored=stored,
+        as_of=day,
+        known_at=known,
+        asked=asked,
+        waiting=not asked and newest is not None and (stored is None or stored.confirmed_at < newest),
+        clauses=clauses,
+        households=counts.get("household"),
+        offices=counts.get("office"),
+        history=_changes(pack, rows)[::-1],
+        points=_points(rows, today),
+    )
+
+
+def _clauses(session: Session, pack: Pack, answer: Assessment) -> list[Clause]:
+    results = {r.id: r.answer for r in answer.results}
+    product_ids = {UUID(i.id) for a in results.values() for i in a.missing if i.kind == "product"}
+    holders = _holders(session, product_ids)
+    return [
+        Clause(
+            criterion=c,
+            answer=results[c.id],
+            choices=answer.choices_of(results[c.id]),
+            missing=tuple(_named(i, results[c.id], holders) for i in results[c.id].missing),
+            form=FORM_OF.get(c.id, ""),
+        )
+        for c in pack.criterion
+    ]
+
+
+def _holders(session: Session, product_ids: set[UUID]) -> dict[str, str]:
+    """Product id to the name of who holds it: the one who can mend."""
+    owners = criteria.holders_of(session, product_ids)
+    names = accounts.organisation_names(session, set(owners.values()))
+    return {str(p): names[o] for p, o in owners.items() if o in names}
+
+
+def _named(item: Item, answer: Answer, holders: dict[str, str]) -> Named:
+    if item.kind in {"product", "household"}:
+        return Named(item, who=holders.get(item.id, ""))
+    names = [item.id, *(n for leaf in answer.walk() if not leaf.children for n in leaf.facts_used)]
+    return Named(item, form=next((FORMS[n] for n in names if n in FORMS), ""))
+
+
+def _months_ago(day: date, months: int) -> date:
+    """The first day of the month that many months before."""
+    index = day.year * 12 + day.month - 1 - months
+    return date(index // 12, index % 12 + 1, 1)
+
+
+def _changes(pack: Pack, rows: Sequence[VillageAssessment]) -> list[Change]:
+    found: list[Change] = []
+    for before, after in zip([None, *rows], rows, strict=False):
+        if before is None:
+            continue
+        found += [
+            Change(after.computed_at, c, before.values.get(c.id), after.values[c.id])
+            for c in pack.criterion
+            if c.id in after.values and before.values.get(c.id) != after.values[c.id]
+        ]
+    return found
+
+
+def _points(rows: Sequence[VillageAssessment], today: date) -> list[tuple[date, int]]:
+    """How many criteria were met at the end of each of the last months; months before the first answer are left out."""
+    found: list[tuple[date, int]] = []
+    for ago in range(MONTHS - 1, -1, -1):
+        first = _months_ago(today, ago)
+        end = min(_months_ago(today, ago - 1) - timedelta(days=1), today) if ago else today
+        stop = clock.start_of_day(end + timedelta(days=1))
+        standing = [r for r in rows if r.computed_at < stop]
+        if standing:
+            found.append((first, sum(v == Value.MET.value for v in standing[-1].values.values())))
+    return found
+
+
+# --- the record behind one criterion -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FactLine:
+    """One fact as the answer used it. `size` is None for a yes or no, and where nobody recorded it."""
+
+    name: str
+    label: str
+    fact: Fact | None
+    items: ItemSet | None
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProductLine:
+    """A product that counts or counted for the village, and everything that says where it is on sale."""
+
+    product: products.VillageProduct
+    holder: str
+    certificates: list[Certificate]
+    evidence: list[marketplace.Evidence]
+
+
+@dataclass(frozen=True, slots=True)
+class DiaryLine:
+    household: str
+    steps: int
+    first: date
+    last: date
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    clause: Clause
+    facts: list[FactLine]
+    recorded: list[VillageFact]
+    superseded: set[UUID]
+    premises_names: dict[str, str]
+    products: list[ProductLine]
+    diary: list[DiaryLine]
+
+
+KINDS_OF: dict[str, tuple[str, ...]] = {
+    "to-cong-nghe-so": ("digital_group", "group_activity"),
+    "nen-tang-so": ("channel", "feedback"),
+    "wifi-nha-van-hoa": ("wifi",),
+    "dia-chi-so": ("digital_address",),
+    "mo-hinh-chuyen-doi-so": ("model", "no_model"),
+}
+
+
+def proof(database: Database, actor: Actor, view: VillageView, criterion_id: str, language: str) -> Proof:
+    """Everything behind one criterion's answer. Raises NotFound for an id that the pack does not have."""
+    clause = next((c for c in view.clauses if c.criterion.id == criterion_id), None)
+    if clause is None:
+        raise not_found("tiêu chí này", "this criterion")
+    used = dict.fromkeys(n for leaf in clause.answer.walk() if not leaf.children for n in leaf.facts_used)
+    with database.transaction(actor) as session:
+        recorded = criteria.fact_history(session, actor, view.village.id, KINDS_OF.get(criterion_id, ()))
+        superseded = criteria.superseded_ids(session, [r.id for r in recorded])
+        names = places.premises_labels(session, view.village.id) if criterion_id == "dia-chi-so" else {}
+    return Proof(
+        clause=clause,
+        facts=[_fact_line(view, name, language) for name in used],
+        recorded=recorded,
+        superseded=superseded,
+        premises_names=names,
+        products=_product_lines(database, view) if "ocop_products" in used else [],
+        diary=_diary_lines(database, view) if "smart_agriculture_households" in used else [],
+    )
+
+
+def _fact_line(view: VillageView, name: str, language: str) -> FactLine:
+    declared = view.pack.facts_by_name[name]
+    fact = view.assessment.facts.get(name)
+    value = fact.value if fact is not None else None
+    items = value if isinstance(value, ItemSet) else None
+    size = len(items.have) if items is not None else value if type(value) is int else None
+    return FactLine(name, declared.label.text(language), fact, items, size)
+
+
+def _parameter(view: VillageView, name: str) -> int | str:
+    return next(c.value for c in view.assessment.parameters if c.name == name)
+
+
+def _product_lines(database: Database, view: VillageView) -> list[ProductLine]:
+    with database.transaction(SYSTEM) as session:
+        rows = products.ocop_products_of_villages(
+            session,
+            [view.village.id],
+            rule=str(_parameter(view, "village_of_product")),
+            on=view.as_of,
+            known_at=view.known_at,
+        )
+        ids = [r.product_id for r in rows]
+        evidence = marketplace.live_evidence(
+            session,
+            ids,
+            as_of=view.as_of,
+            known_at=view.known_at,
+            max_age_hours=int(_parameter(view, "liveness_max_age_hours")),
+            declared_max_age_days=int(_parameter(view, "declared_max_age_days")),
+        )
+        certificates = products.certificates_on(session, ids, view.as_of, view.known_at)
+        names = accounts.organisation_names(session, {r.organisation_id for r in rows})
+    return [
+        ProductLine(
+            r, names.get(r.organisation_id, ""), certificates.get(r.product_id, []), evidence.get(r.product_id, [])
+        )
+        for r in rows
+    ]
+
+
+def _diary_lines(database: Database, view: VillageView) -> list[DiaryLine]:
+    first = view.as_of - timedelta(days=int(_parameter(view, "smart_agriculture_window_days")) - 1)
+    with database.transaction(SYSTEM) as session:
+        kept = trace.logs_in_window(
+            session, [view.village.id], first=first, last=view.as_of, known_at=view.known_at
+        ).get(view.village.id, {})
+        names = accounts.organisation_names(session, set(kept))
+    lines = [DiaryLine(names.get(h, ""), len(days), min(days), max(days)) for h, days in kept.items()]
+    return sorted(lines, key=lambda line: (-line.steps, line.household))

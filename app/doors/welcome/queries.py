@@ -1,0 +1,67 @@
+"""Which door is whose, and what waits for the one who sits at a desk."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.accounts import queries as accounts
+from app.accounts.models import PersonalData
+from app.actor import Actor, Role
+from app.notices.models import Notice
+
+# A person with several roles goes to the door with the widest view; everything else is in its menu.
+DOORS: tuple[tuple[Role, str], ...] = (
+    (Role.ADMINISTRATOR, "official.home"),
+    (Role.PROVINCE_OFFICIAL, "official.home"),
+    (Role.COMMUNE_OFFICIAL, "official.home"),
+    (Role.VILLAGE_OFFICER, "official.home"),
+    (Role.DIGITAL_GROUP, "official.home"),
+    (Role.COOPERATIVE_MANAGER, "cooperative.home"),
+    (Role.PURCHASER, "cooperative.home"),
+    (Role.CERTIFIER, "certifier.home"),
+    (Role.EXTENSION_OFFICER, "farmer.home"),
+    (Role.FARMER, "farmer.home"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What waits for the one who sits at a desk, for its bell and its menu."""
+
+    unseen: int = 0
+    phones_waiting: int = 0
+
+
+def door_of(actor: Actor) -> str | None:
+    """The endpoint of this person's own door; None for somebody without a role."""
+    return next((endpoint for role, endpoint in DOORS if actor.has(role)), None)
+
+
+def desk(session: Session, actor: Actor, now: datetime) -> Desk:
+    """`now` is machine time, which phones that wait for a word are counted in."""
+    if actor.person_id is None:
+        return Desk()
+    managed = actor.organisations_as(Role.COOPERATIVE_MANAGER)
+    return Desk(
+        unseen=unseen_notices(session, actor),
+        phones_waiting=accounts.waiting_count(session, managed, now) if managed else 0,
+    )
+
+
+def person_with_phone(session: Session, phone: str) -> UUID | None:
+    """Whose number this is, for the demo's ways in. As SYSTEM only."""
+    return session.scalar(select(PersonalData.person_id).where(PersonalData.phone == phone))
+
+
+def unseen_notices(session: Session, actor: Actor) -> int:
+    return int(
+        session.scalar(
+            select(func.count())
+            .select_from(Notice)
+            .where(Notice.person_id == actor.person_id, Notice.seen_at.is_(None))
+        )
+        or 0
+    )
