@@ -1,0 +1,1 @@
+"""Background processes: the relay, the Celery worker and its schedule."""

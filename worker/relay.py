@@ -1,0 +1,161 @@
+"""The relay: turns events into deliveries and sends what is due to the broker, at least once, by a bell and a 1 s poll."""
+
+import signal
+import sys
+import threading
+from datetime import timedelta
+from types import FrameType
+from uuid import UUID
+
+import psycopg
+import structlog
+from celery import Celery
+from kombu.exceptions import OperationalError
+from sqlalchemy import or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
+
+from app import clock
+from app import settings as settings_module
+from app.actor import SYSTEM
+from app.db import Database
+from app.logs import configure_logging
+from app.outbox import Delivery, OutboxEvent
+from worker import reactions
+from worker.celery_app import celery
+
+BATCH = 500
+LEASE_EXPIRES = 3600
+log = structlog.get_logger()
+
+
+def fan_out(database: Database) -> int:
+    """Write a delivery row for each reaction to each event whose time has come. Returns how many events."""
+    with database.transaction(SYSTEM) as session:
+        events = session.execute(
+            select(OutboxEvent.id, OutboxEvent.name)
+            .where(OutboxEvent.fanned_out_at.is_(None), OutboxEvent.due_at <= clock.now())
+            .order_by(OutboxEvent.position)
+            .limit(BATCH)
+            .with_for_update(skip_locked=True)
+        ).all()
+        if not events:
+            return 0
+        now = clock.machine_now()
+        rows = [
+            {"event_id": e.id, "reaction": r.name, "attempts": 0, "run_after": now}
+            for e in events
+            for r in reactions.BY_EVENT.get(e.name, ())
+        ]
+        if rows:
+            session.execute(insert(Delivery).on_conflict_do_nothing(), rows)
+        session.execute(update(OutboxEvent).where(OutboxEvent.id.in_([e.id for e in events])).values(fanned_out_at=now))
+        return len(events)
+
+
+def send_due(database: Database, broker: Celery) -> int:
+    """Lease what is due and send it. What the broker loses is sent again when its lease ends."""
+    now = clock.machine_now()
+    with database.transaction(SYSTEM) as session:
+        due = (
+            session.execute(
+                select(Delivery)
+                .where(
+                    Delivery.done_at.is_(None),
+                    Delivery.dead_at.is_(None),
+                    Delivery.run_after <= now,
+                    or_(Delivery.lease_until.is_(None), Delivery.lease_until < now),
+                )
+                .order_by(Delivery.run_after)
+                .limit(BATCH)
+                .with_for_update(skip_locked=True)
+            )
+            .scalars()
+            .all()
+        )
+        wanted = []
+        for delivery in due:
+            reaction = reactions.BY_NAME.get(delivery.reaction)
+            if reaction is None:
+                delivery.dead_at, delivery.dead_reason = now, "no such reaction in this version"
+                continue
+            delivery.lease_until = now + timedelta(seconds=reaction.lease_seconds)
+            wanted.append((delivery.event_id, delivery.reaction))
+    for number, (event_id, name) in enumerate(wanted):
+        try:
+            broker.send_task("hoi.react", args=(str(event_id), name), retry=False, expires=LEASE_EXPIRES)
+        except (OperationalError, OSError):
+            _give_back(database, wanted[number:])
+            raise
+    return len(wanted)
+
+
+def _give_back(database: Database, unsent: list[tuple[UUID, str]]) -> None:
+    """Nobody works on these: they are due again as soon as the broker answers, not only when their lease would end."""
+    with database.transaction(SYSTEM) as session:
+        session.execute(
+            update(Delivery)
+            .where(tuple_(Delivery.event_id, Delivery.reaction).in_(unsent))
+            .values(lease_until=None)
+            .execution_options(synchronize_session=False)
+        )
+
+
+class Relay:
+    """The loop: never raises for a lost server, only waits and goes on."""
+
+    def __init__(self, database: Database, broker: Celery, database_url: str) -> None:
+        self._database = database
+        self._broker = broker
+        self._url = database_url
+        self._stop = threading.Event()
+        self._bell: psycopg.Connection | None = None
+
+    def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
+        self._stop.set()
+
+    def run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                while fan_out(self._database) == BATCH:
+                    pass
+                while send_due(self._database, self._broker) == BATCH:
+                    pass
+                self._wait_for_bell()
+            except (DBAPIError, psycopg.Error, OSError, OperationalError) as error:
+                log.warning("relay waits for its servers", error=type(error).__name__, detail=str(error)[:300])
+                self._close_bell()
+                self._stop.wait(1)
+        self._close_bell()
+
+    def _wait_for_bell(self) -> None:
+        if self._bell is None or self._bell.closed:
+            self._bell = psycopg.connect(
+                self._url, autocommit=True, application_name="hoi-relay-bell", connect_timeout=5
+            )
+            self._bell.execute("LISTEN hoi_outbox")
+        for _ in self._bell.notifies(timeout=1, stop_after=1):
+            break
+
+    def _close_bell(self) -> None:
+        if self._bell is not None:
+            self._bell.close()
+            self._bell = None
+
+
+def main() -> int:
+    settings = settings_module.load()
+    configure_logging(settings)
+    url = settings.database_url or ""
+    database = Database(url, clock_movable=settings.clock_movable, pool_size=1, application="hoi-relay")
+    relay = Relay(database, celery, url)
+    signal.signal(signal.SIGTERM, relay.stop)
+    signal.signal(signal.SIGINT, relay.stop)
+    log.info("relay started")
+    relay.run()
+    database.dispose()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
