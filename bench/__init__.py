@@ -1,0 +1,1 @@
+"""Benchmarks: each prints one JSON object last. Run them with `./hoi bench NAME`."""

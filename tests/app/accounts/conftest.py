@@ -1,0 +1,154 @@
+"""Two cooperatives with a household each, made by the verbs themselves, as the people who may."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from app import clock
+from app.accounts import queries, service, signin
+from app.accounts.models import AddressAs, OrganisationKind
+from app.accounts.schemas import HouseholdIn, OrganisationIn, PersonIn
+from app.actor import SYSTEM, Actor, Role
+from app.db import Database, new_id, sort_key
+from app.factory import create_app
+from app.places.models import Place
+from app.settings import Settings
+
+KEY = b"k" * 32
+PASSWORD = "bon chu de nho"
+ADMIN_PHONE = "0912 000 001"
+
+
+@dataclass
+class Province:
+    """Ids by name: minh manages `coop` with Lành's `household`; khac manages `other` with Sáu's `other_household`."""
+
+    database: Database
+    ids: dict[str, UUID] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> UUID:
+        return self.ids[name]
+
+    def actor(self, name: str) -> Actor:
+        with self.database.transaction(SYSTEM) as session:
+            return signin.actor_for(session, self[name])
+
+    def rows(self, sql: str, **values: Any) -> list[Any]:
+        with self.database.transaction(SYSTEM) as session:
+            return list(session.execute(text(sql), values).all())
+
+    def one(self, sql: str, **values: Any) -> Any:
+        return self.rows(sql, **values)[0][0]
+
+    def organisation(self, name: str, kind: OrganisationKind, commune: str | None) -> None:
+        admin = self.actor("admin")
+        self.ids[name] = new_id()
+        with self.database.transaction(admin) as session:
+            commune_id = self[commune] if commune else None
+            service.create_organisation(
+                session, admin, OrganisationIn(id=self[name], kind=kind, name=f"Đơn vị {name}", commune_id=commune_id)
+            )
+
+    def person(
+        self, by: str, at: str, name: str, full_name: str, role: Role, phone: str | None, place: str | None = None
+    ) -> None:
+        actor = self.actor(by)
+        form = PersonIn(
+            id=new_id(),
+            full_name=full_name,
+            address_as=AddressAs.BAC,
+            phone=phone,
+            role=role,
+            place_id=self[place] if place else None,
+        )
+        with self.database.transaction(actor) as session:
+            self.ids[name] = service.add_person(session, actor, self[at], form)
+
+    def household(self, by: str, cooperative: str, name: str, village: str) -> None:
+        actor = self.actor(by)
+        self.ids[name] = new_id()
+        form = HouseholdIn(id=self[name], name=f"Hộ {name}", village_id=self[village])
+        with self.database.transaction(actor) as session:
+            service.add_household(session, actor, self[cooperative], form)
+
+    def also(self, name: str, at: str, role: Role) -> None:
+        """One more role for somebody, by the administrator, who may give it anywhere."""
+        admin = self.actor("admin")
+        with self.database.transaction(SYSTEM) as session:
+            data = queries.looked_after(session, SYSTEM, self[name])
+            form = PersonIn(
+                id=new_id(),
+                full_name=data.full_name,
+                address_as=AddressAs.BAC,
+                phone=data.phone,
+                role=role,
+                place_id=self["commune"] if role == Role.COMMUNE_OFFICIAL else None,
+            )
+        with self.database.transaction(admin) as session:
+            assert service.add_person(session, admin, self[at], form) == self[name]
+
+    def password(self, name: str, password: str = PASSWORD) -> None:
+        with self.database.transaction(SYSTEM) as session:
+            signin.set_password(session, SYSTEM, self[name], password, must_change=False)
+
+    def phone(self, name: str) -> str:
+        with self.database.transaction(SYSTEM) as session:
+            return queries.looked_after(session, SYSTEM, self[name]).phone or ""
+
+
+def make_places(province: Province) -> None:
+    with province.database.transaction(SYSTEM) as session:
+        above: UUID | None = None
+        for name, level, word, parent in (
+            ("province", "province", "tỉnh", None),
+            ("commune", "commune", "xã", "province"),
+            ("village", "village", "thôn", "commune"),
+            ("far_commune", "commune", "xã", "province"),
+            ("far_village", "village", "thôn", "far_commune"),
+        ):
+            above = province[parent] if parent else None
+            place = Place(
+                id=new_id(),
+                code=f"T{len(province.ids)}",
+                level=level,
+                kind_word=word,
+                name=f"Mẫu {name}",
+                sort_key=sort_key(name),
+                parent_id=above,
+                recorded_at=clock.now(),
+            )
+            session.add(place)
+            session.flush()
+            province.ids[name] = place.id
+
+
+def make_province(database: Database) -> Province:
+    made = Province(database)
+    make_places(made)
+    with database.transaction(SYSTEM) as session:
+        made.ids["admin"] = service.create_first_administrator(session, ADMIN_PHONE, PASSWORD, "Hoàng Quản Trị")
+    made.organisation("coop", OrganisationKind.COOPERATIVE, "commune")
+    made.organisation("other", OrganisationKind.COOPERATIVE, "far_commune")
+    made.organisation("office", OrganisationKind.AUTHORITY, "commune")
+    made.person("admin", "coop", "minh", "Vi Văn Minh", Role.COOPERATIVE_MANAGER, "0912 000 002")
+    made.person("admin", "other", "khac", "Lý Thị Khác", Role.COOPERATIVE_MANAGER, "0912 000 003")
+    made.person("admin", "office", "xa", "Nông Văn Xã", Role.COMMUNE_OFFICIAL, "0912 000 004", "commune")
+    made.household("minh", "coop", "household", "village")
+    made.household("khac", "other", "other_household", "far_village")
+    made.person("minh", "household", "lanh", "Hoàng Thị Lành", Role.FARMER, "0912 000 005")
+    made.person("khac", "other_household", "sau", "Triệu Văn Sáu", Role.FARMER, None)
+    return made
+
+
+@pytest.fixture
+def province(database: Database) -> Province:
+    return make_province(database)
+
+
+@pytest.fixture
+def app(settings: Settings, database: Database) -> Flask:
+    return create_app(settings, database)

@@ -1,0 +1,248 @@
+"""Addresses that a scan, a typing thumb or a stranger's label may bring."""
+
+import gzip
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from io import BytesIO
+from typing import Any
+
+import pytest
+import zxingcpp
+from flask import Flask
+from flask.testing import FlaskClient
+from PIL import Image
+from sqlalchemy import text
+
+from app.db import Database
+from app.factory import create_app
+from app.settings import Settings
+from app.trace import codes, labels, pages
+
+NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)
+GTIN = "09520123456788"
+
+
+@pytest.fixture(autouse=True)
+def _today(clock_at: Callable[[datetime], None]) -> None:
+    clock_at(NOW)
+
+
+@pytest.fixture
+def app(settings: Settings, database: Database) -> Flask:
+    made = create_app(settings.model_copy(update={"public_url": "https://hoi.example.vn"}), database)
+    made.testing = True
+    return made
+
+
+@pytest.fixture
+def client(app: Flask, world: Any) -> FlaskClient:
+    world.session.flush()  # routes open savepoints on the same connection
+    return app.test_client()
+
+
+def test_the_page_says_verdict_product_people_place_harvest_and_certificate_in_this_order(
+    client: FlaskClient, world: Any
+) -> None:
+    world.certificate("12/QĐ-UBND", valid_to=date(2027, 6, 1))
+    body = client.get(f"/t/{world.code}").text
+    places = [
+        body.index(said)
+        for said in (
+            "Mã thật của lô này",
+            "<h2>Na dai Chi Lăng, hộp 2 kg",
+            "HTX nông sản Nà Mẫu</dd>".removesuffix("</dd>"),
+            "thôn Nà Mẫu, xã Chi Lăng Thử",
+            "12/08/2026",
+            "OCOP 4 sao",
+            "UBND tỉnh Lạng Sơn cấp, số 12/QĐ-UBND, đến 01/06/2027",
+            "Từ vườn đến hộp",
+            "Sau lần dùng thuốc cuối 21 ngày.",
+            "122 ngày không có bước nào",
+            "Bón phân: Phân hữu cơ hoai, 12 bao",
+            "Mua ở đâu",
+            "10. Tiêu chuẩn áp dụng",
+            "Báo vấn đề",
+        )
+    ]
+    # The head repeats product, maker and day for previews: order is asked of the body.
+    assert all(place > 0 for place in places)
+    main = body[body.index("<body") :]
+    order = [main.index(said) for said in ("Mã thật", "<h2>Na dai", "<dd>HTX", "thôn Nà Mẫu", "OCOP 4 sao", "Từ vườn")]
+    assert order == sorted(order)
+
+
+def test_every_visitor_gets_the_same_bytes_whatever_the_cookies_say(client: FlaskClient, world: Any) -> None:
+    plain = client.get(f"/t/{world.code}").data
+    client.set_cookie("hoi_lang", "en")
+    client.set_cookie("hoi_theme", "dark")
+    client.set_cookie("hoi_phien", "somebody")
+    world.session.execute(text("UPDATE public_pages SET wanted_version = wanted_version + 1"))
+    world.session.flush()
+    answer = client.get(f"/t/{world.code}", headers={"User-Agent": "another", "X-Request-Id": "another-request"})
+    assert answer.data == plain
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_english_is_an_address_of_its_own(client: FlaskClient, world: Any) -> None:
+    answer = client.get(f"/t/{world.code}?lang=en")
+    assert "Chi Lang custard apple" in answer.text
+    assert '<html lang="en"' in answer.text
+    assert answer.headers["Content-Language"] == "en"
+    assert f'<https://hoi.example.vn/t/{world.code}>; rel="canonical"' in answer.headers["Link"]
+
+
+def test_the_page_is_small_and_needs_no_script(client: FlaskClient, world: Any, app: Flask) -> None:
+    answer = client.get(f"/t/{world.code}", headers={"Accept-Encoding": "gzip"})
+    assert answer.headers["Content-Encoding"] == "gzip"
+    html = gzip.decompress(answer.data).decode()
+    sheets = re.findall(r'<link rel="stylesheet" href="([^"?]+)', html)
+    with client.get(sheets[0]) as static:
+        sheet = static.data
+    assert len(answer.data) + len(gzip.compress(sheet, 9)) <= 14 * 1024
+    assert len(sheets) == 1
+    assert "<script" not in html
+    assert " style=" not in html
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', html)
+
+
+def test_no_telephone_position_or_long_number_reaches_the_page(client: FlaskClient, world: Any) -> None:
+    for language in ("", "?lang=en"):
+        body = client.get(f"/t/{world.code}{language}").text
+        visible = re.sub(r"<svg.*?</svg>|<[^>]*>", " ", body)
+        assert not re.search(r"(?<!\d)(?:\+?84|0)\d{9}(?!\d)", body)
+        assert not re.search(r"(?<!\d)\d{12}(?!\d)", body)
+        assert "21.65" not in visible
+        assert "106.56" not in visible
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_the_same_page_is_not_sent_twice(client: FlaskClient, world: Any, packed: bool) -> None:  # noqa: FBT001
+    headers = {"Accept-Encoding": "gzip"} if packed else {}
+    first = client.get(f"/t/{world.code}", headers=headers)
+    again = client.get(f"/t/{world.code}", headers={**headers, "If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+    assert again.headers["ETag"] == first.headers["ETag"]
+
+
+def test_a_change_of_the_records_changes_the_page_at_once(client: FlaskClient, world: Any) -> None:
+    assert "Mã thật" in client.get(f"/t/{world.code}").text
+    world.event("recalled", "Dư lượng vượt mức")
+    pages.forget(world.session, [world.ids["batch"]])
+    world.session.flush()
+    body = client.get(f"/t/{world.code}").text
+    assert "Lô này đang thu hồi, đừng dùng" in body
+    assert "Dư lượng vượt mức" in body
+    assert "Mã thật" not in body
+
+
+def test_time_alone_changes_the_page(client: FlaskClient, world: Any, clock_at: Callable[[datetime], None]) -> None:
+    world.certificate("12/QĐ-UBND", valid_to=date(2026, 12, 31))
+    assert "đến 31/12/2026" in client.get(f"/t/{world.code}").text
+    clock_at(datetime(2026, 12, 31, 16, 59, tzinfo=UTC))
+    assert "đến 31/12/2026" in client.get(f"/t/{world.code}").text
+    clock_at(datetime(2026, 12, 31, 17, 0, tzinfo=UTC))
+    body = client.get(f"/t/{world.code}").text
+    assert "hết hạn 31/12/2026" in body
+    assert "Không có chứng nhận còn hạn" in body
+
+
+def test_a_code_typed_by_hand_leads_to_its_page(client: FlaskClient, world: Any) -> None:
+    for typed in (codes.grouped(world.code).lower(), f" {world.code[:6]} {world.code[6:]} "):
+        answer = client.get("/t", query_string={"code": typed})
+        assert (answer.status_code, answer.location) == (301, f"/t/{world.code}")
+        answer = client.get(f"/t/{typed.strip().replace(' ', '%20')}?lang=en")
+        assert (answer.status_code, answer.location) == (301, f"/t/{world.code}?lang=en")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("/t", 200, "Nhập mã trên tem"),
+        ("/t/0000000000000", 404, "không có trong sổ"),
+        ("/t/0000000000001", 400, "so từng ký tự"),
+        ("/t/K7M2", 400, "có 13 ký tự, bác nhập 4"),
+        ("/t/UUUUUUUUUUUUU", 400, "không bao giờ có ký tự “U”"),
+        ("/t/" + "A" * 5000, 400, "dài quá"),
+        ("/t/%3Cscript%3E", 400, "&lt;"),
+        ("/t/a/b/c", 400, "ký tự"),
+        (f"/01/{GTIN}/10/NOTHING", 404, "không có trong sổ"),
+        (f"/01/{GTIN[:-1]}5/10/A", 400, "không khớp chữ số kiểm tra"),
+        (f"/01/{GTIN}/10/{'A' * 21}", 400, "dài quá"),
+        ("/01/123", 400, "viết chưa đúng dạng"),
+        (f"/01/{GTIN}/10/%C4%90", 400, "ký tự lạ"),
+    ],
+)
+def test_a_wrong_code_gets_a_page_that_says_how_to_type_it(
+    client: FlaskClient, path: str, status: int, said: str
+) -> None:
+    answer = client.get(path)
+    assert answer.status_code == status
+    assert said in answer.text
+    assert 'name="code"' in answer.text
+    assert "<script>" not in answer.text
+
+
+def test_a_machine_gets_the_problem_as_json(client: FlaskClient) -> None:
+    answer = client.get("/t/K7M2", headers={"Accept": "application/json"})
+    assert answer.content_type == "application/problem+json"
+    assert answer.get_json()["code"] == "code_length"
+
+
+def test_a_gs1_address_shows_the_lot_and_says_what_a_lot_code_proves(client: FlaskClient, world: Any) -> None:
+    world.gs1_code()
+    world.session.flush()
+    for path in (f"/01/{GTIN}/10/CL-0826-07", f"/01/{GTIN}/10/CL-0826-07/21/K7M2"):
+        body = client.get(path).text
+        assert "Lô này có trong sổ" in body
+        assert "không chứng tỏ riêng từng hộp" in body
+
+
+def test_reporting_says_what_to_do_and_whom_to_tell(client: FlaskClient, world: Any) -> None:
+    body = client.get(f"/t/{world.code}/bao-van-de").text
+    assert "HTX nông sản Nà Mẫu, thôn Nà Mẫu" in body
+    assert codes.grouped(world.code) in body
+
+
+def test_labels_of_the_own_batch_decode_to_its_address(
+    app: Flask, client: FlaskClient, world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign_in(monkeypatch, world.manager)
+    answer = client.get(f"/tem/{world.ids['batch']}.png")
+    with Image.open(BytesIO(answer.data)) as image:
+        assert [found.text for found in zxingcpp.read_barcodes(image.convert("L"))] == [
+            f"https://hoi.example.vn/t/{world.code}"
+        ]
+    drawing = client.get(f"/tem/{world.ids['batch']}.svg")
+    assert drawing.content_type.startswith("image/svg+xml")
+    assert labels.TEST_MARK not in drawing.text
+    sheet = client.get(f"/tem/{world.ids['batch']}/to-in?so=30")
+    assert sheet.text.count('width="70mm"') == 30
+    assert sheet.text.count('class="sheet labels"') == 2
+
+
+def test_without_a_public_address_labels_are_marked_as_trials(
+    settings: Settings, database: Database, world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.session.flush()
+    sign_in(monkeypatch, world.manager)
+    client = create_app(settings, database).test_client()
+    assert labels.TEST_MARK in client.get(f"/tem/{world.ids['batch']}.svg").text
+    assert "HOI_PUBLIC_URL" in client.get(f"/tem/{world.ids['batch']}/to-in").text
+
+
+def test_labels_are_for_the_own_organisation_only(
+    client: FlaskClient, world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in (".png", ".svg", "/to-in"):
+        assert client.get(f"/tem/{world.ids['batch']}{path}").status_code in {303, 401}
+    stranger = world.manager.__class__(kind="person", person_id=world.ids["person"])
+    sign_in(monkeypatch, stranger)
+    for path, status in ((".png", 404), (".svg", 404), ("/to-in", 403)):
+        assert client.get(f"/tem/{world.ids['batch']}{path}").status_code == status
+
+
+def sign_in(monkeypatch: pytest.MonkeyPatch, actor: Any) -> None:
+    for name in ("current_actor", "signed_in"):
+        monkeypatch.setattr(f"app.doors.consumer.routes.{name}", lambda: actor)
+    monkeypatch.setattr("app.web.actor", lambda: actor)

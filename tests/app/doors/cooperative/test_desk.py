@@ -1,0 +1,131 @@
+"""The desk of the demo's three holders: what waits, the numbers with what they are out of, and what is on sale where."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event
+
+from app import clock
+from app.accounts import signin
+from app.actor import SYSTEM, Actor
+from app.doors.cooperative import queries
+from app.doors.demo.names import key
+from tests.app.doors.conftest import Demo
+
+pytestmark = pytest.mark.slow
+
+
+def actor_of(province: Demo, player: str) -> Actor:
+    with province.database.transaction(SYSTEM) as session:
+        return signin.actor_for(session, key("person", player))
+
+
+def test_what_waits_for_the_storys_cooperative(demo_province: Demo) -> None:
+    actor = actor_of(demo_province, "hop-tac-xa")
+    with demo_province.database.transaction(actor) as session:
+        todo = queries.today(session, actor)
+    assert todo.count == 5
+    assert [(s.batch.lot, s.state) for s in todo.lots] == [("NA-RAI-02", "held"), ("MAT-01", "recalled")]
+    assert [(e.product.vi, e.days_left) for e in todo.endings] == [("Mật ong rừng Nà Mẫu", -41), ("Na dai Nà Mẫu", 20)]
+    assert [(w.product.vi, w.mine) for w in todo.links] == [("Na sấy dẻo Nà Mẫu", True)]
+    assert (list(todo.phones), list(todo.listings), list(todo.accounts), list(todo.conflicts)) == ([], [], [], [])
+
+
+def test_the_same_link_is_somebody_elses_for_the_purchaser(demo_province: Demo) -> None:
+    actor = actor_of(demo_province, "thu-mua")
+    with demo_province.database.transaction(actor) as session:
+        todo = queries.today(session, actor)
+    assert [(w.product.vi, w.mine) for w in todo.links] == [("Na sấy dẻo Nà Mẫu", False)]
+
+
+def test_numbers_say_what_they_are_out_of(demo_province: Demo) -> None:
+    actor = actor_of(demo_province, "hop-tac-xa")
+    with demo_province.database.transaction(actor) as session:
+        goods = queries.on_sale(session, actor)
+        numbers = queries.numbers(session, actor, {g.product.id: list(g.places) for g in goods})
+    assert (numbers.steps, numbers.households_writing, numbers.households) == (2, 2, 8)
+    assert numbers.since == clock.today() - timedelta(days=6)
+    assert (numbers.scans, numbers.codes) == (0, 3)
+    assert (numbers.packs, numbers.packs_stopped) == (60, 70)
+    assert (numbers.lots_with_packs, numbers.products_with_packs) == (1, 1)
+    assert (numbers.live, numbers.wanted, numbers.live_counted) == (0, 1, 0)
+
+
+def test_an_own_shop_is_live_and_shown_as_not_counted(demo_province: Demo) -> None:
+    actor = actor_of(demo_province, "to-hop-tac")
+    with demo_province.database.transaction(actor) as session:
+        goods = {g.product.id: g for g in queries.on_sale(session, actor)}
+    (shop,) = goods[key("product", "thach-den")].places
+    assert (shop.state, shop.counted, shop.floor_name.vi) == ("live", False, "Cửa hàng riêng Pò Pán (mẫu)")
+
+
+def test_a_desk_shows_nothing_of_another_holder(demo_province: Demo) -> None:
+    page = demo_province.enter("hop-tac-xa-2").get("/hop-tac-xa").get_data(as_text=True)
+    assert "Tinh dầu hồi Bản Luông" in page
+    assert "Nà Mẫu" not in page
+
+
+@pytest.mark.parametrize("player", ["tinh", "truong-thon", "nong-dan", "chung-nhan"])
+def test_the_desk_is_for_traders_only(demo_province: Demo, player: str) -> None:
+    assert demo_province.enter(player).get("/hop-tac-xa").status_code == 403
+
+
+def test_a_stranger_is_asked_to_sign_in(demo_province: Demo) -> None:
+    answer = demo_province.app.test_client().get("/hop-tac-xa")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/dang-nhap?next=/hop-tac-xa")
+
+
+@pytest.mark.parametrize("player", ["hop-tac-xa", "thu-mua", "hop-tac-xa-2", "to-hop-tac"])
+def test_the_page_says_its_count_and_gives_each_thing_one_button(demo_province: Demo, player: str) -> None:
+    actor = actor_of(demo_province, player)
+    with demo_province.database.transaction(actor) as session:
+        count = queries.today(session, actor).count
+    page = demo_province.enter(player).get("/hop-tac-xa")
+    html = page.get_data(as_text=True)
+    assert page.status_code == 200
+    assert (f"Hôm nay có {count} việc cần xem" if count else "Hôm nay chưa có việc gì phải xem") in html
+    assert html.count('<span class="dot') == count
+    listed = html[html.index('<ul class="todo">') : html.index('<div class="kpis">')] if count else ""
+    assert listed.count('class="btn"') == count
+
+
+def test_the_page_asks_the_database_a_fixed_number_of_times(demo_province: Demo) -> None:
+    client, asked = demo_province.enter("hop-tac-xa"), []
+    client.get("/hop-tac-xa")
+    listener = lambda *args: asked.append(args[2])  # noqa: E731 - the event needs one function to add and remove
+    event.listen(demo_province.database.engine, "before_cursor_execute", listener)
+    try:
+        client.get("/hop-tac-xa")
+    finally:
+        event.remove(demo_province.database.engine, "before_cursor_execute", listener)
+    assert len(asked) <= 45
+
+
+def test_a_certifier_adds_one_line_of_their_own_and_sends_it_twice(demo_province: Demo) -> None:
+    client, site = demo_province.enter("chung-nhan"), key("site", "household-failing-0", "thach-den")
+    address = f"/chung-nhan/{site}"
+    assert "Thu hoạch" in client.get(address).get_data(as_text=True)
+    sent = {"id": str(key("test", "finding")), "note": "Vườn sạch, có sổ vật tư."}
+    assert [client.post(address, data=sent).status_code for _ in range(2)] == [303, 303]
+    rows = demo_province.rows("SELECT kind, witness, written_by FROM care_logs WHERE note = :note", note=sent["note"])
+    assert rows == [("observing", "certifier", key("person", "chung-nhan"))]
+    other = client.post(address, data=sent | {"note": "Nội dung khác hẳn."})
+    assert other.status_code == 409
+    assert demo_province.one("SELECT count(*) FROM care_logs WHERE note = 'Nội dung khác hẳn.'") == 0
+
+
+@pytest.mark.parametrize(("player", "status"), [("chung-nhan", 404), ("hop-tac-xa-2", 403), ("tinh", 403)])
+def test_a_finding_elsewhere_or_by_somebody_else_is_refused(demo_province: Demo, player: str, status: int) -> None:
+    site = key("site", "household-passing-0", "hoi")
+    sent = {"id": str(key("test", "refused", player)), "note": f"Không được ghi {player}"}
+    assert demo_province.enter(player).post(f"/chung-nhan/{site}", data=sent).status_code == status
+    assert demo_province.one("SELECT count(*) FROM care_logs WHERE note = :note", note=sent["note"]) == 0
+
+
+def test_a_certifier_reads_the_sites_of_their_commune_only(demo_province: Demo) -> None:
+    actor = actor_of(demo_province, "chung-nhan")
+    with demo_province.database.transaction(actor) as session:
+        holders = {s.holder for s in queries.sites_to_see(session, actor)}
+    assert "Hộ số 01 Nà Mẫu" in holders
+    assert [h for h in holders if "Bản Luông" in h] == []
+    assert demo_province.enter("chung-nhan").get("/chung-nhan").status_code == 200

@@ -1,0 +1,257 @@
+"""The phone's API: each item judged alone, one row however often it is sent, and no door for another site's page."""
+
+import json
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app import clock
+from app.actor import SYSTEM
+from app.db import Database, new_id
+from app.factory import create_app
+from app.settings import Settings
+from app.trace.models import CareLog, ConflictingSubmission
+from app.trace.steps import KINDS, UNITS
+from tests.app.doors.farmer.world import World, make_world
+
+PhoneOf = Callable[[str], FlaskClient]
+OURS = {"Sec-Fetch-Site": "same-origin"}
+
+
+def item(world: World, *, more: dict[str, Any] | None = None, **body: Any) -> dict[str, Any]:
+    facts = {"site_id": str(world["hill"]), "kind": "weeding", "happened_at": clock.now().isoformat()} | body
+    return {"id": str(new_id()), "kind": "care_log", "schema": 1, "body": facts} | (more or {})
+
+
+def envelope(*items: object, **more: Any) -> dict[str, Any]:
+    return {"sent_at": clock.now().isoformat(), "items": list(items)} | more
+
+
+def send(phone: FlaskClient, *items: object, headers: dict[str, str] | None = None, **more: Any) -> TestResponse:
+    return phone.post("/api/v1/items", json=envelope(*items, **more), headers=OURS if headers is None else headers)
+
+
+def outcomes(answer: TestResponse) -> list[tuple[str, str, str | None]]:
+    assert answer.status_code == 200, answer.text
+    return [(a["id"], a["status"], a.get("error", {}).get("code")) for a in answer.get_json()["items"]]
+
+
+def test_an_item_is_stored_as_sent_and_under_its_own_id(world: World, phone_of: PhoneOf) -> None:
+    sent = item(
+        world, kind="spraying", material="Bt", quantity="2.5", unit="tank16", pre_harvest_days=7, note="gió nhẹ"
+    )
+    device = new_id()
+    assert outcomes(send(phone_of("lanh"), sent, device_id=str(device))) == [(sent["id"], "stored", None)]
+    [log] = world.logs()
+    assert (str(log.id), log.kind, log.material, log.quantity, log.unit, log.pre_harvest_days, log.note) == (
+        sent["id"], "spraying", "Bt", Decimal("2.5"), "tank16", 7, "gió nhẹ",
+    )  # fmt: skip
+    assert (log.performed_by, log.written_by, log.witness, log.device_id, log.time_doubtful) == (
+        world["lanh"], world["lanh"], "farmer", device, False,
+    )  # fmt: skip
+
+
+def test_a_batch_sent_again_answers_repeated_and_stores_nothing_new(world: World, phone_of: PhoneOf) -> None:
+    phone, batch = phone_of("lanh"), [item(world) for _ in range(200)]
+    assert {status for _, status, _ in outcomes(send(phone, *batch))} == {"stored"}
+    assert outcomes(send(phone, *reversed(batch))) == [(i["id"], "repeated", None) for i in reversed(batch)]
+    assert len(world.logs()) == 200
+
+
+def test_what_is_wrong_with_one_item_does_not_hinder_the_others(world: World, phone_of: PhoneOf) -> None:
+    good, twin = item(world), item(world)
+    other = {**twin, "body": twin["body"] | {"note": "khác"}}
+    foreign = item(world, site_id=str(world["far_hill"]))
+    unknown_kind = item(world, kind="flying")
+    no_unit = item(world, quantity="3")
+    unknown_photo = item(world, photos=["ab" * 32])
+    tomorrow = item(world, happened_at=(clock.now() + timedelta(days=1)).isoformat())
+    answer = send(
+        phone_of("lanh"), good, twin, other, foreign, unknown_kind, no_unit, unknown_photo, tomorrow,
+        item(world, more={"schema": 2}), item(world, more={"kind": "song"}), item(world, more={"extra": 1}),
+        item(world, colour="red"), {"id": "x"}, "not an object", None,
+    )  # fmt: skip
+    told = [(status, code) for _, status, code in outcomes(answer)]
+    assert told == [
+        ("stored", None),
+        ("stored", None),
+        ("conflict", "same_id_other_content"),
+        ("refused", "not_found"),
+        ("refused", "kind"),
+        ("refused", "unit_missing"),
+        ("refused", "photo_unknown"),
+        ("refused", "in_future"),
+        ("refused", "literal_error"),
+        ("refused", "literal_error"),
+        ("refused", "extra_forbidden"),
+        ("refused", "extra_forbidden"),
+        ("refused", "uuid_parsing"),
+        ("refused", "not_an_item"),
+        ("refused", "not_an_item"),
+    ]
+    assert [str(log.id) for log in world.logs()] == sorted([good["id"], twin["id"]])
+    errors = [a["error"] for a in answer.get_json()["items"] if "error" in a]
+    assert all(e["vi"] and e["en"] for e in errors)
+    assert [a["id"] for a in answer.get_json()["items"]][-3:] == ["x", None, None]
+
+
+def test_other_content_under_a_taken_id_is_a_conflict_and_both_are_kept(
+    world: World, phone_of: PhoneOf, database: Database
+) -> None:
+    phone, first = phone_of("lanh"), item(world, note="một")
+    second = {**first, "body": first["body"] | {"note": "hai"}}
+    assert [status for _, status, _ in outcomes(send(phone, first))] == ["stored"]
+    for _ in range(3):
+        assert [status for _, status, _ in outcomes(send(phone, second))] == ["conflict"]
+    assert [log.note for log in world.logs()] == ["một"]
+    with database.transaction(SYSTEM) as session:
+        assert [c.body["note"] for c in session.query(ConflictingSubmission).all()] == ["hai"]
+
+
+def test_a_phone_with_a_clock_far_ahead_is_believed_with_doubt(world: World, phone_of: PhoneOf) -> None:
+    wrong = (clock.now() + timedelta(days=3)).isoformat()
+    answer = send(phone_of("lanh"), item(world, happened_at=wrong), sent_at=wrong)
+    assert [status for _, status, _ in outcomes(answer)] == ["stored"]
+    assert [log.time_doubtful for log in world.logs()] == [True]
+
+
+def test_an_officer_hands_in_what_was_told_and_what_was_seen(world: World, phone_of: PhoneOf) -> None:
+    told = item(world, performed_by=str(world["pao"]))
+    saw = item(world, performed_by=None, seen="saw")
+    foreign = item(world, site_id=str(world["far_hill"]))
+    answer = send(phone_of("vy"), told, saw, foreign)
+    assert [status for _, status, _ in outcomes(answer)] == ["stored", "stored", "refused"]
+    rows = {str(log.id): log for log in world.logs()}
+    first, second = rows[told["id"]], rows[saw["id"]]
+    assert (first.performed_by, first.written_by, first.witness, first.witnessed_by) == (
+        world["pao"], world["vy"], "farmer", None,
+    )  # fmt: skip
+    assert (second.performed_by, second.written_by, second.witness, second.witnessed_by) == (
+        None, world["vy"], "officer", world["vy"],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"items": []}, "too_short"),
+        ({"items": [{}] * 201}, "too_long"),
+        ({"sent_at": "2026-11-24T08:00:00"}, "timezone_aware"),
+        ({"sent_at": None}, "datetime_type"),
+        ({"extra": 1}, "extra_forbidden"),
+        ({"device_id": "x"}, "uuid_parsing"),
+    ],
+)
+def test_the_envelope_is_strict_and_nothing_is_stored(
+    world: World, phone_of: PhoneOf, body: dict[str, Any], code: str
+) -> None:
+    answer = phone_of("lanh").post("/api/v1/items", json=envelope(item(world)) | body, headers=OURS)
+    assert (answer.status_code, answer.content_type, answer.get_json()["code"]) == (
+        422, "application/problem+json", code,
+    )  # fmt: skip
+    assert world.logs() == []
+
+
+def test_more_than_a_mebibyte_is_refused(world: World, phone_of: PhoneOf) -> None:
+    answer = send(phone_of("lanh"), item(world, note="x" * 1_100_000))
+    assert (answer.status_code, answer.get_json()["code"]) == (413, "too_large")
+    assert world.logs() == []
+
+
+def test_only_json_is_read(world: World, phone_of: PhoneOf) -> None:
+    phone = phone_of("lanh")
+    for kind in ("text/plain", "application/x-www-form-urlencoded"):
+        answer = phone.post("/api/v1/items", data="{}", content_type=kind, headers=OURS)
+        assert (answer.status_code, answer.get_json()["code"]) == (422, "not_json")
+    broken = phone.post("/api/v1/items", data="{", content_type="application/json", headers=OURS)
+    assert (broken.status_code, broken.get_json()["code"]) == (422, "not_json")
+
+
+def test_nobody_hands_in_without_signing_in(world: World, phone_of: PhoneOf) -> None:
+    phone = phone_of("lanh")
+    phone.delete_cookie("hoi_phien")
+    answer = send(phone, item(world))
+    assert (answer.status_code, answer.get_json()["code"]) == (401, "sign_in_needed")
+    assert world.logs() == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"},
+        {"Origin": "https://kẻ-lạ.example"},
+        {"Origin": "null"},
+    ],
+)
+def test_another_sites_page_cannot_send_with_the_farmers_cookie(
+    world: World, phone_of: PhoneOf, headers: dict[str, str]
+) -> None:
+    answer = send(phone_of("lanh"), item(world), headers=headers)
+    assert (answer.status_code, answer.get_json()["code"]) == (403, "foreign_page")
+    assert world.logs() == []
+
+
+def test_an_old_browser_proves_itself_by_its_origin(world: World, phone_of: PhoneOf) -> None:
+    answer = send(phone_of("lanh"), item(world), headers={"Origin": "http://localhost"})
+    assert [status for _, status, _ in outcomes(answer)] == ["stored"]
+
+
+def test_a_sender_without_these_headers_shows_the_token_of_a_form(
+    settings: Settings, database: Database, world: World
+) -> None:
+    phone = create_app(settings, database).test_client()
+    phone.set_cookie("hoi_phien", world.token("lanh"))
+    page = phone.get("/nong-dan/ghi/weeding").text
+    token = page.partition('name="csrf_token" value="')[2].partition('"')[0]
+    wrong = send(phone, item(world), headers={"X-CSRFToken": "wrong"})
+    assert (wrong.status_code, wrong.get_json()["code"]) == (403, "form_expired")
+    assert world.logs() == []
+    right = send(phone, item(world), headers={"X-CSRFToken": token})
+    assert [status for _, status, _ in outcomes(right)] == ["stored"]
+
+
+def test_the_documented_example_is_understood_and_the_lists_are_those_of_the_code(
+    world: World, phone_of: PhoneOf, root: Path
+) -> None:
+    document = (root / "docs" / "api.md").read_text(encoding="utf-8")
+    example = json.loads(document.partition("```json")[2].partition("```")[0])
+    answer = phone_of("lanh").post("/api/v1/items", json=example, headers=OURS)
+    assert [code for _, _, code in outcomes(answer)] == ["not_found"]
+    assert f"`{' '.join(KINDS)}`" in document
+    assert sorted(document.partition("and one of `")[2].partition("`")[0].split()) == sorted(UNITS)
+
+
+def test_the_same_log_sent_ten_times_at_once_is_stored_once(settings: Settings, fresh_database: Database) -> None:
+    world = make_world(fresh_database)
+    app = create_app(settings, fresh_database)
+    sent, token, start = (
+        item(world, kind="harvesting", quantity="40", unit="kg"),
+        world.token("lanh"),
+        threading.Barrier(10),
+    )
+    told: list[str] = []
+
+    def hand_in() -> None:
+        phone = app.test_client()
+        phone.set_cookie("hoi_phien", token)
+        start.wait()
+        told.extend(status for _, status, _ in outcomes(send(phone, sent)))
+
+    threads = [threading.Thread(target=hand_in) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(told) == ["repeated"] * 9 + ["stored"]
+    with fresh_database.transaction(SYSTEM) as session:
+        assert session.query(CareLog).count() == 1

@@ -1,0 +1,353 @@
+"""The official's pages: what they say, for whom they are, and what a refused form leaves behind."""
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from PIL import Image
+from sqlalchemy import func, select
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
+
+from app.actor import SYSTEM
+from app.criteria.models import ParameterChoice, VillageFact
+from app.db import new_id
+from tests.app.criteria.world import Province
+
+SignIn = Callable[[str], FlaskClient]
+
+
+def text_of(page: Any) -> str:
+    """What a person reads: no tags, one blank where there were many."""
+    assert page.status_code == 200, page.status_code
+    plain = re.sub(r"<(script|style)\b.*?</\1>|<[^>]+>", " ", page.text, flags=re.DOTALL)
+    return " ".join(plain.replace("&#34;", '"').split())
+
+
+def facts(province: Province) -> int:
+    with province.database.transaction(SYSTEM) as session:
+        return int(session.scalar(select(func.count()).select_from(VillageFact)) or 0)
+
+
+def send(client: FlaskClient, url: str, form: dict[str, Any]) -> Any:
+    boundary, body = encode_multipart(form)
+    return client.post(url, data=body, content_type=f'multipart/form-data; boundary="{boundary}"')
+
+
+def photo() -> FileStorage:
+    raw = io.BytesIO()
+    Image.new("RGB", (640, 480), "#557755").save(raw, "JPEG")
+    raw.seek(0)
+    return FileStorage(raw, "wifi.jpg")
+
+
+# --- whose page
+
+
+@pytest.mark.parametrize(
+    ("who", "place"), [("officer", "/thon/village"), ("commune", "/xa/commune"), ("province", "/tinh")]
+)
+def test_home_leads_each_official_to_their_own_place(province: Province, sign_in: SignIn, who: str, place: str) -> None:
+    answer = sign_in(who).get("/thon-thong-minh")
+    kind, _, name = place[1:].partition("/")
+    assert (answer.status_code, answer.location) == (303, f"/{kind}/{province.ids[name]}" if name else "/tinh")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/tinh",
+        "/tinh/thon.csv",
+        "/xa/{commune}",
+        "/xa/{commune}/thon.csv",
+        "/thon/{village}",
+        "/thon/{village}/in",
+        "/thon/{village}/tieu-chi/ocop-tren-san",
+        "/thon/{village}/ghi",
+        "/thon/{village}/ghi/wifi",
+    ],
+)
+def test_official_of_another_commune_cannot_find_any_page(province: Province, sign_in: SignIn, address: str) -> None:
+    client = sign_in("foreigner")
+    there = address.format(commune=province.commune, village=province.village)
+    nowhere = address.format(commune=new_id(), village=new_id())
+    assert client.get(there).status_code == client.get(nowhere).status_code == 404
+
+
+def test_official_of_another_commune_writes_nothing(province: Province, sign_in: SignIn) -> None:
+    form = {"id": str(new_id()), "available": "1", "observed_on": "2026-11-20"}
+    assert send(sign_in("foreigner"), f"/thon/{province.village}/ghi/wifi", form).status_code == 404
+    assert facts(province) == 0
+
+
+def test_visitor_is_asked_to_sign_in(app: Any, province: Province) -> None:
+    answer = app.test_client().get(f"/thon/{province.village}")
+    assert answer.status_code == 303
+    assert answer.location.startswith("/dang-nhap")
+
+
+# --- what the pages say
+
+
+def test_village_page_gives_the_answer_the_reason_and_who_can_mend(province: Province, sign_in: SignIn) -> None:
+    province.product("Na dai")
+    province.product("Mật ong")
+    province.seen("Na dai")
+    province.seen("Mật ong", "own_shop")
+    province.record("wifi", available=True)
+    province.derive()
+    page = text_of(sign_in("officer").get(f"/thon/{province.village}"))
+    assert "Thôn Nà Mẫu Chưa đạt thôn thông minh" in page
+    assert "1/6" in page
+    assert "1/2 sản phẩm OCOP đang bán trên sàn được tính; còn thiếu 1: Mật ong." in page
+    assert "trang riêng không phải là sàn nên không được tính." in page
+    assert "Người xử lý: HTX Nà Mẫu" in page
+    assert "“Nhà văn hóa thôn được trang bị mạng WiFi miễn phí.”" in page
+    assert "Lựa chọn của tỉnh, không có trong văn bản" in page
+    assert "Chưa ai ghi. Chúng tôi không điền thay" in page or "chưa ai ghi. Chúng tôi không điền thay" in page
+
+
+def test_lapse_leaves_the_count_and_the_page_says_which_when_and_why(province: Province, sign_in: SignIn) -> None:
+    province.product("Mật ong", until=date(2026, 10, 14))
+    province.derive()
+    page = text_of(sign_in("officer").get(f"/thon/{province.village}"))
+    assert "Thôi được tính: Mật ong (Chứng nhận OCOP hết hạn từ 15/10/2026)." in page
+
+
+def test_pass_by_departure_is_flagged_on_the_page(
+    province: Province, sign_in: SignIn, clock_at: Callable[[datetime], None]
+) -> None:
+    province.product("Na dai")
+    province.product("Mật ong", until=date(2026, 11, 23))
+    province.seen("Na dai")
+    province.derive()
+    clock_at(datetime(2026, 11, 23, 17, 30, tzinfo=UTC))
+    province.derive()
+    page = text_of(sign_in("officer").get(f"/thon/{province.village}"))
+    assert "Đạt vì có mục rời danh sách" in page
+    assert "Thôi tính 1: Mật ong (Chứng nhận OCOP hết hạn từ 24/11/2026)." in page
+
+
+def test_dials_show_another_day_as_it_was_known_and_offer_no_writing(
+    province: Province, sign_in: SignIn, clock_at: Callable[[datetime], None]
+) -> None:
+    province.record("wifi", 30, available=True)
+    clock_at(datetime(2026, 11, 25, 3, tzinfo=UTC))
+    province.derive()
+    client = sign_in("officer")
+    address = f"/thon/{province.village}"
+    assert "Đạt “Nhà văn hóa thôn được trang bị" in text_of(client.get(address))
+    past = text_of(client.get(f"{address}?ngay=2026-11-20&biet_den=2026-11-22"))
+    assert "Bác đang xem kết quả như vào ngày 20/11/2026, chỉ theo những gì đã ghi đến 22/11/2026 23:59." in past
+    assert "Wi-Fi miễn phí ở nhà văn hóa thôn: chưa ai ghi." in past
+    assert "Ghi việc của thôn" not in past
+
+
+def test_page_says_that_it_waits_while_a_newer_record_is_not_yet_in_the_answer(
+    province: Province, sign_in: SignIn, clock_at: Callable[[datetime], None]
+) -> None:
+    province.derive()
+    clock_at(datetime(2026, 11, 23, 4, tzinfo=UTC))
+    province.record("wifi", available=True)
+    client = sign_in("officer")
+    waiting = client.get(f"/thon/{province.village}")
+    assert waiting.headers["Refresh"] == "2"
+    assert "Có ghi chép mới. Kết quả đang tự tính lại" in text_of(waiting)
+    province.derive()
+    assert "Refresh" not in client.get(f"/thon/{province.village}").headers
+
+
+def test_record_behind_clause_five_goes_down_to_certificate_and_sighting(province: Province, sign_in: SignIn) -> None:
+    province.product("Na dai")
+    province.seen("Na dai", hours_ago=1)
+    province.derive()
+    page = text_of(sign_in("commune").get(f"/thon/{province.village}/tieu-chi/ocop-tren-san"))
+    assert "Quyết định 45/QĐ-UBND ngày 01/07/2024, UBND tỉnh, hết hạn 30/06/2027" in page
+    assert "Sàn nông sản sàn trả lời Được tính 23/11/2026 09:00 Đang bán" in page
+
+
+def test_record_behind_clause_six_counts_the_diary(province: Province, sign_in: SignIn) -> None:
+    province.model("smart_agriculture")
+    province.diary("Hộ số 1", 4)
+    page = text_of(sign_in("officer").get(f"/thon/{province.village}/tieu-chi/mo-hinh-chuyen-doi-so"))
+    assert "Hộ số 1 4 15/11/2026 18/11/2026" in page
+
+
+def test_dossier_has_a_row_for_each_criterion_and_the_provinces_choices(province: Province, sign_in: SignIn) -> None:
+    province.group()
+    province.derive()
+    page = sign_in("officer").get(f"/thon/{province.village}/in")
+    text = text_of(page)
+    assert page.text.count('<th scope="row">') == 6
+    assert "Quyết định 12/QĐ-UBND ngày 01/02/2026 của UBND xã, tổ 5 người" in text
+    assert "Tiêu chí" not in page.text[: page.text.index("<body")]
+    assert "Xử lý kịp thời là trong vòng 5 ngày" in text
+
+
+def test_province_page_counts_villages_and_finds_them_without_accents(province: Province, sign_in: SignIn) -> None:
+    province.record("wifi", available=False)
+    province.derive("village", "sister", "foreign")
+    client = sign_in("province")
+    page = text_of(client.get("/tinh"))
+    assert "Tỉnh Thử: 0 trên 3 thôn đạt" in page
+    assert "Xã Đồng Mẫu 2 0 1 1" in page
+    assert "Xã Khác 1 0 0 1" in page
+    found = text_of(client.get("/tinh?q=na+mau"))
+    assert "Thôn Nà Mẫu" in found
+    assert "Bản Thử" not in found
+    only = text_of(client.get("/tinh?loc=chua-dat&xep=thon"))
+    assert "Xã Đồng Mẫu" in only
+    assert "Xã Khác" not in only
+
+
+def test_commune_page_lists_its_villages_with_six_answers_each(province: Province, sign_in: SignIn) -> None:
+    province.record("wifi", available=True)
+    province.derive("village")
+    page = text_of(sign_in("commune").get(f"/xa/{province.commune}"))
+    assert "Xã Đồng Mẫu: 0 trên 2 thôn đạt" in page
+    assert "Thôn Nà Mẫu Thiếu dữ liệu 1/5 1 Thiếu dữ liệu 2 Thiếu dữ liệu 3 Đạt" in page
+    assert "Thôn Bản Thử Chưa tính" in page
+
+
+def test_table_of_villages_opens_in_a_spreadsheet(province: Province, sign_in: SignIn) -> None:
+    province.record("wifi", available=True)
+    province.derive("village")
+    answer = sign_in("commune").get(f"/xa/{province.commune}/thon.csv")
+    rows = list(csv.reader(io.StringIO(answer.data.decode("utf-8-sig")), delimiter=";"))
+    assert rows[2] == [
+        "T9901", "Xã Đồng Mẫu", "T990101", "Thôn Nà Mẫu", "Thiếu dữ liệu", "1", "5",
+        "Thiếu dữ liệu", "Thiếu dữ liệu", "Đạt", "Thiếu dữ liệu", "Không áp dụng", "Thiếu dữ liệu", "23/11/2026 10:00",
+    ]  # fmt: skip
+    assert rows[1][:5] == ["T9901", "Xã Đồng Mẫu", "T990102", "Thôn Bản Thử", "Chưa tính"]
+
+
+@pytest.mark.parametrize("kind", ["to-cong-nghe-so", "hoat-dong", "kenh", "phan-anh", "wifi", "dia-chi-so", "mo-hinh"])
+def test_every_form_opens_empty_and_with_what_stands(province: Province, sign_in: SignIn, kind: str) -> None:
+    client = sign_in("officer")
+    assert client.get(f"/thon/{province.village}/ghi/{kind}").status_code == 200
+    province.group()
+    province.record("channel", exists=True, platform="zalo")
+    province.record("feedback", topic="Rác", received_on="2026-11-10")
+    province.record("wifi", available=True)
+    first = province.premises(2)[0]
+    province.record("digital_address", premises_id=first, code="0123456789")
+    province.model("public_order")
+    assert client.get(f"/thon/{province.village}/ghi/{kind}").status_code == 200
+    assert client.get(f"/thon/{province.village}/ghi").status_code == 200
+
+
+# --- writing through the forms
+
+
+def test_wifi_with_a_photo_is_recorded_and_its_picture_is_the_villages_own(province: Province, sign_in: SignIn) -> None:
+    client = sign_in("officer")
+    form = {
+        "id": str(new_id()), "available": "1", "network": "NhaVanHoa", "observed_on": "2026-11-20", "proof": photo(),
+    }  # fmt: skip
+    answer = send(client, f"/thon/{province.village}/ghi/wifi", form)
+    assert (answer.status_code, answer.location) == (303, f"/thon/{province.village}")
+    with province.database.transaction(SYSTEM) as session:
+        row = session.scalars(select(VillageFact)).one()
+    assert (row.value, row.witness) == ({"available": True, "network": "NhaVanHoa"}, "village")
+    (digest,) = row.evidence
+    assert client.get(f"/anh/{digest}").status_code == 200
+    assert sign_in("foreigner").get(f"/anh/{digest}").status_code == 404
+
+
+def test_evidence_of_another_thing_cannot_be_claimed(province: Province, sign_in: SignIn) -> None:
+    form = {"id": str(new_id()), "available": "1", "observed_on": "2026-11-20", "keep": "cd" * 32}
+    assert send(sign_in("officer"), f"/thon/{province.village}/ghi/wifi", form).status_code == 303
+    with province.database.transaction(SYSTEM) as session:
+        assert session.scalars(select(VillageFact.evidence)).one() == []
+
+
+def test_answer_to_feedback_corrects_the_row_and_keeps_the_first(province: Province, sign_in: SignIn) -> None:
+    asked = province.record("feedback", 5, topic="Rác", received_on="2026-11-18")
+    form = {
+        "id": str(new_id()), "subject": str(asked.subject), "topic": "Rác", "received_on": "2026-11-18",
+        "answered_on": "2026-11-20",
+    }  # fmt: skip
+    assert send(sign_in("officer"), f"/thon/{province.village}/ghi/phan-anh", form).status_code == 303
+    with province.database.transaction(SYSTEM) as session:
+        rows = session.scalars(select(VillageFact).order_by(VillageFact.recorded_at, VillageFact.id)).all()
+    assert sorted((r.value["answered_on"] or "", r.supersedes_id) for r in rows) == [
+        ("", None),
+        ("2026-11-20", asked.id),
+    ]
+
+
+def test_refused_form_shows_what_was_typed_and_what_is_wrong(province: Province, sign_in: SignIn) -> None:
+    form = {
+        "id": str(new_id()), "decision_number": "12/QĐ-UBND", "decided_on": "2027-01-01", "issuer": "UBND xã",
+        "members": "5", "observed_on": "2026-11-20",
+    }  # fmt: skip
+    answer = send(sign_in("officer"), f"/thon/{province.village}/ghi/to-cong-nghe-so", form)
+    assert answer.status_code == 422
+    assert 'value="12/QĐ-UBND"' in answer.text
+    assert "Ngày 01/01/2027 chưa tới." in answer.text
+    assert facts(province) == 0
+
+
+def test_pasted_list_of_codes_matches_labels_without_accents_and_keeps_leading_zeros(
+    province: Province, sign_in: SignIn
+) -> None:
+    province.premises(2, 1)
+    client = sign_in("officer")
+    address = f"/thon/{province.village}/ghi/dia-chi-so"
+    form = {"observed_on": "2026-11-20", "list": "Nơi;Mã\nho so 1;0123456789\nTrụ sở số 1;00 0000 0001\n"}
+    assert client.post(address, data=form).status_code == 303
+    answer = province.answer(4)
+    assert (answer.have, answer.of, [i.label for i in answer.missing]) == (2, 3, ["Hộ số 2"])
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("Hộ số 1;12345", "Hộ số 1: mã địa chỉ số có đúng 10 chữ số, đang là “12345”."),
+        ("Hộ số 9;0123456789", "Dòng 1: thôn không có nơi nào tên “Hộ số 9” trong danh sách."),
+    ],
+)
+def test_list_with_a_wrong_line_is_refused_as_a_whole(
+    province: Province, sign_in: SignIn, line: str, said: str
+) -> None:
+    province.premises(2)
+    form = {"observed_on": "2026-11-20", "list": f"{line}\nHộ số 2;0123456780"}
+    answer = sign_in("officer").post(f"/thon/{province.village}/ghi/dia-chi-so", data=form)
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert facts(province) == 0
+
+
+def test_village_declares_the_fields_in_which_it_has_no_model(province: Province, sign_in: SignIn) -> None:
+    form = {
+        "declare_none": "1",
+        "observed_on": "2026-11-23",
+        "none": ["production_business", "public_order", "smart_lighting", "smart_agriculture"],
+    }
+    answer = sign_in("officer").post(f"/thon/{province.village}/ghi/mo-hinh", data=form)
+    assert answer.status_code == 303
+    assert province.answer(6).value == "unmet"
+
+
+def test_province_writes_its_choice_with_its_basis_and_every_village_page_shows_it(
+    province: Province, sign_in: SignIn
+) -> None:
+    client = sign_in("province")
+    form = {"id": str(new_id()), "value": "10", "valid_from": "2026-11-01", "decided_by": "Công văn 345/SNNMT"}
+    assert client.post("/tinh/lua-chon/feedback_days", data=form).status_code == 303
+    page = text_of(client.get("/tinh/lua-chon"))
+    assert "Xử lý kịp thời là trong vòng 10 ngày Công văn 345/SNNMT từ 01/11/2026" in page
+    assert "Xử lý kịp thời là trong vòng 10 ngày" in text_of(client.get(f"/thon/{province.village}"))
+
+
+def test_choice_outside_its_bounds_is_refused_and_a_commune_may_not_choose(province: Province, sign_in: SignIn) -> None:
+    form = {"id": str(new_id()), "value": "99", "valid_from": "2026-11-01", "decided_by": "Công văn 345/SNNMT"}
+    assert sign_in("province").post("/tinh/lua-chon/feedback_days", data=form).status_code == 422
+    assert sign_in("commune").post("/tinh/lua-chon/feedback_days", data=form | {"value": "9"}).status_code == 403
+    with province.database.transaction(SYSTEM) as session:
+        assert session.scalar(select(func.count()).select_from(ParameterChoice)) == 0

@@ -1,0 +1,94 @@
+"""What the marketplace tests look at: one organisation, its people, one product, one account."""
+
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from woo_double import WooDouble
+
+from app import clock
+from app.accounts.models import Membership, Person, PersonalData
+from app.actor import SYSTEM, Actor, Role
+from app.actor import Membership as ActorMembership
+from app.db import Database, new_id
+from app.marketplace_sync import service, sync
+from app.marketplace_sync.models import Listing
+from app.marketplace_sync.schemas import WantListing
+from app.settings import Settings
+
+
+@dataclass(slots=True)
+class World:
+    database: Database
+    settings: Settings
+    commune_id: UUID
+    village_id: UUID
+    organisation_id: UUID
+    manager: Actor
+    other: Actor
+    product_id: UUID
+    variant_id: UUID
+    floor_id: UUID
+    account_id: UUID
+    woo: WooDouble
+
+    def want(self, account_id: UUID | None = None) -> UUID:
+        with self.database.transaction(self.manager) as session:
+            return service.want_live(
+                session,
+                self.manager,
+                WantListing(id=new_id(), account_id=account_id or self.account_id, variant_id=self.variant_id),
+            )
+
+    def push(self, listing_id: UUID) -> Listing:
+        sync.push(self.database, self.settings, listing_id)
+        return self.read(listing_id)
+
+    def look(self, listing_id: UUID) -> Listing:
+        sync.look(self.database, self.settings, listing_id)
+        return self.read(listing_id)
+
+    def read(self, listing_id: UUID) -> Listing:
+        with self.database.transaction(SYSTEM) as session:
+            return session.get_one(Listing, listing_id)
+
+
+def add_person(
+    database: Database, name: str, phone: str, organisation_id: UUID, role: Role, place: UUID | None = None
+) -> Actor:
+    person = new_id()
+    with database.transaction(SYSTEM) as session:
+        session.add(Person(id=person, created_at=clock.now(), erased_at=None))
+        session.flush()
+        session.add(
+            PersonalData(
+                person_id=person,
+                phone=phone,
+                full_name=name,
+                address_as="bác",
+                email=None,
+                language="vi",
+                updated_at=clock.now(),
+            )
+        )
+        session.add(
+            Membership(
+                id=new_id(),
+                person_id=person,
+                organisation_id=organisation_id,
+                role=role,
+                place_id=place,
+                valid_from=date(2026, 1, 1),
+                valid_to=None,
+                recorded_at=clock.now(),
+                granted_by=None,
+                ended_at=None,
+                ended_by=None,
+            )
+        )
+    return Actor(
+        kind="person",
+        person_id=person,
+        memberships=(ActorMembership(organisation_id, role, place),),
+        organisations=frozenset({organisation_id}),
+    )

@@ -1,0 +1,243 @@
+"""The pages of the province, from the list of communes to a list imported by its button."""
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
+
+from app import clock, jobs, media
+from app.accounts.models import Person, PersonalData
+from app.actor import SYSTEM, Actor, Role
+from app.db import Database, new_id
+from app.factory import create_app
+from app.places import queries, service
+from app.places.models import Place, PlaceAttribute, PlaceImport
+from app.settings import Settings
+
+Csv = Callable[..., bytes]
+MakeClient = Callable[[Actor], FlaskClient]
+
+
+@pytest.fixture
+def app(settings: Settings, loaded: Database) -> Flask:
+    made = create_app(settings, loaded)
+    made.config["WTF_CSRF_ENABLED"] = False
+    return made
+
+
+@pytest.fixture
+def signed_in_as(app: Flask, loaded: Database) -> MakeClient:
+    def client(actor: Actor) -> FlaskClient:
+        with loaded.transaction(SYSTEM) as session:
+            session.add(Person(id=actor.person_id, created_at=clock.now()))
+            session.flush()  # the data below point at the person
+            session.add(
+                PersonalData(
+                    person_id=actor.person_id,
+                    full_name="Người Thử",
+                    address_as="bác",
+                    language="vi",
+                    updated_at=clock.now(),
+                )
+            )
+        app.extensions["hoi"] = replace(app.extensions["hoi"], build_actor=lambda _s, _t, _r: actor)
+        made = app.test_client()
+        made.set_cookie("hoi_phien", "token")
+        return made
+
+    return client
+
+
+@pytest.fixture
+def client(signed_in_as: MakeClient, official: Actor) -> FlaskClient:
+    return signed_in_as(official)
+
+
+def upload(client: FlaskClient, raw: bytes, name: str = "thôn.csv", **fields: str) -> tuple[int, str, str]:
+    form = {"id": str(new_id()), "kind": "villages", "effective_on": "2025-07-01"} | fields
+    # Encoded here: the test client would leave its temporary file open.
+    boundary, body = encode_multipart(form | {"file": FileStorage(io.BytesIO(raw), name)})
+    answer = client.post("/dia-ban/nhap", data=body, content_type=f'multipart/form-data; boundary="{boundary}"')
+    return answer.status_code, answer.headers.get("Location", ""), answer.text
+
+
+def test_the_province_page_lists_its_communes_and_admits_missing_villages(client: FlaskClient) -> None:
+    page = client.get("/dia-ban")
+    assert page.status_code == 200
+    assert page.text.count('<th scope="row">') == 65
+    assert "Chưa có danh sách" in page.text
+    assert "Tỉnh Lạng Sơn" in page.text
+
+
+def test_the_province_page_of_an_old_day_lists_the_old_communes(client: FlaskClient) -> None:
+    page = client.get("/dia-ban?on=2025-06-30")
+    assert page.text.count('<th scope="row">') == 194
+    assert "Thị trấn Đồng Mỏ" in page.text
+
+
+def test_searching_finds_without_accents_and_says_when_nothing_is_there(client: FlaskClient) -> None:
+    assert "Xã Chi Lăng" in client.get("/dia-ban?q=chi lang").text
+    assert "Không thấy nơi nào" in client.get("/dia-ban?q=<script>").text
+    assert "<script>" not in client.get("/dia-ban?q=<script>").text.replace("<script src", "")
+
+
+def test_a_commune_shows_what_was_there_before_and_an_old_one_what_became_of_it(
+    client: FlaskClient, loaded: Database
+) -> None:
+    with loaded.transaction(SYSTEM) as session:
+        new = queries.by_code(session, "06463", clock.today())
+        old = queries.by_code(session, "06622", service.MERGER.replace(month=6, day=30))
+        assert new is not None
+        assert old is not None
+        new_id_, old_id = new.id, old.id
+    page = client.get(f"/dia-ban/{new_id_}").text
+    assert "Trước đây là" in page
+    assert "Thị trấn Đồng Mỏ" in page
+    page = client.get(f"/dia-ban/{old_id}").text
+    assert "Nay thuộc" in page
+    assert page.count("một phần") == 2
+    assert "không còn từ sau ngày 30/06/2025" in page
+    assert client.get(f"/dia-ban/{new_id()}").status_code == 404
+
+
+def test_a_list_goes_from_file_to_villages_by_preview_and_button(
+    client: FlaskClient, loaded: Database, settings: Settings, village_csv: Csv
+) -> None:
+    status, location, _ = upload(client, village_csv("06463;T01;thôn;Quán Thanh", "06463;T02;bản;Nà Pàn"))
+    assert status == 303
+    preview = client.get(location).text
+    assert "Nhập 2 thôn" in preview
+    assert "Chưa có gì được ghi." in preview
+    pressed = client.post(location)
+    assert pressed.status_code == 303
+    progress = client.get(pressed.headers["Location"])
+    assert (progress.status_code, progress.headers["Refresh"]) == (200, "2")
+    assert "Đang chờ tới lượt" in progress.text
+    store = media.store_for(settings)
+    with loaded.transaction(SYSTEM) as session:
+        job_id = session.scalars(select(PlaceImport.job_id)).one()
+        assert job_id is not None
+        handler: jobs.Handler = lambda s, a, j, r: service.apply_import(s, a, j, r, store)  # noqa: E731 - one line
+        jobs.run(loaded, session, job_id, {service.IMPORT_JOB: handler}, SYSTEM)
+    done = client.get(pressed.headers["Location"])
+    assert "Refresh" not in done.headers
+    assert "Thêm mới" in done.text
+    assert client.post(location).headers["Location"] == pressed.headers["Location"]
+    assert "Đã nhập lúc" in client.get(location).text
+    with loaded.transaction(SYSTEM) as session:
+        village = session.scalars(select(Place).where(Place.code == "T01")).one()
+    page = client.get(f"/dia-ban/{village.id}").text
+    assert "Thôn Quán Thanh" in page
+    assert "Chúng tôi không điền thay." in page
+    assert "thôn Quán Thanh, xã Chi Lăng, tỉnh Lạng Sơn" in client.get("/dia-ban?q=quan thanh").text
+
+
+def test_a_list_with_mistakes_shows_them_all_and_no_button(
+    client: FlaskClient, loaded: Database, village_csv: Csv
+) -> None:
+    _, location, _ = upload(client, village_csv("99999;T01;thôn;Một", "06463;T02;thôn;=1+1", "06463;T02;ấp;Ba"))
+    page = client.get(location).text
+    assert "Còn 4 chỗ cần sửa" in page
+    for said in ("A2", "mã 99999", "D3", "công thức", "B4", "đã có ở dòng 3", "C4", "ấp"):
+        assert said in page
+    assert "Nhập 3 thôn" not in page
+    again = client.post(location)
+    assert again.status_code == 422
+    assert "Còn 4 chỗ cần sửa" in again.text
+    listed = client.get(location + "/can-sua.csv")
+    assert listed.headers["Content-Disposition"] == 'attachment; filename="can-sua.csv"'
+    assert len(listed.data.decode("utf-8-sig").splitlines()) == 5
+    with loaded.transaction(SYSTEM) as session:
+        assert session.scalars(select(Place).where(Place.level == "village")).all() == []
+
+
+def test_a_list_of_several_megabytes_passes_the_form(client: FlaskClient, village_csv: Csv) -> None:
+    raw = village_csv(*(f"06463;T{n};thôn;Một tên dài cho tệp nặng hơn một chút {n}" for n in range(30_000)))
+    assert len(raw) > 1.5 * 1024 * 1024
+    status, location, _ = upload(client, raw)
+    assert status == 303
+    assert "Nhập 30.000 thôn" in client.get(location).text
+
+
+@pytest.mark.parametrize("path", ["/dia-ban", "/dia-ban/nhom-xa"])
+def test_only_the_import_form_takes_large_bodies(client: FlaskClient, path: str) -> None:
+    assert client.post(path, data={"x": "y" * 1_500_000}).status_code in {404, 413}
+
+
+def test_a_form_without_a_file_comes_back_with_the_reason(client: FlaskClient) -> None:
+    answer = client.post("/dia-ban/nhap", data={"id": str(new_id()), "kind": "villages", "effective_on": "2025-07-01"})
+    assert answer.status_code == 422
+    assert "Bác chưa chọn tệp." in answer.text
+
+
+def test_an_enormous_file_is_refused_before_it_is_read(client: FlaskClient) -> None:
+    status, _, text = upload(client, b"x" * (media.MAX_BYTES + 1))
+    assert status == 413
+    assert "12 MB" in text
+    status, _, _ = upload(client, b"x" * (media.MAX_BYTES + 2 * 1024 * 1024))
+    assert status == 413
+
+
+def test_the_import_page_explains_every_column_and_hands_out_templates(client: FlaskClient) -> None:
+    page = client.get("/dia-ban/nhap").text
+    for word in ("Mã xã", "Mã thôn", "Loại", "Tên thôn", "Nhãn"):
+        assert word in page
+    assert client.get("/dia-ban/nhap/mau/villages.csv").data.startswith(b"\xef\xbb\xbf")
+    assert client.get("/dia-ban/nhap/mau/other.csv").status_code == 404
+
+
+def test_the_group_of_a_commune_is_set_with_its_basis(client: FlaskClient, loaded: Database) -> None:
+    with loaded.transaction(SYSTEM) as session:
+        commune = queries.by_code(session, "06463", clock.today())
+        assert commune is not None
+        path = f"/dia-ban/{commune.id}/nhom"
+    assert client.post(path, data={"value": "3", "valid_from": "2026-02-15", "basis": ""}).status_code == 422
+    refused = client.post(path, data={"value": "4", "valid_from": "2026-02-15", "basis": "QĐ thử"})
+    assert refused.status_code == 422
+    assert "Chọn một mục trong danh sách." in refused.text
+    assert client.post(path, data={"value": "3", "valid_from": "2026-02-15", "basis": "QĐ thử 1"}).status_code == 303
+    with loaded.transaction(SYSTEM) as session:
+        rows = [(a.value, a.basis) for a in session.scalars(select(PlaceAttribute))]
+    assert rows == [("3", "QĐ thử 1")]
+    assert "Còn 64 trên 65" in client.get("/dia-ban/nhom-xa").text
+    assert "QĐ thử 1" in client.get(path).text
+
+
+@pytest.mark.parametrize("role", [Role.FARMER, Role.COMMUNE_OFFICIAL, Role.COOPERATIVE_MANAGER])
+def test_others_read_the_province_and_find_no_way_to_change_it(
+    signed_in_as: MakeClient, as_role: Callable[[Role], Actor], loaded: Database, role: Role
+) -> None:
+    client = signed_in_as(as_role(role))
+    page = client.get("/dia-ban")
+    assert page.status_code == 200
+    assert "/dia-ban/nhap" not in page.text
+    with loaded.transaction(SYSTEM) as session:
+        commune = queries.by_code(session, "06463", clock.today())
+        assert commune is not None
+    for path in (
+        "/dia-ban/nhap",
+        "/dia-ban/nhom-xa",
+        "/dia-ban/nhap/mau/villages.csv",
+        f"/dia-ban/{commune.id}/nhom",
+        f"/dia-ban/nhap/{new_id()}",
+    ):
+        assert client.get(path).status_code == 403, path
+    for path in ("/dia-ban/nhap", f"/dia-ban/{commune.id}/nhom", f"/dia-ban/nhap/{new_id()}"):
+        assert client.post(path, data={"id": str(new_id())}).status_code == 403, path
+
+
+def test_pages_answer_in_english_when_asked(client: FlaskClient) -> None:
+    assert client.get("/dia-ban?lang=en").status_code == 200
+
+
+def test_a_form_without_its_token_is_refused_also_with_a_file(
+    app: Flask, client: FlaskClient, village_csv: Csv
+) -> None:
+    app.config["WTF_CSRF_ENABLED"] = True
+    assert upload(client, village_csv("06463;T01;thôn;Một"))[0] == 403

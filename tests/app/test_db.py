@@ -1,0 +1,116 @@
+"""Values have one spelling, and the database knows who acts."""
+
+import unicodedata
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError, StatementError
+
+from app import audit, outbox
+from app.actor import PUBLIC, SYSTEM, Actor
+from app.audit import AuditEntry
+from app.db import Database, Words, canonical_json, fold, new_id, nfc, sort_key
+from app.jobs import JobRequested
+
+LETTERS = "a ă Ă â Âu ca cà cả cã cá cạ cam da Dạ dâu đa Đà e ê Lạt o ô ơ z"
+
+
+def test_new_ids_are_version_7() -> None:
+    assert {new_id().version for _ in range(10)} == {7}
+
+
+def test_nfc_trims_and_composes() -> None:
+    assert nfc("  " + unicodedata.normalize("NFD", "Mật  ong") + "\t") == "Mật ong"
+
+
+@pytest.mark.parametrize(("raw", "folded"), [("Đặng Thị Ớt", "dang thi ot"), ("MẪU SƠN", "mau son"), ("hồi", "hoi")])
+def test_fold_in_python_and_in_sql_agree(database: Database, raw: str, folded: str) -> None:
+    with database.transaction(PUBLIC) as session:
+        in_sql = session.execute(text("SELECT vn_fold(:raw)"), {"raw": raw}).scalar_one()
+    assert (fold(raw), in_sql) == (folded, folded)
+
+
+def test_vietnamese_order_is_letters_first_then_tones() -> None:
+    words = LETTERS.split()
+    assert [w.casefold() for w in sorted(set(words), key=sort_key)] == [w.casefold() for w in words]
+    assert [w for w in sorted(words, key=sort_key) if w[0].casefold() == "c"] == [
+        "ca",
+        "cà",
+        "cả",
+        "cã",
+        "cá",
+        "cạ",
+        "cam",
+    ]
+    assert sort_key("dâu") < sort_key("đa") < sort_key("Đà")
+
+
+def test_equal_contents_have_equal_json() -> None:
+    one = {"b": Decimal("1.500"), "a": datetime(2026, 1, 1, 7, tzinfo=UTC), "id": UUID(int=1), "s": {"y", "x"}}
+    other = {"s": {"x", "y"}, "id": UUID(int=1), "a": datetime(2026, 1, 1, 7, tzinfo=UTC), "b": Decimal("1.5")}
+    assert canonical_json(one) == canonical_json(other)
+    assert '"b":"1.5"' in canonical_json(one)
+
+
+def test_words_fall_back_to_vietnamese() -> None:
+    words = Words(vi="Na", en="Custard apple")
+    assert (words.text("en"), words.text("zh"), words.text("vi")) == ("Custard apple", "Na", "Na")
+
+
+def test_a_naive_datetime_never_reaches_the_database(database: Database) -> None:
+    entry = AuditEntry(
+        id=new_id(),
+        at=datetime(2026, 1, 1),  # noqa: DTZ001 - the point
+        action="a:b:c",
+        actor_kind="system",
+        request_id="",
+        detail={},
+    )
+    with pytest.raises(StatementError, match="without a time zone"), database.transaction(SYSTEM) as session:
+        session.add(entry)
+
+
+def test_the_application_cannot_change_or_delete_history(database: Database) -> None:
+    with database.transaction(SYSTEM) as session:
+        audit.record(session, SYSTEM, "test:row:add")
+    for statement in (
+        "UPDATE audit_entries SET action = 'x'",
+        "DELETE FROM audit_entries",
+        "DELETE FROM outbox_events",
+    ):
+        with pytest.raises(ProgrammingError, match="permission denied"), database.transaction(SYSTEM) as session:
+            session.execute(text(statement))
+
+
+def test_the_application_role_owns_no_table(database: Database) -> None:
+    with database.transaction(SYSTEM) as session:
+        owned = session.execute(text("SELECT count(*) FROM pg_tables WHERE tableowner = current_user")).scalar_one()
+        role = session.execute(text("SELECT current_user")).scalar_one()
+    assert (role, owned) == ("hoi_app", 0)
+
+
+def test_a_missing_actor_sees_nothing(database: Database) -> None:
+    person = new_id()
+    actor = Actor(kind="person", person_id=person)
+    with database.transaction(actor) as session:
+        audit.record(session, actor, "test:row:add")
+        outbox.publish(session, actor, JobRequested(job_id=new_id()))
+    with database.engine.begin() as bare:
+        assert bare.execute(text("SELECT count(*) FROM audit_entries")).scalar_one() == 0
+        assert bare.execute(text("SELECT count(*) FROM outbox_events")).scalar_one() == 0
+    with database.transaction(actor) as session:
+        assert session.execute(text("SELECT count(*) FROM audit_entries")).scalar_one() == 1
+
+
+def test_a_refusal_rolls_everything_back(fresh_database: Database) -> None:
+    with pytest.raises(RuntimeError), fresh_database.transaction(SYSTEM) as session:
+        audit.record(session, SYSTEM, "test:row:add")
+        outbox.publish(session, SYSTEM, JobRequested(job_id=new_id()))
+        session.flush()
+        raise RuntimeError
+    with fresh_database.transaction(SYSTEM) as session:
+        assert session.execute(text("SELECT count(*) FROM audit_entries")).scalar_one() == 0
+        assert outbox.open_debts(session) == 0

@@ -1,0 +1,161 @@
+"""What every page and every error does, whatever the part."""
+
+import logging
+import re
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from pydantic import BaseModel, ConfigDict, Field
+
+from app import web
+from app.db import Database
+from app.errors import Conflict, Invalid
+from app.factory import create_app
+from app.logs import scrub
+from app.settings import Settings
+
+
+class Weighed(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    kilograms: int = Field(gt=0, le=1000)
+    name: str = Field(max_length=5)
+
+
+@pytest.fixture
+def app(settings: Settings, database: Database) -> Flask:
+    flask_app = create_app(settings, database)
+
+    @flask_app.get("/thu")
+    def weigh_form() -> str:
+        return "FORM " + repr(sorted(web.g.get("form_errors", {}).items()))
+
+    @flask_app.post("/thu")
+    @web.csrf.exempt
+    def weigh() -> str:
+        return str(web.parse(Weighed))
+
+    @flask_app.post("/thu/kin")
+    def guarded() -> str:
+        return "done"
+
+    @flask_app.get("/thu/hong")
+    def broken() -> str:
+        raise ZeroDivisionError
+
+    @flask_app.post("/thu/tranh")
+    @web.csrf.exempt
+    def taken() -> str:
+        raise Conflict("taken", vi="Đã có người làm.", en="Somebody did it.")
+
+    return flask_app
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+def test_every_answer_carries_the_security_headers_and_a_request_id(client: FlaskClient) -> None:
+    answer = client.get("/healthz", headers={"X-Request-Id": "abcdef123456"})
+    for name, value in web.SECURITY_HEADERS.items():
+        assert answer.headers[name] == value
+    assert answer.headers["X-Request-Id"] == "abcdef123456"
+    assert "unsafe" not in answer.headers["Content-Security-Policy"]
+
+
+def test_a_hostile_request_id_is_replaced(client: FlaskClient) -> None:
+    assert re.fullmatch(
+        r"[0-9a-f]{16}", client.get("/healthz", headers={"X-Request-Id": "x y<script>"}).headers["X-Request-Id"]
+    )
+
+
+def test_all_wrong_fields_are_told_at_once_in_both_languages(client: FlaskClient) -> None:
+    answer = client.post("/thu", json={"kilograms": -1, "name": "quá dài", "other": 1})
+    assert (answer.status_code, answer.content_type) == (422, "application/problem+json")
+    told = {e["field"]: (e["vi"], e["en"]) for e in answer.get_json()["errors"]}
+    assert told == {
+        "kilograms": ("Phải lớn hơn 0.", "Must be more than 0."),
+        "name": ("Dài quá: nhiều nhất 5 chữ.", "Too long: at most 5 characters."),
+        "other": ("Có mục lạ không dùng được ở đây.", "This field is not known here."),
+    }
+
+
+def test_a_refused_form_shows_its_page_again_with_the_reason_at_the_field(client: FlaskClient) -> None:
+    answer = client.post("/thu", data={"kilograms": "abc", "name": "na"})
+    assert answer.status_code == 422
+    assert answer.get_data(as_text=True).startswith("FORM [('kilograms', 'Cần một số nguyên, ví dụ 12.')]")
+
+
+def test_a_post_without_the_forms_token_is_refused(client: FlaskClient) -> None:
+    answer = client.post("/thu/kin", headers={"Accept": "application/json"})
+    assert (answer.status_code, answer.get_json()["code"]) == (403, "form_expired")
+
+
+def test_an_unknown_page_speaks_vietnamese_first(client: FlaskClient) -> None:
+    answer = client.get("/khong-co")
+    assert answer.status_code == 404
+    assert "Không tìm thấy" in answer.get_data(as_text=True)
+    assert 'lang="vi"' in answer.get_data(as_text=True)
+
+
+def test_an_expected_error_has_code_status_and_two_sentences(client: FlaskClient) -> None:
+    answer = client.post("/thu/tranh", headers={"Accept": "application/problem+json"})
+    body = answer.get_json()
+    assert (answer.status_code, body["code"], body["detail_vi"], body["detail_en"]) == (
+        409,
+        "taken",
+        "Đã có người làm.",
+        "Somebody did it.",
+    )
+
+
+def test_an_unexpected_error_shows_the_request_id_and_is_logged(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger().addHandler(caplog.handler)
+    answer = client.get("/thu/hong", headers={"X-Request-Id": "abcdef123456"})
+    assert answer.status_code == 500
+    assert "abcdef123456" in answer.get_data(as_text=True)
+    assert "ZeroDivisionError" not in answer.get_data(as_text=True)
+    assert any("unexpected error" in str(r.msg) for r in caplog.records)
+
+
+def test_a_database_that_is_away_is_a_503_with_the_way_out(settings: Settings) -> None:
+    nowhere = Database("postgresql://nobody@127.0.0.1:1/none")
+    answer = create_app(settings, nowhere).test_client().get("/readyz")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
+    assert "chưa được ghi" in answer.get_data(as_text=True)
+
+
+def test_language_is_vietnamese_until_somebody_chooses(client: FlaskClient) -> None:
+    assert 'lang="vi"' in client.get("/khong-co", headers={"Accept-Language": "en"}).get_data(as_text=True)
+    assert 'lang="en"' in client.get("/khong-co?lang=en").get_data(as_text=True)
+
+
+@pytest.mark.parametrize("back", ["//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil.example"])
+def test_choosing_a_language_never_leads_to_another_host(app: Flask, back: str) -> None:
+    app.config["WTF_CSRF_ENABLED"] = False
+    answer = app.test_client().post("/ngon-ngu", data={"lang": "en", "back": back})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+
+
+@pytest.mark.parametrize("said", ["gọi 0912345678 nhé", "+84912345678", "CCCD 012345678901", {"deep": ["0987654321"]}])
+def test_numbers_of_people_never_reach_a_log(said: object) -> None:
+    assert not re.search(r"\d{9}", str(scrub(said)))
+
+
+def test_metrics_are_for_this_machine_only(client: FlaskClient) -> None:
+    assert b"hoi_http_requests_total" in client.get("/metrics").data
+    assert client.get("/metrics", environ_base={"REMOTE_ADDR": "203.0.113.9"}).status_code == 404
+
+
+def test_numbers_and_money_are_written_the_vietnamese_way(app: Flask) -> None:
+    with app.test_request_context("/"):
+        assert (web.vnd(185000), web.quantity(web.Decimal("1234.5"), "kg")) == ("185.000 đ", "1.234,5 kg")
+    with app.test_request_context("/?lang=en"):
+        assert web.quantity(web.Decimal("1234.5"), "kg") == "1,234.5 kg"
+
+
+def test_invalid_knows_its_field() -> None:
+    assert Invalid("x", vi="a", en="b", field="f").field == "f"

@@ -1,0 +1,315 @@
+"""Every page, as every person of the demo meets it: at both sizes, in both languages, by day and by night, open to everybody."""
+
+import random
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from io import BytesIO
+from itertools import product
+from urllib.parse import unquote, urljoin, urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from flask import Flask
+from flask.testing import FlaskClient
+from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Error as PlaywrightError
+from sqlalchemy import select
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
+
+from app import clock
+from app.accounts import signin
+from app.accounts.models import PersonalData, SignInMethod
+from app.actor import SYSTEM
+from app.db import new_id
+from app.doors.demo import cast, samples
+from app.doors.demo.names import key
+from app.factory import create_app
+from app.web import LANGUAGE_COOKIE, SIGN_IN_COOKIE
+from tests.browser.conftest import Province
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+SEED, SAMPLE = 2026, 48
+WORDS = 3
+SIZES = ((360, 640), (1280, 800))
+LANGUAGES = ("vi", "en")
+THEMES = ("light", "dark")
+VARIANTS = tuple(product(SIZES, LANGUAGES, THEMES))
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+WIDER = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+WIDEST = """() => { const wide = document.documentElement.clientWidth;
+  return [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > wide + 1)
+    .slice(0, 3).map(e => e.outerHTML.slice(0, 90)); }"""
+# A bar that stays at the edge covers whatever lies there at the moment; scrolling frees it, so it is no fault of a target's size.
+FREED = """() => { for (const e of document.querySelectorAll('body *'))
+  if (['fixed', 'sticky'].includes(getComputedStyle(e).position)) e.style.position = 'static'; }"""
+NOBODY = "khách"
+
+# Addresses that no link leads to, with the reason; everything else must be found by following links.
+UNLINKED = {
+    "static": "files",
+    "_healthz": "for machines",
+    "_readyz": "for machines",
+    "_metrics": "for machines",
+    "uploads.state": "for phones",
+    "pictures.picture_file": "for marketplaces",
+    "consumer.type_code_slash": "the same page, typed with a slash",
+    "consumer.gs1": "no product of the demo has a GTIN",
+    "consumer.report_gs1": "no product of the demo has a GTIN",
+    "accounts.after_card": "goes on, after a card",
+    "accounts.people": "goes on to the organisation, which is what the menu names",
+    "trace.batch_code": "the lot's page again, after a refused form",
+    "trace.batch_decision": "the lot's page again, after a refused form",
+    "trace.batch_stock": "the lot's page again, after a refused form",
+    "marketplace_sync.decide_form": "goes on to the list",
+}
+# Asked for by no link but by what one does: somebody's first page, a first password, a long job just given.
+STARTS = ("/", "/doi-mat-khau", "/viec-nen")
+# Whose card is still to be printed: of the many people of a cooperative, one page is opened.
+ALSO = {"hop-tac-xa": (f"/don-vi/{key('organisation', 'household-story-0')}/nguoi/{key('person', 'nong-dan')}",)}
+NOBODYS = ("/", "/_style", "/tra-cuu", "/t/khong-phai-ma", "/khong-co-trang-nay")
+BROKEN = {"/t/khong-phai-ma": 400, "/khong-co-trang-nay": 404}  # pages too: what one reads when something is not there
+LISTED = "Mã xã,Tên thôn\n06463,Nà Mẫu Mới\n99999,Không ở đâu\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One page as one person meets it."""
+
+    who: str
+    endpoint: str
+    path: str
+
+
+@dataclass(slots=True)
+class Walk:
+    """What following links from everybody's first page has found."""
+
+    visits: list[Visit] = field(default_factory=list)
+    pages: set[str] = field(default_factory=set)
+    reached: set[str] = field(default_factory=set)
+    dead: list[str] = field(default_factory=list)
+
+
+class Links(HTMLParser):
+    """The addresses that a page's links lead to."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = dict(attrs)
+        if tag == "a" and (href := named.get("href")) and not href.startswith("#"):
+            self.found.append(href)
+
+
+def endpoint_of(app: Flask, path: str) -> tuple[str, str] | None:
+    """The endpoint of an address, and its words that are no ids: pages of one kind, in their variety."""
+    try:
+        endpoint, values = app.url_map.bind("localhost").match(unquote(urlsplit(path).path))
+    except (HTTPException, RequestRedirect):
+        return None
+    words = [str(v) for n, v in sorted(values.items()) if isinstance(v, str) and n not in {"text", "code", "secret"}]
+    return endpoint, "/".join(words)
+
+
+def follow(app: Flask, client: FlaskClient, who: str, start: list[str], walk: Walk) -> None:
+    """Follow links breadth first; of each kind of page open one, of a page that comes in many words three."""
+    waiting = [(path, "") for path in start]
+    opened: set[tuple[str, str]] = set()
+    words: dict[str, set[str]] = defaultdict(set)
+    seen: set[str] = set()
+    while waiting:
+        path, came_from = waiting.pop(0)
+        if path in seen:
+            continue
+        seen.add(path)
+        if path in BROKEN:
+            walk.visits.append(Visit(who, path, path))
+            continue
+        found = endpoint_of(app, path)
+        if found is None:
+            walk.dead.append(f"{who}: {came_from} → {path}: no such address")
+            continue
+        endpoint, word = found
+        words[endpoint].add(word)
+        if found in opened or len(words[endpoint]) > WORDS:
+            continue
+        opened.add(found)
+        answer = client.get(path)
+        if answer.status_code in {301, 302, 303, 307, 308}:
+            walk.reached.add(endpoint)
+            waiting.append((local(answer.headers["Location"], path), path))
+            continue
+        if answer.status_code != 200:
+            walk.dead.append(f"{who}: {came_from} → {path}: {answer.status_code}")
+            continue
+        walk.reached.add(endpoint)
+        if answer.mimetype != "text/html":
+            continue
+        walk.visits.append(Visit(who, endpoint, path))
+        for href in Links(answer.get_data(as_text=True)).found:
+            inside = local(href, path)
+            if inside.startswith("/"):
+                waiting.append((inside, path))
+
+
+def local(href: str, path: str) -> str:
+    """An address on this web without its fragment; "" for one that leads elsewhere."""
+    parts = urlsplit(urljoin(f"http://localhost{path}", href))
+    if parts.hostname != "localhost" or parts.port is not None:
+        return ""
+    return parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+def prepare(app: Flask, tokens: dict[str, str], card: str) -> None:
+    """What only somebody's act brings about: a phone that waits, a request about one's data, a list to bring in."""
+    app.config["WTF_CSRF_ENABLED"] = False
+    asked = app.test_client().post(f"{card}/hoi", data={"id": str(new_id())})
+    assert asked.status_code == 303, asked.get_data(as_text=True)
+    for who, path, data in (
+        ("nong-dan", "/du-lieu-cua-toi", {"id": str(new_id()), "kind": "see", "detail": "Cho tôi xem."}),
+        (
+            "tinh",
+            "/dia-ban/nhap",
+            {
+                "id": str(new_id()),
+                "kind": "villages",
+                "effective_on": f"{clock.today()}",
+                "file": (BytesIO(LISTED.encode()), "thon.csv"),
+            },
+        ),
+    ):
+        client = app.test_client()
+        client.set_cookie(SIGN_IN_COOKIE, tokens[who])
+        answer = client.post(path, data=data)
+        assert answer.status_code == 303, answer.get_data(as_text=True)
+
+
+def walk_everywhere(demo: Province) -> tuple[Walk, dict[str, str]]:
+    """Every page that links reach, of everybody in the demo; and the token each one is signed in with."""
+    app = create_app(demo.running.settings, demo.database)
+    walk = Walk(pages={r.endpoint for r in app.url_map.iter_rules() if "GET" in (r.methods or ())})
+    with demo.database.transaction(SYSTEM) as session:
+        given = samples(session, demo.running.settings)
+        people = {r.phone: r.person_id for r in session.execute(select(PersonalData.phone, PersonalData.person_id))}
+        tokens = {
+            p.key: signin.start(session, SYSTEM, people[p.phone], method=SignInMethod.PASSWORD, agent="look").token
+            for p in cast.PLAYERS
+        }
+    prepare(app, tokens, given.card or "")
+    follow(app, app.test_client(), NOBODY, [*NOBODYS, given.card or "/the"], walk)
+    for who, token in tokens.items():
+        client = app.test_client()
+        client.set_cookie(SIGN_IN_COOKIE, token)
+        follow(app, client, who, [*STARTS, *ALSO.get(who, ())], walk)
+    return walk, tokens
+
+
+@dataclass(slots=True)
+class Eyes:
+    """Looks at pages in browsers that stay open from page to page."""
+
+    browser: Browser
+    url: str
+    tokens: dict[str, str]
+    problems: list[str] = field(default_factory=list)
+    _open: dict[tuple[object, ...], Page] = field(default_factory=dict)
+    _contexts: list[BrowserContext] = field(default_factory=list)
+    _heard: list[str] = field(default_factory=list)
+
+    def page(self, who: str, size: tuple[int, int], language: str, theme: str) -> Page:
+        known = (who, size, language, theme)
+        if known not in self._open:
+            context = self.browser.new_context(
+                base_url=self.url,
+                viewport={"width": size[0], "height": size[1]},
+                locale="vi-VN" if language == "vi" else "en-GB",
+                color_scheme="dark" if theme == "dark" else "light",
+            )
+            self._contexts.append(context)
+            context.add_cookies([{"name": LANGUAGE_COOKIE, "value": language, "url": self.url}])
+            if who in self.tokens:
+                context.add_cookies([{"name": SIGN_IN_COOKIE, "value": self.tokens[who], "url": self.url}])
+            page = self._open[known] = context.new_page()
+            page.on("console", lambda m: self._heard.append(m.text) if m.type == "error" else None)
+            page.on("pageerror", lambda e: self._heard.append(str(e)))
+        return self._open[known]
+
+    def look(self, visit: Visit, size: tuple[int, int], language: str, theme: str) -> None:
+        page = self.page(visit.who, size, language, theme)
+        path = visit.path
+        if visit.endpoint.startswith("consumer.") and language == "en":
+            path += "&lang=en" if "?" in path else "?lang=en"
+        where = f"{visit.who} {path} {size[0]} {language} {theme}"
+        self._heard.clear()
+        for once_more in (True, False):
+            try:
+                answer = page.goto(path)
+                found = self._seen(page)
+            except PlaywrightError as error:  # pages that wait for news renew themselves, also while we look
+                if once_more and ("context was destroyed" in error.message or "interrupted" in error.message):
+                    continue
+                raise
+            break
+        if answer is None or answer.status != BROKEN.get(visit.path, 200):
+            found.append(f"status {answer.status if answer else 'none'}")
+        if visit.path in BROKEN:  # the browser's own word on it
+            self._heard = [text for text in self._heard if "Failed to load resource" not in text]
+        self.problems += [f"{where}: {what}" for what in found + [f"console: {text}" for text in self._heard]]
+
+    def _seen(self, page: Page) -> list[str]:
+        found = []
+        if wider := page.evaluate(WIDER):
+            found.append(f"{wider} px too wide: {page.evaluate(WIDEST)}")
+        page.evaluate(FREED)
+        broken = Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}}).response["violations"]
+        for one in broken:
+            node = one["nodes"][0]
+            found.append(f"{one['id']} × {len(one['nodes'])}: {node['html'][:120]} {short(node['failureSummary'])}")
+        return found
+
+    def close(self) -> None:
+        for context in self._contexts:
+            context.close()
+
+
+def short(summary: str) -> str:
+    return re.sub(r"\s+", " ", summary)[:200]
+
+
+def plan(visits: list[Visit], *, everything: bool) -> Iterator[tuple[Visit, tuple[int, int], str, str]]:
+    """Everything in all eight ways; else some kinds of pages, always the same, the ways taken in turn."""
+    if everything:
+        for visit, (size, language, theme) in product(visits, VARIANTS):
+            yield visit, size, language, theme
+        return
+    kinds: dict[str, Visit] = {}
+    for visit in visits:
+        kinds.setdefault(visit.endpoint, visit)
+    chosen = random.Random(SEED).sample(sorted(kinds), min(SAMPLE, len(kinds)))
+    for number, endpoint in enumerate(chosen):
+        size, language, theme = VARIANTS[number % len(VARIANTS)]
+        yield kinds[endpoint], size, language, theme
+
+
+def test_every_page_is_whole_and_open_to_everybody(
+    province: Callable[..., Province],
+    browser: Browser,
+    long_run: bool,  # noqa: FBT001 - a fixture's value
+) -> None:
+    demo = province("web", "relay", "worker")
+    walk, tokens = walk_everywhere(demo)
+    assert walk.dead == []
+    assert walk.pages - walk.reached - UNLINKED.keys() == set()
+    eyes = Eyes(browser, demo.url, tokens)
+    for visit, size, language, theme in plan(walk.visits, everything=long_run):
+        eyes.look(visit, size, language, theme)
+    eyes.close()
+    assert not eyes.problems, "\n".join(eyes.problems)

@@ -1,0 +1,94 @@
+"""A backup restored into an empty database is the same province, with its rules."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from app import local
+from app.actor import PUBLIC, SYSTEM
+from app.db import Database, new_id
+from app.migrations import run as migrations
+from app.settings import ROOT, child_environment
+from tests.conftest import TestServers
+from tests.faults.field import Farm
+
+
+@pytest.fixture
+def empty(servers: TestServers) -> Iterator[str]:
+    name = f"hoi_restored_{servers.number}"
+    servers.administer(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name}")
+    yield servers.database(name)
+    servers.administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def contents(url: str) -> dict[str, tuple[int, str]]:
+    """Of each table how many rows, and what they say."""
+    with psycopg.connect(url) as owner:
+        names = owner.execute(
+            "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') ORDER BY 1"
+        ).fetchall()
+        found = {}
+        for (name,) in names:
+            row = owner.execute(
+                f"SELECT count(*), coalesce(md5(string_agg(x::text, ',' ORDER BY x::text)), '') FROM {name} x".encode()
+            ).fetchone()
+            assert row is not None
+            found[name] = (row[0], row[1])
+        return found
+
+
+def run_script(name: str, folder: Path, url: str, var: Path) -> subprocess.CompletedProcess[str]:
+    binaries = local._binaries(None, None).pg
+    if not (binaries / "pg_dump").exists() or not (binaries / "pg_restore").exists():
+        pytest.skip(f"no pg_dump and pg_restore in {binaries}: this wheel ships the servers only")
+    environment = child_environment(clean=True, database_url=url, var=var)
+    environment["PATH"] = f"{binaries}:{environment['PATH']}"
+    return subprocess.run(
+        ["sh", str(ROOT / "deploy" / name), str(folder)], env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.faults
+def test_a_restored_backup_is_the_same_province(farm: Farm, empty: str, tmp_path: Path) -> None:
+    here, there, folder = tmp_path / "đây", tmp_path / "kia", tmp_path / "sao lưu"
+    photo = here / "media" / "ab" / "ảnh.webp"
+    photo.parent.mkdir(parents=True)
+    photo.write_bytes(b"RIFF")
+    saved = run_script("backup.sh", folder, farm.database.url, here)
+    assert saved.returncode == 0, saved.stderr
+    assert sorted(f.name for f in folder.iterdir()) == ["hoi.dump", "media.tar"]
+    restored = run_script("restore.sh", folder, empty, there)
+    assert restored.returncode == 0, restored.stderr
+    assert contents(empty) == contents(farm.database.url)
+    assert contents(empty)["care_logs"][0] == len(farm.codes)
+    assert (there / "media" / "ab" / "ảnh.webp").read_bytes() == b"RIFF"
+    migrations.check(empty)
+    database = Database(empty, clock_movable=True, pool_size=1, application="hoi-test")
+    try:
+        with database.transaction(SYSTEM) as session:
+            assert session.scalar(text("SELECT count(*) FROM care_logs")) == len(farm.codes)
+        with database.transaction(PUBLIC) as session:
+            assert session.scalar(text("SELECT count(*) FROM care_logs")) == 0, "row-level security came along"
+        with database.transaction(farm.world.actor("lanh")) as session:
+            assert session.scalar(text("SELECT count(*) FROM care_logs")) == len(farm.codes)
+    finally:
+        database.dispose()
+
+
+@pytest.mark.faults
+def test_a_backup_never_overwrites_what_is_there(farm: Farm, empty: str, tmp_path: Path) -> None:
+    folder, var = tmp_path / "sao lưu", tmp_path / "var"
+    assert run_script("backup.sh", folder, farm.database.url, var).returncode == 0
+    before = contents(farm.database.url)
+    again = run_script("restore.sh", folder, farm.database.url, var)
+    assert again.returncode != 0
+    assert contents(farm.database.url) == before
+    nowhere = run_script("backup.sh", folder, farm.database.url.replace("hoi_fresh", f"gone_{new_id().hex}"), var)
+    assert nowhere.returncode != 0
+    assert run_script("restore.sh", folder, empty, var).returncode == 0, "the good backup is still there"
+    assert contents(empty) == before

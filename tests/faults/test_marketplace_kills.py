@@ -1,0 +1,88 @@
+"""The worker killed while it publishes: one item in the shop, whatever the shop did with the call of the dead."""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from marketplace_world import World
+
+from app import clock
+from app.actor import SYSTEM
+from app.db import Words, new_id
+from app.products.models import Variant
+from tests.faults.field import children_of, end_leases, kill
+
+# What the shop is doing at the moment of death. A slow shop finishes what a dead caller asked, after another may have come.
+MOMENTS: tuple[tuple[str, str, dict[str, object]], ...] = (
+    ("create", "hang_after_commit", {}),
+    ("create", "slow", {"seconds": 3}),
+    ("read", "slow", {"seconds": 1}),
+)
+
+
+def another_pack(world: World, number: int) -> str:
+    """The next round's pack; `world.want` lists it."""
+    world.variant_id, sku = new_id(), f"MO-{number:03d}"
+    with world.database.transaction(SYSTEM) as session:
+        session.add(
+            Variant(
+                id=world.variant_id,
+                organisation_id=world.organisation_id,
+                product_id=world.product_id,
+                sku=sku,
+                name=Words(vi=f"chai số {number}"),
+                price_dong=185000 + number,
+                weight_grams=700,
+                created_at=clock.now(),
+            )
+        )
+    return sku
+
+
+@pytest.mark.faults
+def test_a_worker_killed_while_publishing_leaves_one_item_and_it_ends_live(
+    world: World,
+    run_processes: Any,
+    wait_for: Any,
+    move_clock: Callable[[timedelta], None],
+    counts: Callable[[int, int], int],
+) -> None:
+    chance = random.Random(20261123)
+    running = run_processes("relay", "worker")
+    kills: Counter[str] = Counter()
+    wanted: dict[str, int] = {}
+    for number in range(counts(3, 50)):
+        operation, kind, details = MOMENTS[number % len(MOMENTS)]
+        world.woo.fail(operation, kind, **details)
+        sku = another_pack(world, number)
+        wanted[sku] = 185000 + number
+        listing_id = world.want()
+
+        def under_way() -> bool:
+            running.tend()
+            return all(f["remaining"] == 0 for f in world.woo.state()["faults"])
+
+        wait_for(under_way, 60, f"the shop to be asked about {sku} ({kind})")
+        leader = running.pid("worker")
+        kill(chance.choice([leader, *children_of(leader)]))
+        kills[kind] += 1
+        calm = [clock.machine_now()]
+
+        def live(listing_id: Any = listing_id, calm: list[Any] = calm) -> bool:
+            running.tend()
+            if clock.machine_now() - calm[0] > timedelta(seconds=2):  # the leases of the dead end, seen from here
+                calm[0] = clock.machine_now()
+                end_leases(world.database)
+                move_clock(timedelta(seconds=95))
+            return world.read(listing_id).state == "live"
+
+        wait_for(live, 90, f"{sku} to be live after the kill ({kind})")
+    wait_for(
+        lambda: Counter(i.sku for i in world.woo.items()) == Counter(wanted.keys()), 10, "the slow calls to have ended"
+    )
+    assert {i.sku: (i.price, i.listed) for i in world.woo.items()} == {s: (str(p), True) for s, p in wanted.items()}
+    assert sum(kills.values()) == counts(3, 50)
+    print(f"kills {dict(kills)}, items {len(wanted)}, doubled 0")  # noqa: T201 - the figures

@@ -1,0 +1,183 @@
+"""PostgreSQL or Valkey dies under work: people are told, the scan page stays, nothing acknowledged is lost or doubled."""
+
+import os
+import random
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from sqlalchemy.engine import make_url
+
+from app import local
+from app.db import Database
+from app.migrations import run as migrations
+from app.web import SIGN_IN_COOKIE
+from tests.conftest import TEMPLATE, TestServers
+from tests.faults.field import (
+    Farm,
+    Settling,
+    check_books,
+    debts,
+    make_farm,
+    paid,
+    remember_versions,
+    start_phones,
+)
+
+
+def home_of(servers: TestServers) -> Path:
+    return Path(str(make_url(servers.database_url).query["host"])).parent.parent
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[TestServers]:
+    """Servers of this module alone, as durable as in a real installation: what is acknowledged is on the disk."""
+    with local.throw_away() as given:
+        mine = TestServers(given.database_url, given.redis_url, 0)
+        local.stop(home_of(mine))
+        local.start(home_of(mine))
+        mine.administer(f"CREATE DATABASE {TEMPLATE}")
+        migrations.upgrade(mine.database(TEMPLATE))
+        yield mine
+
+
+@pytest.fixture
+def farm(fresh_database: Database, servers: TestServers) -> Iterator[Farm]:
+    yield make_farm(fresh_database)
+    local.start(home_of(servers))  # a test that failed in an outage must not fail the next one
+
+
+def kill_postgres(home: Path, how: signal.Signals) -> None:
+    """SIGQUIT is PostgreSQL's immediate stop: no goodbye to clients, recovery at the next start."""
+    leader = local._leader(home / "postgres")
+    assert leader is not None
+    os.kill(leader, how)
+
+
+def postgres_is_gone(home: Path) -> bool:
+    local._reap()
+    return not local._processes(home / "postgres", "postgres")
+
+
+@pytest.mark.faults
+def test_postgresql_gone_under_writes_is_told_survived_and_loses_nothing(
+    farm: Farm,
+    servers: TestServers,
+    run_processes: Any,
+    wait_for: Any,
+    counts: Callable[[int, int], int],
+) -> None:
+    home = home_of(servers)
+    running = run_processes("web", "relay", "worker")
+    wait_for(Settling(farm.database, running.tend), 60, "the farm's own events to be paid")
+    remember_versions(farm)
+    first = running.keeper.pids()
+    quiet, *written = farm.sites
+    scan_path = f"/t/{farm.codes[quiet]}"
+    chance = random.Random(20261123)
+    rounds = counts(1, 20)
+    with httpx.Client(base_url=running.url, timeout=20, trust_env=False) as visitor:
+        phones = start_phones(running.url, farm, count=3, seed=7, sites=written)
+        for number in range(rounds):
+
+            def page_and_work(goal: int = phones.acknowledged() + chance.randint(5, 25)) -> bool:
+                phones.hold_back()
+                return phones.acknowledged() >= goal and visitor.get(scan_path).status_code == 200
+
+            wait_for(page_and_work, 60, "writes and a stored scan page")
+            assert visitor.get(scan_path).status_code == 200  # the first scan stored the page, this one is the copy
+            for phone in phones.phones:
+                phone.away = None
+            phones.gate.set()
+            kill_postgres(home, chance.choice([signal.SIGQUIT, signal.SIGKILL]))
+            wait_for(lambda: postgres_is_gone(home), 30, "PostgreSQL to be gone")
+            told = wait_for(lambda: next((p.away for p in phones.phones if p.away), None), 40, "a phone to be told")
+            assert told.headers["Retry-After"] == "30"
+            assert told.json()["code"] == "database_away"
+            assert told.json()["detail_vi"] == (
+                "Máy chủ đang bận trong giây lát. Việc vừa gửi chưa được ghi. Bác đợi nửa phút rồi gửi lại."
+            )
+            scan = visitor.get(scan_path)
+            assert (scan.status_code, "Na dai số 0" in scan.text) == (200, True)
+            page = visitor.get("/nong-dan", headers={"Cookie": f"{SIGN_IN_COOKIE}={farm.token}", "Accept": "text/html"})
+            assert (page.status_code, "Bác đợi nửa phút rồi gửi lại" in page.text) == (503, True)
+            local.start(home)
+            farm.database.dispose()
+            before = phones.acknowledged()
+            wait_for(lambda b=before: phones.acknowledged() > b, 30, f"phones to go on after outage {number + 1}")
+        phones.finish(tend=running.tend)
+    wait_for(Settling(farm.database, running.tend), 120, "everything to be paid after the last outage")
+    figures = check_books(phones)
+    assert running.keeper.pids() == first, "nobody of ours has to die of it"
+    print(f"outages {rounds}, answers {dict(phones.answers())}, {figures}")  # noqa: T201 - the figures
+
+
+def ask_valkey(servers: TestServers, command: str) -> bytes:
+    socket_path = str(make_url(servers.database_url).query["host"]) + "/valkey.sock"
+    with local.socket.socket(local.socket.AF_UNIX) as connection:
+        connection.connect(socket_path)
+        connection.sendall(f"{command}\r\n".encode())
+        return connection.recv(64)
+
+
+def flush(servers: TestServers) -> None:
+    assert ask_valkey(servers, "FLUSHALL") == b"+OK\r\n"
+
+
+def end_valkey(servers: TestServers, how: signal.Signals, wait_for: Any) -> None:
+    data = home_of(servers) / "valkey"
+    for pid in local._processes(data, "-server"):
+        os.kill(pid, how)
+    wait_for(lambda: not local._processes(data, "-server"), 20, "Valkey to be gone")
+
+
+@pytest.mark.faults
+def test_valkey_killed_restarted_or_emptied_under_deliveries_pays_everything_once(
+    farm: Farm,
+    servers: TestServers,
+    run_processes: Any,
+    wait_for: Any,
+    counts: Callable[[int, int], int],
+) -> None:
+    running = run_processes("web", "relay", "worker")
+    wait_for(Settling(farm.database, running.tend), 60, "the farm's own events to be paid")
+    remember_versions(farm)
+    first = running.keeper.pids()
+    chance = random.Random(20261123)
+    phones = start_phones(running.url, farm, count=2, seed=11)
+    faults = ["kill", "flush", "restart"] * counts(1, 20)
+    settling = Settling(farm.database, running.tend)
+    for fault in faults:
+
+        def under_way(goal: int = paid(farm.database) + chance.randint(3, 20)) -> bool:
+            phones.hold_back()
+            settling()
+            return paid(farm.database) >= goal and debts(farm.database) > 0
+
+        wait_for(under_way, 60, f"deliveries to be under way before {fault}")
+        if fault == "flush":
+            flush(servers)
+        else:
+            end_valkey(servers, signal.SIGKILL if fault == "kill" else signal.SIGTERM, wait_for)
+            before = phones.acknowledged()
+            phones.gate.set()
+            wait_for(lambda b=before: phones.acknowledged() > b, 30, "writes to go on without Valkey")
+            local.start(home_of(servers))
+    phones.finish(tend=running.tend)
+    wait_for(settling, 120, "everything to be paid after the last fault")
+    figures = check_books(phones)
+    assert set(phones.answers()) <= {"200", "stored", "repeated"}, "nobody outside may notice"
+    assert running.keeper.pids() == first, "nobody of ours has to die of it"
+    print(f"faults {faults}, {figures}")  # noqa: T201 - the figures
+
+
+def test_the_servers_of_this_module_are_durable(servers: TestServers) -> None:
+    with psycopg.connect(servers.database("postgres")) as connection:
+        row = connection.execute(
+            "SELECT current_setting('fsync'), current_setting('synchronous_commit'), current_setting('full_page_writes')"
+        ).fetchone()
+    assert row == ("on", "on", "on")
