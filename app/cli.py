@@ -22,11 +22,10 @@ import redis
 from babel.messages.pofile import read_po
 from sqlalchemy import text
 
-from app import clock, local, supervisor
+from app import clock, local, outbox, supervisor
 from app import settings as settings_module
 from app.actor import SYSTEM
 from app.db import Database
-from app.doors import demo as demo_data
 from app.errors import HoiError, SetupError
 from app.migrations import run as migrations
 from app.settings import ROOT, Settings, child_environment
@@ -287,10 +286,11 @@ def claim_data(settings: Settings) -> None:
 
 def _run(configured: Settings) -> None:
     processes: supervisor.Supervisor | None = None
+    doors: list[str] = []
     try:
         settings = with_servers(configured, say_done)
         with step("Cấu trúc dữ liệu"):
-            migrations.upgrade(settings.database_url or "")
+            run_module(settings, "app.migrations")
         web = supervisor.free_port(settings.web_host, settings.web_port)
         double = supervisor.free_port("127.0.0.1", settings.double_port) if settings.demo else None
         settings = settings.model_copy(
@@ -309,8 +309,8 @@ def _run(configured: Settings) -> None:
         )
         if settings.demo:
             processes.start(supervisor.double(settings.double_port, settings.var))
-            load_demo(settings)
-        _start(processes, settings)
+            doors = load_demo(settings)
+        _start(processes, settings, doors)
         _keep(processes)
     finally:
         # A second Ctrl-C while ending must not leave anything behind; every wait below has a limit.
@@ -318,7 +318,7 @@ def _run(configured: Settings) -> None:
             signal.signal(number, signal.SIG_IGN)
         if processes is not None:
             say("\nĐang dừng…")
-            for together in (("web", "scheduler", "relay", "worker"), ("double",)):
+            for together in (("web", "scheduler", "relay", "worker", "caller"), ("double",)):
                 processes.stop(together)
         local.stop(configured.var)
         if processes is not None:
@@ -355,7 +355,7 @@ def kept_secret(path: Path) -> str:
     return secret
 
 
-def _start(processes: supervisor.Supervisor, settings: Settings) -> None:
+def _start(processes: supervisor.Supervisor, settings: Settings, doors: list[str]) -> None:
     """Web first: it is what somebody waits for, and two cores are quickly busy."""
     began = time.monotonic()
     processes.start(supervisor.web(settings.web_host, settings.web_port, settings.web_workers, settings.web_threads))
@@ -367,8 +367,10 @@ def _start(processes: supervisor.Supervisor, settings: Settings) -> None:
     if settings.demo:
         processes.wait_ready("double")
         say(f"✓ Sàn mô phỏng ở http://127.0.0.1:{settings.double_port}")
-    say_doors(settings)
-    for child in (supervisor.relay(), supervisor.worker(), supervisor.scheduler(settings.var)):
+    for line in doors:
+        say(f"  {line}")
+    workers = (supervisor.relay(), supervisor.worker(), supervisor.caller(settings.caller_threads))
+    for child in (*workers, supervisor.scheduler(settings.var)):
         processes.start(child)
     say("Dừng bằng Ctrl-C.")
 
@@ -385,16 +387,27 @@ def _keep(processes: supervisor.Supervisor) -> None:
             time.sleep(0.25)
 
 
-def load_demo(settings: Settings) -> None:
-    """Fill an empty province with the demo; leaves one that is filled as it is."""
+def load_demo(settings: Settings) -> list[str]:
+    """Fill an empty province with the demo; leave one that is filled as it is. Returns what to print: who signs in where."""
     with step("Dữ liệu mẫu Lạng Sơn"):
-        demo_data.load(settings)
+        return run_module(settings, "app.doors.demo", address(settings)).splitlines()
 
 
-def say_doors(settings: Settings) -> None:
-    """Print the doors and, in the demo, who may sign in at each."""
-    for line in demo_data.doors(settings, address(settings)) if settings.demo else ():
-        say(f"  {line}")
+def run_module(settings: Settings, *arguments: str) -> str:
+    """Run one of our modules to its end, in a process of its own: what it imports would stay in this one's memory for days.
+
+    Returns what it printed. Raises SetupError with its last words.
+    """
+    command = [sys.executable, "-m", *arguments]
+    result = subprocess.run(command, cwd=ROOT, env=environment(settings), capture_output=True, text=True, check=False)
+    if result.returncode:
+        last = "\n".join(result.stderr.rstrip().splitlines()[-12:])
+        raise SetupError(
+            "preparation_failed",
+            vi=f"Không chuẩn bị được dữ liệu ({arguments[0]}). Lời báo cuối:\n{last}",
+            en=f"The data could not be prepared ({arguments[0]}). Its last words:\n{last}",
+        )
+    return result.stdout
 
 
 # migrate, clock
@@ -451,6 +464,35 @@ def vietnamese_shift(shift: timedelta) -> str:
     hours, minutes = divmod(shift.seconds // 60, 60)
     parts = [f"{n} {name}" for n, name in ((shift.days, "ngày"), (hours, "giờ"), (minutes, "phút")) if n]
     return "đi trước giờ thật " + " ".join(parts)
+
+
+# deliveries
+
+
+@hoi.command()
+@click.option("--revive", is_flag=True, help="làm lại những việc đã bỏ, sau khi đã sửa nguyên nhân")
+@click.option("--reaction", metavar="TÊN", help="chỉ những việc của một loại")
+def deliveries(reaction: str | None, *, revive: bool) -> None:
+    """Xem những việc nền đã bỏ sau nhiều lần thử, và làm lại."""
+    with servers(settings_module.load()) as ready:
+        database = Database(
+            ready.database_url or "", clock_movable=ready.clock_movable, pool_size=1, application="hoi-cli"
+        )
+        try:
+            with database.transaction(SYSTEM) as session:
+                dead = [d for d in outbox.dead_deliveries(session) if reaction in {None, d.reaction}]
+                for one in dead:
+                    when = f"{clock.local(one.dead_at or clock.machine_now()):%d/%m/%Y %H:%M}"
+                    say(f"✗ {one.reaction}  {when}  {one.event_id}\n    {one.dead_reason}")
+                revived = outbox.revive(session, reaction) if revive else 0
+        finally:
+            database.dispose()
+    if revive:
+        say(f"✓ Đã đưa {revived} việc vào hàng chờ lại")
+    elif dead:
+        say(f"{len(dead)} việc đã bỏ. Sửa nguyên nhân nêu trên rồi chạy: ./hoi deliveries --revive")
+    else:
+        say("✓ Không có việc nào bị bỏ")
 
 
 # For developers: check, test, bench

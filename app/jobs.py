@@ -102,7 +102,7 @@ def recent(session: Session, actor: Actor, *, limit: int = 10) -> list[Job]:
     )
 
 
-def run(database: Database, session: Session, job_id: UUID, handlers: dict[str, Handler], actor: Actor) -> None:
+def run(database: Database, session: Session, job_id: UUID, handler_of: Callable[[str], Handler], actor: Actor) -> None:
     """Run the job inside `session`'s transaction: its effect and its being done commit together.
 
     Progress is written through short transactions of its own. An expected error fails the job with its text; an
@@ -124,7 +124,7 @@ def run(database: Database, session: Session, job_id: UUID, handlers: dict[str, 
     outcome: dict[str, Any]
     try:
         with session.begin_nested():
-            outcome = {"state": JobState.DONE, "result": json_ready(handlers[job.kind](session, actor, job, report))}
+            outcome = {"state": JobState.DONE, "result": json_ready(handler_of(job.kind)(session, actor, job, report))}
     except HoiError as error:
         outcome = {"state": JobState.FAILED, "error": Words(vi=error.vi, en=error.en)}
     session.execute(update(Job).where(Job.id == job_id).values(finished_at=clock.now(), **outcome))

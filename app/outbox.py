@@ -1,11 +1,11 @@
 """Events as rows of the transaction that caused them, and one delivery row for each reaction."""
 
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, Integer, select, text
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, Integer, func, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app import clock
@@ -21,6 +21,14 @@ class Event:
 
 
 EventT = TypeVar("EventT", bound=Event)
+
+
+class NotYet(Exception):
+    """Raised by a reaction that cannot begin now: its delivery waits that long, and no attempt is counted."""
+
+    def __init__(self, wait: timedelta) -> None:
+        super().__init__(f"not before {wait}")
+        self.wait = wait
 
 
 class OutboxEvent(Base):
@@ -98,6 +106,28 @@ def _typed(annotation: str, value: Any) -> Any:  # noqa: ANN401 - JSON in, typed
     if "UUID" in annotation and isinstance(value, str):
         return UUID(value)
     return value
+
+
+def dead_deliveries(session: Session) -> list[Delivery]:
+    """Deliveries that were given up, the newest first; each waits for `revive` and a person who mended the cause."""
+    return list(
+        session.scalars(select(Delivery).where(Delivery.dead_at.is_not(None)).order_by(Delivery.dead_at.desc()))
+    )
+
+
+def count_dead(session: Session) -> int:
+    return session.scalar(select(func.count()).select_from(Delivery).where(Delivery.dead_at.is_not(None))) or 0
+
+
+def revive(session: Session, reaction: str | None = None) -> int:
+    """Owe the given-up deliveries again, all or those of one reaction, with all their attempts. Returns how many."""
+    chosen = update(Delivery).where(Delivery.dead_at.is_not(None)).returning(Delivery.event_id)
+    if reaction is not None:
+        chosen = chosen.where(Delivery.reaction == reaction)
+    alive = chosen.values(dead_at=None, dead_reason=None, attempts=0, lease_until=None, run_after=clock.machine_now())
+    revived = session.scalars(alive.execution_options(synchronize_session=False)).all()
+    session.execute(text("SELECT pg_notify('hoi_outbox', '')"))
+    return len(revived)
 
 
 def open_debts(session: Session) -> int:

@@ -35,6 +35,9 @@ class Settings(BaseSettings):
     web_workers: int = Field(default=1, ge=1, le=64, description="số tiến trình web")
     web_threads: int = Field(default=8, ge=1, le=128, description="số luồng của một tiến trình web")
     worker_processes: int = Field(default=2, ge=1, le=64, description="số tiến trình xử lý việc nền")
+    caller_threads: int = Field(
+        default=8, ge=1, le=64, description="số luồng gọi ra ngoài (sàn, thư); gian hàng chậm chỉ giữ các luồng này"
+    )
     trusted_proxies: int = Field(
         default=0, ge=0, le=5, description="số lớp proxy đứng trước, để biết địa chỉ và https thật"
     )

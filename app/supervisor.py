@@ -329,25 +329,23 @@ def relay() -> Child:
     return Child("relay", "Chuyển việc", (sys.executable, "-m", "worker.relay"))
 
 
+CELERY = (sys.executable, "-m", "celery", "-A", "worker.celery_app:celery")
+WORKER = (*CELERY, "worker", "--include", "worker.tasks", "--loglevel", "INFO", "--without-gossip", "--without-mingle")
+
+
 def worker() -> Child:
-    command = (sys.executable, "-m", "celery", "-A", "worker.celery_app:celery", "worker", "--loglevel", "INFO")
-    return Child("worker", "Xử lý việc nền", (*command, "--without-gossip", "--without-mingle"), stop_seconds=5)
+    return Child("worker", "Xử lý việc nền", (*WORKER, "--queues", "hoi", "--hostname", "work@%h"), stop_seconds=5)
+
+
+def caller(threads: int) -> Child:
+    """Only what waits for other companies: its threads mostly sleep, and however slow a shop is, work goes on."""
+    own = ("--queues", "hoi.calls", "--hostname", "calls@%h", "--pool", "threads", "--concurrency", str(threads))
+    return Child("caller", "Gọi ra sàn", (*WORKER, *own), stop_seconds=5)
 
 
 def scheduler(directory: Path) -> Child:
     schedule = str(directory / "run" / "beat")
-    command = (
-        sys.executable,
-        "-m",
-        "celery",
-        "-A",
-        "worker.celery_app:celery",
-        "beat",
-        "--schedule",
-        schedule,
-        "--pidfile=",
-    )
-    return Child("scheduler", "Hẹn giờ", command)
+    return Child("scheduler", "Hẹn giờ", (*CELERY, "beat", "--schedule", schedule, "--pidfile="))
 
 
 def double(port: int, directory: Path) -> Child:

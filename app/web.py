@@ -1,5 +1,6 @@
 """What every route needs: the transaction, the actor, parsing, the page, and one place that renders errors."""
 
+import contextlib
 import hashlib
 import hmac
 import re
@@ -32,7 +33,7 @@ from flask import (
 from flask_babel import Babel, get_locale
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError, CSRFProtect
-from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from sqlalchemy import text
@@ -44,7 +45,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response as BaseResponse
 
-from app import clock
+from app import clock, outbox
 from app.actor import PUBLIC, SYSTEM, Actor, Role
 from app.db import Database, Words, new_id
 from app.errors import (
@@ -85,6 +86,8 @@ SECURITY_HEADERS = {
     "X-Frame-Options": "DENY",
 }
 
+OWED = Gauge("hoi_outbox_owed", "Events and deliveries that are not settled yet")
+GIVEN_UP = Gauge("hoi_outbox_given_up", "Deliveries that were given up and wait for `hoi deliveries --revive`")
 REQUESTS = Counter("hoi_http_requests_total", "Requests answered", ["method", "endpoint", "status"])
 SECONDS = Histogram("hoi_http_request_seconds", "Time to answer", ["endpoint"])
 
@@ -646,6 +649,11 @@ def _readyz() -> Response:
 def _metrics() -> Response:
     if request.remote_addr not in {"127.0.0.1", "::1", None}:
         raise not_found()
+    with contextlib.suppress(DBAPIError):  # without a database the rest of the figures matters all the more
+        with web().database.transaction(SYSTEM) as session:
+            owed, given_up = outbox.open_debts(session), outbox.count_dead(session)
+        OWED.set(owed)
+        GIVEN_UP.set(given_up)
     return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 

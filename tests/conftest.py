@@ -388,7 +388,7 @@ class Run(Protocol):
 
 @pytest.fixture
 def run_processes(request: pytest.FixtureRequest, tmp_path: Path, redis_url: str) -> Iterator[Run]:
-    """`run("web", "relay", "worker")` on `fresh_database`: the supervisor's own commands, on free ports.
+    """`run("web", "relay", "worker", "caller")` on `fresh_database`: the supervisor's own commands, on free ports.
 
     `public`: printed codes lead to this very web.
     """
@@ -409,6 +409,7 @@ def run_processes(request: pytest.FixtureRequest, tmp_path: Path, redis_url: str
                 "web": lambda: supervisor.web("127.0.0.1", held.number, 1, 4),
                 "relay": supervisor.relay,
                 "worker": supervisor.worker,
+                "caller": lambda: supervisor.caller(settings.caller_threads),
                 "scheduler": lambda: supervisor.scheduler(var),
             }
             for name in names:
@@ -442,8 +443,8 @@ def running_web(run_processes: Run) -> Callable[..., Running]:
 
 @pytest.fixture
 def running_worker(run_processes: Run) -> Callable[..., Running]:
-    """`running_worker()`: relay and Celery worker on `fresh_database`."""
-    return lambda **values: run_processes("relay", "worker", **values)
+    """`running_worker()`: relay, worker and caller on `fresh_database`."""
+    return lambda **values: run_processes("relay", "worker", "caller", **values)
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,16 @@
-"""The Celery application: broker settings that survive a killed worker, one database per process after fork."""
+"""The Celery application: broker settings that survive a killed worker.
 
-import structlog
+It knows no part of the business, so that the scheduler, which only sends names, stays small. A worker is told on its
+command line to include `worker.tasks`.
+"""
+
 from celery import Celery
-from celery.signals import worker_process_init, worker_process_shutdown
 
 from app import settings as settings_module
-from app.db import Database
-from app.logs import configure_logging
 from app.settings import Settings
+from worker import schedule
 
 LONGEST_TASK_SECONDS = 600
-
-log = structlog.get_logger()
 
 
 def broker_url(redis_url: str) -> str:
@@ -23,7 +22,7 @@ def broker_url(redis_url: str) -> str:
 
 
 def make(settings: Settings) -> Celery:
-    app = Celery("hoi", include=["worker.tasks"])
+    app = Celery("hoi")
     app.conf.update(
         broker_url=broker_url(settings.redis_url or "redis://127.0.0.1:6379/0"),
         broker_connection_retry_on_startup=True,
@@ -40,7 +39,8 @@ def make(settings: Settings) -> Celery:
         task_ignore_result=True,
         task_time_limit=LONGEST_TASK_SECONDS,
         task_soft_time_limit=LONGEST_TASK_SECONDS - 30,
-        task_default_queue="hoi",
+        task_default_queue=schedule.WORK,
+        beat_schedule=schedule.entries(),
         worker_prefetch_multiplier=1,
         worker_concurrency=settings.worker_processes,
         worker_hijack_root_logger=False,
@@ -49,40 +49,6 @@ def make(settings: Settings) -> Celery:
         enable_utc=True,
     )
     return app
-
-
-class _Process:
-    """What one worker process holds; made after fork."""
-
-    settings: Settings | None = None
-    database: Database | None = None
-
-
-def process_settings() -> Settings:
-    if _Process.settings is None:
-        _Process.settings = settings_module.load()
-    return _Process.settings
-
-
-def process_database() -> Database:
-    if _Process.database is None:
-        settings = process_settings()
-        _Process.database = Database(
-            settings.database_url or "", clock_movable=settings.clock_movable, pool_size=2, application="hoi-worker"
-        )
-    return _Process.database
-
-
-@worker_process_init.connect
-def _after_fork(**_: object) -> None:
-    _Process.database = None
-    configure_logging(process_settings())
-
-
-@worker_process_shutdown.connect
-def _leaving(**_: object) -> None:
-    if _Process.database is not None:
-        _Process.database.dispose()
 
 
 celery = make(settings_module.load())

@@ -82,8 +82,9 @@ def send_due(database: Database, broker: Celery) -> int:
             delivery.lease_until = now + timedelta(seconds=reaction.lease_seconds)
             wanted.append((delivery.event_id, delivery.reaction))
     for number, (event_id, name) in enumerate(wanted):
+        queue = reactions.BY_NAME[name].queue
         try:
-            broker.send_task("hoi.react", args=(str(event_id), name), retry=False, expires=LEASE_EXPIRES)
+            broker.send_task("hoi.react", args=(str(event_id), name), queue=queue, retry=False, expires=LEASE_EXPIRES)
         except (OperationalError, OSError):
             _give_back(database, wanted[number:])
             raise

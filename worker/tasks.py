@@ -1,6 +1,7 @@
 """Thin tasks: pay one delivery, or run one verb of the schedule; each may run twice."""
 
 from datetime import timedelta
+from pkgutil import resolve_name
 from uuid import UUID
 
 import structlog
@@ -12,9 +13,10 @@ from app import clock, jobs, outbox
 from app.actor import SYSTEM
 from app.db import Database
 from app.jobs import JobRequested
-from app.outbox import Delivery, OutboxEvent
+from app.outbox import Delivery, NotYet, OutboxEvent
 from worker import reactions, schedule
-from worker.celery_app import celery, process_database, process_settings
+from worker.celery_app import celery
+from worker.process import process_database, process_settings
 
 MAX_ATTEMPTS = 12
 log = structlog.get_logger()
@@ -27,7 +29,7 @@ def react(_task: Task, event_id: str, reaction_name: str) -> None:  # type: igno
 
 @celery.task(name="hoi.scheduled")
 def scheduled(name: str) -> None:
-    schedule.VERBS[name](process_database(), process_settings())
+    resolve_name(schedule.CHORES[name].verb)(process_database(), process_settings())
 
 
 def pay(database: Database, event_id: UUID, reaction_name: str) -> None:
@@ -39,6 +41,8 @@ def pay(database: Database, event_id: UUID, reaction_name: str) -> None:
             _pay_call(database, event_id, reaction)
         else:
             _pay_verb(database, event_id, reaction)
+    except NotYet as later:
+        wait(database, event_id, reaction_name, later.wait)
     except Exception as error:
         log.exception("reaction failed", reaction=reaction_name, event_id=str(event_id))
         put_off(database, event_id, reaction_name, f"{type(error).__name__}: {error}")
@@ -66,9 +70,9 @@ def _pay_verb(database: Database, event_id: UUID, reaction: reactions.Reaction) 
         event = outbox.read(reaction.event, row.body)
         actor = SYSTEM.with_request(row.request_id)
         if isinstance(event, JobRequested):
-            jobs.run(database, session, event.job_id, reactions.JOBS, actor)
-        elif reaction.verb is not None:
-            reaction.verb(session, actor, event)
+            jobs.run(database, session, event.job_id, reactions.job_handler, actor)
+        elif verb := reaction.find_verb():
+            verb(session, actor, event)
         delivery.done_at = clock.machine_now()
 
 
@@ -78,12 +82,20 @@ def _pay_call(database: Database, event_id: UUID, reaction: reactions.Reaction) 
         if opened is None:
             return
         event = outbox.read(reaction.event, opened[1].body)
-    if reaction.call is not None:
-        reaction.call(database, process_settings(), event)
+    if call := reaction.find_call():
+        call(database, process_settings(), event)
     with database.transaction(SYSTEM) as session:
         opened = _open(session, event_id, reaction.name)
         if opened is not None:
             opened[0].done_at = clock.machine_now()
+
+
+def wait(database: Database, event_id: UUID, name: str, time: timedelta) -> None:
+    """Nothing failed: due again after `time`, with as many attempts left as before."""
+    with database.transaction(SYSTEM) as session:
+        opened = _open(session, event_id, name)
+        if opened is not None:
+            opened[0].lease_until, opened[0].run_after = None, clock.machine_now() + time
 
 
 def put_off(database: Database, event_id: UUID, name: str, reason: str) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from argon2 import PasswordHasher
@@ -394,8 +394,3 @@ def _end_where(session: Session, actor: Actor, person_id: UUID, condition: objec
     if ended:
         audit.record(session, actor, "accounts:sign_in:end", subject_id=person_id, count=len(ended))
     return len(ended)
-
-
-def forget_ended(session: Session, before: datetime) -> None:
-    """Drop the attempts that no limit needs any more."""
-    session.execute(delete(SignInAttempt).where(SignInAttempt.at < before))

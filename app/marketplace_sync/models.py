@@ -75,6 +75,7 @@ class ChannelAccount(Base):
     stock_buffer: Mapped[int] = mapped_column(Integer, default=0)
     state: Mapped[str]
     error: Mapped[Words | None]
+    look_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(Integer, default=1)
 

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import html
 import json
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
@@ -12,7 +11,7 @@ from uuid import UUID
 
 import structlog
 from cryptography.fernet import Fernet, InvalidToken
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app import clock, outbox
@@ -35,13 +34,16 @@ from app.marketplace_sync.channels.base import (
     Retryable,
 )
 from app.marketplace_sync.channels.registry import open_channel
-from app.marketplace_sync.events import AccountBroken, ListingObserved, ListingTroubled, ListingWanted
+from app.marketplace_sync.events import AccountBroken, ListingObserved, ListingTroubled, ListingWanted, LookWanted
 from app.marketplace_sync.models import ChannelAccount, ChannelCall, Listing, ListingObservation
+from app.outbox import NotYet
 from app.products.models import Product, Variant
 from app.settings import Settings
 from app.trace import stock
 
 LEASE = timedelta(seconds=90)
+CALLS_AT_ONCE = 2  # of one account; more would only queue up at the shop
+BUSY_WAIT = timedelta(seconds=2)
 FIRST_WAIT = timedelta(seconds=4)
 LONGEST_WAIT = timedelta(hours=1)
 ANNOUNCE_AGAIN = timedelta(hours=6)
@@ -110,6 +112,7 @@ def push(database: Database, settings: Settings, listing_id: UUID) -> None:
     """Bring one listing to what we want of it now. Safe to repeat, to run twice at once, and to kill anywhere.
 
     The desired state is read at the claim, not when the event was written, so late and doubled events do no harm.
+    Raises NotYet while the account's other calls are under way.
     """
     with database.transaction(SYSTEM) as session:
         claim = _claim(session, settings, listing_id)
@@ -128,6 +131,10 @@ def push(database: Database, settings: Settings, listing_id: UUID) -> None:
         _record_push(session, settings, claim, outcome)
 
 
+def on_listing_wanted(database: Database, settings: Settings, event: ListingWanted) -> None:
+    push(database, settings, event.listing_id)
+
+
 def _unreadable(error: Exception) -> ChannelError:
     """A shop's answer that our reading of it did not survive: nobody knows what happened there."""
     log.error("channel answer not understood", error=type(error).__name__, exc_info=error)
@@ -140,10 +147,12 @@ def _unreadable(error: Exception) -> ChannelError:
 
 
 def _claim(session: Session, settings: Settings, listing_id: UUID) -> Claim | None:
+    _lock_account_of(session, listing_id)
     listing = session.scalar(select(Listing).where(Listing.id == listing_id).with_for_update())
     if listing is None or listing.applied_version >= listing.wanted_version:
         return None
     now = clock.machine_now()
+    _one_of_few(session, listing, now)
     if listing.lease_until is not None and listing.lease_until > now:
         # Somebody is at it, or died at it: come back when the lease has ended.
         outbox.publish(
@@ -176,6 +185,23 @@ def _claim(session: Session, settings: Settings, listing_id: UUID) -> Claim | No
         version=listing.wanted_version,
         draft=draft_of(session, settings, listing, account),
     )
+
+
+def _lock_account_of(session: Session, listing_id: UUID) -> None:
+    """Before the listing's own row, always: pushes and looks take both, and must not wait for each other in a ring."""
+    account = select(Listing.account_id).where(Listing.id == listing_id).scalar_subquery()
+    session.execute(select(ChannelAccount.id).where(ChannelAccount.id == account).with_for_update(key_share=True))
+
+
+def _one_of_few(session: Session, listing: Listing, now: datetime) -> None:
+    """Raise NotYet while the account has as many calls under way as it may: a shop that is slow delays only itself."""
+    busy = session.scalar(
+        select(func.count())
+        .select_from(Listing)
+        .where(Listing.account_id == listing.account_id, Listing.lease_until > now, Listing.id != listing.id)
+    )
+    if busy is not None and busy >= CALLS_AT_ONCE:
+        raise NotYet(BUSY_WAIT)
 
 
 def draft_of(session: Session, settings: Settings, listing: Listing, account: ChannelAccount) -> ListingDraft:
@@ -241,6 +267,7 @@ def _nothing_there(claim: Claim) -> RemoteStatus:
 
 
 def _record_push(session: Session, settings: Settings, claim: Claim, outcome: RemoteStatus | ChannelError) -> None:
+    _lock_account_of(session, claim.listing_id)
     listing = session.scalar(select(Listing).where(Listing.id == claim.listing_id).with_for_update())
     if listing is None or listing.lease_id != claim.lease_id:
         # The lease ended and another push took over: its record is the newer one. What was seen is still true.
@@ -382,13 +409,17 @@ class Round:
 
 
 def look(database: Database, settings: Settings, listing_id: UUID | None = None, *, limit: int = 200) -> int:
-    """Look at one listing, or at all whose time has come. Returns how many were asked about.
+    """Look at one listing, or at all whose time has come, one account after the other. Returns how many were asked about.
 
-    One failed look changes no verdict: what was seen keeps its age.
+    One failed look changes no verdict: what was seen keeps its age. An account that is being looked at elsewhere is left
+    to that process; when one listing was asked for, raises NotYet instead.
     """
-    with database.transaction(SYSTEM) as session:
-        rounds = _due_rounds(session, settings, listing_id, limit)
-    for one in rounds:
+    asked = 0
+    while True:
+        with database.transaction(SYSTEM) as session:
+            one = _due_round(session, settings, listing_id, limit)
+        if one is None:
+            return asked
         started = monotonic()
         try:
             with _open(settings, one.channel, one.sealed) as channel:
@@ -399,37 +430,57 @@ def look(database: Database, settings: Settings, listing_id: UUID | None = None,
             answers = _unreadable(error)
         with database.transaction(SYSTEM) as session:
             _record_look(session, settings, one, answers, started)
-    return sum(len(one.remote) for one in rounds)
+        asked += len(one.remote)
+        if listing_id is not None:
+            return asked
 
 
-def _due_rounds(session: Session, settings: Settings, listing_id: UUID | None, limit: int) -> list[Round]:
+def on_look_wanted(database: Database, settings: Settings, event: LookWanted) -> None:
+    look(database, settings, event.listing_id)
+
+
+def _due_round(session: Session, settings: Settings, listing_id: UUID | None, limit: int) -> Round | None:
+    """Claim one account and its listings that are due; None when there is nothing to look at."""
     now = clock.machine_now()
-    query = (
-        select(Listing, ChannelAccount)
-        .join(ChannelAccount, ChannelAccount.id == Listing.account_id)
-        .where(Listing.remote_id.is_not(None), ChannelAccount.state == "active")
+    due = (Listing.id == listing_id) if listing_id else (Listing.next_look_at <= now)
+    there = (Listing.account_id == ChannelAccount.id, Listing.remote_id.is_not(None), due)
+    account = session.scalar(
+        select(ChannelAccount)
+        .join(Listing, and_(*there))
+        .where(ChannelAccount.state == "active")
+        .where(*(() if listing_id else (_nobody_looks(now),)))
+        .order_by(Listing.next_look_at)
+        .limit(1)
+        .with_for_update(of=ChannelAccount, key_share=True, skip_locked=listing_id is None)
+    )
+    if account is None:
+        return None
+    if account.look_until is not None and account.look_until > now:
+        raise NotYet(BUSY_WAIT)
+    listings = session.scalars(
+        select(Listing)
+        .where(*there, Listing.account_id == account.id)
         .order_by(Listing.next_look_at)
         .limit(limit)
-        .with_for_update(of=Listing, skip_locked=True)
-    )
-    query = query.where(Listing.id == listing_id) if listing_id else query.where(Listing.next_look_at <= now)
-    accounts: dict[UUID, ChannelAccount] = {}
-    remote: dict[UUID, dict[str, UUID]] = defaultdict(dict)
-    for listing, account in session.execute(query):
-        # Moved ahead at once, so that a second process looks at something else.
+        .with_for_update(key_share=True)
+    ).all()
+    account.look_until = now + LEASE
+    for listing in listings:
         listing.next_look_at = now + timedelta(seconds=settings.look_seconds)
-        accounts[account.id] = account
-        remote[account.id][str(listing.remote_id)] = listing.id
-    return [
-        Round(account.id, account.organisation_id, account.channel, account.credentials_sealed, remote[account.id])
-        for account in accounts.values()
-    ]
+    remote = {str(listing.remote_id): listing.id for listing in listings}
+    return Round(account.id, account.organisation_id, account.channel, account.credentials_sealed, remote)
+
+
+def _nobody_looks(now: datetime) -> ColumnElement[bool]:
+    """The lease of one who died while looking ends by itself."""
+    return or_(ChannelAccount.look_until.is_(None), ChannelAccount.look_until <= now)
 
 
 def _record_look(
     session: Session, settings: Settings, one: Round, answers: list[RemoteStatus] | ChannelError, started: float
 ) -> None:
     _log_call(session, one, "look", answers, started)
+    session.execute(update(ChannelAccount).where(ChannelAccount.id == one.account_id).values(look_until=None))
     if isinstance(answers, ChannelError):
         if isinstance(answers, AuthRevoked | AuthExpired):
             break_account(session, one.account_id, answers)

@@ -17,11 +17,13 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from app import cli, local
+from app import cli, clock, local, outbox
 from app.actor import SYSTEM
-from app.db import Database
+from app.db import Database, new_id
 from app.errors import SetupError
+from app.jobs import JobRequested
 from app.migrations import run as migrations
+from app.outbox import Delivery
 from app.settings import ROOT, Settings, child_environment
 
 CLI = (sys.executable, "-c", "from app.cli import main; main()")
@@ -223,6 +225,43 @@ def test_the_demos_clock_moves_is_shown_and_returns(home: Path, fresh_database: 
     assert "đi trước giờ thật 401 ngày 12 giờ" in hoi("clock", "--advance", "36h", **with_servers).stdout
     assert "đi trước giờ thật 401 ngày 12 giờ" in hoi("clock", **with_servers).stdout
     assert "(giờ thật)" in hoi("clock", "--reset", **with_servers).stdout
+
+
+def test_work_that_was_given_up_is_shown_with_its_reason_and_done_again(
+    home: Path, fresh_database: Any, redis_url: str
+) -> None:
+    on = {"var": home / "var", "database_url": fresh_database.url, "redis_url": redis_url}
+    assert hoi("deliveries", **on).stdout == "✓ Không có việc nào bị bỏ\n"
+    with fresh_database.transaction(SYSTEM) as session:
+        event = outbox.publish(session, SYSTEM, JobRequested(job_id=new_id()))
+        session.flush()
+        for reaction in ("jobs.run", "another.reaction"):
+            session.add(
+                Delivery(
+                    event_id=event,
+                    reaction=reaction,
+                    attempts=12,
+                    run_after=clock.machine_now(),
+                    dead_at=clock.machine_now(),
+                    dead_reason="RuntimeError: hết đĩa",
+                )
+            )
+    shown = hoi("deliveries", **on).stdout
+    assert shown.count(f"{event}\n    RuntimeError: hết đĩa\n") == 2
+    assert shown.endswith("2 việc đã bỏ. Sửa nguyên nhân nêu trên rồi chạy: ./hoi deliveries --revive\n")
+    revived = hoi("deliveries", "--revive", "--reaction", "jobs.run", **on).stdout
+    assert revived.endswith("✓ Đã đưa 1 việc vào hàng chờ lại\n")
+    with fresh_database.transaction(SYSTEM) as session:
+        assert [d.reaction for d in outbox.dead_deliveries(session)] == ["another.reaction"]
+
+
+def test_a_preparation_that_fails_is_told_with_its_last_words(tmp_path: Path) -> None:
+    away = Settings(var=tmp_path, database_url=f"postgresql://hoi@/hoi?host={tmp_path}")
+    with pytest.raises(SetupError) as refused:
+        cli.run_module(away, "app.migrations")
+    assert refused.value.code == "preparation_failed"
+    assert refused.value.vi.startswith("Không chuẩn bị được dữ liệu (app.migrations). Lời báo cuối:\n")
+    assert str(tmp_path) in refused.value.vi
 
 
 # Developers' verbs

@@ -146,7 +146,10 @@ def test_numbers_of_people_never_reach_a_log(said: object) -> None:
 
 
 def test_metrics_are_for_this_machine_only(client: FlaskClient) -> None:
-    assert b"hoi_http_requests_total" in client.get("/metrics").data
+    told = client.get("/metrics").data
+    assert b"hoi_http_requests_total" in told
+    assert b"\nhoi_outbox_owed 0.0\n" in told
+    assert b"\nhoi_outbox_given_up 0.0\n" in told
     assert client.get("/metrics", environ_base={"REMOTE_ADDR": "203.0.113.9"}).status_code == 404
 
 

@@ -43,7 +43,7 @@ class Province:
 def province(
     fresh_database: Database, redis_url: str, run_processes: Run, tmp_path: Path
 ) -> Iterator[Callable[..., Province]]:
-    """`province("web", "relay", "worker")`: the demo loaded, those processes and the floor running."""
+    """`province("web", "relay", "worker", "caller")`: the demo loaded, those processes and the floor running."""
     with contextlib.ExitStack() as stack:
 
         def bring_up(*names: str, **values: Any) -> Province:

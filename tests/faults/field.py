@@ -125,6 +125,9 @@ def end_leases(database: Database) -> None:
         session.execute(
             text("UPDATE listings SET lease_until = now() - interval '1 second' WHERE lease_until IS NOT NULL")
         )
+        session.execute(
+            text("UPDATE channel_accounts SET look_until = now() - interval '1 second' WHERE look_until IS NOT NULL")
+        )
 
 
 class Settling:

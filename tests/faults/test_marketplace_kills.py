@@ -1,6 +1,5 @@
-"""The worker killed while it publishes: one item in the shop, whatever the shop did with the call of the dead."""
+"""The process that calls shops is killed while it publishes: one item in the shop, whatever the shop did with the call of the dead."""
 
-import random
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,7 +12,7 @@ from app import clock
 from app.actor import SYSTEM
 from app.db import Words, new_id
 from app.products.models import Variant
-from tests.faults.field import children_of, end_leases, kill
+from tests.faults.field import end_leases, kill
 
 # What the shop is doing at the moment of death. A slow shop finishes what a dead caller asked, after another may have come.
 MOMENTS: tuple[tuple[str, str, dict[str, object]], ...] = (
@@ -43,15 +42,14 @@ def another_pack(world: World, number: int) -> str:
 
 
 @pytest.mark.faults
-def test_a_worker_killed_while_publishing_leaves_one_item_and_it_ends_live(
+def test_a_caller_killed_while_publishing_leaves_one_item_and_it_ends_live(
     world: World,
     run_processes: Any,
     wait_for: Any,
     move_clock: Callable[[timedelta], None],
     counts: Callable[[int, int], int],
 ) -> None:
-    chance = random.Random(20261123)
-    running = run_processes("relay", "worker")
+    running = run_processes("relay", "worker", "caller")
     kills: Counter[str] = Counter()
     wanted: dict[str, int] = {}
     for number in range(counts(3, 50)):
@@ -66,8 +64,7 @@ def test_a_worker_killed_while_publishing_leaves_one_item_and_it_ends_live(
             return all(f["remaining"] == 0 for f in world.woo.state()["faults"])
 
         wait_for(under_way, 60, f"the shop to be asked about {sku} ({kind})")
-        leader = running.pid("worker")
-        kill(chance.choice([leader, *children_of(leader)]))
+        kill(running.pid("caller"))
         kills[kind] += 1
         calm = [clock.machine_now()]
 

@@ -72,7 +72,7 @@ def test_postgresql_gone_under_writes_is_told_survived_and_loses_nothing(
     counts: Callable[[int, int], int],
 ) -> None:
     home = home_of(servers)
-    running = run_processes("web", "relay", "worker")
+    running = run_processes("web", "relay", "worker", "caller")
     wait_for(Settling(farm.database, running.tend), 60, "the farm's own events to be paid")
     remember_versions(farm)
     first = running.keeper.pids()
@@ -143,7 +143,7 @@ def test_valkey_killed_restarted_or_emptied_under_deliveries_pays_everything_onc
     wait_for: Any,
     counts: Callable[[int, int], int],
 ) -> None:
-    running = run_processes("web", "relay", "worker")
+    running = run_processes("web", "relay", "worker", "caller")
     wait_for(Settling(farm.database, running.tend), 60, "the farm's own events to be paid")
     remember_versions(farm)
     first = running.keeper.pids()

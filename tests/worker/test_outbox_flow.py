@@ -15,8 +15,8 @@ from app.actor import SYSTEM, Actor
 from app.audit import AuditEntry
 from app.db import Database, Words, new_id
 from app.errors import Invalid
-from app.outbox import Delivery, Event
-from worker import reactions, relay, tasks
+from app.outbox import Delivery, Event, NotYet
+from worker import reactions, relay, schedule, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class FakeBroker:
     def __init__(self) -> None:
         self.sent: list[tuple[str, str]] = []
 
-    def send_task(self, name: str, *, args: tuple[str, str], **_: object) -> None:
-        assert name == "hoi.react"
+    def send_task(self, name: str, *, args: tuple[str, str], queue: str, **_: object) -> None:
+        assert (name, queue) == ("hoi.react", schedule.WORK)
         self.sent.append(args)
 
 
@@ -44,7 +44,7 @@ def refuse(_session: Session, _actor: Actor, _event: Rang) -> None:
 
 @pytest.fixture
 def one_reaction(monkeypatch: pytest.MonkeyPatch) -> None:
-    reaction = reactions.Reaction(Rang, "test.ring", verb=ring)
+    reaction = reactions.Reaction(Rang, "test.ring", verb=f"{__name__}:ring")
     monkeypatch.setitem(reactions.BY_NAME, "test.ring", reaction)
     monkeypatch.setitem(reactions.BY_EVENT, Rang.name, (reaction,))
 
@@ -133,7 +133,7 @@ def test_an_event_of_the_future_waits_for_business_time(fresh_database: Database
 def test_a_failing_reaction_is_put_off_and_dies_with_its_reason(
     fresh_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reaction = reactions.Reaction(Rang, "test.refuse", verb=refuse)
+    reaction = reactions.Reaction(Rang, "test.refuse", verb=f"{__name__}:refuse")
     monkeypatch.setitem(reactions.BY_NAME, "test.refuse", reaction)
     monkeypatch.setitem(reactions.BY_EVENT, Rang.name, (reaction,))
     publish(fresh_database)
@@ -151,6 +151,55 @@ def test_a_failing_reaction_is_put_off_and_dies_with_its_reason(
     assert delivery.dead_reason == "RuntimeError: no bell today"
 
 
+def wait_a_little(_session: Session, _actor: Actor, _event: Rang) -> None:
+    raise NotYet(timedelta(seconds=7))
+
+
+def test_a_reaction_that_cannot_begin_yet_waits_without_losing_an_attempt(
+    fresh_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reaction = reactions.Reaction(Rang, "test.wait", verb=f"{__name__}:wait_a_little")
+    monkeypatch.setitem(reactions.BY_NAME, "test.wait", reaction)
+    monkeypatch.setitem(reactions.BY_EVENT, Rang.name, (reaction,))
+    publish(fresh_database)
+    relay.fan_out(fresh_database)
+    broker = FakeBroker()
+    relay.send_due(fresh_database, broker)
+    before = clock.machine_now()
+    tasks.pay(fresh_database, UUID(broker.sent[0][0]), "test.wait")
+    assert relay.send_due(fresh_database, broker) == 0
+    with fresh_database.transaction(SYSTEM) as session:
+        delivery = session.scalars(select(Delivery)).one()
+    assert (delivery.attempts, delivery.lease_until, delivery.done_at, delivery.dead_at) == (0, None, None, None)
+    assert timedelta(seconds=7) <= delivery.run_after - before < timedelta(seconds=17)
+
+
+def give_up(database: Database) -> UUID:
+    bell = publish(database)
+    relay.fan_out(database)
+    with database.transaction(SYSTEM) as session:
+        session.execute(
+            update(Delivery)
+            .where(Delivery.done_at.is_(None))
+            .values(dead_at=clock.machine_now(), dead_reason="RuntimeError: no bell today", attempts=12)
+        )
+    return bell
+
+
+@pytest.mark.usefixtures("one_reaction")
+def test_what_was_given_up_is_paid_after_a_revival(fresh_database: Database) -> None:
+    bell = give_up(fresh_database)
+    with fresh_database.transaction(SYSTEM) as session:
+        assert (outbox.count_dead(session), outbox.open_debts(session)) == (1, 0)
+        assert outbox.revive(session, "another.reaction") == 0
+        assert [d.dead_reason for d in outbox.dead_deliveries(session)] == ["RuntimeError: no bell today"]
+        assert outbox.revive(session, "test.ring") == 1
+    settle(fresh_database)
+    assert rings(fresh_database) == [bell]
+    with fresh_database.transaction(SYSTEM) as session:
+        assert (outbox.count_dead(session), outbox.open_debts(session)) == (0, 0)
+
+
 def test_a_job_reports_its_way_and_its_result(fresh_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[str, int, int | None]] = []
 
@@ -161,7 +210,7 @@ def test_a_job_reports_its_way_and_its_result(fresh_database: Database, monkeypa
             seen.append((row.state, row.done, row.total))
         return {"made": 4}
 
-    monkeypatch.setitem(reactions.JOBS, "test.job", handler)
+    monkeypatch.setattr(reactions, "job_handler", {"test.job": handler}.__getitem__)
     with fresh_database.transaction(SYSTEM) as session:
         job_id = jobs.start(session, SYSTEM, "test.job", title=Words(vi="Thử"), params={"n": 4})
     settle(fresh_database)
@@ -179,7 +228,7 @@ def test_a_job_refused_by_a_rule_fails_with_the_rules_sentence_and_changes_nothi
         session.flush()
         raise Invalid("bad_row", vi="Dòng 7 thiếu tên.", en="Row 7 has no name.")
 
-    monkeypatch.setitem(reactions.JOBS, "test.job", handler)
+    monkeypatch.setattr(reactions, "job_handler", {"test.job": handler}.__getitem__)
     with fresh_database.transaction(SYSTEM) as session:
         job_id = jobs.start(session, SYSTEM, "test.job", title=Words(vi="Thử"), params={})
     settle(fresh_database)

@@ -3,10 +3,15 @@
 import importlib
 import inspect
 import pkgutil
+import subprocess
+import sys
+from pkgutil import resolve_name
 
 import app
+from app.doors.demo import village_facts
 from app.jobs import JobRequested
 from app.outbox import Event
+from app.places import service as places
 from worker import reactions, schedule
 
 # Events that nothing reacts to, and why they are written all the same.
@@ -37,14 +42,41 @@ def test_every_event_has_a_reaction_or_a_reason() -> None:
     assert without == set(NOBODY)
 
 
-def test_every_reaction_does_something_once() -> None:
+def takes(verb: object, *values: object) -> bool:
+    """A function that can be called with these."""
+    assert inspect.isfunction(verb)
+    inspect.signature(verb).bind(*values)
+    return True
+
+
+def test_every_reaction_names_one_verb_that_exists_and_takes_its_event() -> None:
     for reaction in reactions.REACTIONS:
         does = [reaction.verb is not None, reaction.call is not None, reaction.event is JobRequested]
         assert sum(does) == 1, reaction.name
-        if reaction.verb is not None:
-            assert len(inspect.signature(reaction.verb).parameters) == 3, reaction.name
+        for verb in filter(None, (reaction.find_verb(), reaction.find_call())):
+            assert takes(verb, "session or database", "actor or settings", "event"), reaction.name
 
 
-def test_everything_scheduled_has_its_verb_and_its_hour() -> None:
-    assert set(schedule.VERBS) == set(schedule.EVERY_SECONDS)
-    assert all(seconds >= 2 for seconds in schedule.EVERY_SECONDS.values())
+def test_every_kind_of_job_has_its_handler() -> None:
+    kinds = {places.IMPORT_JOB, village_facts.FILL_JOB}
+    assert set(reactions.JOBS) == kinds
+    assert all(takes(reactions.job_handler(kind), "session", "actor", "job", "report") for kind in kinds)
+
+
+def test_everything_scheduled_names_a_verb_that_exists() -> None:
+    for name, chore in schedule.CHORES.items():
+        assert takes(resolve_name(chore.verb), "database", "settings"), name
+        assert chore.every_seconds >= 2
+    assert {e["options"]["queue"] for e in schedule.entries().values()} == {schedule.WORK, schedule.CALLS}
+
+
+def test_what_calls_another_company_never_holds_up_the_rest() -> None:
+    calls = {r.name for r in reactions.REACTIONS if r.queue == schedule.CALLS}
+    assert calls == {"notices.deliver", "marketplace_sync.push", "marketplace_sync.look"}
+    assert schedule.CHORES["look_at_listings"].queue == schedule.CALLS
+
+
+def test_relay_and_scheduler_load_no_part_of_the_business() -> None:
+    ask = "import sys, worker.relay; print([m for m in sys.modules if m.endswith(('.service', '.queries', '.models'))])"
+    run = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"

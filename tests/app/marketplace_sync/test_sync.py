@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from marketplace_world import World
@@ -9,7 +10,7 @@ from sqlalchemy import func, select, text, update
 
 from app import clock
 from app.actor import SYSTEM
-from app.db import new_id
+from app.db import Words, new_id
 from app.errors import Forbidden, Invalid, NotFound
 from app.marketplace_sync import queries, service, sync
 from app.marketplace_sync.channels.base import AuthRevoked, Credentials
@@ -17,7 +18,7 @@ from app.marketplace_sync.events import ListingTroubled
 from app.marketplace_sync.models import ChannelAccount, ChannelCall, Listing, ListingObservation
 from app.marketplace_sync.schemas import NewFloor, WantListing
 from app.notices.models import Notice
-from app.outbox import OutboxEvent
+from app.outbox import NotYet, OutboxEvent
 from app.products.models import Variant
 
 
@@ -356,3 +357,69 @@ def test_an_answer_that_cannot_be_read_is_recorded_and_tried_again(
     assert (listing.state, listing.error_code, listing.lease_id) == ("unknown", "answer_unreadable", None)
     assert world.push(listing_id).state == "live"
     assert len(world.woo.items()) == 1
+
+
+# --- a slow shop delays only itself ------------------------------------------------------------------------------
+
+
+def more_packs(world: World, count: int) -> list[UUID]:
+    """Listings of so many further packs on the same account."""
+    wanted = []
+    for number in range(count):
+        world.variant_id = new_id()
+        with world.database.transaction(SYSTEM) as session:
+            session.add(
+                Variant(
+                    id=world.variant_id,
+                    organisation_id=world.organisation_id,
+                    product_id=world.product_id,
+                    sku=f"MO-{number}",
+                    name=Words(vi=f"chai số {number}"),
+                    price_dong=90000,
+                    weight_grams=300,
+                    created_at=clock.now(),
+                )
+            )
+        wanted.append(world.want())
+    return wanted
+
+
+def hold(world: World, listing_ids: list[UUID], seconds: int) -> None:
+    until = clock.machine_now() + timedelta(seconds=seconds)
+    with world.database.transaction(SYSTEM) as session:
+        session.execute(update(Listing).where(Listing.id.in_(listing_ids)).values(lease_until=until, lease_id=new_id()))
+
+
+def test_an_account_has_few_calls_at_once_and_the_next_waits_without_a_trace(world: World) -> None:
+    *busy, next_one = more_packs(world, sync.CALLS_AT_ONCE + 1)
+    hold(world, busy, 60)
+    with pytest.raises(NotYet) as later:
+        sync.push(world.database, world.settings, next_one)
+    assert later.value.wait == timedelta(seconds=2)
+    assert (world.read(next_one).state, world.read(next_one).lease_until, world.woo.calls()) == ("draft", None, {})
+    hold(world, busy[:1], -1)
+    assert world.push(next_one).state == "live"
+
+
+def look_until(world: World, seconds: int | None) -> None:
+    until = None if seconds is None else clock.machine_now() + timedelta(seconds=seconds)
+    with world.database.transaction(SYSTEM) as session:
+        session.execute(update(ChannelAccount).values(look_until=until))
+
+
+def test_two_never_look_at_one_account_at_once(world: World) -> None:
+    listing_id = world.want()
+    world.push(listing_id)
+    look_until(world, 60)
+    with world.database.transaction(SYSTEM) as session:
+        session.execute(update(Listing).values(next_look_at=clock.machine_now() - timedelta(seconds=1)))
+    before = world.woo.calls()
+    assert sync.look(world.database, world.settings) == 0
+    with pytest.raises(NotYet):
+        sync.look(world.database, world.settings, listing_id)
+    assert world.woo.calls() == before
+    look_until(world, -1)  # whoever looked died at it
+    assert sync.look(world.database, world.settings) == 1
+    with world.database.transaction(SYSTEM) as session:
+        assert session.scalars(select(ChannelAccount.look_until)).all() == [None]
+    assert sync.look(world.database, world.settings) == 0

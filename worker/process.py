@@ -1,0 +1,72 @@
+"""What one worker process holds: settings, and a database made after the fork. Logs are set up here too."""
+
+import gc
+import threading
+
+from celery.signals import (
+    celeryd_after_setup,
+    worker_before_create_process,
+    worker_process_init,
+    worker_process_shutdown,
+)
+from sqlalchemy.orm import configure_mappers
+
+from app import settings as settings_module
+from app.db import Database
+from app.logs import configure_logging
+from app.settings import Settings
+from worker import reactions, schedule
+
+
+class _Process:
+    """What one worker process holds; made after fork."""
+
+    settings: Settings | None = None
+    database: Database | None = None
+    making = threading.Lock()
+
+
+def process_settings() -> Settings:
+    if _Process.settings is None:
+        _Process.settings = settings_module.load()
+    return _Process.settings
+
+
+def process_database() -> Database:
+    with _Process.making:  # the caller's threads all ask at once
+        if _Process.database is None:
+            settings = process_settings()
+            _Process.database = Database(
+                settings.database_url or "", clock_movable=settings.clock_movable, pool_size=4, application="hoi-worker"
+            )
+        return _Process.database
+
+
+@celeryd_after_setup.connect
+def _set_up(**_: object) -> None:
+    """The leading process, and the only one where threads do the work."""
+    configure_logging(process_settings())
+
+
+@worker_before_create_process.connect
+def _about_to_fork(**_: object) -> None:
+    """Load what the children will need, and keep the collector from touching it: they share these pages, 30 MiB each."""
+    for reaction in reactions.REACTIONS:
+        if reaction.queue == schedule.WORK:
+            reaction.find_verb()
+            reaction.find_call()
+    configure_mappers()
+    gc.collect()
+    gc.freeze()
+
+
+@worker_process_init.connect
+def _after_fork(**_: object) -> None:
+    _Process.database = None
+    configure_logging(process_settings())
+
+
+@worker_process_shutdown.connect
+def _leaving(**_: object) -> None:
+    if _Process.database is not None:
+        _Process.database.dispose()
