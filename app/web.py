@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -320,6 +320,12 @@ def accept_files(blueprint: Blueprint, endpoints: Mapping[str, int]) -> None:
     blueprint.url_value_preprocessor(widen)
 
 
+def sent_file(field: str) -> bytes:
+    """What came in a file field of the form; empty when nothing was chosen."""
+    sent = request.files.get(field)
+    return sent.read() if sent is not None else b""
+
+
 def _wants_list(annotation: object) -> bool:
     return str(annotation).startswith(("list[", "tuple[", "frozenset["))
 
@@ -478,6 +484,11 @@ def quantity(value: Decimal | None, unit: str | None) -> str:
         return ""
     vi, en = UNITS.get(unit, (unit, unit))
     return f"{number(value)} {en if str(get_locale()) == 'en' else vi}"
+
+
+def unit_options(units: Iterable[str]) -> list[tuple[str, str]]:
+    """Units with their words, to choose from in a form."""
+    return [(unit, UNITS[unit][1 if language() == "en" else 0]) for unit in units]
 
 
 def words(value: Words | None) -> str:

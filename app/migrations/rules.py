@@ -18,17 +18,18 @@ def open_rows(table: str, rights: str = DATED) -> None:
     grant(table, rights)
 
 
-def organisation_rows(table: str, rights: str = DATED, column: str = "organisation_id") -> None:
-    """Rows of an organisation: an actor sees what hoi_sees() admits and writes what hoi_writes() admits.
-
-    Seeing is spelled out so that the actor's organisations and places are read once a query, not once a row.
-    """
-    grant(table, rights)
-    seen = (
+def seen(column: str = "organisation_id") -> str:
+    """What hoi_sees() admits, spelled out so that the actor's organisations and places are read once a query, not once a row."""
+    return (
         f"hoi_is_system() OR {column} = ANY ((SELECT hoi_organisations())::uuid[])"
         f" OR {column} IN (SELECT hoi_overseen())"
     )
-    _policy(table, seen, f"hoi_writes({column})")
+
+
+def organisation_rows(table: str, rights: str = DATED, column: str = "organisation_id") -> None:
+    """Rows of an organisation: an actor sees what hoi_sees() admits and writes what hoi_writes() admits."""
+    grant(table, rights)
+    _policy(table, seen(column), f"hoi_writes({column})")
 
 
 def person_rows(table: str, rights: str = DATED, column: str = "person_id") -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from flask import Blueprint, Response, flash, redirect, request, url_for
+from flask import Blueprint, Response, flash, redirect, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
@@ -29,7 +29,7 @@ from app.products.schemas import (
     Retire,
     WithdrawCertificate,
 )
-from app.web import UNITS, accept_files, language, page, parse, parse_query, signed_in, transaction, web
+from app.web import accept_files, page, parse, parse_query, sent_file, signed_in, transaction, unit_options, web
 
 blueprint = Blueprint("products", __name__, template_folder="templates")
 accept_files(
@@ -38,23 +38,15 @@ accept_files(
 )
 
 
-def _unit_options(units: Collection[str]) -> list[tuple[str, str]]:
-    return [(u, UNITS[u][1 if language() == "en" else 0]) for u in units]
-
-
-def _photo(session: Session, field: str = "photo") -> str | None:
+def _photo(session: Session) -> str | None:
     """The picture sent with the form, kept; None when none was chosen."""
-    sent = request.files.get(field)
-    raw = sent.read() if sent is not None else b""
-    if not raw:
-        return None
-    return media.store_photo(session, media.store_for(web().settings), raw).sha256
+    raw = sent_file("photo")
+    return media.store_photo(session, media.store_for(web().settings), raw).sha256 if raw else None
 
 
 def _paper(session: Session) -> str | None:
     """A photo or PDF of the certificate."""
-    sent = request.files.get("file")
-    raw = sent.read() if sent is not None else b""
+    raw = sent_file("file")
     if not raw:
         return None
     store = media.store_for(web().settings)
@@ -197,7 +189,7 @@ def new_pack(product_id: UUID) -> Response:
     actor = signed_in()
     with transaction() as session:
         row = _managed(session, actor, product_id)
-        return page("products/pack.html", product=row, pack=None, units=_unit_options(NET_UNITS))
+        return page("products/pack.html", product=row, pack=None, units=unit_options(NET_UNITS))
 
 
 @blueprint.post("/san-pham/<uuid:product_id>/goi-moi")
@@ -214,7 +206,7 @@ def edit_pack(variant_id: UUID) -> Response:
     with transaction() as session:
         pack = queries.variant(session, actor, variant_id)
         row = _managed(session, actor, pack.product_id)
-        return page("products/pack.html", product=row, pack=pack, units=_unit_options(NET_UNITS))
+        return page("products/pack.html", product=row, pack=pack, units=unit_options(NET_UNITS))
 
 
 @blueprint.post("/goi-hang/<uuid:variant_id>/sua")

@@ -37,7 +37,19 @@ from app.trace.schemas import (
     NewSite,
     ReverseMovement,
 )
-from app.web import UNITS, accept_files, language, page, parse, parse_data, parse_query, signed_in, transaction, web
+from app.web import (
+    accept_files,
+    language,
+    page,
+    parse,
+    parse_data,
+    parse_query,
+    sent_file,
+    signed_in,
+    transaction,
+    unit_options,
+    web,
+)
 
 blueprint = Blueprint("trace", __name__, template_folder="templates")
 accept_files(
@@ -74,10 +86,6 @@ _DECISIONS = {
     BatchEventKind.RECALLED,
     BatchEventKind.RECALL_LIFTED,
 }
-
-
-def _units(codes: Collection[str]) -> list[tuple[str, str]]:
-    return [(u, UNITS[u][1 if language() == "en" else 0]) for u in codes]
 
 
 def _site_kinds() -> dict[str, str]:
@@ -138,8 +146,7 @@ def _movement_words() -> dict[str, str]:
 
 
 def _photo(session: Session) -> str | None:
-    sent = request.files.get("photo")
-    raw = sent.read() if sent is not None else b""
+    raw = sent_file("photo")
     return media.store_photo(session, media.store_for(web().settings), raw).sha256 if raw else None
 
 
@@ -200,7 +207,7 @@ def new_site() -> Response:
             holders=[(o.id, o.name) for o in holders],
             villages=_villages(session, holders),
             kinds=_site_kinds(),
-            units=_units(AREA_UNITS),
+            units=unit_options(AREA_UNITS),
         )
 
 
@@ -228,7 +235,7 @@ def edit_site(site_id: UUID) -> Response:
             holders=[(holder.id, holder.name)],
             villages=_villages(session, [holder], [village_id] if village_id else []),
             kinds=_site_kinds(),
-            units=_units(AREA_UNITS),
+            units=unit_options(AREA_UNITS),
         )
 
 
@@ -351,7 +358,7 @@ def _log_form(session: Session, actor: Actor, site_id: UUID, old: queries.DiaryL
         day=clock.local(old.log.happened_at) if old else None,
         cycles=queries.cycles_of(session, site_id),
         kinds=[(s.kind, s.en if language() == "en" else s.vi) for s in steps.STEPS.values()],
-        units=_units(steps.UNITS),
+        units=unit_options(steps.UNITS),
         witnesses=[(w, _vouching()[w]) for w in diary.witnesses_of(actor, row.organisation_id)],
         people=sorted(_names(session, actor, row.organisation_id).items(), key=lambda pair: pair[1]),
     )
@@ -484,7 +491,7 @@ def new_batch() -> Response:
             ],
             harvests=found,
             lot=queries.next_lot(session, product, last) if product else "",
-            units=_units(steps.UNITS),
+            units=unit_options(steps.UNITS),
             last=last,
         )
 

@@ -5,6 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 from app.migrations import rules
+from app.migrations.columns import identifier, moment, pair, points
 
 revision = "0006"
 down_revision = "0005"
@@ -23,18 +24,15 @@ SET search_path = public AS
 $$ SELECT EXISTS (SELECT FROM products WHERE photo_sha256 = digest AND retired_on IS NULL) $$;
 """
 
-SEEN = (
-    "hoi_is_system() OR organisation_id = ANY ((SELECT hoi_organisations())::uuid[])"
-    " OR organisation_id IN (SELECT hoi_overseen()) OR organisation_id IN (SELECT hoi_cooperatives())"
-)
+SEEN = f"{rules.seen()} OR organisation_id IN (SELECT hoi_cooperatives())"
 WRITTEN = "hoi_writes(organisation_id)"
 
 
 def upgrade() -> None:
     op.create_table(
         "products",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        identifier("id"),
+        identifier("organisation_id"),
         sa.Column("name", postgresql.JSONB(), nullable=False),
         sa.Column(
             "name_folded", sa.Text(), sa.Computed("vn_fold((name ->> 'vi'::text))", persisted=True), nullable=False
@@ -44,20 +42,16 @@ def upgrade() -> None:
         sa.Column("ocop_scheme_year", sa.SmallInteger(), nullable=True),
         sa.Column("alcoholic", sa.Boolean(), nullable=False),
         sa.Column("photo_sha256", sa.Text(), nullable=True),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("person_id", sa.Uuid(), nullable=True),
+        moment("created_at"),
+        identifier("person_id", nullable=True),
         sa.Column("retired_on", sa.Date(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.CheckConstraint("(ocop_group IS NULL) = (ocop_scheme_year IS NULL)", name=op.f("ck_products_scheme_year")),
         sa.CheckConstraint("NOT alcoholic OR ocop_group IS NULL OR ocop_group = 2", name=op.f("ck_products_alcoholic")),
         sa.CheckConstraint("ocop_group BETWEEN 1 AND 6", name=op.f("ck_products_ocop_group")),
-        sa.ForeignKeyConstraint(
-            ["organisation_id"], ["organisations.id"], name=op.f("fk_products_organisation_id_organisations")
-        ),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_products_person_id_people")),
-        sa.ForeignKeyConstraint(
-            ["photo_sha256"], ["media_blobs.sha256"], name=op.f("fk_products_photo_sha256_media_blobs")
-        ),
+        points("products", "organisation_id", "organisations"),
+        points("products", "person_id", "people"),
+        points("products", "photo_sha256", "media_blobs", "sha256"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_products")),
         sa.UniqueConstraint("id", "organisation_id", name=op.f("uq_products_id_organisation_id")),
     )
@@ -74,9 +68,9 @@ def upgrade() -> None:
 
     op.create_table(
         "variants",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("organisation_id", sa.Uuid(), nullable=False),
-        sa.Column("product_id", sa.Uuid(), nullable=False),
+        identifier("id"),
+        identifier("organisation_id"),
+        identifier("product_id"),
         sa.Column("sku", sa.Text(), nullable=False),
         sa.Column("name", postgresql.JSONB(), nullable=False),
         sa.Column("price_dong", sa.BigInteger(), nullable=False),
@@ -85,7 +79,7 @@ def upgrade() -> None:
         sa.Column("weight_grams", sa.Integer(), nullable=True),
         sa.Column("shelf_life_days", sa.Integer(), nullable=True),
         sa.Column("gtin", sa.Text(), nullable=True),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        moment("created_at"),
         sa.Column("retired_on", sa.Date(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.CheckConstraint("gtin ~ '^[0-9]{14}$'", name=op.f("ck_variants_gtin")),
@@ -94,11 +88,7 @@ def upgrade() -> None:
         sa.CheckConstraint("price_dong > 0", name=op.f("ck_variants_price")),
         sa.CheckConstraint("shelf_life_days > 0", name=op.f("ck_variants_shelf_life")),
         sa.CheckConstraint("weight_grams > 0", name=op.f("ck_variants_weight")),
-        sa.ForeignKeyConstraint(
-            ["product_id", "organisation_id"],
-            ["products.id", "products.organisation_id"],
-            name=op.f("fk_variants_product_id_organisation_id_products"),
-        ),
+        pair("variants", "product_id", "products"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_variants")),
         sa.UniqueConstraint("gtin", name=op.f("uq_variants_gtin")),
         sa.UniqueConstraint("id", "organisation_id", name=op.f("uq_variants_id_organisation_id")),
@@ -108,26 +98,22 @@ def upgrade() -> None:
 
     op.create_table(
         "product_villages",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("product_id", sa.Uuid(), nullable=False),
-        sa.Column("organisation_id", sa.Uuid(), nullable=False),
-        sa.Column("village_id", sa.Uuid(), nullable=False),
+        identifier("id"),
+        identifier("product_id"),
+        identifier("organisation_id"),
+        identifier("village_id"),
         sa.Column("valid_from", sa.Date(), nullable=False),
         sa.Column("valid_to", sa.Date(), nullable=True),
-        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("person_id", sa.Uuid(), nullable=True),
-        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("ended_by", sa.Uuid(), nullable=True),
+        moment("recorded_at"),
+        identifier("person_id", nullable=True),
+        moment("ended_at", nullable=True),
+        identifier("ended_by", nullable=True),
         sa.CheckConstraint("(valid_to IS NULL) = (ended_at IS NULL)", name=op.f("ck_product_villages_ended")),
         sa.CheckConstraint("valid_to >= valid_from - 1", name=op.f("ck_product_villages_order")),
-        sa.ForeignKeyConstraint(["ended_by"], ["people.id"], name=op.f("fk_product_villages_ended_by_people")),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_product_villages_person_id_people")),
-        sa.ForeignKeyConstraint(
-            ["product_id", "organisation_id"],
-            ["products.id", "products.organisation_id"],
-            name=op.f("fk_product_villages_product_id_organisation_id_products"),
-        ),
-        sa.ForeignKeyConstraint(["village_id"], ["places.id"], name=op.f("fk_product_villages_village_id_places")),
+        points("product_villages", "ended_by", "people"),
+        points("product_villages", "person_id", "people"),
+        pair("product_villages", "product_id", "products"),
+        points("product_villages", "village_id", "places"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_product_villages")),
     )
     op.create_index("ix_product_villages_village_id", "product_villages", ["village_id"], unique=False)
@@ -141,10 +127,10 @@ def upgrade() -> None:
 
     op.create_table(
         "certificates",
-        sa.Column("id", sa.Uuid(), nullable=False),
+        identifier("id"),
         sa.Column("position", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("organisation_id", sa.Uuid(), nullable=False),
-        sa.Column("product_id", sa.Uuid(), nullable=True),
+        identifier("organisation_id"),
+        identifier("product_id", nullable=True),
         sa.Column("scheme", sa.Text(), nullable=False),
         sa.Column("issuer", sa.Text(), nullable=False),
         sa.Column("decision_number", sa.Text(), nullable=False),
@@ -154,9 +140,9 @@ def upgrade() -> None:
         sa.Column("valid_from", sa.Date(), nullable=False),
         sa.Column("valid_to", sa.Date(), nullable=True),
         sa.Column("file_sha256", sa.Text(), nullable=True),
-        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("person_id", sa.Uuid(), nullable=True),
-        sa.Column("supersedes_id", sa.Uuid(), nullable=True),
+        moment("recorded_at"),
+        identifier("person_id", nullable=True),
+        identifier("supersedes_id", nullable=True),
         sa.Column("withdrawn_on", sa.Date(), nullable=True),
         sa.Column("content_sha256", sa.Text(), nullable=False),
         sa.CheckConstraint(
@@ -169,23 +155,11 @@ def upgrade() -> None:
         sa.CheckConstraint("decided_on <= valid_from", name=op.f("ck_certificates_decided")),
         sa.CheckConstraint("valid_to >= valid_from", name=op.f("ck_certificates_order")),
         sa.CheckConstraint("withdrawn_on IS NULL OR supersedes_id IS NOT NULL", name=op.f("ck_certificates_withdrawn")),
-        sa.ForeignKeyConstraint(
-            ["file_sha256"], ["media_blobs.sha256"], name=op.f("fk_certificates_file_sha256_media_blobs")
-        ),
-        sa.ForeignKeyConstraint(
-            ["organisation_id"], ["organisations.id"], name=op.f("fk_certificates_organisation_id_organisations")
-        ),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_certificates_person_id_people")),
-        sa.ForeignKeyConstraint(
-            ["product_id", "organisation_id"],
-            ["products.id", "products.organisation_id"],
-            name=op.f("fk_certificates_product_id_organisation_id_products"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["supersedes_id", "organisation_id"],
-            ["certificates.id", "certificates.organisation_id"],
-            name=op.f("fk_certificates_supersedes_id_organisation_id_certificates"),
-        ),
+        points("certificates", "file_sha256", "media_blobs", "sha256"),
+        points("certificates", "organisation_id", "organisations"),
+        points("certificates", "person_id", "people"),
+        pair("certificates", "product_id", "products"),
+        pair("certificates", "supersedes_id", "certificates"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_certificates")),
         sa.UniqueConstraint("id", "organisation_id", name=op.f("uq_certificates_id_organisation_id")),
         sa.UniqueConstraint("position", name=op.f("uq_certificates_position")),

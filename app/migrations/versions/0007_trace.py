@@ -5,20 +5,19 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 from app.migrations import rules
+from app.migrations.columns import identifier, moment, pair, points
 
 revision = "0007"
 down_revision = "0006"
 branch_labels = None
 depends_on = None
 
-SEEN = "hoi_is_system() OR {0} = ANY ((SELECT hoi_organisations())::uuid[]) OR {0} IN (SELECT hoi_overseen())"
-
 
 def upgrade() -> None:
     op.create_table(
         "sites",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        identifier("id"),
+        identifier("organisation_id"),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("area", sa.Numeric(precision=18, scale=3), nullable=True),
@@ -26,8 +25,8 @@ def upgrade() -> None:
         sa.Column("photo_sha256", sa.Text(), nullable=True),
         sa.Column("latitude", sa.Numeric(precision=8, scale=6), nullable=True),
         sa.Column("longitude", sa.Numeric(precision=9, scale=6), nullable=True),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("person_id", sa.Uuid(), nullable=True),
+        moment("created_at"),
+        identifier("person_id", nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.CheckConstraint(
             "kind IN ('plot', 'orchard', 'forest', 'pond', 'barn', 'apiary', 'workshop')", name=op.f("ck_sites_kind")
@@ -38,13 +37,9 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180", name=op.f("ck_sites_degrees")
         ),
-        sa.ForeignKeyConstraint(
-            ["organisation_id"], ["organisations.id"], name=op.f("fk_sites_organisation_id_organisations")
-        ),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_sites_person_id_people")),
-        sa.ForeignKeyConstraint(
-            ["photo_sha256"], ["media_blobs.sha256"], name=op.f("fk_sites_photo_sha256_media_blobs")
-        ),
+        points("sites", "organisation_id", "organisations"),
+        points("sites", "person_id", "people"),
+        points("sites", "photo_sha256", "media_blobs", "sha256"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sites")),
         sa.UniqueConstraint("id", "organisation_id", name=op.f("uq_sites_id_organisation_id")),
     )
@@ -53,26 +48,22 @@ def upgrade() -> None:
 
     op.create_table(
         "site_villages",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("site_id", sa.Uuid(), nullable=False),
-        sa.Column("organisation_id", sa.Uuid(), nullable=False),
-        sa.Column("village_id", sa.Uuid(), nullable=False),
+        identifier("id"),
+        identifier("site_id"),
+        identifier("organisation_id"),
+        identifier("village_id"),
         sa.Column("valid_from", sa.Date(), nullable=False),
         sa.Column("valid_to", sa.Date(), nullable=True),
-        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("person_id", sa.Uuid(), nullable=True),
-        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("ended_by", sa.Uuid(), nullable=True),
+        moment("recorded_at"),
+        identifier("person_id", nullable=True),
+        moment("ended_at", nullable=True),
+        identifier("ended_by", nullable=True),
         sa.CheckConstraint("(valid_to IS NULL) = (ended_at IS NULL)", name=op.f("ck_site_villages_ended")),
         sa.CheckConstraint("valid_to >= valid_from - 1", name=op.f("ck_site_villages_order")),
-        sa.ForeignKeyConstraint(["ended_by"], ["people.id"], name=op.f("fk_site_villages_ended_by_people")),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_site_villages_person_id_people")),
-        sa.ForeignKeyConstraint(
-            ["site_id", "organisation_id"],
-            ["sites.id", "sites.organisation_id"],
-            name=op.f("fk_site_villages_site_id_organisation_id_sites"),
-        ),
-        sa.ForeignKeyConstraint(["village_id"], ["places.id"], name=op.f("fk_site_villages_village_id_places")),
+        points("site_villages", "ended_by", "people"),
+        points("site_villages", "person_id", "people"),
+        pair("site_villages", "site_id", "sites"),
+        points("site_villages", "village_id", "places"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_site_villages")),
     )
     op.create_index("ix_site_villages_site_id", "site_villages", ["site_id"], unique=False)
@@ -83,26 +74,22 @@ def upgrade() -> None:
 
     op.create_table(
         "cycles",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("organisation_id", sa.Uuid(), nullable=False),
-        sa.Column("site_id", sa.Uuid(), nullable=False),
-        sa.Column("product_id", sa.Uuid(), nullable=True),
+        identifier("id"),
+        identifier("organisation_id"),
+        identifier("site_id"),
+        identifier("product_id", nullable=True),
         sa.Column("crop", postgresql.JSONB(), nullable=False),
         sa.Column("started_on", sa.Date(), nullable=False),
         sa.Column("expected_harvest_on", sa.Date(), nullable=True),
         sa.Column("ended_on", sa.Date(), nullable=True),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("person_id", sa.Uuid(), nullable=True),
+        moment("created_at"),
+        identifier("person_id", nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.CheckConstraint("ended_on >= started_on", name=op.f("ck_cycles_order")),
         sa.CheckConstraint("expected_harvest_on >= started_on", name=op.f("ck_cycles_harvest")),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_cycles_person_id_people")),
-        sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_cycles_product_id_products")),
-        sa.ForeignKeyConstraint(
-            ["site_id", "organisation_id"],
-            ["sites.id", "sites.organisation_id"],
-            name=op.f("fk_cycles_site_id_organisation_id_sites"),
-        ),
+        points("cycles", "person_id", "people"),
+        points("cycles", "product_id", "products"),
+        pair("cycles", "site_id", "sites"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cycles")),
         sa.UniqueConstraint("id", "organisation_id", name=op.f("uq_cycles_id_organisation_id")),
     )
@@ -112,17 +99,17 @@ def upgrade() -> None:
 
     op.create_table(
         "care_logs",
-        sa.Column("id", sa.Uuid(), nullable=False),
+        identifier("id"),
         sa.Column("position", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("organisation_id", sa.Uuid(), nullable=False),
-        sa.Column("site_id", sa.Uuid(), nullable=False),
-        sa.Column("cycle_id", sa.Uuid(), nullable=True),
+        identifier("organisation_id"),
+        identifier("site_id"),
+        identifier("cycle_id", nullable=True),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("happened_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("performed_by", sa.Uuid(), nullable=True),
-        sa.Column("written_by", sa.Uuid(), nullable=False),
-        sa.Column("witnessed_by", sa.Uuid(), nullable=True),
+        moment("happened_at"),
+        moment("recorded_at"),
+        identifier("performed_by", nullable=True),
+        identifier("written_by"),
+        identifier("witnessed_by", nullable=True),
         sa.Column("witness", sa.Text(), nullable=False),
         sa.Column("material", sa.Text(), nullable=True),
         sa.Column("quantity", sa.Numeric(precision=18, scale=3), nullable=True),
@@ -130,10 +117,10 @@ def upgrade() -> None:
         sa.Column("pre_harvest_days", sa.SmallInteger(), nullable=True),
         sa.Column("note", sa.Text(), nullable=True),
         sa.Column("photos", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("corrects_id", sa.Uuid(), nullable=True),
+        identifier("corrects_id", nullable=True),
         sa.Column("withdrawn", sa.Boolean(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("device_id", sa.Uuid(), nullable=True),
+        identifier("device_id", nullable=True),
         sa.Column("time_doubtful", sa.Boolean(), nullable=False),
         sa.Column("content_sha256", sa.Text(), nullable=False),
         sa.CheckConstraint(
@@ -149,24 +136,12 @@ def upgrade() -> None:
         sa.CheckConstraint("corrects_id <> id", name=op.f("ck_care_logs_itself")),
         sa.CheckConstraint("pre_harvest_days BETWEEN 0 AND 365", name=op.f("ck_care_logs_pre_harvest_days")),
         sa.CheckConstraint("quantity >= 0", name=op.f("ck_care_logs_quantity")),
-        sa.ForeignKeyConstraint(
-            ["corrects_id", "organisation_id"],
-            ["care_logs.id", "care_logs.organisation_id"],
-            name=op.f("fk_care_logs_corrects_id_organisation_id_care_logs"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["cycle_id", "organisation_id"],
-            ["cycles.id", "cycles.organisation_id"],
-            name=op.f("fk_care_logs_cycle_id_organisation_id_cycles"),
-        ),
-        sa.ForeignKeyConstraint(["performed_by"], ["people.id"], name=op.f("fk_care_logs_performed_by_people")),
-        sa.ForeignKeyConstraint(
-            ["site_id", "organisation_id"],
-            ["sites.id", "sites.organisation_id"],
-            name=op.f("fk_care_logs_site_id_organisation_id_sites"),
-        ),
-        sa.ForeignKeyConstraint(["witnessed_by"], ["people.id"], name=op.f("fk_care_logs_witnessed_by_people")),
-        sa.ForeignKeyConstraint(["written_by"], ["people.id"], name=op.f("fk_care_logs_written_by_people")),
+        pair("care_logs", "corrects_id", "care_logs"),
+        pair("care_logs", "cycle_id", "cycles"),
+        points("care_logs", "performed_by", "people"),
+        pair("care_logs", "site_id", "sites"),
+        points("care_logs", "witnessed_by", "people"),
+        points("care_logs", "written_by", "people"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_care_logs")),
         sa.UniqueConstraint("id", "organisation_id", name=op.f("uq_care_logs_id_organisation_id")),
         sa.UniqueConstraint("position", name=op.f("uq_care_logs_position")),
@@ -185,22 +160,16 @@ def upgrade() -> None:
 
     op.create_table(
         "conflicting_submissions",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("care_log_id", sa.Uuid(), nullable=False),
-        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        identifier("id"),
+        identifier("care_log_id"),
+        identifier("organisation_id"),
         sa.Column("body", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("content_sha256", sa.Text(), nullable=False),
-        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("person_id", sa.Uuid(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["care_log_id"], ["care_logs.id"], name=op.f("fk_conflicting_submissions_care_log_id_care_logs")
-        ),
-        sa.ForeignKeyConstraint(
-            ["organisation_id"],
-            ["organisations.id"],
-            name=op.f("fk_conflicting_submissions_organisation_id_organisations"),
-        ),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_conflicting_submissions_person_id_people")),
+        moment("received_at"),
+        identifier("person_id", nullable=True),
+        points("conflicting_submissions", "care_log_id", "care_logs"),
+        points("conflicting_submissions", "organisation_id", "organisations"),
+        points("conflicting_submissions", "person_id", "people"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_conflicting_submissions")),
         sa.UniqueConstraint(
             "care_log_id",
@@ -215,34 +184,26 @@ def upgrade() -> None:
 
     op.create_table(
         "batches",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("organisation_id", sa.Uuid(), nullable=False),
-        sa.Column("product_id", sa.Uuid(), nullable=False),
-        sa.Column("variant_id", sa.Uuid(), nullable=True),
+        identifier("id"),
+        identifier("organisation_id"),
+        identifier("product_id"),
+        identifier("variant_id", nullable=True),
         sa.Column("lot", sa.Text(), nullable=False),
         sa.Column("harvested_on", sa.Date(), nullable=False),
         sa.Column("quantity", sa.Numeric(precision=18, scale=3), nullable=False),
         sa.Column("unit", sa.Text(), nullable=False),
         sa.Column("made_on", sa.Date(), nullable=False),
         sa.Column("expires_on", sa.Date(), nullable=True),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("person_id", sa.Uuid(), nullable=True),
+        moment("created_at"),
+        identifier("person_id", nullable=True),
         sa.Column("content_sha256", sa.Text(), nullable=False),
         sa.CheckConstraint("expires_on >= made_on", name=op.f("ck_batches_expires")),
         sa.CheckConstraint("length(lot) BETWEEN 1 AND 20", name=op.f("ck_batches_lot")),
         sa.CheckConstraint("made_on >= harvested_on", name=op.f("ck_batches_made")),
         sa.CheckConstraint("quantity > 0", name=op.f("ck_batches_quantity")),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_batches_person_id_people")),
-        sa.ForeignKeyConstraint(
-            ["product_id", "organisation_id"],
-            ["products.id", "products.organisation_id"],
-            name=op.f("fk_batches_product_id_organisation_id_products"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["variant_id", "organisation_id"],
-            ["variants.id", "variants.organisation_id"],
-            name=op.f("fk_batches_variant_id_organisation_id_variants"),
-        ),
+        points("batches", "person_id", "people"),
+        pair("batches", "product_id", "products"),
+        pair("batches", "variant_id", "variants"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batches")),
         sa.UniqueConstraint("id", "organisation_id", name=op.f("uq_batches_id_organisation_id")),
         sa.UniqueConstraint("organisation_id", "lot", name=op.f("uq_batches_organisation_id_lot")),
@@ -251,50 +212,38 @@ def upgrade() -> None:
 
     op.create_table(
         "batch_sources",
-        sa.Column("batch_id", sa.Uuid(), nullable=False),
-        sa.Column("care_log_id", sa.Uuid(), nullable=False),
-        sa.Column("organisation_id", sa.Uuid(), nullable=False),
-        sa.Column("log_organisation_id", sa.Uuid(), nullable=False),
+        identifier("batch_id"),
+        identifier("care_log_id"),
+        identifier("organisation_id"),
+        identifier("log_organisation_id"),
         sa.Column("quantity", sa.Numeric(precision=18, scale=3), nullable=False),
         sa.Column("unit", sa.Text(), nullable=False),
         sa.CheckConstraint("quantity > 0", name=op.f("ck_batch_sources_quantity")),
-        sa.ForeignKeyConstraint(
-            ["batch_id", "organisation_id"],
-            ["batches.id", "batches.organisation_id"],
-            name=op.f("fk_batch_sources_batch_id_organisation_id_batches"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["care_log_id", "log_organisation_id"],
-            ["care_logs.id", "care_logs.organisation_id"],
-            name=op.f("fk_batch_sources_care_log_id_log_organisation_id_care_logs"),
-        ),
+        pair("batch_sources", "batch_id", "batches"),
+        pair("batch_sources", "care_log_id", "care_logs", "log_organisation_id"),
         sa.PrimaryKeyConstraint("batch_id", "care_log_id", name=op.f("pk_batch_sources")),
     )
     op.create_index("ix_batch_sources_care_log_id", "batch_sources", ["care_log_id"], unique=False)
 
     op.create_table(
         "batch_events",
-        sa.Column("id", sa.Uuid(), nullable=False),
+        identifier("id"),
         sa.Column("position", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("batch_id", sa.Uuid(), nullable=False),
-        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        identifier("batch_id"),
+        identifier("organisation_id"),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("person_id", sa.Uuid(), nullable=True),
+        moment("at"),
+        moment("recorded_at"),
+        identifier("person_id", nullable=True),
         sa.Column("reason", postgresql.JSONB(), nullable=True),
-        sa.Column("cause_id", sa.Uuid(), nullable=True),
+        identifier("cause_id", nullable=True),
         sa.CheckConstraint(
             "kind IN ('created', 'packed', 'held', 'released', 'recalled', 'recall_lifted')",
             name=op.f("ck_batch_events_kind"),
         ),
-        sa.ForeignKeyConstraint(
-            ["batch_id", "organisation_id"],
-            ["batches.id", "batches.organisation_id"],
-            name=op.f("fk_batch_events_batch_id_organisation_id_batches"),
-        ),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_batch_events_person_id_people")),
-        sa.ForeignKeyConstraint(["cause_id"], ["care_logs.id"], name=op.f("fk_batch_events_cause_id_care_logs")),
+        pair("batch_events", "batch_id", "batches"),
+        points("batch_events", "person_id", "people"),
+        points("batch_events", "cause_id", "care_logs"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batch_events")),
         sa.UniqueConstraint("batch_id", "cause_id", name=op.f("uq_batch_events_batch_id_cause_id")),
         sa.UniqueConstraint("position", name=op.f("uq_batch_events_position")),
@@ -304,23 +253,19 @@ def upgrade() -> None:
     op.create_table(
         "trace_codes",
         sa.Column("code", sa.Text(), nullable=False),
-        sa.Column("organisation_id", sa.Uuid(), nullable=False),
-        sa.Column("batch_id", sa.Uuid(), nullable=False),
+        identifier("organisation_id"),
+        identifier("batch_id"),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("gtin", sa.Text(), nullable=True),
         sa.Column("lot", sa.Text(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("person_id", sa.Uuid(), nullable=True),
+        moment("created_at"),
+        identifier("person_id", nullable=True),
         sa.CheckConstraint(
             "CASE kind WHEN 'gs1' THEN code = gtin || '/' || lot ELSE gtin IS NULL END", name=op.f("ck_trace_codes_gs1")
         ),
         sa.CheckConstraint("kind IN ('short', 'gs1')", name=op.f("ck_trace_codes_kind")),
-        sa.ForeignKeyConstraint(
-            ["batch_id", "organisation_id"],
-            ["batches.id", "batches.organisation_id"],
-            name=op.f("fk_trace_codes_batch_id_organisation_id_batches"),
-        ),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_trace_codes_person_id_people")),
+        pair("trace_codes", "batch_id", "batches"),
+        points("trace_codes", "person_id", "people"),
         sa.PrimaryKeyConstraint("code", name=op.f("pk_trace_codes")),
     )
     op.create_index("ix_trace_codes_batch_id", "trace_codes", ["batch_id"], unique=False)
@@ -328,19 +273,19 @@ def upgrade() -> None:
 
     op.create_table(
         "stock_movements",
-        sa.Column("id", sa.Uuid(), nullable=False),
+        identifier("id"),
         sa.Column("position", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("organisation_id", sa.Uuid(), nullable=False),
-        sa.Column("variant_id", sa.Uuid(), nullable=False),
-        sa.Column("batch_id", sa.Uuid(), nullable=True),
+        identifier("organisation_id"),
+        identifier("variant_id"),
+        identifier("batch_id", nullable=True),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("units", sa.Integer(), nullable=False),
         sa.Column("asked", sa.Integer(), nullable=False),
-        sa.Column("happened_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("person_id", sa.Uuid(), nullable=True),
+        moment("happened_at"),
+        moment("recorded_at"),
+        identifier("person_id", nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("corrects_id", sa.Uuid(), nullable=True),
+        identifier("corrects_id", nullable=True),
         sa.Column("content_sha256", sa.Text(), nullable=False),
         sa.CheckConstraint(
             "corrects_id IS NOT NULL OR CASE WHEN kind = 'counted' THEN true WHEN kind IN ('packed', 'released', 'returned') THEN units = asked AND units > 0 ELSE units = -asked AND units < 0 END",
@@ -352,22 +297,10 @@ def upgrade() -> None:
             name=op.f("ck_stock_movements_kind"),
         ),
         sa.CheckConstraint("asked >= 0", name=op.f("ck_stock_movements_asked")),
-        sa.ForeignKeyConstraint(
-            ["batch_id", "organisation_id"],
-            ["batches.id", "batches.organisation_id"],
-            name=op.f("fk_stock_movements_batch_id_organisation_id_batches"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["corrects_id", "organisation_id"],
-            ["stock_movements.id", "stock_movements.organisation_id"],
-            name=op.f("fk_stock_movements_corrects_id_organisation_id_stock_movements"),
-        ),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_stock_movements_person_id_people")),
-        sa.ForeignKeyConstraint(
-            ["variant_id", "organisation_id"],
-            ["variants.id", "variants.organisation_id"],
-            name=op.f("fk_stock_movements_variant_id_organisation_id_variants"),
-        ),
+        pair("stock_movements", "batch_id", "batches"),
+        pair("stock_movements", "corrects_id", "stock_movements"),
+        points("stock_movements", "person_id", "people"),
+        pair("stock_movements", "variant_id", "variants"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stock_movements")),
         sa.UniqueConstraint("corrects_id", name=op.f("uq_stock_movements_corrects_id")),
         sa.UniqueConstraint("id", "organisation_id", name=op.f("uq_stock_movements_id_organisation_id")),
@@ -384,15 +317,15 @@ def upgrade() -> None:
         sa.Column("etag", sa.Text(), nullable=True),
         sa.Column("wanted_version", sa.Integer(), nullable=False),
         sa.Column("body_version", sa.Integer(), nullable=True),
-        sa.Column("rendered_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("next_change_at", sa.DateTime(timezone=True), nullable=True),
+        moment("rendered_at", nullable=True),
+        moment("next_change_at", nullable=True),
         sa.PrimaryKeyConstraint("code", "language", name=op.f("pk_public_pages")),
     )
 
     op.create_table(
         "scan_tallies",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        identifier("id"),
+        moment("received_at"),
         sa.Column("code", sa.Text(), nullable=False),
         sa.Column("scans", sa.Integer(), nullable=False),
         sa.CheckConstraint("scans > 0", name=op.f("ck_scan_tallies_scans")),
@@ -415,7 +348,7 @@ def _rights() -> None:
     # One step each way: who gave a harvest sees the batch it went into, and the other way round.
     rules.guarded_rows(
         "batch_sources",
-        f"{SEEN.format('organisation_id')} OR log_organisation_id = ANY ((SELECT hoi_organisations())::uuid[])",
+        f"{rules.seen()} OR log_organisation_id = ANY ((SELECT hoi_organisations())::uuid[])",
         rules.APPEND_ONLY,
         "hoi_writes(organisation_id) AND hoi_writes(log_organisation_id)",
     )

@@ -5,6 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 from app.migrations import rules
+from app.migrations.columns import identifier, moment, pair, points
 
 revision = "0008"
 down_revision = "0007"
@@ -13,26 +14,6 @@ depends_on = None
 
 KINDS = "('marketplace', 'own_site', 'advertising')"
 STATES = "('draft', 'submitting', 'waiting', 'live', 'unlisted', 'rejected', 'blocked', 'parked', 'unknown', 'gone')"
-
-
-def moment(name: str, *, nullable: bool = False, primary_key: bool = False) -> sa.Column[object]:
-    return sa.Column(name, sa.DateTime(timezone=True), nullable=nullable, primary_key=primary_key)
-
-
-def identifier(name: str, *, nullable: bool = False) -> sa.Column[object]:
-    return sa.Column(name, sa.Uuid(), nullable=nullable)
-
-
-def points(table: str, column: str, to: str) -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint([column], [f"{to}.id"], name=f"fk_{table}_{column}_{to}")
-
-
-def pair(table: str, column: str, to: str) -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint(
-        [column, "organisation_id"],
-        [f"{to}.id", f"{to}.organisation_id"],
-        name=f"fk_{table}_{column}_organisation_id_{to}"[:63],  # PostgreSQL's longest name
-    )
 
 
 def upgrade() -> None:

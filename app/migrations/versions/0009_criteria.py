@@ -5,6 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 from app.migrations import rules
+from app.migrations.columns import identifier, moment, points
 
 revision = "0009"
 down_revision = "0008"
@@ -18,19 +19,19 @@ OF_THE_PLACE = "hoi_is_system() OR village_id IN (SELECT unnest(hoi_places()))"
 def upgrade() -> None:
     op.create_table(
         "village_facts",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("village_id", sa.Uuid(), nullable=False),
+        identifier("id"),
+        identifier("village_id"),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("subject", sa.Uuid(), nullable=False),
+        identifier("subject"),
         sa.Column("value", postgresql.JSONB(), nullable=False),
         sa.Column("observed_on", sa.Date(), nullable=False),
-        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("person_id", sa.Uuid(), nullable=False),
+        moment("recorded_at"),
+        identifier("person_id"),
         sa.Column("witness", sa.Text(), nullable=False),
         sa.Column("evidence", postgresql.JSONB(), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("withdrawn", sa.Boolean(), nullable=False),
-        sa.Column("supersedes_id", sa.Uuid(), nullable=True),
+        identifier("supersedes_id", nullable=True),
         sa.CheckConstraint(
             "kind IN ('digital_group', 'group_activity', 'channel', 'feedback', 'wifi', 'digital_address', 'model',"
             " 'no_model')",
@@ -39,11 +40,9 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "witness IN ('village', 'digital_group', 'commune', 'province', 'officer')", name="ck_village_facts_witness"
         ),
-        sa.ForeignKeyConstraint(["village_id"], ["places.id"], name="fk_village_facts_village_id_places"),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name="fk_village_facts_person_id_people"),
-        sa.ForeignKeyConstraint(
-            ["supersedes_id"], ["village_facts.id"], name="fk_village_facts_supersedes_id_village_facts"
-        ),
+        points("village_facts", "village_id", "places"),
+        points("village_facts", "person_id", "people"),
+        points("village_facts", "supersedes_id", "village_facts"),
         sa.PrimaryKeyConstraint("id", name="pk_village_facts"),
     )
     op.create_index("ix_village_facts_village_id", "village_facts", ["village_id", "kind"])
@@ -52,15 +51,15 @@ def upgrade() -> None:
 
     op.create_table(
         "parameter_choices",
-        sa.Column("id", sa.Uuid(), nullable=False),
+        identifier("id"),
         sa.Column("pack_id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("value", postgresql.JSONB(), nullable=False),
         sa.Column("valid_from", sa.Date(), nullable=False),
         sa.Column("decided_by", sa.Text(), nullable=False),
-        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("person_id", sa.Uuid(), nullable=False),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name="fk_parameter_choices_person_id_people"),
+        moment("recorded_at"),
+        identifier("person_id"),
+        points("parameter_choices", "person_id", "people"),
         sa.PrimaryKeyConstraint("id", name="pk_parameter_choices"),
     )
     op.create_index("ix_parameter_choices_pack_id", "parameter_choices", ["pack_id", "name"])
@@ -68,14 +67,14 @@ def upgrade() -> None:
 
     op.create_table(
         "village_assessments",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("village_id", sa.Uuid(), nullable=False),
+        identifier("id"),
+        identifier("village_id"),
         sa.Column("pack_id", sa.Text(), nullable=False),
         sa.Column("pack_version", sa.Text(), nullable=False),
         sa.Column("pack_sha256", sa.Text(), nullable=False),
         sa.Column("as_of", sa.Date(), nullable=False),
-        sa.Column("computed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=False),
+        moment("computed_at"),
+        moment("confirmed_at"),
         sa.Column("overall", sa.Text(), nullable=False),
         sa.Column("values", postgresql.JSONB(), nullable=False),
         sa.Column("met", sa.Integer(), nullable=False),
@@ -85,7 +84,7 @@ def upgrade() -> None:
         sa.Column("answer_sha256", sa.Text(), nullable=False),
         sa.Column("next_change_on", sa.Date(), nullable=True),
         sa.Column("current", sa.Boolean(), nullable=False),
-        sa.ForeignKeyConstraint(["village_id"], ["places.id"], name="fk_village_assessments_village_id_places"),
+        points("village_assessments", "village_id", "places"),
         sa.PrimaryKeyConstraint("id", name="pk_village_assessments"),
     )
     op.create_index(

@@ -1,6 +1,7 @@
 """Lists as people really send them: every encoding, every separator, and every mistake told at once."""
 
 import time
+import unicodedata
 import zipfile
 from collections.abc import Callable
 from datetime import date
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import TooLarge
 from app.places import imports
-from app.places.imports import MAX_ROWS, Plan, Problem
+from app.places.imports import MAX_ROWS, Plan, Problem, csv_file
 from app.places.models import ImportKind
 
 DAY = date(2026, 11, 1)
@@ -73,7 +74,7 @@ TCVN3 = "Mã xã;Mã thôn;Loại;Tên thôn\n06463;T01;thôn;Nà Mẫu\n06463;T
 
 
 def as_tcvn3(text: str) -> bytes:
-    table = {v: k for k, v in imports._TCVN3.items()}
+    table = {v: k for k, v in csv_file._TCVN3.items()}
     return bytes(table.get(c, ord(c)) for c in text)
 
 
@@ -92,7 +93,7 @@ def as_windows_1258(text: str) -> bytes:
 def split_tone(character: str) -> tuple[str, str]:
     for mark in "\u0300\u0301\u0303\u0309\u0323":
         for base in "aăâeêioôơuưyAĂÂEÊIOÔƠUƯY":
-            if imports.unicodedata.normalize("NFC", base + mark) == character:
+            if unicodedata.normalize("NFC", base + mark) == character:
                 return base, mark
     raise AssertionError(character)
 

@@ -1,0 +1,25 @@
+"""Lists of villages and premises from CSV or XLSX: read, judged row by row, compared with what is there; never half of it.
+
+`table` reads a file (`csv_file`, `xlsx_file`), `rows` checks each row alone, `preview` compares; applying a plan is a verb of service.
+"""
+
+from app.places.imports.columns import COLUMNS, MAX_ROWS, template
+from app.places.imports.preview import AddPremises, AddVillage, Plan, RenameVillage, plan, refuse_problems
+from app.places.imports.problems import Problem, clip, problems_csv
+from app.places.imports.table import read_table
+
+__all__ = [
+    "COLUMNS",
+    "MAX_ROWS",
+    "AddPremises",
+    "AddVillage",
+    "Plan",
+    "Problem",
+    "RenameVillage",
+    "clip",
+    "plan",
+    "problems_csv",
+    "read_table",
+    "refuse_problems",
+    "template",
+]

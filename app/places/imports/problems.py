@@ -1,0 +1,51 @@
+"""What is wrong in a file, said so that a person can mend it."""
+
+import csv
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from io import StringIO
+
+from app.db import Words
+
+FORMULA_STARTS = ("=", "+", "-", "@")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing to mend: `row` as Excel counts (1 is the heading; 0 the whole file), `cell` like B12, why, and the way out."""
+
+    row: int
+    cell: str
+    column: str
+    why: Words
+    way_out: Words
+
+
+class Unreadable(Exception):
+    """The file as a whole cannot be read as a table."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(problems[0].why.en)
+        self.problems = list(problems)
+
+
+def unreadable(vi: str, en: str, way_vi: str, way_en: str) -> Unreadable:
+    return Unreadable([Problem(0, "", "", Words(vi=vi, en=en), Words(vi=way_vi, en=way_en))])
+
+
+def clip(value: str, limit: int = 60) -> str:
+    """For showing: without control characters, not longer than `limit`."""
+    clean = "".join(c if unicodedata.category(c)[0] != "C" else "�" for c in value.strip())
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def problems_csv(problems: Iterable[Problem], language: str) -> bytes:
+    """Every problem as a CSV for Excel; cells that a spreadsheet would run as formulas are defused."""
+    out = StringIO()
+    writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
+    writer.writerow(["Dòng", "Ô", "Cột", "Vì sao", "Cách sửa"])
+    for p in problems:
+        cells = [str(p.row or ""), p.cell, p.column, p.why.text(language), p.way_out.text(language)]
+        writer.writerow(["'" + c if c.startswith((*FORMULA_STARTS, "\t", "\r")) else c for c in cells])
+    return out.getvalue().encode("utf-8-sig")

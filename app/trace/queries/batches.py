@@ -1,0 +1,189 @@
+"""Batches, their state and their codes."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import Session, aliased
+
+from app.accounts.queries import among
+from app.actor import Actor
+from app.db import Words, fold
+from app.errors import not_found
+from app.products.models import Product
+from app.trace.models import Batch, BatchEvent, BatchEventKind, BatchSource, CareLog, TraceCode
+from app.trace.queries.rights import PAGE, visible
+
+BatchState = Literal["open", "held", "recalled"]
+
+
+def batch(session: Session, actor: Actor, batch_id: UUID) -> Batch:
+    """Raises NotFound, also for one that this actor may not open."""
+    found = session.scalar(select(Batch).where(Batch.id == batch_id, visible(actor, Batch.organisation_id)))
+    if found is None:
+        raise not_found("lô này", "this batch")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStanding:
+    """What the events say of a batch: recalled goes before on hold. `event` is the one that made it so."""
+
+    state: BatchState
+    event: BatchEvent | None
+
+
+_HOLD = (BatchEventKind.HELD, BatchEventKind.RELEASED)
+_RECALL = (BatchEventKind.RECALLED, BatchEventKind.RECALL_LIFTED)
+
+
+def standings(session: Session, batch_ids: Collection[UUID]) -> dict[UUID, BatchStanding]:
+    """The state of each batch.
+
+    - is the last of recalled/recall_lifted a recall? recalled
+    - is the last of held/released a hold? held
+    - else open
+    """
+    found = {b: BatchStanding("open", None) for b in batch_ids}
+    pair = BatchEvent.kind.in_(_RECALL)
+    rows = session.scalars(
+        select(BatchEvent)
+        .where(among(BatchEvent.batch_id, batch_ids), BatchEvent.kind.in_((*_HOLD, *_RECALL)))
+        .ext(distinct_on(BatchEvent.batch_id, pair))
+        .order_by(BatchEvent.batch_id, pair, BatchEvent.position.desc())
+    )
+    for row in rows:
+        if row.kind == BatchEventKind.RECALLED:
+            found[row.batch_id] = BatchStanding("recalled", row)
+        elif row.kind == BatchEventKind.HELD and found[row.batch_id].state != "recalled":
+            found[row.batch_id] = BatchStanding("held", row)
+    return found
+
+
+def standing(session: Session, batch_id: UUID) -> BatchStanding:
+    return standings(session, [batch_id])[batch_id]
+
+
+def is_held(session: Session, batch_id: UUID) -> bool:
+    """On hold, whether or not it is recalled as well."""
+    last = session.scalar(
+        select(BatchEvent.kind)
+        .where(BatchEvent.batch_id == batch_id, BatchEvent.kind.in_(_HOLD))
+        .order_by(BatchEvent.position.desc())
+        .limit(1)
+    )
+    return last == BatchEventKind.HELD
+
+
+def events_of(session: Session, batch_id: UUID) -> list[BatchEvent]:
+    return list(
+        session.scalars(select(BatchEvent).where(BatchEvent.batch_id == batch_id).order_by(BatchEvent.position))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLine:
+    batch: Batch
+    product_name: Words
+    state: BatchState
+    codes: int
+
+
+def _last_of(kinds: tuple[BatchEventKind, ...]) -> ColumnElement[str | None]:
+    return (
+        select(BatchEvent.kind)
+        .where(BatchEvent.batch_id == Batch.id, BatchEvent.kind.in_(kinds))
+        .order_by(BatchEvent.position.desc())
+        .limit(1)
+        .correlate(Batch)
+        .scalar_subquery()
+    )
+
+
+def _is_in(state: BatchState) -> ColumnElement[bool]:
+    """The same rule as `standings`, as a condition."""
+    recalled = func.coalesce(_last_of(_RECALL) == BatchEventKind.RECALLED, false())
+    held = func.coalesce(_last_of(_HOLD) == BatchEventKind.HELD, false())
+    if state == "recalled":
+        return recalled
+    return and_(~recalled, held if state == "held" else ~held)
+
+
+def batch_lines(
+    session: Session,
+    actor: Actor,
+    *,
+    product_id: UUID | None = None,
+    state: BatchState | None = None,
+    page: int = 1,
+    per_page: int = PAGE,
+) -> tuple[list[BatchLine], int]:
+    """The batches the actor may open, the newest first, and how many there are."""
+    conditions = [visible(actor, Batch.organisation_id)]
+    if state is not None:
+        conditions.append(_is_in(state))
+    if product_id is not None:
+        conditions.append(Batch.product_id == product_id)
+    total = session.scalar(select(func.count()).select_from(Batch).where(*conditions)) or 0
+    codes = select(func.count()).where(TraceCode.batch_id == Batch.id).correlate(Batch).scalar_subquery()
+    rows = session.execute(
+        select(Batch, Product.name, codes.label("codes"))
+        .join(Product, Product.id == Batch.product_id)
+        .where(*conditions)
+        .order_by(Batch.created_at.desc(), Batch.id)
+        .limit(per_page)
+        .offset((page - 1) * per_page)
+    ).all()
+    states = standings(session, [r.Batch.id for r in rows])
+    return [BatchLine(r.Batch, r.name, states[r.Batch.id].state, r.codes) for r in rows], total
+
+
+def batches_of_site(session: Session, site_id: UUID) -> list[UUID]:
+    """The batches made from harvests that were ever said to be of this site."""
+    first = aliased(CareLog)
+    named = exists().where(
+        or_(first.id == BatchSource.care_log_id, first.corrects_id == BatchSource.care_log_id),
+        first.site_id == site_id,
+    )
+    return list(session.scalars(select(BatchSource.batch_id).where(named).distinct().order_by(BatchSource.batch_id)))
+
+
+def batches_of_products(session: Session, product_ids: Collection[UUID]) -> list[UUID]:
+    """Whose public pages change with these products."""
+    return list(session.scalars(select(Batch.id).where(among(Batch.product_id, product_ids)).order_by(Batch.id)))
+
+
+def codes_of(session: Session, batch_id: UUID) -> list[TraceCode]:
+    return list(
+        session.scalars(select(TraceCode).where(TraceCode.batch_id == batch_id).order_by(TraceCode.kind.desc()))
+    )
+
+
+def batch_by_code(session: Session, code: str) -> Batch | None:
+    """The batch that a canonical code names; for the public page run it as SYSTEM."""
+    return session.scalar(select(Batch).join(TraceCode, TraceCode.batch_id == Batch.id).where(TraceCode.code == code))
+
+
+def trace_code(session: Session, actor: Actor, code: str) -> TraceCode:
+    """Raises NotFound, also for one that this actor may not open."""
+    found = session.scalar(select(TraceCode).where(TraceCode.code == code, visible(actor, TraceCode.organisation_id)))
+    if found is None:
+        raise not_found("mã này", "this code")
+    return found
+
+
+def next_lot(session: Session, product: Product, harvested_on: date) -> str:
+    """A free lot code that people can read: NA-1126-01 is the first lot of "Na dai" harvested in November 2026."""
+    word = next((w for w in fold(product.name.vi).upper().split() if w.isascii() and w.isalnum()), "LO")[:8]
+    prefix = f"{word}-{harvested_on:%m%y}-"
+    taken = set(
+        session.scalars(
+            select(Batch.lot).where(Batch.organisation_id == product.organisation_id, Batch.lot.startswith(prefix))
+        )
+    )
+    number = next(n for n in range(1, len(taken) + 2) if f"{prefix}{n:02d}" not in taken)
+    return f"{prefix}{number:02d}"

@@ -1,0 +1,45 @@
+"""How it was: the last row of each chain of corrections says it."""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from app.accounts.queries import among
+from app.trace.models import CareLog
+
+
+def root_id(row: CareLog) -> UUID:
+    """The id of the first row of the chain: what other rows point to."""
+    return row.corrects_id or row.id
+
+
+def last_of_chain(known_at: datetime | None) -> ColumnElement[bool]:
+    later = aliased(CareLog)
+    follows = exists().where(
+        later.corrects_id == func.coalesce(CareLog.corrects_id, CareLog.id), later.position > CareLog.position
+    )
+    if known_at is None:
+        return ~follows
+    return and_(CareLog.recorded_at <= known_at, ~follows.where(later.recorded_at <= known_at))
+
+
+def current(known_at: datetime | None) -> ColumnElement[bool]:
+    """How it was, as known at a moment: the last row of each chain, unless it takes the step back.
+
+    - is there a later row of the same chain? then this one does not count
+    - does the last row withdraw the step? then the step did not happen
+    """
+    return and_(last_of_chain(known_at), ~CareLog.withdrawn)
+
+
+def current_logs(session: Session, root_ids: Collection[UUID]) -> dict[UUID, CareLog]:
+    """First id to the last row of the chain, withdrawn ones included."""
+    rows = session.scalars(
+        select(CareLog).where(
+            or_(among(CareLog.id, root_ids), among(CareLog.corrects_id, root_ids)), last_of_chain(None)
+        )
+    )
+    return {root_id(r): r for r in rows}

@@ -1,0 +1,219 @@
+"""The diary: its steps as they stand, what was written about each, and what waits for a person to compare."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import cast, exists, func, literal, or_, select, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.accounts.queries import among
+from app.actor import Actor
+from app.db import fold
+from app.errors import not_found
+from app.trace.models import CareLog, ConflictingSubmission, Site
+from app.trace.queries.chains import current, last_of_chain, root_id
+from app.trace.queries.rights import PAGE, visible
+from app.trace.queries.sites import cycle, site
+
+
+@dataclass(frozen=True, slots=True)
+class DiaryLine:
+    """One step as it stands. `id` is the first row's; `corrected` how often it was written anew."""
+
+    id: UUID
+    log: CareLog
+    corrected: int
+
+
+def lines_of(session: Session, rows: Sequence[CareLog]) -> list[DiaryLine]:
+    roots = [root_id(r) for r in rows if r.corrects_id is not None]
+    counts: dict[UUID | None, int] = {}
+    if roots:
+        counts = {
+            row.corrects_id: row.number
+            for row in session.execute(
+                select(CareLog.corrects_id, func.count().label("number"))
+                .where(among(CareLog.corrects_id, roots))
+                .group_by(CareLog.corrects_id)
+            )
+        }
+    return [DiaryLine(root_id(r), r, counts.get(r.corrects_id, 0)) for r in rows]
+
+
+def diary_of_site(
+    session: Session,
+    actor: Actor,
+    site_id: UUID,
+    *,
+    kind: str | None = None,
+    cycle_id: UUID | None = None,
+    first: date | None = None,
+    last: date | None = None,
+    withdrawn: bool = False,
+    page: int = 1,
+    per_page: int = PAGE,
+) -> tuple[list[DiaryLine], int]:
+    """The steps of a site, the newest first, and how many there are in all. Raises NotFound."""
+    place = site(session, actor, site_id)
+    conditions = [CareLog.site_id == place.id, last_of_chain(None) if withdrawn else current(None)]
+    if kind is not None:
+        conditions.append(CareLog.kind == kind)
+    if cycle_id is not None:
+        conditions.append(CareLog.cycle_id == cycle_id)
+    if first is not None:
+        conditions.append(CareLog.happened_at >= clock.start_of_day(first))
+    if last is not None:
+        conditions.append(CareLog.happened_at < clock.start_of_day(last + timedelta(days=1)))
+    total = session.scalar(select(func.count()).select_from(CareLog).where(*conditions)) or 0
+    rows = session.scalars(
+        select(CareLog)
+        .where(*conditions)
+        .order_by(CareLog.happened_at.desc(), CareLog.position.desc())
+        .limit(per_page)
+        .offset((page - 1) * per_page)
+    ).all()
+    return lines_of(session, rows), total
+
+
+def care_logs_of_cycle(
+    session: Session, actor: Actor, cycle_id: UUID, known_at: datetime | None = None
+) -> list[DiaryLine]:
+    """The steps of one season as they happened. Raises NotFound."""
+    season = cycle(session, actor, cycle_id)
+    rows = session.scalars(
+        select(CareLog)
+        .where(CareLog.cycle_id == season.id, current(known_at))
+        .order_by(CareLog.happened_at, CareLog.position)
+    ).all()
+    return lines_of(session, rows)
+
+
+def care_log(session: Session, actor: Actor, care_log_id: UUID) -> DiaryLine:
+    """The step as it stands now, under any id of its chain, also when it was withdrawn. Raises NotFound."""
+    rows = chain(session, actor, care_log_id)
+    return DiaryLine(rows[0].id, rows[-1], len(rows) - 1)
+
+
+def chain(session: Session, actor: Actor, care_log_id: UUID) -> list[CareLog]:
+    """Everything that was written about one step, the first row first. Raises NotFound."""
+    asked = session.scalar(select(CareLog).where(CareLog.id == care_log_id, visible(actor, CareLog.organisation_id)))
+    if asked is None:
+        raise not_found("dòng nhật ký này", "this diary line")
+    first = root_id(asked)
+    return list(
+        session.scalars(
+            select(CareLog).where(or_(CareLog.id == first, CareLog.corrects_id == first)).order_by(CareLog.position)
+        )
+    )
+
+
+def conflicts_of(
+    session: Session,
+    actor: Actor,
+    limit: int = 50,
+    *,
+    site_id: UUID | None = None,
+    care_log_ids: Collection[UUID] | None = None,
+) -> list[ConflictingSubmission]:
+    """What came under a taken id and waits for a person to compare, the newest first; of one site or of these rows if named."""
+    query = (
+        select(ConflictingSubmission)
+        .where(visible(actor, ConflictingSubmission.organisation_id))
+        .order_by(ConflictingSubmission.received_at.desc(), ConflictingSubmission.id)
+        .limit(limit)
+    )
+    if site_id is not None:
+        query = query.where(ConflictingSubmission.care_log_id.in_(select(CareLog.id).where(CareLog.site_id == site_id)))
+    if care_log_ids is not None:
+        query = query.where(among(ConflictingSubmission.care_log_id, care_log_ids))
+    return list(session.scalars(query))
+
+
+@dataclass(frozen=True, slots=True)
+class RecentMaterial:
+    """What was used last time, to be offered again."""
+
+    kind: str
+    material: str
+    quantity: Decimal | None
+    unit: str | None
+    pre_harvest_days: int | None
+    used_at: datetime
+
+
+def recent_materials(session: Session, actor: Actor, kind: str | None = None, limit: int = 12) -> list[RecentMaterial]:
+    """The materials that the actor's organisations used last, each once per kind of step, the newest first."""
+    query = (
+        select(CareLog)
+        .where(
+            among(CareLog.organisation_id, actor.organisations),
+            CareLog.material.is_not(None),
+            CareLog.happened_at >= clock.now() - timedelta(days=730),
+            current(None),
+        )
+        .order_by(CareLog.happened_at.desc(), CareLog.position.desc())
+        .limit(400)
+    )
+    if kind is not None:
+        query = query.where(CareLog.kind == kind)
+    found: dict[tuple[str, str], RecentMaterial] = {}
+    for row in session.scalars(query):
+        key = (row.kind, fold(row.material or ""))
+        if key not in found:
+            found[key] = RecentMaterial(
+                row.kind, row.material or "", row.quantity, row.unit, row.pre_harvest_days, row.happened_at
+            )
+    return list(found.values())[:limit]
+
+
+_LOGS_IN_WINDOW = """
+SELECT sv.village_id, r.organisation_id, d.day
+  FROM care_logs r
+ CROSS JOIN LATERAL (SELECT (r.happened_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date AS day) d
+  JOIN site_villages sv ON sv.site_id = r.site_id AND sv.village_id = ANY (:villages) AND sv.recorded_at <= :known_at
+       AND sv.valid_from <= d.day AND (sv.valid_to IS NULL OR sv.valid_to >= d.day OR sv.ended_at > :known_at)
+  JOIN organisations o ON o.id = r.organisation_id AND o.kind = 'household'
+ WHERE r.happened_at >= :start AND r.happened_at < :stop AND r.recorded_at <= :known_at AND NOT r.withdrawn
+   AND NOT EXISTS (SELECT FROM care_logs l
+                    WHERE l.corrects_id = coalesce(r.corrects_id, r.id) AND l.position > r.position
+                      AND l.recorded_at <= :known_at)
+ ORDER BY sv.village_id, r.organisation_id, d.day
+"""
+
+
+def logs_in_window(
+    session: Session, village_ids: Collection[UUID], *, first: date, last: date, known_at: datetime | None = None
+) -> dict[UUID, dict[UUID, list[date]]]:
+    """Village to household to the days of its steps (a day twice for two steps), oldest first, in one statement.
+
+    Both days count. A step belongs to the village in which its site lay on that day, as known at `known_at` (aware; None: now).
+    Households without a step, and villages without a household that wrote, are missing.
+    """
+    found: dict[UUID, dict[UUID, list[date]]] = {}
+    if not village_ids:
+        return found
+    rows = session.execute(
+        text(_LOGS_IN_WINDOW),
+        {
+            "villages": sorted(village_ids),
+            "start": clock.start_of_day(first),
+            "stop": clock.start_of_day(last + timedelta(days=1)),
+            "known_at": known_at or clock.now(),
+        },
+    )
+    for village_id, organisation_id, day in rows:
+        found.setdefault(village_id, {}).setdefault(organisation_id, []).append(day)
+    return found
+
+
+def points_to_file(session: Session, actor: Actor, digest: str) -> bool:
+    """Whether a site or a step that this actor may open points to the picture."""
+    if session.scalar(select(exists().where(Site.photo_sha256 == digest, visible(actor, Site.organisation_id)))):
+        return True
+    has = CareLog.photos.op("@>")(cast(literal([digest], JSONB), JSONB))
+    return bool(session.scalar(select(exists().where(has, visible(actor, CareLog.organisation_id)))))

@@ -1,0 +1,66 @@
+"""Days to wait before harvest (thời gian cách ly)."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.accounts.queries import among
+from app.trace.models import CareLog
+from app.trace.queries.chains import current, root_id
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """After this step nothing may be harvested on the site before `allowed_from`."""
+
+    site_id: UUID
+    care_log_id: UUID
+    material: str | None
+    applied_on: date
+    allowed_from: date
+
+
+def waiting(session: Session, site_ids: Collection[UUID], since: date | None = None) -> dict[UUID, list[Waiting]]:
+    """Site id to the steps with days to wait (thời gian cách ly) on or after `since` (None: all), oldest first."""
+    if not site_ids:
+        return {}
+    query = (
+        select(CareLog)
+        .where(among(CareLog.site_id, site_ids), CareLog.pre_harvest_days > 0, current(None))
+        .order_by(CareLog.happened_at, CareLog.position)
+    )
+    if since is not None:
+        query = query.where(CareLog.happened_at >= clock.start_of_day(since))
+    found: dict[UUID, list[Waiting]] = defaultdict(list)
+    for row in session.scalars(query):
+        day = clock.local(row.happened_at).date()
+        allowed = day + timedelta(days=row.pre_harvest_days or 0)
+        found[row.site_id].append(Waiting(row.site_id, root_id(row), row.material, day, allowed))
+    return found
+
+
+def too_early(harvest: CareLog, steps_before: Sequence[Waiting]) -> list[Waiting]:
+    """The steps whose days to wait were not over on the day of the harvest.
+
+    - was it applied on or before the day of the harvest? (the hour is often guessed, so the day decides)
+    - was the harvest before the first allowed day?
+    """
+    day = clock.local(harvest.happened_at).date()
+    return [w for w in steps_before if w.applied_on <= day < w.allowed_from]
+
+
+def harvest_allowed_from(session: Session, site_ids: Collection[UUID]) -> dict[UUID, Waiting]:
+    """Sites on which nothing may be harvested today, with the step that binds longest."""
+    today = clock.today()
+    found: dict[UUID, Waiting] = {}
+    for site_id, rows in waiting(session, site_ids, today - timedelta(days=366)).items():
+        binding = [w for w in rows if w.applied_on <= today < w.allowed_from]
+        if binding:
+            found[site_id] = max(binding, key=lambda w: w.allowed_from)
+    return found
