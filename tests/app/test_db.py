@@ -6,7 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import CheckConstraint, text
 from sqlalchemy.exc import ProgrammingError, StatementError
 
 from app import audit, outbox
@@ -14,6 +14,7 @@ from app.actor import PUBLIC, SYSTEM, Actor
 from app.audit import AuditEntry
 from app.db import Database, Words, canonical_json, fold, new_id, nfc, sort_key
 from app.jobs import JobRequested
+from app.migrations import tables
 
 LETTERS = "a ă Ă â Âu ca cà cả cã cá cạ cam da Dạ dâu đa Đà e ê Lạt o ô ơ z"
 
@@ -114,3 +115,22 @@ def test_a_refusal_rolls_everything_back(fresh_database: Database) -> None:
     with fresh_database.transaction(SYSTEM) as session:
         assert session.execute(text("SELECT count(*) FROM audit_entries")).scalar_one() == 0
         assert outbox.open_debts(session) == 0
+
+
+def test_every_rule_of_a_table_stands_in_the_database_under_the_name_of_the_model(database: Database) -> None:
+    """Alembic compares columns and keys, not CHECKs: one forgotten, or one with another name, would go unseen."""
+    in_models = {
+        (table.name, str(rule.name))
+        for table in tables.ALL
+        for rule in table.constraints
+        if isinstance(rule, CheckConstraint)
+    }
+    with database.transaction(SYSTEM) as session:
+        rows = session.execute(
+            text(
+                "SELECT conrelid::regclass::text, conname FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid"
+                " WHERE contype = 'c' AND NOT relispartition AND connamespace = 'public'::regnamespace"
+            )
+        )
+        there = {(table, name) for table, name in rows if table not in {"clock_shift", "partitioned_tables"}}
+    assert there == in_models

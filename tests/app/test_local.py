@@ -262,6 +262,7 @@ def test_under_roots_closed_directories_the_servers_run_and_no_door_is_opened(ho
     assert query(local.start(closed / "var", durable=False), "SELECT 1") == 1, "data change hands when the way opens"
 
 
+@pytest.mark.slow
 @as_root
 def test_commands_that_nobody_else_can_reach_are_copied_when_namespaces_are_forbidden(
     home: Path, monkeypatch: pytest.MonkeyPatch
@@ -290,6 +291,7 @@ def test_root_without_any_way_out_is_told_which_command_opens_one(home: Path, mo
     assert "chmod o+x" in refused.value.vi
 
 
+@pytest.mark.slow
 def test_throw_away_servers_go_with_their_user_even_when_it_is_killed(wait_for: Callable[..., Any]) -> None:
     code = (
         "from app import local\n"

@@ -86,7 +86,7 @@ def upgrade() -> None:
         "clock_shift",
         sa.Column("only", sa.Boolean(), primary_key=True, server_default=sa.true()),
         sa.Column("shift", sa.Interval(), nullable=False),
-        sa.CheckConstraint('"only"', name="ck_clock_shift_one_row"),
+        sa.CheckConstraint('"only"', name=op.f("ck_clock_shift_one_row")),
     )
     op.execute("INSERT INTO clock_shift (shift) VALUES ('0')")
     rules.open_rows("clock_shift")

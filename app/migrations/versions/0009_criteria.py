@@ -35,10 +35,11 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "kind IN ('digital_group', 'group_activity', 'channel', 'feedback', 'wifi', 'digital_address', 'model',"
             " 'no_model')",
-            name="ck_village_facts_kind",
+            name=op.f("ck_village_facts_kind"),
         ),
         sa.CheckConstraint(
-            "witness IN ('village', 'digital_group', 'commune', 'province', 'officer')", name="ck_village_facts_witness"
+            "witness IN ('village', 'digital_group', 'commune', 'province', 'officer')",
+            name=op.f("ck_village_facts_witness"),
         ),
         points("village_facts", "village_id", "places"),
         points("village_facts", "person_id", "people"),

@@ -367,6 +367,7 @@ def test_every_answer_has_a_sentence_and_whatever_is_not_met_names_something(
         assert all(one.label and (one.reason_vi or one.kind == "household") for one in node.missing)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(rule=rules_, facts=sheets())
 def test_next_change_is_the_first_day_on_which_time_alone_changes_the_answer(
@@ -429,6 +430,7 @@ def test_a_ratio_is_certain_only_if_every_way_the_unknown_may_turn_out_agrees(
         assert outcomes == certain
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(rule=rules_, facts=sheets(), group=st.sampled_from(["1", "2"]))
 def test_same_facts_give_the_same_bytes_in_any_order_and_survive_json(

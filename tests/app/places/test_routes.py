@@ -124,7 +124,7 @@ def test_a_list_goes_from_file_to_villages_by_preview_and_button(
         job_id = session.scalars(select(PlaceImport.job_id)).one()
         assert job_id is not None
         handler: jobs.Handler = lambda s, a, j, r: service.apply_import(s, a, j, r, store)  # noqa: E731 - one line
-        jobs.run(loaded, session, job_id, {service.IMPORT_JOB: handler}, SYSTEM)
+        jobs.run(loaded, session, job_id, {service.IMPORT_JOB: handler}.__getitem__, SYSTEM)
     done = client.get(pressed.headers["Location"])
     assert "Refresh" not in done.headers
     assert "Thêm mới" in done.text

@@ -45,7 +45,7 @@ def work(database: Database, store: MediaStore, job_id: UUID) -> Job:
         service.IMPORT_JOB: lambda session, actor, job, report: service.apply_import(session, actor, job, report, store)
     }
     with database.transaction(SYSTEM) as session:
-        jobs.run(database, session, job_id, handlers, SYSTEM)
+        jobs.run(database, session, job_id, handlers.__getitem__, SYSTEM)
     with database.transaction(SYSTEM) as session:
         return session.get_one(Job, job_id)
 
@@ -238,6 +238,7 @@ def test_premises_come_in_the_same_way_and_end_once(
     assert events(loaded).count("places.premises_changed") == 3
 
 
+@pytest.mark.slow
 def test_fifty_thousand_villages_go_in_whole(
     loaded: Database, official: Actor, store: MediaStore, village_csv: Csv
 ) -> None:
