@@ -63,7 +63,7 @@ def trouble(run: Run, name: str, max_age: int | None, day: date) -> tuple[Item, 
     declared, fact = run.declared(name), run.facts.get(name)
     label = declared.label
     if fact is None:
-        why = Both("chưa ai ghi. Chúng tôi không điền thay", "nobody has recorded it, and we do not fill it in")
+        why = Both("chưa ai ghi", "nobody has recorded it")
         kind = "fact"
     elif (dated := max(fact.as_of, fact.observed_on or fact.as_of)) > day:
         why = Both(

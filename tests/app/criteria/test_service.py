@@ -124,7 +124,7 @@ def test_correction_names_the_row_it_corrects_and_nothing_is_lost(province: Prov
 def test_withdrawn_record_stands_no_more(province: Province) -> None:
     first = province.record("wifi", available=True)
     province.record("wifi", available=True, subject=first.subject, withdrawn=True)
-    assert province.answer(3).reason.vi == "Wi-Fi miễn phí ở nhà văn hóa thôn: chưa ai ghi. Chúng tôi không điền thay."
+    assert province.answer(3).reason.vi == "Wi-Fi miễn phí ở nhà văn hóa thôn: chưa ai ghi."
 
 
 def test_recorded_facts_can_be_neither_changed_nor_deleted(province: Province) -> None:
