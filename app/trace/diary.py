@@ -7,22 +7,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import Date, cast, exists, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app import audit, clock, media
 from app.accounts import signin
-from app.accounts.models import Person
+from app.accounts.models import Membership, Person
 from app.accounts.queries import among
 from app.actor import Actor, Role
 from app.db import canonical_json, json_ready, lock_ids, new_id
-from app.errors import Conflict, HoiError, Invalid, TooLarge, forbidden, not_found
+from app.errors import Conflict, Forbidden, HoiError, Invalid, TooLarge, forbidden, not_found
 from app.outbox import publish
 from app.trace import queries
 from app.trace.events import CareLogCorrected, CareLogRecorded
 from app.trace.models import CareLog, ConflictingSubmission, Cycle, Site, Witness
-from app.trace.schemas import MOST_LOGS, CareLogIn, CorrectionIn, FindingIn, StepFacts
+from app.trace.schemas import MOST_LOGS, CareLogIn, CorrectionIn, FindingCorrectionIn, FindingIn, StepFacts
 
 AHEAD = timedelta(minutes=10)  # clocks differ a little; beyond that the step has not happened yet
 DOUBTFUL_CLOCK = timedelta(hours=48)  # a phone whose clock is that far off cannot say when anything was
@@ -101,8 +101,7 @@ def correct_care_log(
     writer = _writer(actor)
     rows = queries.chain(session, actor, care_log_id)
     first, last = rows[0], rows[-1]
-    if not queries.may_write(actor, first.organisation_id):
-        raise forbidden()
+    check_may_correct(actor, first.organisation_id, first.witness)
     sites = _Sites(session, actor, [correction])
     error = sites.refusal(correction, phone_now, kept_from=last if correction.withdrawn else None)
     if error is not None:
@@ -114,6 +113,35 @@ def correct_care_log(
             en="A correction must be on a site of the same holder. Withdraw the step and write it anew for the other.",
             field="site_id",
         )
+    return _store_correction(session, actor, writer, first, last, correction, phone_now)
+
+
+def may_correct(actor: Actor, organisation_id: UUID, vouched_by: str) -> bool:
+    """Whether a page offers to correct a step of this holder; `vouched_by`: the witness of the first row of its chain."""
+    return vouched_by != Witness.CERTIFIER and queries.may_write(actor, organisation_id)
+
+
+def check_may_correct(actor: Actor, organisation_id: UUID, vouched_by: str) -> None:
+    """Raises Forbidden for who does not keep the diary, and for a finding whoever asks: see `correct_finding`."""
+    if not queries.may_write(actor, organisation_id):
+        raise forbidden()
+    if not may_correct(actor, organisation_id, vouched_by):
+        raise Forbidden(
+            "finding_is_the_certifiers",
+            vi="Đây là nhận xét của người chứng nhận, chỉ họ sửa hoặc bỏ được. Thấy chưa đúng thì bác báo lại cho họ.",
+            en="This is a certifier's finding; only they may correct or withdraw it. If it is wrong, tell them.",
+        )
+
+
+def _store_correction(
+    session: Session,
+    actor: Actor,
+    writer: UUID,
+    first: CareLog,
+    last: CareLog,
+    correction: CorrectionIn,
+    phone_now: datetime | None,
+) -> LogOutcome:
     row = _row(correction, actor, writer, first.organisation_id, phone_now)
     row |= {"corrects_id": first.id, "withdrawn": correction.withdrawn, "reason": correction.reason}
     lock_ids(session, [first.id])
@@ -169,7 +197,7 @@ _WITNESSES_FOR_OTHERS = (
 def record_finding(session: Session, actor: Actor, site_id: UUID, new: FindingIn) -> UUID:
     """What a certifier saw on a site of their places: one more line of its diary, under the certifier's own witness.
 
-    It is all that a certifier may write. Sent again it answers the same. Raises Forbidden, NotFound, Conflict.
+    With its correction it is all that a certifier may write. Sent again it answers the same. Raises Forbidden, NotFound, Conflict.
     """
     writer = _writer(actor)
     if not actor.has(Role.CERTIFIER):
@@ -196,6 +224,62 @@ def record_finding(session: Session, actor: Actor, site_id: UUID, new: FindingIn
         raise _conflict()
     _announce(session, wider, [line])
     return new.id
+
+
+def correct_finding(session: Session, actor: Actor, care_log_id: UUID, new: FindingCorrectionIn) -> LogOutcome:
+    """A certifier's better words for a finding, or that it no longer stands: a new row, under the certifier's witness.
+
+    Sent again it answers the same. Raises Forbidden for anybody but the one who recorded it and the certifiers of their
+    organisation, NotFound for what is no finding of the actor's places, Conflict when the id holds other content.
+    """
+    writer = _writer(actor)
+    rows = queries.chain(session, actor, care_log_id)
+    first, last = rows[0], rows[-1]
+    if first.witness != Witness.CERTIFIER:
+        raise not_found("nhận xét này", "this finding")
+    if first.id not in own_findings(session, actor, [first.id]):
+        raise forbidden()
+    correction = CorrectionIn(
+        id=new.id,
+        site_id=first.site_id,
+        cycle_id=first.cycle_id,
+        kind=first.kind,
+        happened_at=first.happened_at,
+        performed_by=first.performed_by,
+        witness=Witness.CERTIFIER,
+        note=last.note if new.withdrawn else new.note,
+        photos=tuple(first.photos),
+        reason=new.reason,
+        withdrawn=new.withdrawn,
+    )
+    wider = signin.act_also_for(session, actor, first.organisation_id)
+    return _store_correction(session, wider, writer, first, last, correction, None)
+
+
+def own_findings(session: Session, actor: Actor, care_log_ids: Collection[UUID]) -> set[UUID]:
+    """Which of these first rows are findings that this certifier may correct: own ones and those of their organisation."""
+    offices = actor.organisations_as(Role.CERTIFIER)
+    # Who was a certifier there on the day: the word is the organisation's, also after they left.
+    day = cast(func.timezone(clock.VIETNAM.key, CareLog.recorded_at), Date)
+    of_the_office = exists().where(
+        Membership.person_id == CareLog.written_by,
+        Membership.role == Role.CERTIFIER,
+        among(Membership.organisation_id, offices),
+        Membership.valid_from <= day,
+        or_(Membership.valid_to.is_(None), Membership.valid_to >= day),
+    )
+    if not offices:
+        return set()
+    return set(
+        session.scalars(
+            select(CareLog.id).where(
+                among(CareLog.id, care_log_ids),
+                CareLog.corrects_id.is_(None),
+                CareLog.witness == Witness.CERTIFIER,
+                or_(CareLog.written_by == actor.person_id, of_the_office),
+            )
+        )
+    )
 
 
 def _writer(actor: Actor) -> UUID:

@@ -414,7 +414,7 @@ def step(care_log_id: UUID) -> Response:
             steps=steps.STEPS,
             witnesses=_witnesses(),
             names=_names(session, actor, rows[0].organisation_id),
-            may_write=queries.may_write(actor, rows[0].organisation_id),
+            may_correct=diary.may_correct(actor, rows[0].organisation_id, rows[0].witness),
         )
 
 
@@ -427,6 +427,8 @@ def _sent(body: dict[str, Any]) -> CareLogIn:
 def correct(care_log_id: UUID) -> Response:
     actor = signed_in()
     with transaction() as session:
+        first = queries.chain(session, actor, care_log_id)[0]
+        diary.check_may_correct(actor, first.organisation_id, first.witness)
         line = queries.care_log(session, actor, care_log_id)
         return _log_form(session, actor, line.log.site_id, line)
 

@@ -173,6 +173,13 @@ class FindingIn(Form):
     note: Annotated[Paragraphs, StringConstraints(min_length=3, max_length=1000)]
 
 
+class FindingCorrectionIn(FindingIn):
+    """The finding in better words, or `withdrawn`: it no longer stands. The old row stays."""
+
+    reason: Annotated[Line, StringConstraints(min_length=3)]
+    withdrawn: Ticked = False
+
+
 class DiaryFilter(Form):
     kind: str | None = None
     cycle: UUID | None = None

@@ -14,12 +14,13 @@ from app.accounts.models import CardRequest, Organisation, OrganisationKind, Per
 from app.accounts.queries import among
 from app.actor import Actor, Role
 from app.db import Words
+from app.errors import not_found
 from app.marketplace_sync import queries as marketplace
 from app.marketplace_sync.models import ChannelAccount, DeclaredListing, Listing
 from app.marketplace_sync.queries import Evidence
 from app.products.models import Certificate, Product, Variant
+from app.trace import diary, stock
 from app.trace import queries as trace
-from app.trace import stock
 from app.trace.models import Batch, BatchEvent, CareLog, ConflictingSubmission, ScanTally, Site, TraceCode
 
 TRADERS = (Role.COOPERATIVE_MANAGER, Role.PURCHASER)
@@ -372,6 +373,7 @@ class Seen:
     site: Site
     holder: str
     lines: Sequence[trace.DiaryLine]
+    own: Collection[UUID]  # the findings among them that this certifier may correct
 
 
 def site_to_see(session: Session, actor: Actor, site_id: UUID) -> Seen:
@@ -379,4 +381,13 @@ def site_to_see(session: Session, actor: Actor, site_id: UUID) -> Seen:
     site = trace.site(session, actor, site_id)
     names = accounts.organisation_names(session, [site.organisation_id])
     lines, _total = trace.diary_of_site(session, actor, site_id)
-    return Seen(site, names.get(site.organisation_id, ""), lines)
+    own = diary.own_findings(session, actor, [line.id for line in lines])
+    return Seen(site, names.get(site.organisation_id, ""), lines, own)
+
+
+def finding_to_correct(session: Session, actor: Actor, care_log_id: UUID) -> tuple[Site, CareLog]:
+    """The site and how the finding stands now. Raises NotFound for what this certifier may not correct."""
+    if care_log_id not in diary.own_findings(session, actor, [care_log_id]):
+        raise not_found("nhận xét này", "this finding")
+    line = trace.care_log(session, actor, care_log_id)
+    return trace.site(session, actor, line.log.site_id), line.log

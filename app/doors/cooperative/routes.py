@@ -12,7 +12,7 @@ from app.actor import Role
 from app.doors.cooperative import queries
 from app.trace import diary
 from app.trace.models import Witness
-from app.trace.schemas import FindingIn
+from app.trace.schemas import FindingCorrectionIn, FindingIn
 from app.trace.steps import STEPS
 from app.web import page, parse, parse_query, require, transaction
 
@@ -77,3 +77,22 @@ def finding(site_id: UUID) -> BaseResponse:
         diary.record_finding(session, actor, site_id, new)
     flash(_("Đã ghi nhận xét của bác vào nhật ký."), "met")
     return redirect(url_for("certifier.finding_form", site_id=site_id), 303)
+
+
+@certifier.get("/chung-nhan/nhan-xet/<uuid:care_log_id>")
+def correct_finding_form(care_log_id: UUID) -> Response:
+    actor = require(Role.CERTIFIER)
+    with transaction() as session:
+        site, log = queries.finding_to_correct(session, actor, care_log_id)
+        return page("cooperative/correct_finding.html", site=site, log=log)
+
+
+@certifier.post("/chung-nhan/nhan-xet/<uuid:care_log_id>")
+def correct_finding(care_log_id: UUID) -> BaseResponse:
+    actor = require(Role.CERTIFIER)
+    new = parse(FindingCorrectionIn)
+    with transaction() as session:
+        site, _log = queries.finding_to_correct(session, actor, care_log_id)
+        diary.correct_finding(session, actor, care_log_id, new)
+    flash(_("Đã ghi dòng sửa; dòng cũ vẫn giữ."), "met")
+    return redirect(url_for("certifier.finding_form", site_id=site.id), 303)

@@ -234,7 +234,7 @@ def views(session: Session, rows: Sequence[CareLog]) -> list[LogView]:
     return [_view(row, called, where) for row in rows]
 
 
-_UNNAMED = {Witness.COOPERATIVE: "hợp tác xã", Witness.OFFICER: "cán bộ"}
+_UNNAMED = {Witness.COOPERATIVE: "hợp tác xã", Witness.OFFICER: "cán bộ", Witness.CERTIFIER: "người chứng nhận"}
 
 
 def _view(row: CareLog, called: dict[UUID, str], where: dict[UUID, str]) -> LogView:

@@ -331,6 +331,7 @@ def show(log_id: UUID) -> Response:
         log = history[-1]
         return page(
             "farmer/show.html",
+            may_correct=diary.may_correct(house.writer, house.id, history[0].witness),
             log=log,
             history=history,
             ho=_ho(house),
@@ -353,6 +354,7 @@ def correct(log_id: UUID) -> BaseResponse:
     actor = _writer()
     with transaction() as session:
         house, history = _history(session, actor, log_id)
+        diary.check_may_correct(house.writer, house.id, history[0].witness)
         before = history[-1]
         return _step_page(session, house, _site(session, house, before.site_id), before.step, before=before)
 

@@ -467,3 +467,37 @@ def test_names_and_notes_are_shown_as_text(client_of: MakeClient, database: Data
     assert "<script>alert" not in page
     assert "<b>Vườn</b>" not in page
     assert isinstance(site, UUID)
+
+
+def test_a_certifiers_finding_has_no_button_to_correct_it(
+    client_of: MakeClient, database: Database, world: World
+) -> None:
+    site = a_site(database, world.farmer, world.household, world.village)
+    own, finding = a_log(site), a_log(site, "observing")
+    write(database, world.farmer, own)
+    with database.transaction(SYSTEM) as session:
+        session.add(
+            CareLog(
+                id=finding.id, organisation_id=world.household, site_id=site, kind="observing", witness="certifier",
+                happened_at=clock.now(), recorded_at=clock.now(), written_by=world.official.person_id, photos=[],
+                content_sha256="0",
+            )
+        )  # fmt: skip
+    client = client_of(world.farmer)
+    listed = client.get(f"/thua/{site}").text
+    for log, offered in ((own, True), (finding, False)):
+        address = f"/dong-nhat-ky/{log.id}/sua"
+        assert (address in listed) is offered
+        assert (address in client.get(f"/dong-nhat-ky/{log.id}").text) is offered
+        assert client.get(address).status_code == (200 if offered else 403)
+    assert count(database, CareLog) == 2
+
+
+def test_a_diary_names_its_steps_in_both_languages(client_of: MakeClient, database: Database, world: World) -> None:
+    site = a_site(database, world.farmer, world.household, world.village)
+    write(database, world.farmer, a_log(site))
+    client = client_of(world.farmer)
+    assert 'data-label="Việc"' in client.get(f"/thua/{site}").text
+    english = client.get(f"/thua/{site}?lang=en").text
+    assert 'data-label="Step"' in english
+    assert 'data-label="Action"' not in english

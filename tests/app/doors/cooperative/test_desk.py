@@ -70,6 +70,16 @@ def test_the_desk_is_for_traders_only(demo_province: Demo, player: str) -> None:
     assert demo_province.enter(player).get("/hop-tac-xa").status_code == 403
 
 
+@pytest.mark.parametrize(("player", "answer"), [("hop-tac-xa", 303), ("thu-mua", 403)])
+def test_people_and_cards_are_offered_to_the_manager_only(demo_province: Demo, player: str, answer: int) -> None:
+    client = demo_province.enter(player)
+    offered = 'href="/nguoi-va-the"' in client.get("/hop-tac-xa").get_data(as_text=True)
+    assert (offered, client.get("/nguoi-va-the").status_code) == (answer == 303, answer)
+    if offered:
+        people = client.get("/nguoi-va-the", follow_redirects=True).get_data(as_text=True)
+        assert "Người và vai trò" in people
+
+
 def test_a_stranger_is_asked_to_sign_in(demo_province: Demo) -> None:
     answer = demo_province.app.test_client().get("/hop-tac-xa")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/dang-nhap?next=/hop-tac-xa")
@@ -112,6 +122,29 @@ def test_a_certifier_adds_one_line_of_their_own_and_sends_it_twice(demo_province
     other = client.post(address, data=sent | {"note": "Nội dung khác hẳn."})
     assert other.status_code == 409
     assert demo_province.one("SELECT count(*) FROM care_logs WHERE note = 'Nội dung khác hẳn.'") == 0
+
+
+def test_a_certifier_corrects_their_own_finding_by_a_new_row(demo_province: Demo) -> None:
+    client, site = demo_province.enter("chung-nhan"), key("site", "household-failing-0", "thach-den")
+    finding, harvest = key("test", "finding-to-correct"), demo_province.one(
+        "SELECT id FROM care_logs WHERE site_id = :site AND witness = 'farmer' LIMIT 1", site=site
+    )  # fmt: skip
+    client.post(f"/chung-nhan/{site}", data={"id": str(finding), "note": "Sổ vật tư thiếu hai trang."})
+    form = f"/chung-nhan/nhan-xet/{finding}"
+    diary = client.get(f"/chung-nhan/{site}").get_data(as_text=True)
+    assert f'href="{form}"' in diary
+    assert f'href="/chung-nhan/nhan-xet/{harvest}"' not in diary
+    assert "Sổ vật tư thiếu hai trang." in client.get(form).get_data(as_text=True)
+    sent = {"id": str(key("test", "better")), "note": "Sổ vật tư đã đủ.", "reason": "Hộ đã bổ sung"}
+    assert [client.post(form, data=sent).status_code for _ in range(2)] == [303, 303]
+    rows = demo_province.rows(
+        "SELECT note, witness, withdrawn FROM care_logs WHERE id = :id OR corrects_id = :id ORDER BY position",
+        id=finding,
+    )
+    assert rows == [("Sổ vật tư thiếu hai trang.", "certifier", False), ("Sổ vật tư đã đủ.", "certifier", False)]
+    assert client.get(f"/chung-nhan/nhan-xet/{harvest}").status_code == 404
+    assert demo_province.enter("hop-tac-xa").get(form).status_code == 403
+    assert demo_province.enter("hop-tac-xa").get(f"/dong-nhat-ky/{finding}/sua").status_code in {403, 404}
 
 
 @pytest.mark.parametrize(("player", "status"), [("chung-nhan", 404), ("hop-tac-xa-2", 403), ("tinh", 403)])

@@ -325,6 +325,23 @@ def test_a_step_written_by_mistake_is_taken_back_once_and_stays_visible(world: W
     assert "Đã bỏ, ghi nhầm" in text_of(phone.get("/nong-dan/nhat-ky"))
 
 
+def test_a_certifiers_finding_offers_no_correcting_and_refuses_it(world: World, phone_of: PhoneOf) -> None:
+    finding = world.log("observing", ago(hours=2), witness="certifier", by="xa", note="Có vỏ thuốc ở bờ vườn.")
+    own = world.log("weeding", ago(hours=3))
+    for person in ("lanh", "mui", "vy"):
+        phone = phone_of(person)
+        assert f"/nong-dan/viec/{own}/bo" in phone.get(f"/nong-dan/viec/{own}").text
+        shown = phone.get(f"/nong-dan/viec/{finding}")
+        assert "Người chứng nhận ghi, nên chỉ họ sửa được" in text_of(shown)
+        assert f"/nong-dan/viec/{finding}/sua" not in shown.text
+        assert f"/nong-dan/viec/{finding}/bo" not in shown.text
+        assert phone.get(f"/nong-dan/viec/{finding}/sua").status_code == 403
+        taken_back = phone.post(f"/nong-dan/viec/{finding}/bo", data={"id": str(new_id())})
+        assert (taken_back.status_code, "chỉ họ sửa hoặc bỏ được" in text_of(taken_back)) == (403, True)
+        assert phone.post(f"/nong-dan/viec/{finding}/sua", data=form(world)).status_code == 403
+    assert [log.id for log in world.logs()] == [finding, own]
+
+
 # --- on behalf ---------------------------------------------------------------------------------------------------
 
 
