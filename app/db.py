@@ -209,6 +209,11 @@ def json_ready(value: object) -> Any:  # noqa: ANN401 - JSON
     return value
 
 
+def picked(row: object, names: str) -> dict[str, Any]:
+    """These columns of a row, by name."""
+    return {name: getattr(row, name) for name in names.split()}
+
+
 def canonical_json(value: object) -> str:
     return json.dumps(json_ready(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 

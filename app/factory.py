@@ -3,8 +3,9 @@
 from flask import Flask
 
 from app import web
+from app.accounts import privacy, signin
 from app.accounts import routes as accounts
-from app.accounts import signin
+from app.criteria import queries as criteria_queries
 from app.criteria import routes as criteria
 from app.db import Database
 from app.doors.consumer import routes as consumer
@@ -14,12 +15,28 @@ from app.doors.official import routes as official
 from app.doors.shared import routes as shared
 from app.doors.welcome import routes as welcome
 from app.logs import configure_logging
+from app.marketplace_sync import queries as marketplace_sync_queries
 from app.marketplace_sync import routes as marketplace_sync
+from app.notices import queries as notices_queries
 from app.notices import routes as notices
+from app.places import queries as places_queries
 from app.places import routes as places
+from app.products import queries as products_queries
 from app.products import routes as products
 from app.settings import Settings
+from app.trace import privacy as trace_privacy
 from app.trace import routes as trace
+
+# What each part adds to the file of one's own data, by the name it has there.
+DATA_ABOUT_ME: dict[str, accounts.DataAboutMe] = {
+    "trail": privacy.trail_about_me,
+    "places": places_queries.about_me,
+    "notices": notices_queries.about_me,
+    "products": products_queries.about_me,
+    "trace": trace_privacy.about_me,
+    "marketplace_sync": marketplace_sync_queries.about_me,
+    "criteria": criteria_queries.about_me,
+}
 
 
 def create_app(settings: Settings, database: Database | None = None) -> Flask:
@@ -34,6 +51,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
         application="hoi-web",
     )
     web.install(app, web.Web(settings=settings, database=own, build_actor=signin.actor_from_token))
+    app.extensions["hoi_data_about_me"] = DATA_ABOUT_ME
     app.register_blueprint(welcome.blueprint)
     app.register_blueprint(accounts.blueprint)
     app.register_blueprint(notices.blueprint)

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app import audit, clock
@@ -18,6 +18,7 @@ from app.accounts import queries, signin
 from app.accounts.events import ConsentChanged, DataRequestReceived, PersonErased
 from app.accounts.models import (
     Card,
+    CardRequest,
     Consent,
     Credential,
     DataRequest,
@@ -33,8 +34,11 @@ from app.accounts.models import (
 )
 from app.accounts.schemas import AnswerIn, DataRequestIn
 from app.actor import Actor, Role
-from app.db import Words, json_ready
+from app.audit import AuditEntry
+from app.db import Words, json_ready, picked
 from app.errors import Conflict, Unauthenticated, forbidden, not_found
+from app.jobs import Job
+from app.media import Upload
 from app.outbox import publish
 
 ANSWER_WORKING_DAYS = 2
@@ -291,20 +295,20 @@ def everything_about(session: Session, actor: Actor) -> dict[str, Any]:
     found: dict[str, Any] = json_ready(
         {
             "person_id": person_id,
-            "personal_data": _columns(data, "full_name address_as phone email language updated_at") if data else None,
+            "personal_data": picked(data, "full_name address_as phone email language updated_at") if data else None,
             "memberships": [
-                _columns(m, "organisation_id role place_id valid_from valid_to recorded_at")
+                picked(m, "organisation_id role place_id valid_from valid_to recorded_at")
                 | {"organisation": names.get(m.organisation_id)}
                 for m in roles
             ],
             "sign_ins": [
-                _columns(s, "id method description started_at last_seen_at expires_at ended_at") for s in sign_ins
+                picked(s, "id method description started_at last_seen_at expires_at ended_at") for s in sign_ins
             ],
-            "devices": [_columns(d, "id description bound_at last_seen_at revoked_at") for d in devices],
-            "cards": [_columns(c, "id printed_at bound_at revoked_at") for c in cards],
-            "consents": [_columns(c, "purpose given text_version recorded_at") for c in consents],
+            "devices": [picked(d, "id description bound_at last_seen_at revoked_at") for d in devices],
+            "cards": [picked(c, "id printed_at bound_at revoked_at") for c in cards],
+            "consents": [picked(c, "purpose given text_version recorded_at") for c in consents],
             "data_requests": [
-                _columns(r, "kind detail received_at answer_due_at fulfil_due_at answered_at answer fulfilled_at")
+                picked(r, "kind detail received_at answer_due_at fulfil_due_at answered_at answer fulfilled_at")
                 for r in queries.data_requests_of(session, person_id)
             ],
         }
@@ -312,8 +316,32 @@ def everything_about(session: Session, actor: Actor) -> dict[str, Any]:
     return found
 
 
-def _columns(row: object, names: str) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in names.split()}
+# What the law lets a person take away is theirs, not their colleagues': of what others did, no name and no id of who did
+# it; of what others wrote, no free text. The functions of all parts filter by the person alone, never by their rights now,
+# since what somebody recorded in a place they have left is still theirs; so their session must be SYSTEM's.
+
+
+def trail_about_me(session: Session, actor: Actor) -> dict[str, Any]:
+    """What the trail says this person did, and what others did that is about them; their card requests, jobs and files."""
+    person_id = _self(actor)
+    entries = session.scalars(
+        select(AuditEntry)
+        .where(or_(AuditEntry.person_id == person_id, AuditEntry.subject_id == person_id))
+        .order_by(AuditEntry.at, AuditEntry.id)
+    ).all()
+    asked = session.scalars(
+        select(CardRequest).where(CardRequest.person_id == person_id).order_by(CardRequest.asked_at, CardRequest.id)
+    )
+    jobs = session.scalars(select(Job).where(Job.person_id == person_id).order_by(Job.queued_at, Job.id))
+    files = session.scalars(select(Upload).where(Upload.person_id == person_id).order_by(Upload.created_at, Upload.id))
+    mine = "id at action subject_id organisation_id device_id request_id detail"
+    return {
+        "done_by_me": [picked(e, mine) for e in entries if e.person_id == person_id],
+        "about_me": [picked(e, "id at action organisation_id") for e in entries if e.person_id != person_id],
+        "card_requests": [picked(r, "id card_id description asked_at expires_at state decided_at") for r in asked],
+        "jobs": [picked(j, "id kind title state queued_at started_at finished_at") for j in jobs],
+        "uploads": [picked(u, "id size sha256 created_at finished_at blob_sha256") for u in files],
+    }
 
 
 # --- erasing -----------------------------------------------------------------------------------------------------

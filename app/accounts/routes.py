@@ -18,7 +18,7 @@ from app.accounts import cards, privacy, queries, schemas, service, signin, toke
 from app.accounts.models import AddressAs, Organisation, OrganisationKind, Purpose, RequestKind
 from app.accounts.signin import Granted
 from app.actor import OFFICIAL_ROLES, PUBLIC, SYSTEM, Actor, Role
-from app.db import Words
+from app.db import Words, json_ready
 from app.errors import HoiError, forbidden, not_found
 from app.places import queries as places
 from app.places.models import Level
@@ -259,7 +259,7 @@ DataAboutMe = Callable[[Session, Actor], Any]
 
 
 def _data_of_other_parts() -> dict[str, DataAboutMe]:
-    """What the factory registered of the parts above: name to a function of (session, actor)."""
+    """What the factory registered of every part: name to a function of (a session of SYSTEM, the person's actor)."""
     return dict(current_app.extensions.get("hoi_data_about_me", {}))
 
 
@@ -307,7 +307,6 @@ def my_data() -> Response:
             requests=queries.data_requests_of(db, _person_id(known)),
             kinds=list(RequestKind),
             rights=privacy.RIGHTS,
-            others={name: ask(db, known) for name, ask in _data_of_other_parts().items()},
             **_sessions(db, known),
         )
 
@@ -317,8 +316,10 @@ def my_data_file() -> Response:
     known = signed_in()
     with transaction() as db:
         found = privacy.everything_about(db, known)
+    # What they recorded where they hold no right any more is still theirs: each part filters by the person alone.
+    with transaction(SYSTEM) as db:
         for name, ask in _data_of_other_parts().items():
-            found[name] = ask(db, known)
+            found[name] = json_ready(ask(db, known))
     response = jsonify(found)
     response.headers["Content-Disposition"] = 'attachment; filename="du-lieu-cua-toi.json"'
     return response
@@ -556,9 +557,9 @@ def organisations() -> Response:
 
 @blueprint.get("/nguoi-va-the")
 def people() -> BaseResponse:
-    """The people of the actor's own organisation; who manages several chooses from the list."""
-    known = require(Role.COOPERATIVE_MANAGER, Role.PURCHASER)
-    own = known.organisations_as(Role.COOPERATIVE_MANAGER) or known.organisations_as(Role.PURCHASER)
+    """The people of the organisation that the actor manages; who manages several chooses from the list."""
+    known = require(Role.COOPERATIVE_MANAGER)
+    own = known.organisations_as(Role.COOPERATIVE_MANAGER)
     if len(own) > 1:
         return redirect(url_for("accounts.organisations"), 303)
     return redirect(url_for("accounts.organisation", organisation_id=own[0]), 303)

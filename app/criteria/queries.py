@@ -16,6 +16,7 @@ from app.actor import Actor
 from app.criteria.models import ParameterChoice, VillageAssessment, VillageFact
 from app.criteria.packs import shipped
 from app.criteria.rules import Assessment, Pack
+from app.db import picked
 from app.errors import not_found
 from app.places.models import Level, Place
 from app.places.queries import in_force
@@ -339,3 +340,22 @@ def holders_of(session: Session, product_ids: Collection[UUID]) -> dict[UUID, UU
     """Product id to the organisation that holds it, as far as this session sees the products."""
     rows = session.execute(select(Product.id, Product.organisation_id).where(among(Product.id, product_ids)))
     return dict(rows.all())
+
+
+def about_me(session: Session, actor: Actor) -> dict[str, Any]:
+    """What this person recorded of villages and chose for the province, for the file of their own data."""
+    facts = session.scalars(
+        select(VillageFact)
+        .where(VillageFact.person_id == actor.person_id)
+        .order_by(VillageFact.recorded_at, VillageFact.id)
+    )
+    chosen = session.scalars(
+        select(ParameterChoice)
+        .where(ParameterChoice.person_id == actor.person_id)
+        .order_by(ParameterChoice.recorded_at, ParameterChoice.id)
+    )
+    fact = "id village_id kind subject value observed_on recorded_at witness evidence note withdrawn supersedes_id"
+    return {
+        "village_facts": [picked(f, fact) for f in facts],
+        "parameter_choices": [picked(c, "id pack_id name value valid_from decided_by recorded_at") for c in chosen],
+    }

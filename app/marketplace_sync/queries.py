@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.accounts.models import Organisation
 from app.actor import Actor
-from app.db import Words
+from app.db import Words, picked
 from app.errors import not_found
 from app.marketplace_sync.models import (
     ChannelAccount,
@@ -25,7 +26,8 @@ from app.marketplace_sync.models import (
     Listing,
     ListingObservation,
 )
-from app.products.models import Product
+from app.products.models import Product, Variant
+from app.trace import stock
 
 OWN_SITE = Words(vi="trang bán hàng riêng", en="its own shop")
 ADVERTISING = Words(vi="trang quảng cáo", en="an advertising page")
@@ -319,6 +321,47 @@ def listings_of(session: Session, actor: Actor) -> list[tuple[Listing, ChannelAc
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A pack that may be put on sale on an account. `left`: how many may be sold now; None when nobody ever said."""
+
+    variant: Variant
+    left: int | None
+
+
+def offers(session: Session, accounts: Iterable[ChannelAccount]) -> dict[UUID, list[Offer]]:
+    """By account that works: the packs of its own organisation that are not wanted on sale there, those in stock first."""
+    active = [a for a in accounts if a.state == "active"]
+    packs = session.scalars(
+        select(Variant)
+        .join(Product, Product.id == Variant.product_id)
+        .where(
+            Variant.organisation_id.in_({a.organisation_id for a in active}),
+            Variant.retired_on.is_(None),
+            Product.retired_on.is_(None),
+        )
+        .order_by(Product.name_folded, Variant.sku, Variant.id)
+    ).all()
+    wanted = session.execute(
+        select(Listing.account_id, Listing.variant_id).where(
+            Listing.account_id.in_({a.id for a in active}), Listing.wanted == "live"
+        )
+    )
+    taken = {(row.account_id, row.variant_id) for row in wanted}
+    left = stock.on_hand(session, [p.id for p in packs])
+    return {
+        a.id: sorted(
+            (
+                Offer(p, left.get(p.id))
+                for p in packs
+                if p.organisation_id == a.organisation_id and (a.id, p.id) not in taken
+            ),
+            key=lambda offer: not offer.left,
+        )
+        for a in active
+    }
+
+
 def sightings(session: Session, listing_id: UUID, *, limit: int = 30) -> list[ListingObservation]:
     return list(
         session.scalars(
@@ -353,3 +396,30 @@ def declared_of(session: Session, actor: Actor) -> list[tuple[DeclaredListing, D
         )
     )
     return _declared_with_looks(session, products, clock.now()) if products else []
+
+
+def about_me(session: Session, actor: Actor) -> dict[str, Any]:
+    """What this person declared, confirmed and decided about selling online, for the file of their own data."""
+    me = actor.person_id
+    pasted = session.scalars(
+        select(DeclaredListing)
+        .where(DeclaredListing.declared_by == me)
+        .order_by(DeclaredListing.declared_at, DeclaredListing.id)
+    )
+    looked = session.execute(
+        select(DeclaredConfirmation, DeclaredListing.url)
+        .join(DeclaredListing, DeclaredListing.id == DeclaredConfirmation.declared_listing_id)
+        .where(DeclaredConfirmation.confirmed_by == me)
+        .order_by(DeclaredConfirmation.recorded_at, DeclaredConfirmation.id)
+    )
+    decided = session.scalars(
+        select(FloorDecision).where(FloorDecision.person_id == me).order_by(FloorDecision.recorded_at, FloorDecision.id)
+    )
+    return {
+        "declared": [picked(d, "id organisation_id product_id floor_id url declared_at withdrawn_at") for d in pasted],
+        "confirmed": [
+            picked(c, "id declared_listing_id organisation_id on_sale seen_on photo_sha256 recorded_at") | {"url": url}
+            for c, url in looked
+        ],
+        "floor_decisions": [picked(f, "id floor_id counted effective_on legal_basis recorded_at") for f in decided],
+    }

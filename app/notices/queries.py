@@ -1,14 +1,16 @@
 """What a person was told."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.actor import Actor
+from app.db import picked
 from app.errors import not_found
-from app.notices.models import Notice
+from app.notices.models import Notice, NoticeDelivery
 
 
 def inbox(session: Session, actor: Actor, *, limit: int = 100) -> Sequence[Notice]:
@@ -34,3 +36,20 @@ def own_notice(session: Session, actor: Actor, notice_id: UUID) -> Notice:
     if found is None:
         raise not_found("tin báo này", "this notice")
     return found
+
+
+def about_me(session: Session, actor: Actor) -> dict[str, Any]:
+    """What this person was told and by which carrier, for the file of their own data. Needs a session of SYSTEM."""
+    told = session.scalars(
+        select(Notice).where(Notice.person_id == actor.person_id).order_by(Notice.created_at, Notice.id)
+    ).all()
+    sent = session.scalars(
+        select(NoticeDelivery)
+        .join(Notice, Notice.id == NoticeDelivery.notice_id)
+        .where(Notice.person_id == actor.person_id)
+        .order_by(Notice.created_at, Notice.id, NoticeDelivery.carrier)
+    )
+    return {
+        "told": [picked(n, "id reason urgency title body link created_at seen_at") for n in told],
+        "deliveries": [picked(d, "notice_id carrier state attempts sent_at") for d in sent],
+    }

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, any_, case, func, literal, or_, select
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from app import clock
 from app.actor import Actor
-from app.db import fold, nfc
+from app.db import fold, nfc, picked
 from app.errors import not_found
 from app.places.models import Level, Place, PlaceAttribute, PlaceImport, PlaceLineage, PlaceName, Premises
 
@@ -403,3 +404,26 @@ def premises_labels(session: Session, village_id: UUID) -> dict[str, str]:
     """Id, as text, of every premises the village ever had to its label."""
     rows = session.execute(select(Premises.id, Premises.label).where(Premises.village_id == village_id))
     return {str(key): label for key, label in rows}
+
+
+def about_me(session: Session, actor: Actor) -> dict[str, Any]:
+    """What this person recorded of places, for the file of their own data."""
+
+    def mine(model: type[PlaceName | PlaceAttribute | Premises], names: str) -> list[dict[str, Any]]:
+        rows = session.scalars(
+            select(model).where(model.person_id == actor.person_id).order_by(model.recorded_at, model.id)
+        )
+        return [picked(row, names) for row in rows]
+
+    sent = session.scalars(
+        select(PlaceImport)
+        .where(PlaceImport.person_id == actor.person_id)
+        .order_by(PlaceImport.created_at, PlaceImport.id)
+    )
+    return {
+        "names": mine(PlaceName, "id place_id kind_word name valid_from valid_to recorded_at"),
+        "attributes": mine(PlaceAttribute, "id place_id key value valid_from valid_to basis recorded_at"),
+        # The label is the household's, not of who typed it.
+        "premises": mine(Premises, "id village_id kind valid_from valid_to recorded_at"),
+        "imports": [picked(row, "id kind file_name blob_sha256 effective_on created_at applied_at") for row in sent],
+    }

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, and_, exists, func, or_, select, text, true
@@ -15,7 +15,7 @@ from app.accounts import queries as accounts
 from app.accounts.models import Organisation
 from app.accounts.queries import among
 from app.actor import Actor, Role
-from app.db import Words, fold
+from app.db import Words, fold, picked
 from app.errors import not_found
 from app.places import queries as places
 from app.products.models import Certificate, Product, ProductVillage, Scheme, Variant
@@ -441,3 +441,24 @@ def public_product(session: Session, product_id: UUID, on: date | None = None) -
 def ids_of_organisation(session: Session, organisation_ids: Sequence[UUID]) -> list[UUID]:
     """Every product of these organisations, retired ones included."""
     return list(session.scalars(select(Product.id).where(among(Product.organisation_id, organisation_ids))))
+
+
+def about_me(session: Session, actor: Actor) -> dict[str, Any]:
+    """Which products, villages of products and certificates this person recorded, for the file of their own data."""
+    me = actor.person_id
+    made = session.scalars(select(Product).where(Product.person_id == me).order_by(Product.created_at, Product.id))
+    put = session.scalars(
+        select(ProductVillage)
+        .where(or_(ProductVillage.person_id == me, ProductVillage.ended_by == me))
+        .order_by(ProductVillage.recorded_at, ProductVillage.id)
+    )
+    certified = session.scalars(select(Certificate).where(Certificate.person_id == me).order_by(Certificate.position))
+    return {
+        "products": [picked(p, "id organisation_id name created_at") for p in made],
+        "product_villages": [
+            picked(v, "id product_id village_id valid_from valid_to")
+            | {"recorded_by_me": v.person_id == me, "ended_by_me": v.ended_by == me}
+            for v in put
+        ],
+        "certificates": [picked(c, "id product_id scheme issuer decision_number decided_on") for c in certified],
+    }
