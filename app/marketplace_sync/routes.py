@@ -41,9 +41,6 @@ def listings() -> Response:
         rows = queries.listings_of(session, actor)
         variants = {v.id: v for v in service.variants_to_list(session, actor)}
         accounts = queries.accounts_of(session, actor)
-        evidence = queries.live_evidence(
-            session, {v.product_id for v in variants.values()}, as_of=clock.today(), known_at=clock.now()
-        )
         return page(
             "marketplace_sync/listings.html",
             rows=rows,
@@ -53,8 +50,7 @@ def listings() -> Response:
             declared=queries.declared_of(session, actor),
             floors={f.id: f for f in queries.floors(session)},
             counted=queries.counted_floors(session, as_of=clock.today(), known_at=clock.now()),
-            evidence=evidence,
-            listed={(row[0].account_id, row[0].variant_id) for row in rows if row[0].wanted == "live"},
+            offers=queries.offers(session, accounts),
         )
 
 

@@ -1,0 +1,117 @@
+"""The page of the floors leads to the next step that makes sense, whatever is connected and packed."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+import pytest
+from flask import Flask
+
+from app import clock
+from app.accounts.models import PersonalData
+from app.actor import SYSTEM
+from app.db import Database, new_id
+from app.factory import create_app
+from app.marketplace_sync import queries
+from app.marketplace_sync.models import ChannelAccount, Listing
+from app.products.models import Product, Variant
+from app.settings import Settings
+from tests.app.trace.farm import NOON, World, a_pack, a_product, build
+
+CONNECT, PUT_ON_SALE = "Nối tài khoản sàn", "Chọn sản phẩm để bán trên Sàn thử"
+
+
+@pytest.fixture
+def world(database: Database, clock_at: Callable[[datetime], None]) -> World:
+    clock_at(NOON)
+    return build(database)
+
+
+@pytest.fixture
+def app(settings: Settings, database: Database, world: World) -> Flask:
+    with database.transaction(SYSTEM) as session:
+        session.add(
+            PersonalData(person_id=world.manager.person_id, phone=None, full_name="Người Thử", address_as="bác", email=None,
+                         language="vi", updated_at=clock.now())
+        )  # fmt: skip
+    made = create_app(settings, database)
+    made.extensions["hoi"] = replace(made.extensions["hoi"], build_actor=lambda _s, _t, _r: world.manager)
+    return made
+
+
+def account(database: Database, organisation_id: UUID, state: str = "active") -> UUID:
+    row = ChannelAccount(
+        id=new_id(), organisation_id=organisation_id, channel="woocommerce", floor_id=None, legal_kind="own_site",
+        name="Sàn thử", base_url="https://san.example", credentials_sealed=b"", state=state, error=None,
+        created_at=clock.now(),
+    )  # fmt: skip
+    with database.transaction(SYSTEM) as session:
+        session.add(row)
+    return row.id
+
+
+def shown(app: Flask) -> str:
+    client = app.test_client()
+    client.set_cookie("hoi_phien", "token")
+    answer = client.get("/san")
+    assert answer.status_code == 200
+    return answer.get_data(as_text=True)
+
+
+def main_step(html: str) -> str:
+    """Where the one strong button of the empty state leads."""
+    found = re.search(r'<div class="empty">.*?<a class="btn main" href="([^"]+)"', html, re.DOTALL)
+    return found.group(1) if found else ""
+
+
+def test_without_an_account_it_leads_to_connecting_one(app: Flask, database: Database, world: World) -> None:
+    a_pack(database, world, a_product(database, world))
+    html = shown(app)
+    assert (main_step(html), CONNECT in html, "Đưa lên" in html) == ("/san/tai-khoan/moi", True, False)
+
+
+def test_with_an_account_and_no_listing_it_leads_to_putting_a_product_on_sale(
+    app: Flask, database: Database, world: World
+) -> None:
+    pack, at = a_pack(database, world, a_product(database, world)), account(database, world.cooperative)
+    html = shown(app)
+    assert (main_step(html), CONNECT in html, PUT_ON_SALE in html) == ("", False, True)
+    assert f'name="account_id" value="{at}"><input type="hidden" name="variant_id" value="{pack}"' in html
+    assert "chưa đóng gói nào" in html
+
+
+def test_with_an_account_and_no_pack_it_leads_to_the_products(app: Flask, database: Database, world: World) -> None:
+    account(database, world.cooperative)
+    html = shown(app)
+    assert (main_step(html), CONNECT in html) == ("/san-pham", False)
+
+
+@pytest.mark.parametrize("state", ["paused", "broken"])
+def test_with_no_account_that_works_it_leads_to_the_account(
+    app: Flask, database: Database, world: World, state: str
+) -> None:
+    a_pack(database, world, a_product(database, world))
+    at = account(database, world.cooperative, state)
+    html = shown(app)
+    assert (main_step(html), CONNECT in html, "Đưa lên" in html) == (f"/san/tai-khoan/{at}", False, False)
+
+
+def test_only_what_can_be_put_on_sale_is_offered(database: Database, world: World) -> None:
+    kept, listed, retired, of_retired = (
+        a_pack(database, world, a_product(database, world, name_vi=f"Hàng {n}"), sku=f"H-{n}") for n in range(4)
+    )
+    at, foreign = account(database, world.cooperative), account(database, world.foreign)
+    with database.transaction(SYSTEM) as session:
+        pack = session.get_one(Variant, listed)
+        session.add(
+            Listing(id=new_id(), organisation_id=world.cooperative, account_id=at, product_id=pack.product_id,
+                    variant_id=listed, wanted="live", state="draft", created_at=clock.now())
+        )  # fmt: skip
+        session.get_one(Variant, retired).retired_on = clock.today()
+        session.get_one(Product, session.get_one(Variant, of_retired).product_id).retired_on = clock.today()
+        session.flush()
+        accounts = [session.get_one(ChannelAccount, a) for a in (at, foreign)]
+        found = queries.offers(session, accounts)
+    assert {a: [(o.variant.id, o.left) for o in os] for a, os in found.items()} == {at: [(kept, None)], foreign: []}
