@@ -538,7 +538,8 @@ def test(arguments: tuple[str, ...], *, fast: bool, long_: bool) -> None:
         str(Path(a).resolve()) if not a.startswith("-") and Path(a.split("::")[0]).exists() else a for a in arguments
     )
     selected = any(a.startswith(("-k", "-m")) or Path(a.split("::")[0]).exists() for a in arguments)
-    command = [sys.executable, "-m", "pytest", "-o", "faulthandler_timeout=300", *arguments]
+    silence = 7200 if long_ else 300  # seconds after which a test that says nothing shows where it hangs
+    command = [sys.executable, "-m", "pytest", "-o", f"faulthandler_timeout={silence}", *arguments]
     if not selected:
         run_checks()
         if not any(a.startswith("-n") for a in arguments):

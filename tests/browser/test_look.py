@@ -61,7 +61,7 @@ UNLINKED = {
     "consumer.gs1": "no product of the demo has a GTIN",
     "consumer.report_gs1": "no product of the demo has a GTIN",
     "accounts.after_card": "goes on, after a card",
-    "accounts.people": "goes on to the organisation, which is what the menu names",
+    "certifier.correct_finding_form": "the demo's certifier has found nothing yet",
     "trace.batch_code": "the lot's page again, after a refused form",
     "trace.batch_decision": "the lot's page again, after a refused form",
     "trace.batch_stock": "the lot's page again, after a refused form",
