@@ -190,6 +190,14 @@ def code_svg(text: str) -> str:
     )
 
 
+def _svg_text(x: float, y: float, text: str, size: float, *, bold: bool) -> str:
+    """One line at the width it has in our font. A drawing cannot bring its font along, and others are up to a quarter wider."""
+    width = _text_width(text, 100, bold=bold) * size / 100
+    weight = ' font-weight="700"' if bold else ""
+    fixed = f'textLength="{width:.2f}" lengthAdjust="spacingAndGlyphs"'
+    return f'<text x="{x}" y="{y}" font-size="{size:.2f}"{weight} {fixed}>{escape(text)}</text>'
+
+
 def label_svg(label: Label, *, bulk: bool = False) -> str:
     """The whole label in millimetres. It carries no style sheet, so that a strict page may hold it and a shop may print it."""
     modules = matrix(label.address, bulk=bulk)
@@ -199,17 +207,17 @@ def label_svg(label: Label, *, bulk: bool = False) -> str:
     lines: list[str] = []
     y = 6.5
     for line in _wrapped(label.product, lambda t: _text_width(t, 37, bold=True) <= (WIDTH_MM - left - 1) * 10, 3):
-        lines.append(f'<text x="{left}" y="{y}" font-size="3.7" font-weight="700">{escape(line)}</text>')
+        lines.append(_svg_text(left, y, line, 3.7, bold=True))
         y += 4.5
     y += 0.5
     for line in (f"Lô {label.lot}", label.code):
         size = min(3.2, 3.2 * (WIDTH_MM - left - 1) * 10 / max(1.0, _text_width(line, 32, bold=False)))
-        lines.append(f'<text x="{left}" y="{y}" font-size="{size:.2f}">{escape(line)}</text>')
+        lines.append(_svg_text(left, y, line, size, bold=False))
         y += 4.4
     if label.test:
         lines.append(
             f'<path d="M{left} {HEIGHT_MM - 8}h31v5.6h-31z" fill="none" stroke="#000" stroke-width=".35"/>'
-            f'<text x="{left + 1.2}" y="{HEIGHT_MM - 3.9}" font-size="3.6" font-weight="700">{TEST_MARK}</text>'
+            f"{_svg_text(left + 1.2, HEIGHT_MM - 3.9, TEST_MARK, 3.6, bold=True)}"
         )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH_MM}mm" height="{HEIGHT_MM}mm" viewBox="0 0 {WIDTH_MM} {HEIGHT_MM}"'

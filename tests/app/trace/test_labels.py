@@ -1,6 +1,7 @@
 """Labels, read back by a decoder that shares no code with the encoder."""
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from io import BytesIO
 
 import pytest
@@ -106,3 +107,12 @@ def test_a_name_of_any_length_stays_on_its_label(product: str) -> None:
     assert labels.label_svg(label).count("<text") <= 6
     with Image.open(BytesIO(labels.label_png(label))) as image:
         assert decode(image.convert("L")) == [ADDRESS]
+
+
+def test_no_line_is_wider_than_its_label_whatever_font_a_printer_has() -> None:
+    label = replace(LABEL, product="Mật ong rừng Nà Mẫu, Chai 500 ml", test=True)
+    lines = ET.fromstring(labels.label_svg(label)).findall("{http://www.w3.org/2000/svg}text")  # noqa: S314 - our own output
+    assert [line.text for line in lines][:2] == ["Mật ong rừng Nà", "Mẫu, Chai 500 ml"]
+    for line in lines:
+        assert line.get("lengthAdjust") == "spacingAndGlyphs"
+        assert float(line.get("x") or 0) + float(line.get("textLength") or 99) <= labels.WIDTH_MM
