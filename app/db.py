@@ -232,9 +232,11 @@ def check_version(row: Any, expected: int) -> None:  # noqa: ANN401 - any row wi
 def insert_once(session: Session, row: Base) -> bool:
     """Insert a row under the id that a client chose. False when the id is taken, then nothing was written.
 
-    Other unique constraints still raise: only the id may come twice.
+    Other unique constraints still raise: only the id may come twice. Equal calls go one after the other: met in the same moment,
+    the second would fail on another unique index that holds the id.
     """
     table = row.__table__
+    lock_ids(session, [row.__dict__["id"]])
     values = {c.name: getattr(row, c.name) for c in table.columns if c.name in row.__dict__}
     statement = insert(table).values(values).on_conflict_do_nothing(index_elements=["id"]).returning(table.c.id)  # type: ignore[arg-type]  # every model has a Table
     return session.scalar(statement) is not None
