@@ -50,6 +50,7 @@ def pay(database: Database, event_id: UUID, reaction_name: str) -> None:
     """Run one reaction and mark its delivery done in the same transaction; put a failure off, and give up after many."""
     reaction = reactions.BY_NAME[reaction_name]
     structlog.contextvars.clear_contextvars()
+    reason = None
     try:
         event = _begin(database, event_id, reaction)
         if event is None:
@@ -62,7 +63,9 @@ def pay(database: Database, event_id: UUID, reaction_name: str) -> None:
         wait(database, event_id, reaction_name, later.wait)
     except Exception as error:  # noqa: BLE001 - whatever it was, the delivery is tried again
         log_failure("reaction failed", error, reaction=reaction_name, event_id=str(event_id))
-        put_off(database, event_id, reaction_name, reason_of(error))
+        reason = reason_of(error)
+    if reason is not None:  # not in the handler: if this fails too, Celery's log would quote the first error's text
+        put_off(database, event_id, reaction_name, reason)
 
 
 def reason_of(error: BaseException) -> str:

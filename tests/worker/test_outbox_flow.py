@@ -274,6 +274,36 @@ def test_the_reason_of_a_failure_names_no_person(
     assert [word for word in (PHONE, *NAME.split()) if word in logged] == []
 
 
+def test_a_failure_that_cannot_be_put_off_does_not_drag_its_text_along(
+    fresh_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: object) -> None:
+        raise OSError("the database went away")
+
+    react_with(monkeypatch, "test.private", verb=f"{__name__}:write_to_nobody")
+    monkeypatch.setattr(tasks, "put_off", lost)
+    publish(fresh_database)
+    relay.fan_out(fresh_database)
+    broker = FakeBroker()
+    relay.send_due(fresh_database, broker)
+    with pytest.raises(OSError, match="went away") as raised:
+        tasks.pay(fresh_database, UUID(broker.sent[0][0]), "test.private")
+    assert raised.value.__context__ is None
+
+
+def test_a_delivery_of_a_reaction_that_is_no_more_is_given_up_and_told(fresh_database: Database) -> None:
+    with fresh_database.transaction(SYSTEM) as session:
+        event = outbox.publish(session, SYSTEM, Rang(bell_id=new_id()))
+        session.flush()
+        session.add(Delivery(event_id=event, reaction="test.of_yesterday", run_after=clock.machine_now()))
+    relay.fan_out(fresh_database)
+    assert relay.send_due(fresh_database, FakeBroker()) == 0
+    assert owed(fresh_database).dead_reason == "no such reaction in this version"
+    with fresh_database.transaction(SYSTEM) as session:
+        news = session.scalars(select(OutboxEvent.body).where(OutboxEvent.name == DeliveryGivenUp.name)).all()
+    assert news == [{"event_id": str(event), "reaction": "test.of_yesterday"}]
+
+
 def call_in_vain(_database: Database, _settings: Any, _event: Rang) -> None:
     raise OSError("no mail server")
 
