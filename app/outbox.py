@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, ForeignKey, Identity, Index, Integer, func, s
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app import clock
-from app.actor import Actor
+from app.actor import SYSTEM, Actor
 from app.db import Base, Id, json_ready, new_id
 
 
@@ -35,7 +35,10 @@ class OutboxEvent(Base):
     """One event. `due_at` in the future makes it a thing that time alone will cause (a certificate lapses)."""
 
     __tablename__ = "outbox_events"
-    __table_args__ = (Index("ix_outbox_events_waiting", "due_at", postgresql_where=text("fanned_out_at IS NULL")),)
+    __table_args__ = (
+        Index("ix_outbox_events_waiting", "due_at", postgresql_where=text("fanned_out_at IS NULL")),
+        Index("ix_outbox_events_settled", "fanned_out_at", postgresql_where=text("fanned_out_at IS NOT NULL")),
+    )
 
     # Row-level security hides events from everybody but SYSTEM, so the insert must not ask for the row back.
     __mapper_args__ = {  # noqa: RUF012 - SQLAlchemy reads it once
@@ -53,17 +56,32 @@ class OutboxEvent(Base):
     fanned_out_at: Mapped[datetime | None]
 
 
+@dataclass(frozen=True, slots=True)
+class DeliveryGivenUp(Event):
+    """Nobody tries this reaction to this event any more, until somebody revives it."""
+
+    name: ClassVar[str] = "outbox.delivery_given_up"
+    event_id: UUID
+    reaction: str
+
+
 class Delivery(Base):
-    """One reaction's debt to one event. Paid when `done_at` is set, in the transaction of the effect."""
+    """One reaction's debt to one event. Paid when `done_at` is set, in the transaction of the effect.
+
+    `attempts` counts failures that were told, `starts` beginnings that came to no end since the last one that did: the
+    process died of them, or with them.
+    """
 
     __tablename__ = "outbox_deliveries"
     __table_args__ = (
         Index("ix_outbox_deliveries_open", "run_after", postgresql_where=text("done_at IS NULL AND dead_at IS NULL")),
+        Index("ix_outbox_deliveries_dead", "dead_at", postgresql_where=text("dead_at IS NOT NULL")),
     )
 
     event_id: Mapped[UUID] = mapped_column(ForeignKey("outbox_events.id"), primary_key=True)
     reaction: Mapped[str] = mapped_column(primary_key=True)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
+    starts: Mapped[int] = mapped_column(Integer, default=0)
     run_after: Mapped[datetime]
     lease_until: Mapped[datetime | None]
     done_at: Mapped[datetime | None]
@@ -108,6 +126,14 @@ def _typed(annotation: str, value: Any) -> Any:  # noqa: ANN401 - JSON in, typed
     return value
 
 
+def give_up(session: Session, delivery: Delivery, reason: str) -> None:
+    """Stop trying, and let people know. `reason` must hold nothing about a person: it is kept and shown."""
+    delivery.dead_at, delivery.dead_reason = clock.machine_now(), reason[:2000]
+    owed = session.get_one(OutboxEvent, delivery.event_id)
+    if owed.name != DeliveryGivenUp.name:  # who cannot be told of a failure cannot be told of that either
+        publish(session, SYSTEM, DeliveryGivenUp(event_id=delivery.event_id, reaction=delivery.reaction))
+
+
 def dead_deliveries(session: Session) -> list[Delivery]:
     """Deliveries that were given up, the newest first; each waits for `revive` and a person who mended the cause."""
     return list(
@@ -124,14 +150,25 @@ def revive(session: Session, reaction: str | None = None) -> int:
     chosen = update(Delivery).where(Delivery.dead_at.is_not(None)).returning(Delivery.event_id)
     if reaction is not None:
         chosen = chosen.where(Delivery.reaction == reaction)
-    alive = chosen.values(dead_at=None, dead_reason=None, attempts=0, lease_until=None, run_after=clock.machine_now())
+    alive = chosen.values(
+        dead_at=None, dead_reason=None, attempts=0, starts=0, lease_until=None, run_after=clock.machine_now()
+    )
     revived = session.scalars(alive.execution_options(synchronize_session=False)).all()
     session.execute(text("SELECT pg_notify('hoi_outbox', '')"))
     return len(revived)
 
 
+def forget_settled(session: Session, before: datetime, most: int = 1000) -> int:
+    """Delete up to `most` events, each with all its deliveries, that were paid in full before `before` (machine time).
+
+    What is owed, given up or not due yet stays, however old. Returns how many events are gone; 0 when none is left.
+    """
+    asked = {"before": before, "most": most}
+    return int(session.scalar(text("SELECT hoi_forget_settled_events(:before, :most)"), asked) or 0)
+
+
 def open_debts(session: Session) -> int:
-    """How many deliveries and due events are not settled: what /readyz, metrics and tests look at."""
+    """How many deliveries and due events are not settled: what metrics and tests look at."""
     waiting = session.scalar(
         select(text("count(*)"))
         .select_from(OutboxEvent)

@@ -6,6 +6,7 @@ costs is the same on both sides. Run as a module it is one such process: `python
 paths on standard input.
 """
 
+import argparse
 import contextlib
 import json
 import os
@@ -178,9 +179,17 @@ def alternated(
     )
 
 
-def report(**result: object) -> None:
-    """Print the one line that other programs read. It must come last."""
-    print(json.dumps(result, ensure_ascii=False))
+def enough_runs(spelled: str) -> int:
+    """Parse a number of runs. Raises argparse's error below the number whose median is worth telling."""
+    if (runs := int(spelled)) < RUNS:
+        raise argparse.ArgumentTypeError(f"{runs} runs are too few: {RUNS} or more")
+    return runs
+
+
+def report(*, ok: bool, **result: object) -> int:
+    """Print the one line that other programs read; it must come last. Returns the exit code: 1 when a goal was missed."""
+    print(json.dumps({**result, "ok": ok}, ensure_ascii=False))
+    return 0 if ok else 1
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ Each run starts in an empty folder of its own, so the database is made, migrated
 of the proportional set sizes (PSS) of everything the command started, taken while the demo is at rest.
 """
 
-import json
 import os
 import re
 import select
@@ -17,42 +16,39 @@ import time
 import urllib.request
 from pathlib import Path
 
+from bench import _harness as harness
+
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT_SECONDS = 15.0
 LIMIT_MIB = 800.0
-RUNS = 5
 AT_REST_AFTER = 20.0
 
 
 def main() -> int:
     seconds: list[float] = []
     mebibytes: list[float] = []
-    for number in range(RUNS):
-        first_page, memory = one_run(measure_memory=number == RUNS - 1)
+    for number in range(harness.RUNS):
+        first_page, memory = one_run(measure_memory=number == harness.RUNS - 1)
         seconds.append(first_page)
         if memory is not None:
             mebibytes.append(memory)
-        print(f"run {number + 1}/{RUNS}: first page after {first_page:.1f} s", file=sys.stderr)
+        print(f"run {number + 1}/{harness.RUNS}: first page after {first_page:.1f} s", file=sys.stderr)
     value = round(statistics.median(seconds), 2)
     memory = round(max(mebibytes), 1)
-    print(
-        json.dumps(
-            {
-                "name": "demo",
-                "unit": "s",
-                "value": value,
-                "baseline": LIMIT_SECONDS,
-                "ratio": round(value / LIMIT_SECONDS, 3),
-                "better": "lower",
-                "goal": LIMIT_SECONDS,
-                "ok": value <= LIMIT_SECONDS and memory <= LIMIT_MIB,
-                "runs": [round(s, 2) for s in seconds],
-                "memory_mib_pss": memory,
-                "memory_goal_mib": LIMIT_MIB,
-            }
-        )
+    return harness.report(
+        name="demo",
+        unit="s",
+        value=value,
+        baseline=LIMIT_SECONDS,
+        ratio=round(value / LIMIT_SECONDS, 3),
+        better="lower",
+        goal=LIMIT_SECONDS,
+        ok=value <= LIMIT_SECONDS and memory <= LIMIT_MIB,
+        runs=harness.RUNS,
+        seconds=[round(s, 2) for s in seconds],
+        memory_mib_pss=memory,
+        memory_goal_mib=LIMIT_MIB,
     )
-    return 0
 
 
 def one_run(*, measure_memory: bool) -> tuple[float, float | None]:

@@ -50,6 +50,13 @@ def test_every_link_and_picture_leads_somewhere(document: str) -> None:
     assert [t for t in targets if t and not (file.parent / t).exists()] == []
 
 
+def test_the_operators_guide_holds_what_the_readme_promises_of_it() -> None:
+    assert "Vận hành, sao lưu, nhiều máy: [docs/operator.md](docs/operator.md)" in README
+    guide = (ROOT / "docs" / "operator.md").read_text()
+    assert {"## Chạy", "## Sao lưu và phục hồi", "## Lớn hơn một máy"} <= set(guide.splitlines())
+    assert all(script.name in guide for script in (ROOT / "deploy").glob("*.sh"))
+
+
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
 def test_locks_have_hashes_and_no_address(lock: str) -> None:
     text = (ROOT / lock).read_text()

@@ -1,12 +1,16 @@
-"""The Celery application: broker settings that survive a killed worker.
+"""The Celery application: broker settings that survive a killed worker, and our logs in each of its processes.
 
 It knows no part of the business, so that the scheduler, which only sends names, stays small. A worker is told on its
 command line to include `worker.tasks`.
 """
 
+import logging
+
 from celery import Celery
+from celery.signals import setup_logging
 
 from app import settings as settings_module
+from app.logs import configure_logging
 from app.settings import Settings
 from worker import schedule
 
@@ -43,12 +47,18 @@ def make(settings: Settings) -> Celery:
         beat_schedule=schedule.entries(),
         worker_prefetch_multiplier=1,
         worker_concurrency=settings.worker_processes,
-        worker_hijack_root_logger=False,
         worker_max_tasks_per_child=2000,
         timezone="Asia/Ho_Chi_Minh",
         enable_utc=True,
     )
     return app
+
+
+@setup_logging.connect
+def _log_our_way(**_: object) -> None:
+    """With somebody connected to this signal, Celery sets up no logging of its own: neither in workers nor in the scheduler."""
+    configure_logging(settings_module.load())
+    logging.getLogger("celery.beat").setLevel(logging.WARNING)  # else a line for each chore, every few seconds
 
 
 celery = make(settings_module.load())

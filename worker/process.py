@@ -1,10 +1,9 @@
-"""What one worker process holds: settings, and a database made after the fork. Logs are set up here too."""
+"""What one worker process holds: settings, and a database made after the fork."""
 
 import gc
 import threading
 
 from celery.signals import (
-    celeryd_after_setup,
     worker_before_create_process,
     worker_process_init,
     worker_process_shutdown,
@@ -13,7 +12,6 @@ from sqlalchemy.orm import configure_mappers
 
 from app import settings as settings_module
 from app.db import Database
-from app.logs import configure_logging
 from app.settings import Settings
 from worker import reactions, schedule
 
@@ -42,12 +40,6 @@ def process_database() -> Database:
         return _Process.database
 
 
-@celeryd_after_setup.connect
-def _set_up(**_: object) -> None:
-    """The leading process, and the only one where threads do the work."""
-    configure_logging(process_settings())
-
-
 @worker_before_create_process.connect
 def _about_to_fork(**_: object) -> None:
     """Load what the children will need, and keep the collector from touching it: they share these pages, 30 MiB each."""
@@ -63,7 +55,6 @@ def _about_to_fork(**_: object) -> None:
 @worker_process_init.connect
 def _after_fork(**_: object) -> None:
     _Process.database = None
-    configure_logging(process_settings())
 
 
 @worker_process_shutdown.connect

@@ -30,7 +30,7 @@ from app.marketplace_sync.events import (
     LookWanted,
 )
 from app.notices.events import NoticeCreated
-from app.outbox import Event
+from app.outbox import DeliveryGivenUp, Event
 from app.places.events import PlaceChanged, PremisesChanged, VillagesImported
 from app.products.events import CertificateLapsed, CertificateRecorded, PriceChanged, ProductChanged, ProductRetired
 from app.settings import Settings
@@ -51,7 +51,11 @@ LongVerb = Callable[[Database, Settings, Any], object]
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """`verb` runs inside the delivery's transaction; `call` manages its own short transactions."""
+    """`verb` runs inside the delivery's transaction; `call` manages its own short transactions.
+
+    The lease says how long a message may wait in the broker, and how long a `call` may take. Whoever runs a verb also
+    holds the delivery's row, so nobody else begins it however long it takes.
+    """
 
     event: type[Event]
     name: str
@@ -86,6 +90,7 @@ REACTIONS: tuple[Reaction, ...] = (
     Reaction(CardScanned, "notices.card_scanned", verb="app.notices.service:card_scanned"),
     Reaction(DataRequestReceived, "notices.data_request_received", verb="app.notices.service:data_request_received"),
     Reaction(PersonErased, "notices.person_erased", verb="app.notices.service:person_erased"),
+    Reaction(DeliveryGivenUp, "notices.delivery_given_up", verb="app.notices.service:delivery_given_up"),
     # The diary and what rests on it
     Reaction(CareLogRecorded, "trace.check_site", verb="app.trace.batches:check_site"),
     Reaction(CareLogCorrected, "trace.check_corrected_site", verb="app.trace.batches:check_site"),

@@ -10,12 +10,10 @@ from uuid import UUID
 import psycopg
 import structlog
 from celery import Celery
-from kombu.exceptions import OperationalError
 from sqlalchemy import or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import DBAPIError
 
-from app import clock
+from app import clock, outbox
 from app import settings as settings_module
 from app.actor import SYSTEM
 from app.db import Database
@@ -25,7 +23,6 @@ from worker import reactions
 from worker.celery_app import celery
 
 BATCH = 500
-LEASE_EXPIRES = 3600
 log = structlog.get_logger()
 
 
@@ -54,7 +51,11 @@ def fan_out(database: Database) -> int:
 
 
 def send_due(database: Database, broker: Celery) -> int:
-    """Lease what is due and send it. What the broker loses is sent again when its lease ends."""
+    """Lease what is due and send it. What the broker loses is sent again when its lease ends.
+
+    A message is void when its lease ends, so that a long queue never holds two live ones for the same delivery.
+    Raises what the broker raises; what it did not take is due again at once.
+    """
     now = clock.machine_now()
     with database.transaction(SYSTEM) as session:
         due = (
@@ -77,15 +78,16 @@ def send_due(database: Database, broker: Celery) -> int:
         for delivery in due:
             reaction = reactions.BY_NAME.get(delivery.reaction)
             if reaction is None:
-                delivery.dead_at, delivery.dead_reason = now, "no such reaction in this version"
+                outbox.give_up(session, delivery, "no such reaction in this version")
                 continue
             delivery.lease_until = now + timedelta(seconds=reaction.lease_seconds)
             wanted.append((delivery.event_id, delivery.reaction))
     for number, (event_id, name) in enumerate(wanted):
-        queue = reactions.BY_NAME[name].queue
+        reaction = reactions.BY_NAME[name]
+        message, lease = (str(event_id), name), reaction.lease_seconds
         try:
-            broker.send_task("hoi.react", args=(str(event_id), name), queue=queue, retry=False, expires=LEASE_EXPIRES)
-        except (OperationalError, OSError):
+            broker.send_task("hoi.react", args=message, queue=reaction.queue, retry=False, expires=lease)
+        except Exception:  # also a broker that answers: no memory left, read-only, disk full
             _give_back(database, wanted[number:])
             raise
     return len(wanted)
@@ -103,7 +105,7 @@ def _give_back(database: Database, unsent: list[tuple[UUID, str]]) -> None:
 
 
 class Relay:
-    """The loop: never raises for a lost server, only waits and goes on."""
+    """The loop: never raises for a server that is lost or refuses, only waits and goes on."""
 
     def __init__(self, database: Database, broker: Celery, database_url: str) -> None:
         self._database = database
@@ -123,7 +125,7 @@ class Relay:
                 while send_due(self._database, self._broker) == BATCH:
                     pass
                 self._wait_for_bell()
-            except (DBAPIError, psycopg.Error, OSError, OperationalError) as error:
+            except Exception as error:  # noqa: BLE001 - what stops one round must not stop the next
                 log.warning("relay waits for its servers", error=type(error).__name__, detail=str(error)[:300])
                 self._close_bell()
                 self._stop.wait(1)

@@ -1,24 +1,35 @@
 """Thin tasks: pay one delivery, or run one verb of the schedule; each may run twice."""
 
+import traceback
 from datetime import timedelta
+from pathlib import Path
 from pkgutil import resolve_name
 from uuid import UUID
 
+import psycopg
 import structlog
 from celery import Task
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app import clock, jobs, outbox
 from app.actor import SYSTEM
 from app.db import Database
+from app.errors import HoiError
 from app.jobs import JobRequested
+from app.logs import scrub
 from app.outbox import Delivery, NotYet, OutboxEvent
+from app.settings import ROOT
 from worker import reactions, schedule
 from worker.celery_app import celery
 from worker.process import process_database, process_settings
 
-MAX_ATTEMPTS = 12
+LONGEST_WAIT = 900
+MAX_ATTEMPTS = 12  # three quarters of an hour: what is ours to mend shall be seen soon
+MAX_CALL_ATTEMPTS = 297  # three days: another company's server comes back by itself, also after a weekend
+MAX_STARTS = 20  # about three hours of dying at it; whoever is killed for another reason comes to an end long before
+FREE_STARTS = 3  # a machine that is switched off, or one more restart, costs no waiting
 log = structlog.get_logger()
 
 
@@ -29,41 +40,109 @@ def react(_task: Task, event_id: str, reaction_name: str) -> None:  # type: igno
 
 @celery.task(name="hoi.scheduled")
 def scheduled(name: str) -> None:
-    resolve_name(schedule.CHORES[name].verb)(process_database(), process_settings())
+    try:
+        resolve_name(schedule.CHORES[name].verb)(process_database(), process_settings())
+    except Exception as error:  # noqa: BLE001 - Celery would log the text of the error; the next turn comes by itself
+        log_failure("chore failed", error, chore=name)
 
 
 def pay(database: Database, event_id: UUID, reaction_name: str) -> None:
-    """Run one reaction and mark its delivery done in the same transaction; put a failure off, and give up after MAX_ATTEMPTS."""
+    """Run one reaction and mark its delivery done in the same transaction; put a failure off, and give up after many."""
     reaction = reactions.BY_NAME[reaction_name]
     structlog.contextvars.clear_contextvars()
+    reason = None
     try:
+        event = _begin(database, event_id, reaction)
+        if event is None:
+            return
         if reaction.call is not None:
-            _pay_call(database, event_id, reaction)
+            _pay_call(database, event, reaction)
         else:
-            _pay_verb(database, event_id, reaction)
+            _pay_verb(database, event, reaction)
     except NotYet as later:
         wait(database, event_id, reaction_name, later.wait)
-    except Exception as error:
-        log.exception("reaction failed", reaction=reaction_name, event_id=str(event_id))
-        put_off(database, event_id, reaction_name, f"{type(error).__name__}: {error}")
+    except Exception as error:  # noqa: BLE001 - whatever it was, the delivery is tried again
+        log_failure("reaction failed", error, reaction=reaction_name, event_id=str(event_id))
+        reason = reason_of(error)
+    if reason is not None:  # not in the handler: if this fails too, Celery's log would quote the first error's text
+        put_off(database, event_id, reaction_name, reason)
 
 
-def _open(session: Session, event_id: UUID, name: str) -> tuple[Delivery, OutboxEvent] | None:
+def reason_of(error: BaseException) -> str:
+    """What may be kept of a failure. Texts of foreign errors quote values, and values are people's names and numbers."""
+    if isinstance(error, HoiError):
+        return str(scrub(str(error)))
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(reason_of(one) for one in error.exceptions)
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    known = [type(error).__name__]
+    if isinstance(cause, psycopg.Error):
+        known += [found for found in (cause.sqlstate, cause.diag.constraint_name) if found]
+    return " ".join(known)
+
+
+def log_failure(what: str, error: BaseException, **more: str) -> None:
+    """Log the reason and the lines of ours that it came through, but not the traceback, which ends with the text."""
+    frames = [(Path(f.filename), f) for f in traceback.extract_tb(error.__traceback__)]
+    through = [
+        f"{path.relative_to(ROOT)}:{frame.lineno} {frame.name}"
+        for path, frame in frames
+        if path.is_relative_to(ROOT) and "site-packages" not in path.parts
+    ]
+    log.error(what, error=reason_of(error), through=through, **more)
+
+
+def _open(session: Session, event_id: UUID, name: str, *, patient: bool = False) -> tuple[Delivery, OutboxEvent] | None:
+    """The delivery, held by this transaction, with its event. None: settled, or somebody else is at it.
+
+    `patient` waits for that somebody: only for what nobody holds long, the record of a call.
+    """
     row = session.execute(
         select(Delivery, OutboxEvent)
         .join(OutboxEvent, OutboxEvent.id == Delivery.event_id)
-        .where(Delivery.event_id == event_id, Delivery.reaction == name)
-        .with_for_update(of=Delivery)
+        .where(
+            Delivery.event_id == event_id,
+            Delivery.reaction == name,
+            Delivery.done_at.is_(None),
+            Delivery.dead_at.is_(None),
+        )
+        .with_for_update(of=Delivery, skip_locked=not patient)
     ).one_or_none()
-    if row is None or row[0].done_at is not None or row[0].dead_at is not None:
+    if row is None:
         return None
     structlog.contextvars.bind_contextvars(request_id=row[1].request_id, reaction=name)
     return row[0], row[1]
 
 
-def _pay_verb(database: Database, event_id: UUID, reaction: reactions.Reaction) -> None:
+def _begin(database: Database, event_id: UUID, reaction: reactions.Reaction) -> OutboxEvent | None:
+    """Count a beginning and renew the lease, in a transaction of its own: a process that dies of the work leaves a trace.
+
+    None: settled, somebody else is at it, or this message is one of an earlier turn. Gives up at MAX_STARTS.
+    """
     with database.transaction(SYSTEM) as session:
+        session.execute(text("SET LOCAL synchronous_commit = off"))  # an outage may forget the count of a try
         opened = _open(session, event_id, reaction.name)
+        if opened is None:
+            return None
+        delivery, event = opened
+        now = clock.machine_now()
+        # The broker sends again at once what a dying process held; clocks of two machines may differ by a second, so
+        # the time is asked only of those that died before.
+        if delivery.lease_until is None or (delivery.starts > FREE_STARTS and delivery.run_after > now):
+            return None
+        if delivery.starts >= MAX_STARTS:
+            _give_up(session, delivery, event, f"begun {delivery.starts} times, and the process died each time")
+            return None
+        delivery.starts += 1
+        delivery.lease_until = now + timedelta(seconds=reaction.lease_seconds)
+        if delivery.starts > FREE_STARTS:
+            delivery.run_after = now + _pause(delivery.starts)
+        return event
+
+
+def _pay_verb(database: Database, begun: OutboxEvent, reaction: reactions.Reaction) -> None:
+    with database.transaction(SYSTEM) as session:
+        opened = _open(session, begun.id, reaction.name)
         if opened is None:
             return
         delivery, row = opened
@@ -76,16 +155,12 @@ def _pay_verb(database: Database, event_id: UUID, reaction: reactions.Reaction) 
         delivery.done_at = clock.machine_now()
 
 
-def _pay_call(database: Database, event_id: UUID, reaction: reactions.Reaction) -> None:
-    with database.transaction(SYSTEM) as session:
-        opened = _open(session, event_id, reaction.name)
-        if opened is None:
-            return
-        event = outbox.read(reaction.event, opened[1].body)
+def _pay_call(database: Database, begun: OutboxEvent, reaction: reactions.Reaction) -> None:
+    event = outbox.read(reaction.event, begun.body)
     if call := reaction.find_call():
         call(database, process_settings(), event)
     with database.transaction(SYSTEM) as session:
-        opened = _open(session, event_id, reaction.name)
+        opened = _open(session, begun.id, reaction.name, patient=True)
         if opened is not None:
             opened[0].done_at = clock.machine_now()
 
@@ -95,7 +170,7 @@ def wait(database: Database, event_id: UUID, name: str, time: timedelta) -> None
     with database.transaction(SYSTEM) as session:
         opened = _open(session, event_id, name)
         if opened is not None:
-            opened[0].lease_until, opened[0].run_after = None, clock.machine_now() + time
+            _rest(opened[0], time)
 
 
 def put_off(database: Database, event_id: UUID, name: str, reason: str) -> None:
@@ -103,19 +178,26 @@ def put_off(database: Database, event_id: UUID, name: str, reason: str) -> None:
         opened = _open(session, event_id, name)
         if opened is None:
             return
-        delivery, _ = opened
-        now = clock.machine_now()
-        delivery.attempts += 1  # only what failed counts: a broker or a worker that died says nothing against the work
-        delivery.lease_until = None
-        delivery.run_after = now + timedelta(seconds=min(2**delivery.attempts, 900))
-        if delivery.attempts >= MAX_ATTEMPTS:
-            delivery.dead_at, delivery.dead_reason = now, reason[:2000]
-            log.error("a delivery is given up", reaction=name, event_id=str(event_id), reason=reason[:300])
-            _fail_job(session, opened[1])
+        delivery, event = opened
+        delivery.attempts += 1
+        _rest(delivery, _pause(delivery.attempts))
+        most = MAX_ATTEMPTS if reactions.BY_NAME[name].call is None else MAX_CALL_ATTEMPTS
+        if delivery.attempts >= most:
+            _give_up(session, delivery, event, reason)
 
 
-def _fail_job(session: Session, row: OutboxEvent) -> None:
-    """A job whose delivery is given up must not look as if it were still running."""
-    if row.name == JobRequested.name:
-        event = outbox.read(JobRequested, row.body)
-        jobs.give_up(session, event.job_id)
+def _pause(count: int) -> timedelta:
+    """How long to leave it alone after it went wrong so many times."""
+    return timedelta(seconds=min(2**count, LONGEST_WAIT))
+
+
+def _rest(delivery: Delivery, time: timedelta) -> None:
+    delivery.starts, delivery.lease_until, delivery.run_after = 0, None, clock.machine_now() + time
+
+
+def _give_up(session: Session, delivery: Delivery, event: OutboxEvent, reason: str) -> None:
+    outbox.give_up(session, delivery, reason)
+    log.error("a delivery is given up", reaction=delivery.reaction, event_id=str(delivery.event_id), reason=reason)
+    if event.name == JobRequested.name:
+        # A job whose delivery is given up must not look as if it were still running.
+        jobs.give_up(session, outbox.read(JobRequested, event.body).job_id)

@@ -19,7 +19,7 @@ from app.notices import carriers, queries
 from app.notices.carriers import Carrier, CarrierError, Message, Recipient
 from app.notices.events import NoticeCreated
 from app.notices.models import DeliveryState, Notice, NoticeDelivery, Urgency
-from app.outbox import publish
+from app.outbox import DeliveryGivenUp, publish
 from app.settings import Settings
 
 CLAIM = timedelta(seconds=150)  # longer than a mail server may take
@@ -211,6 +211,27 @@ def data_request_received(session: Session, actor: Actor, event: DataRequestRece
         body=Words(vi=f"Phải trả lời trước {day}.", en=f"It must be answered before {day}."),
         link=f"/quan-tri/yeu-cau-du-lieu/{request.id}",
         key=f"data_request:{request.id}",
+    )
+
+
+def delivery_given_up(session: Session, actor: Actor, event: DeliveryGivenUp) -> None:
+    """Tell the administrators that something was tried too often: once a day for each kind of work."""
+    tell(
+        session,
+        actor,
+        person_ids=accounts.administrators(session),
+        reason="delivery_given_up",
+        # A mail about mails that do not leave would not leave either.
+        urgency=Urgency.LOW if event.reaction == "notices.deliver" else Urgency.HIGH,
+        title=Words(vi="Có việc nền bị bỏ", en="Background work was given up"),
+        body=Words(
+            vi=f"Việc «{event.reaction}» thử nhiều lần vẫn không xong nên máy đã thôi thử. Bác báo người vận hành:"
+            " xem nguyên nhân bằng ./hoi deliveries, sửa, rồi chạy ./hoi deliveries --revive.",
+            en=f"“{event.reaction}” was tried many times and failed, so nobody tries it any more. Tell the operator:"
+            " see why with ./hoi deliveries, mend it, then run ./hoi deliveries --revive.",
+        ),
+        link=None,
+        key=f"delivery_given_up:{event.reaction}:{clock.today()}",
     )
 
 

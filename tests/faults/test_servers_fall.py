@@ -12,7 +12,9 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
-from app import local
+from app import local, outbox
+from app.accounts.events import OrganisationChanged
+from app.actor import SYSTEM
 from app.db import Database
 from app.migrations import run as migrations
 from app.web import SIGN_IN_COOKIE
@@ -173,6 +175,27 @@ def test_valkey_killed_restarted_or_emptied_under_deliveries_pays_everything_onc
     assert set(phones.answers()) <= {"200", "stored", "repeated"}, "nobody outside may notice"
     assert running.keeper.pids() == first, "nobody of ours has to die of it"
     print(f"faults {faults}, {figures}")  # noqa: T201 - the figures
+
+
+@pytest.mark.faults
+def test_a_valkey_without_memory_is_waited_for_and_nothing_has_to_wait_for_its_lease(
+    farm: Farm, servers: TestServers, run_processes: Any, wait_for: Any
+) -> None:
+    running = run_processes("relay", "worker", "caller")
+    wait_for(Settling(farm.database, running.tend), 60, "the farm's own events to be paid")
+    first = running.keeper.pids()
+    assert ask_valkey(servers, "CONFIG SET maxmemory-policy noeviction") == b"+OK\r\n"
+    assert ask_valkey(servers, "CONFIG SET maxmemory 1") == b"+OK\r\n"
+    try:
+        with farm.database.transaction(SYSTEM) as session:
+            outbox.publish(session, SYSTEM, OrganisationChanged(organisation_id=farm.world["cooperative"]))
+        wait_for(lambda: "used memory > 'maxmemory'" in running.log("relay"), 30, "the relay to be refused")
+        with farm.database.transaction(SYSTEM) as session:
+            assert outbox.open_debts(session) == 2
+    finally:
+        assert ask_valkey(servers, "CONFIG SET maxmemory 0") == b"+OK\r\n"
+    wait_for(lambda: debts(farm.database) == 0, 30, "the debts to be paid before any lease of 60 s could end")
+    assert running.keeper.pids() == first, "nobody of ours has to die of it"
 
 
 def test_the_servers_of_this_module_are_durable(servers: TestServers) -> None:

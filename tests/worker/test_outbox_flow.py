@@ -1,12 +1,17 @@
 """An event becomes one paid delivery for each reaction, whatever dies in between."""
 
+import subprocess
+import sys
+import time
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 from uuid import UUID
 
 import pytest
 from kombu.exceptions import OperationalError
+from redis.exceptions import ResponseError
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
@@ -15,7 +20,8 @@ from app.actor import SYSTEM, Actor
 from app.audit import AuditEntry
 from app.db import Database, Words, new_id
 from app.errors import Invalid
-from app.outbox import Delivery, Event, NotYet
+from app.outbox import Delivery, DeliveryGivenUp, Event, NotYet, OutboxEvent
+from app.settings import ROOT
 from worker import reactions, relay, schedule, tasks
 
 
@@ -28,10 +34,12 @@ class Rang(Event):
 class FakeBroker:
     def __init__(self) -> None:
         self.sent: list[tuple[str, str]] = []
+        self.lives: list[float] = []
 
-    def send_task(self, name: str, *, args: tuple[str, str], queue: str, **_: object) -> None:
+    def send_task(self, name: str, *, args: tuple[str, str], queue: str, expires: float, **_: object) -> None:
         assert (name, queue) == ("hoi.react", schedule.WORK)
         self.sent.append(args)
+        self.lives.append(expires)
 
 
 def ring(session: Session, actor: Actor, event: Rang) -> None:
@@ -54,6 +62,28 @@ def publish(database: Database, **kwargs: object) -> UUID:
     with database.transaction(SYSTEM) as session:
         outbox.publish(session, SYSTEM, Rang(bell_id=bell), **kwargs)
     return bell
+
+
+def react_with(monkeypatch: pytest.MonkeyPatch, name: str, **does: Any) -> None:
+    reaction = reactions.Reaction(Rang, name, **does)
+    monkeypatch.setitem(reactions.BY_NAME, name, reaction)
+    monkeypatch.setitem(reactions.BY_EVENT, Rang.name, (reaction,))
+
+
+def owed(database: Database) -> Delivery:
+    """The one delivery of a bell."""
+    with database.transaction(SYSTEM) as session:
+        return session.scalars(
+            select(Delivery)
+            .join(OutboxEvent, OutboxEvent.id == Delivery.event_id)
+            .where(OutboxEvent.name == Rang.name)
+            .execution_options(populate_existing=True)
+        ).one()
+
+
+def change(database: Database, **values: object) -> None:
+    with database.transaction(SYSTEM) as session:
+        session.execute(update(Delivery).values(**values))
 
 
 def rings(database: Database) -> list[UUID | None]:
@@ -120,6 +150,55 @@ def test_what_a_dead_broker_did_not_take_is_due_at_once_and_costs_no_attempt(fre
         assert session.scalars(select(Delivery.attempts)).all() == [0, 0, 0]
 
 
+class RefusingBroker(FakeBroker):
+    """Valkey without memory, as redis-py tells it: the connection is well, the answer is no."""
+
+    def send_task(self, name: str, **more: Any) -> None:  # noqa: ARG002 - the refused message
+        raise ResponseError("OOM command not allowed when used memory > 'maxmemory'.")
+
+
+@pytest.mark.usefixtures("one_reaction")
+def test_what_a_broker_refused_is_due_again_at_once(fresh_database: Database) -> None:
+    publish(fresh_database)
+    relay.fan_out(fresh_database)
+    with pytest.raises(ResponseError):
+        relay.send_due(fresh_database, RefusingBroker())
+    assert owed(fresh_database).lease_until is None
+    assert relay.send_due(fresh_database, FakeBroker()) == 1
+
+
+@pytest.mark.usefixtures("one_reaction")
+def test_the_relay_lives_on_when_the_broker_refuses(fresh_database: Database) -> None:
+    class RefusesOnce(FakeBroker):
+        refused = 0
+
+        def send_task(self, name: str, **more: Any) -> None:
+            if not self.refused:
+                self.refused += 1
+                raise ResponseError("READONLY You can't write against a read only replica.")
+            super().send_task(name, **more)
+            loop.stop()
+
+    publish(fresh_database)
+    broker = RefusesOnce()
+    loop = relay.Relay(fresh_database, broker, fresh_database.url)
+    loop.run()
+    assert (broker.refused, len(broker.sent)) == (1, 1)
+
+
+@pytest.mark.usefixtures("one_reaction")
+def test_a_message_is_void_when_its_lease_ends(fresh_database: Database) -> None:
+    publish(fresh_database)
+    relay.fan_out(fresh_database)
+    broker = FakeBroker()
+    before = clock.machine_now()
+    relay.send_due(fresh_database, broker)
+    assert broker.lives == [60]
+    lease_until = owed(fresh_database).lease_until
+    assert lease_until is not None
+    assert timedelta(seconds=60) <= lease_until - before < timedelta(seconds=70)
+
+
 @pytest.mark.usefixtures("one_reaction")
 def test_an_event_of_the_future_waits_for_business_time(fresh_database: Database) -> None:
     publish(fresh_database, due_at=clock.now() + timedelta(days=30))
@@ -148,7 +227,231 @@ def test_a_failing_reaction_is_put_off_and_dies_with_its_reason(
     with fresh_database.transaction(SYSTEM) as session:
         delivery = session.scalars(select(Delivery)).one()
     assert (delivery.attempts, delivery.done_at) == (tasks.MAX_ATTEMPTS, None)
-    assert delivery.dead_reason == "RuntimeError: no bell today"
+    assert delivery.dead_reason == "RuntimeError"
+    with fresh_database.transaction(SYSTEM) as session:
+        news = session.scalars(select(OutboxEvent.body).where(OutboxEvent.name == DeliveryGivenUp.name)).all()
+    assert news == [{"event_id": str(delivery.event_id), "reaction": "test.refuse"}]
+
+
+PHONE, NAME = "0912345678", "Nguyễn Văn Thử"
+
+
+def write_to_nobody(session: Session, _actor: Actor, _event: Rang) -> None:
+    session.execute(
+        text("INSERT INTO scan_tallies (id, received_at, code, scans) VALUES (:id, :at, :code, 0)"),
+        {"id": new_id(), "at": clock.now(), "code": f"{NAME} {PHONE}"},
+    )
+
+
+def refuse_by_a_rule(_session: Session, _actor: Actor, _event: Rang) -> None:
+    raise Invalid("no_name", vi="Dòng 7 thiếu tên.", en=f"Row 7 ({PHONE}) has no name.")
+
+
+@pytest.mark.parametrize(
+    ("verb", "reason"),
+    [
+        (write_to_nobody, "IntegrityError 23514 ck_scan_tallies_scans"),
+        (refuse_by_a_rule, "no_name: Row 7 ([số đã che]) has no name."),
+    ],
+)
+def test_the_reason_of_a_failure_names_no_person(
+    fresh_database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    verb: Any,
+    reason: str,
+) -> None:
+    react_with(monkeypatch, "test.private", verb=f"{__name__}:{verb.__name__}")
+    publish(fresh_database)
+    relay.fan_out(fresh_database)
+    change(fresh_database, attempts=tasks.MAX_ATTEMPTS - 1)
+    broker = FakeBroker()
+    relay.send_due(fresh_database, broker)
+    tasks.pay(fresh_database, UUID(broker.sent[0][0]), "test.private")
+    assert owed(fresh_database).dead_reason == reason
+    logged = "".join(capsys.readouterr())
+    assert f"tests/worker/test_outbox_flow.py:{verb.__code__.co_firstlineno + 1} {verb.__name__}" in logged
+    assert [word for word in (PHONE, *NAME.split()) if word in logged] == []
+
+
+def test_a_failure_that_cannot_be_put_off_does_not_drag_its_text_along(
+    fresh_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: object) -> None:
+        raise OSError("the database went away")
+
+    react_with(monkeypatch, "test.private", verb=f"{__name__}:write_to_nobody")
+    monkeypatch.setattr(tasks, "put_off", lost)
+    publish(fresh_database)
+    relay.fan_out(fresh_database)
+    broker = FakeBroker()
+    relay.send_due(fresh_database, broker)
+    with pytest.raises(OSError, match="went away") as raised:
+        tasks.pay(fresh_database, UUID(broker.sent[0][0]), "test.private")
+    assert raised.value.__context__ is None
+
+
+def test_a_delivery_of_a_reaction_that_is_no_more_is_given_up_and_told(fresh_database: Database) -> None:
+    with fresh_database.transaction(SYSTEM) as session:
+        event = outbox.publish(session, SYSTEM, Rang(bell_id=new_id()))
+        session.flush()
+        session.add(Delivery(event_id=event, reaction="test.of_yesterday", run_after=clock.machine_now()))
+    relay.fan_out(fresh_database)
+    assert relay.send_due(fresh_database, FakeBroker()) == 0
+    assert owed(fresh_database).dead_reason == "no such reaction in this version"
+    with fresh_database.transaction(SYSTEM) as session:
+        news = session.scalars(select(OutboxEvent.body).where(OutboxEvent.name == DeliveryGivenUp.name)).all()
+    assert news == [{"event_id": str(event), "reaction": "test.of_yesterday"}]
+
+
+def call_in_vain(_database: Database, _settings: Any, _event: Rang) -> None:
+    raise OSError("no mail server")
+
+
+def test_a_call_is_tried_for_three_days_then_given_up_and_told(
+    fresh_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = [tasks._pause(n) for n in range(1, tasks.MAX_CALL_ATTEMPTS)]
+    assert timedelta(days=3) <= sum(waits, timedelta()) < timedelta(days=3, hours=1)
+    assert max(waits) == timedelta(minutes=15)
+    react_with(monkeypatch, "test.call", call=f"{__name__}:call_in_vain")
+    publish(fresh_database)
+    relay.fan_out(fresh_database)
+    broker = FakeBroker()
+    left = []
+    for attempts in (tasks.MAX_ATTEMPTS - 1, tasks.MAX_CALL_ATTEMPTS - 2, tasks.MAX_CALL_ATTEMPTS - 1):
+        change(fresh_database, attempts=attempts, run_after=clock.machine_now() - timedelta(seconds=1))
+        relay.send_due(fresh_database, broker)
+        tasks.pay(fresh_database, UUID(broker.sent[-1][0]), "test.call")
+        left.append((owed(fresh_database).attempts, owed(fresh_database).dead_reason))
+    assert left == [(12, None), (296, None), (297, "OSError")]
+    relay.fan_out(fresh_database)
+    with fresh_database.transaction(SYSTEM) as session:
+        assert session.scalars(select(Delivery.reaction).where(Delivery.dead_at.is_(None))).all() == [
+            "notices.delivery_given_up"
+        ]
+
+
+def test_what_cannot_tell_of_a_failure_does_not_tell_of_itself(fresh_database: Database) -> None:
+    with fresh_database.transaction(SYSTEM) as session:
+        outbox.publish(session, SYSTEM, DeliveryGivenUp(event_id=new_id(), reaction="test.ring"))
+    relay.fan_out(fresh_database)
+    with fresh_database.transaction(SYSTEM) as session:
+        outbox.give_up(session, session.scalars(select(Delivery)).one(), "RuntimeError")
+    assert relay.fan_out(fresh_database) == 0
+
+
+POISON = """
+import os, signal, sys
+from uuid import UUID
+from app.db import Database
+from tests.worker import test_outbox_flow as flow
+from worker import reactions, tasks
+
+url, event, deaths, times = sys.argv[1:]
+
+def die(_session, _actor, _event):
+    with open(deaths, "a") as file:
+        file.write(".")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+reactions.BY_NAME["test.ring"] = reactions.Reaction(flow.Rang, "test.ring", verb="__main__:die")
+for _ in range(int(times)):
+    child = os.fork()
+    if child == 0:
+        database = Database(url)
+        with database.engine.begin() as connection:  # the one before holds the row until its server sees that it died
+            connection.exec_driver_sql("SELECT 1 FROM outbox_deliveries FOR UPDATE")
+        tasks.pay(database, UUID(event), "test.ring")
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+
+
+def die_of_it(database: Database, event: str, deaths: Path, times: int) -> int:
+    """Let so many processes begin, one after the other, and return how many have died of it so far."""
+    arguments = [database.url, event, str(deaths), str(times)]
+    subprocess.run([sys.executable, "-c", POISON, *arguments], check=True, cwd=ROOT, timeout=60)
+    return len(deaths.read_text())
+
+
+@pytest.mark.usefixtures("one_reaction")
+def test_work_that_kills_its_process_is_begun_twenty_times_ever_more_seldom_then_given_up(
+    fresh_database: Database, tmp_path: Path
+) -> None:
+    publish(fresh_database)
+    relay.fan_out(fresh_database)
+    broker = FakeBroker()
+    relay.send_due(fresh_database, broker)
+    deaths = tmp_path / "deaths"
+    event = broker.sent[0][0]
+    assert die_of_it(fresh_database, event, deaths, 6) == 4, "after the fourth it has to wait"
+    delivery = owed(fresh_database)
+    assert (delivery.starts, delivery.attempts, delivery.dead_at) == (4, 0, None)
+    assert timedelta(seconds=1) < delivery.run_after - clock.machine_now() <= timedelta(seconds=16)
+    due = clock.machine_now() - timedelta(seconds=1)
+    change(fresh_database, starts=tasks.MAX_STARTS - 1, run_after=due)
+    assert die_of_it(fresh_database, event, deaths, 2) == 5
+    change(fresh_database, run_after=due)
+    assert die_of_it(fresh_database, event, deaths, 1) == 5, "not begun again"
+    delivery = owed(fresh_database)
+    assert (delivery.starts, delivery.done_at) == (20, None)
+    assert delivery.dead_reason == "begun 20 times, and the process died each time"
+    with fresh_database.transaction(SYSTEM) as session:
+        assert outbox.revive(session) == 1
+    assert owed(fresh_database).starts == 0
+
+
+@pytest.mark.usefixtures("one_reaction")
+def test_others_deaths_are_forgotten_when_the_work_comes_to_an_end(
+    fresh_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    react_with(monkeypatch, "test.refuse", verb=f"{__name__}:refuse")
+    publish(fresh_database)
+    relay.fan_out(fresh_database)
+    broker = FakeBroker()
+    relay.send_due(fresh_database, broker)
+    change(fresh_database, starts=tasks.MAX_STARTS - 1)
+    tasks.pay(fresh_database, UUID(broker.sent[0][0]), "test.refuse")
+    delivery = owed(fresh_database)
+    assert (delivery.starts, delivery.attempts, delivery.dead_at) == (0, 1, None)
+
+
+@pytest.mark.usefixtures("one_reaction")
+def test_while_somebody_is_at_it_others_return_at_once_and_it_is_not_sent_again(fresh_database: Database) -> None:
+    bell = publish(fresh_database)
+    relay.fan_out(fresh_database)
+    broker = FakeBroker()
+    relay.send_due(fresh_database, broker)
+    event = UUID(broker.sent[0][0])
+    change(fresh_database, lease_until=clock.machine_now() - timedelta(seconds=1))
+    with fresh_database.transaction(SYSTEM) as at_it:
+        assert tasks._open(at_it, event, "test.ring") is not None
+        began = time.monotonic()
+        tasks.pay(fresh_database, event, "test.ring")
+        tasks.put_off(fresh_database, event, "test.ring", "RuntimeError")
+        assert relay.send_due(fresh_database, broker) == 0
+        assert time.monotonic() - began < 5, "it would have waited for the lock ten seconds"
+    delivery = owed(fresh_database)
+    assert (delivery.attempts, delivery.starts, delivery.done_at) == (0, 0, None)
+    assert rings(fresh_database) == []
+    assert relay.send_due(fresh_database, broker) == 1
+    tasks.pay(fresh_database, event, "test.ring")
+    assert rings(fresh_database) == [bell]
+
+
+@pytest.mark.usefixtures("one_reaction")
+def test_a_copy_of_an_earlier_turn_does_not_end_the_waiting(
+    fresh_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    react_with(monkeypatch, "test.refuse", verb=f"{__name__}:refuse")
+    publish(fresh_database)
+    relay.fan_out(fresh_database)
+    broker = FakeBroker()
+    relay.send_due(fresh_database, broker)
+    for _ in range(3):
+        tasks.pay(fresh_database, UUID(broker.sent[0][0]), "test.refuse")
+    assert owed(fresh_database).attempts == 1
 
 
 def wait_a_little(_session: Session, _actor: Actor, _event: Rang) -> None:

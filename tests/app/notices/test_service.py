@@ -1,8 +1,8 @@
 """People are told once, read only their own, and get one mail however often things fail on the way."""
 
 import threading
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select, update
@@ -19,7 +19,7 @@ from app.notices import queries, service
 from app.notices.carriers import CarrierError, Email, Message, Recipient
 from app.notices.events import NoticeCreated
 from app.notices.models import NoticeDelivery, Urgency
-from app.outbox import OutboxEvent
+from app.outbox import DeliveryGivenUp, OutboxEvent
 from app.settings import Settings
 from tests.app.accounts.conftest import Province, make_province
 from tests.app.notices.smtp import Mailbox, mail_server
@@ -289,6 +289,30 @@ def test_administrators_hear_of_a_request_about_data(province: Province) -> None
             service.data_request_received(session, SYSTEM, DataRequestReceived(data_request_id=row.id))
     told = province.rows("SELECT person_id, link FROM notices")
     assert told == [(province["admin"], f"/quan-tri/yeu-cau-du-lieu/{row.id}")]
+
+
+def test_administrators_hear_once_a_day_of_each_kind_of_work_that_was_given_up(
+    province: Province, mailing: Settings, box: Mailbox, clock_at: Callable[[datetime], None]
+) -> None:
+    reachable(province, "admin")
+    first = clock.start_of_day(clock.today() + timedelta(days=1))
+    for hours, reaction in (
+        *((0, "trace.check_site"), (1, "trace.check_site"), (23, "trace.check_site")),
+        *((24, "trace.check_site"), (25, "notices.deliver")),
+    ):
+        clock_at(first + timedelta(hours=hours))
+        with province.database.transaction(SYSTEM) as session:
+            service.delivery_given_up(session, SYSTEM, DeliveryGivenUp(event_id=new_id(), reaction=reaction))
+    told = province.rows("SELECT id, person_id, urgency, body ->> 'vi' AS vi FROM notices ORDER BY created_at")
+    assert {n.person_id for n in told} == {province["admin"]}
+    assert [("«trace.check_site»" in n.vi, "«notices.deliver»" in n.vi, n.urgency) for n in told] == [
+        (True, False, "high"),
+        (True, False, "high"),
+        (False, True, "low"),
+    ]
+    for notice in told:
+        service.deliver(province.database, mailing, NoticeCreated(notice_id=notice.id))
+    assert len(box.mails) == 2, "a mail about mails that do not leave would not leave either"
 
 
 def test_what_somebody_was_told_goes_when_they_are_erased(province: Province, settings: Settings) -> None:

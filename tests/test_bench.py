@@ -1,0 +1,57 @@
+"""What benchmarks promise to other programs: one JSON object of one shape, and an exit code that says whether the goal is met."""
+
+import json
+from typing import Any
+
+import pytest
+
+from app.db import Database
+from app.doors.consumer.routes import render
+from app.factory import create_app
+from app.settings import Settings
+from app.trace import codes
+from bench import _harness as harness
+from bench import demo, scan
+
+SHAPE = {"name", "unit", "value", "baseline", "ratio", "better", "goal", "ok", "runs"}
+
+
+@pytest.mark.parametrize(("seconds", "memory", "ok"), [(15.0, 800.0, True), (15.5, 700.0, False), (9.0, 800.5, False)])
+def test_demo_fails_when_a_goal_is_missed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], seconds: float, memory: float, *, ok: bool
+) -> None:
+    def one_run(*, measure_memory: bool) -> tuple[float, float | None]:
+        return seconds, memory if measure_memory else None
+
+    monkeypatch.setattr(demo, "one_run", one_run)
+    assert demo.main() == (0 if ok else 1)
+    told: dict[str, Any] = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert told.keys() >= SHAPE
+    assert (told["ok"], told["runs"], told["seconds"]) == (ok, 5, [seconds] * 5)
+
+
+@pytest.mark.parametrize(("ok", "code"), [(True, 0), (False, 1)])
+def test_every_report_says_by_its_exit_code_whether_it_is_ok(
+    capsys: pytest.CaptureFixture[str], code: int, *, ok: bool
+) -> None:
+    assert harness.report(name="x", ok=ok) == code
+    assert json.loads(capsys.readouterr().out) == {"name": "x", "ok": ok}
+
+
+def test_scan_refuses_too_few_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["scan", "--runs", "4"])
+    with pytest.raises(SystemExit) as refused:
+        scan.main()
+    assert refused.value.code == 2
+    assert "4 runs are too few: 5 or more" in capsys.readouterr().err
+
+
+def test_requests_until_readable_are_counted_on_the_page_itself(database: Database, settings: Settings) -> None:
+    code = codes.new_code()
+    with create_app(settings, database).test_request_context():
+        page = render(scan.batch(code), "vi", settings.printed_base())
+    html = page.decode()
+    assert "<script" not in html
+    assert scan.requests_until_readable(html) == 2
+    more = '<link rel="stylesheet" href="/b.css"><script src="/c.js"></script><img src="/d.webp"><img src="/e" loading="lazy">'
+    assert scan.requests_until_readable(html.replace("</head>", f"{more}</head>")) == 5
