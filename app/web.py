@@ -62,6 +62,7 @@ from app.errors import (
     forbidden,
     not_found,
 )
+from app.logs import scrub, told
 from app.settings import Settings
 
 log = structlog.get_logger()
@@ -71,7 +72,8 @@ LANGUAGE_COOKIE = "hoi_lang"
 SIGN_IN_COOKIE = "hoi_phien"
 MAX_FORM_BYTES = 1024 * 1024  # uploads go through media, in parts; a form is text
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
-REQUEST_ID = re.compile(r"^[A-Za-z0-9_-]{8,64}$")
+METHODS = UNSAFE | {"GET", "HEAD", "OPTIONS"}
+REQUEST_ID = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9_-]{8,64}")  # it is kept, and digits alone may be a phone number
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -165,7 +167,7 @@ def web() -> Web:
 
 def _begin() -> None:
     given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if REQUEST_ID.match(given) else secrets.token_hex(8)
+    g.request_id = given if REQUEST_ID.fullmatch(given) and scrub(given) == given else secrets.token_hex(8)
     g.started = perf_counter()
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
@@ -181,12 +183,13 @@ def _finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.get("request_id", "")
     endpoint = request.endpoint or "none"
     seconds = perf_counter() - g.get("started", perf_counter())
-    REQUESTS.labels(request.method, endpoint, str(response.status_code)).inc()
+    method = request.method if request.method in METHODS else "other"  # a label stays for ever; anybody may invent one
+    REQUESTS.labels(method, endpoint, str(response.status_code)).inc()
     SECONDS.labels(endpoint).observe(seconds)
     if endpoint not in {"static", "_healthz", "_readyz", "_metrics"}:
         log.info(
             "request",
-            method=request.method,
+            method=method,
             endpoint=endpoint,
             status=response.status_code,
             ms=round(seconds * 1000, 1),
@@ -619,7 +622,7 @@ def _twice_at_once(error: DBAPIError) -> Response:
 def _database_away(error: Exception) -> Response:
     if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in LOST_RACES:
         return _twice_at_once(error)
-    log.error("database away", error=type(error).__name__, detail=str(error)[:300])
+    log.error("database away", **told(error))
     response = _render_error(
         Unavailable(
             "database_away",
@@ -632,7 +635,7 @@ def _database_away(error: Exception) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    log.error("unexpected error", error=type(error).__name__, exc_info=error)
+    log.error("unexpected error", exc_info=error, **told(error))
     if current_app.testing and current_app.config.get("PROPAGATE_EXCEPTIONS"):
         raise error
     return _render_error(
