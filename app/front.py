@@ -155,7 +155,7 @@ class Spool:
         name = str(new_id())
         self._file, self._lock = folder / f"{name}.json", folder / f"{name}.lock"
         unlocked = folder / f"{name}.new"
-        self._handle = os.open(unlocked, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._handle: int | None = os.open(unlocked, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._handle, fcntl.LOCK_EX)
         unlocked.rename(self._lock)  # others see it only now
 
@@ -170,10 +170,13 @@ class Spool:
         self._file.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Leave what is kept to others."""
+        """Leave what is kept to others. Again does nothing."""
+        if self._handle is None:
+            return
         if not self._file.exists():
             self._lock.unlink(missing_ok=True)
         os.close(self._handle)
+        self._handle = None
 
     def adopt(self, write: Callable[[list[Tally]], None]) -> None:
         """Write what processes that are gone have left. What `write` raises passes, and nothing of that file is lost."""
@@ -205,6 +208,17 @@ class Spool:
             write(tallies)
         file.unlink(missing_ok=True)
         log.info("counts of a process that is gone are written", codes=len(tallies))
+
+
+def spool_in(folder: Path) -> Spool | None:
+    """None where nothing can be written: pages are served all the same, and counts wait in memory only."""
+    try:
+        return Spool(folder)
+    except OSError as error:
+        log.exception(
+            "no place on disk for counts of scans: an outage that ends this process loses them", **told(error)
+        )
+        return None
 
 
 class Scans:
@@ -587,7 +601,8 @@ def language_of(query: str) -> str:
 def create() -> "WSGIApplication":
     """What granian loads in each web process."""
     settings = settings_module.load()
-    scans = Scans(TallyWriter(settings), spool=Spool(settings.var / "scans"))
-    front = Front(settings, create_app(settings), Pages(settings).find, scans)
+    flask = create_app(settings)
+    scans = Scans(TallyWriter(settings), spool=spool_in(settings.var / "scans"))
+    front = Front(settings, flask, Pages(settings).find, scans)
     scans.start()
     return front

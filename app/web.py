@@ -33,7 +33,16 @@ from flask import (
 from flask_babel import Babel, get_locale
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError, CSRFProtect
-from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from sqlalchemy import text
@@ -63,7 +72,7 @@ from app.errors import (
     not_found,
 )
 from app.logs import scrub, told
-from app.settings import Settings
+from app.settings import Settings, shared_metrics
 
 log = structlog.get_logger()
 
@@ -88,8 +97,12 @@ SECURITY_HEADERS = {
     "X-Frame-Options": "DENY",
 }
 
-OWED = Gauge("hoi_outbox_owed", "Events and deliveries that are not settled yet")
-GIVEN_UP = Gauge("hoi_outbox_given_up", "Deliveries that were given up and wait for `hoi deliveries --revive`")
+OWED = Gauge("hoi_outbox_owed", "Events and deliveries that are not settled yet", multiprocess_mode="mostrecent")
+GIVEN_UP = Gauge(
+    "hoi_outbox_given_up",
+    "Deliveries that were given up and wait for `hoi deliveries --revive`",
+    multiprocess_mode="mostrecent",
+)
 REQUESTS = Counter("hoi_http_requests_total", "Requests answered", ["method", "endpoint", "status"])
 SECONDS = Histogram("hoi_http_request_seconds", "Time to answer", ["endpoint"])
 
@@ -109,9 +122,8 @@ class Web:
 
 def install(app: Flask, web: Web) -> None:
     app.extensions["hoi"] = web
-    secret = web.settings.secret_key
     app.config.update(
-        SECRET_KEY=secret.get_secret_value() if secret else secrets.token_hex(32),
+        SECRET_KEY=web.settings.signing_key(),
         SESSION_COOKIE_NAME="hoi_bieu_mau",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
@@ -529,7 +541,7 @@ def problem(error: HoiError) -> dict[str, object]:
 
 def _render_error(error: HoiError) -> Response:
     headers: dict[str, str] = {}
-    if isinstance(error, TooMany):
+    if isinstance(error, TooMany | Unavailable):
         headers["Retry-After"] = str(error.retry_after_seconds)
     if wants_json():
         response = jsonify(problem(error))
@@ -623,15 +635,13 @@ def _database_away(error: Exception) -> Response:
     if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in LOST_RACES:
         return _twice_at_once(error)
     log.error("database away", **told(error))
-    response = _render_error(
+    return _render_error(
         Unavailable(
             "database_away",
             vi="Máy chủ đang bận trong giây lát. Việc vừa gửi chưa được ghi. Bác đợi nửa phút rồi gửi lại.",
             en="Our database does not answer for the moment. Nothing was saved. Wait half a minute and send again.",
         )
     )
-    response.headers["Retry-After"] = "30"
-    return response
 
 
 def _unexpected(error: Exception) -> Response:
@@ -668,7 +678,17 @@ def _metrics() -> Response:
             owed, given_up = outbox.open_debts(session), outbox.count_dead(session)
         OWED.set(owed)
         GIVEN_UP.set(given_up)
-    return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(_figures()), content_type=CONTENT_TYPE_LATEST)
+
+
+def _figures() -> CollectorRegistry:
+    """Those of all processes of this web, whichever of them is asked."""
+    together = shared_metrics()
+    if together is None:
+        return REGISTRY
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=together)  # type: ignore[no-untyped-call]  # the library gives no types here
+    return registry
 
 
 def same(left: str, right: str) -> bool:

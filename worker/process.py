@@ -1,6 +1,7 @@
 """What one worker process holds: settings, and a database made after the fork. Logs are set up here too."""
 
 import gc
+import sys
 import threading
 
 from celery.signals import (
@@ -13,6 +14,7 @@ from sqlalchemy.orm import configure_mappers
 
 from app import settings as settings_module
 from app.db import Database
+from app.errors import SetupError
 from app.logs import configure_logging
 from app.settings import Settings
 from worker import reactions, schedule
@@ -46,6 +48,10 @@ def process_database() -> Database:
 def _set_up(**_: object) -> None:
     """The leading process, and the only one where threads do the work."""
     configure_logging(process_settings())
+    try:
+        process_settings().signing_key()
+    except SetupError as error:  # Celery logs what a signal raises and goes on; only this ends it
+        sys.exit(f"✗ {error.vi}")
 
 
 @worker_before_create_process.connect

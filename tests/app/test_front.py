@@ -314,6 +314,7 @@ def away(_tallies: list[Tally]) -> None:
 
 def kill(spool: Spool) -> None:
     """What the end of its process does."""
+    assert spool._handle is not None
     os.close(spool._handle)
 
 
@@ -393,7 +394,9 @@ def test_an_orderly_stop_without_the_database_leaves_the_counts_on_disk(tmp_path
     heir = Spool(tmp_path)
     heir.adopt(written.extend)
     heir.close()
+    scans.stop()
     assert [(t.code, t.scans) for t in written] == [(CODE, 1)]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_counts_on_disk_that_cannot_be_read_are_set_aside(tmp_path: Path, written: list[Tally]) -> None:
@@ -406,6 +409,14 @@ def test_counts_on_disk_that_cannot_be_read_are_set_aside(tmp_path: Path, writte
     heir.close()
     assert written == []
     assert [path.suffix for path in tmp_path.iterdir()] == [".broken"]
+
+
+def test_without_a_place_on_disk_scans_are_counted_all_the_same(tmp_path: Path, written: list[Tally]) -> None:
+    (tmp_path / "scans").write_text("a file stands in the way")
+    scans = Scans(written.extend, spool=front.spool_in(tmp_path / "scans"))
+    scans.count(CODE)
+    scans.stop()
+    assert [(t.code, t.scans) for t in written] == [(CODE, 1)]
 
 
 def test_any_other_error_does_not_end_the_counting(written: list[Tally], wait_for: Any) -> None:
@@ -540,6 +551,28 @@ def scan(host: str, port: int, code: str, times: int) -> int:
     finally:
         connection.close()
     return answered
+
+
+def test_every_web_process_tells_the_figures_of_all(run_processes: Any) -> None:
+    running = run_processes()
+    port, metrics = running.settings.web_port, running.settings.var / "run" / "metrics"
+    metrics.mkdir()
+    running.keeper.start(supervisor.web("127.0.0.1", port, 2, 4, metrics))
+    running.keeper.wait_ready("web")
+    assert [get(port, "/readyz") for _ in range(20)] == ["ready\n"] * 20
+    for _ in range(10):  # each on a connection of its own, so that both are asked
+        told = get(port, "/metrics")
+        assert 'hoi_http_requests_total{endpoint="_readyz",method="GET",status="200"} 20.0\n' in told
+        assert "\nhoi_outbox_owed 0.0\n" in told
+    assert len(list(metrics.glob("counter_*.db"))) == 2
+
+
+def get(port: int, path: str) -> str:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", path)
+    answer = connection.getresponse().read().decode()
+    connection.close()
+    return answer
 
 
 @pytest.mark.faults
