@@ -176,9 +176,17 @@ class MediaStore:
             self._places.release()
 
 
-@lru_cache(maxsize=8)
+_making_store = threading.Lock()
+
+
 def store_for(settings: Settings) -> MediaStore:
-    """The store of this process for these settings."""
+    """The store of this process for these settings: one, or photos would not wait for each other."""
+    with _making_store:
+        return _store(settings)
+
+
+@lru_cache(maxsize=8)
+def _store(settings: Settings) -> MediaStore:
     return MediaStore(settings)
 
 
