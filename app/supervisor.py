@@ -105,10 +105,10 @@ class Supervisor:
             self._turn_logs(now)
 
     def _tend_servers(self) -> None:
-        if self.servers_alive():
-            return
-        self._tell("! Máy chủ dữ liệu vừa dừng, đang khởi động lại…")
         try:
+            if self.servers_alive():
+                return
+            self._tell("! Máy chủ dữ liệu vừa dừng, đang khởi động lại…")
             self.mend_servers()
             self._tell("✓ Máy chủ dữ liệu đã chạy lại")
         except (SetupError, OSError) as error:
@@ -195,11 +195,11 @@ def _refused(directory: Path, error: SetupError | OSError) -> SetupError:
     """What the machine refused, in words that say the way out."""
     if isinstance(error, SetupError):
         return error
-    if error.errno in {errno.EAGAIN, errno.ENOMEM}:
+    if error.errno in {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}:
         return SetupError(
             "no_memory",
-            vi="Máy hết bộ nhớ hoặc hết số tiến trình cho phép. Hãy tắt bớt chương trình khác; xem bằng: free -m; ulimit -u",
-            en="The machine has no memory or no process left. End other programs; see: free -m; ulimit -u",
+            vi="Máy hết bộ nhớ, hoặc hết số tiến trình hay tệp mở cho phép. Hãy tắt bớt chương trình khác; xem bằng: free -m; ulimit -a",
+            en="The machine has no memory, process or open file left. End other programs; see: free -m; ulimit -a",
         )
     return unwritable(directory, error)
 

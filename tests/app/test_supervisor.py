@@ -263,6 +263,15 @@ def test_servers_that_cannot_be_mended_for_a_full_disk_end_nothing(tmp_path: Pat
     ]
 
 
+def test_a_look_at_the_servers_that_fails_ends_nothing(tmp_path: Path, said: list[str]) -> None:
+    def blind() -> bool:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    keeper = Supervisor(local.prepare(tmp_path), {}, said.append, servers_alive=blind)
+    keeper.tend()
+    assert len(said) == 1
+
+
 def test_logs_turn_over_while_everything_runs(
     keeper: Supervisor, monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., Any]
 ) -> None:
