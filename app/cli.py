@@ -92,13 +92,12 @@ def hoi() -> None:
 
 @contextlib.contextmanager
 def servers(settings: Settings) -> Iterator[Settings]:
-    """Settings with both addresses filled in. Embedded servers that were not running before stop at the end."""
-    were_running = local.alive(settings.var, **embedded(settings))
-    try:
+    """Settings with both addresses filled in. Embedded servers stop at the end, unless another command or `up` uses them too."""
+    if not any(embedded(settings).values()):
         yield with_servers(settings)
-    finally:
-        if not were_running and not supervisor.held(settings.var):  # an `up` may have begun meanwhile and use them
-            local.stop(settings.var)
+        return
+    with local.in_use(settings.var):
+        yield with_servers(settings)
 
 
 def embedded(settings: Settings) -> dict[str, bool]:
@@ -125,16 +124,19 @@ def with_servers(settings: Settings, report: local.Report = lambda _text, _secon
 
 def start_servers(settings: Settings, report: local.Report = lambda _text, _seconds: None) -> local.Servers:
     return local.start(
-        settings.var, pg_bin=settings.pg_bin, valkey_bin=settings.valkey_bin, report=report, **embedded(settings)
+        settings.var,
+        pg_bin=settings.pg_bin,
+        valkey_bin=settings.valkey_bin,
+        connections=settings.most_connections(),
+        report=report,
+        **embedded(settings),
     )
 
 
 def check_database(url: str) -> None:
     """Raise SetupError with the command that mends it when the operator's PostgreSQL cannot serve us."""
     try:
-        connection = psycopg.connect(
-            url.replace("postgresql+psycopg://", "postgresql://", 1), connect_timeout=LONGEST_WAIT_FOR_SERVERS
-        )
+        connection = psycopg.connect(url, connect_timeout=LONGEST_WAIT_FOR_SERVERS)
     except psycopg.Error as error:
         reason = str(error).strip().splitlines()[-1]
         raise SetupError(
@@ -244,7 +246,9 @@ def run_province(settings: Settings) -> None:
         if left := supervisor.clear_leftovers(settings.var):
             say(f"✓ Đã dọn {left} tiến trình còn sót của lần chạy trước")
         claim_data(settings)
-        _run(settings)
+        with local.in_use(settings.var):
+            _run(settings)
+        say(f"✓ Đã dừng. Dữ liệu vẫn còn trong {settings.var}")
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
@@ -320,9 +324,6 @@ def _run(configured: Settings) -> None:
             say("\nĐang dừng…")
             for together in (("web", "scheduler", "relay", "worker", "caller"), ("double",)):
                 processes.stop(together)
-        local.stop(configured.var)
-        if processes is not None:
-            say(f"✓ Đã dừng. Dữ liệu vẫn còn trong {configured.var}")
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -358,7 +359,11 @@ def kept_secret(path: Path) -> str:
 def _start(processes: supervisor.Supervisor, settings: Settings, doors: list[str]) -> None:
     """Web first: it is what somebody waits for, and two cores are quickly busy."""
     began = time.monotonic()
-    processes.start(supervisor.web(settings.web_host, settings.web_port, settings.web_workers, settings.web_threads))
+    metrics = settings.var / "run" / "metrics"  # what an earlier run left there would be counted again
+    shutil.rmtree(metrics, ignore_errors=True)
+    metrics.mkdir()
+    listens = (settings.web_host, settings.web_port)
+    processes.start(supervisor.web(*listens, settings.web_workers, settings.web_threads, metrics))
     processes.wait_ready("web")
     say_done(f"Web ở {address(settings)}", time.monotonic() - began)
     supervisor.announce(

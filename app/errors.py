@@ -8,7 +8,7 @@ HoiError
 ├── Conflict (409)         same identifier, other content; or somebody was faster
 ├── TooLarge (413)         over a stated limit
 ├── TooMany (429)          over a rate limit; carries the seconds to wait
-├── Unavailable (503)      something we need does not answer now
+├── Unavailable (503)      something we need does not answer now; carries the seconds to wait
 └── SetupError (500)       this installation is not ready: says the command that mends it
 """
 
@@ -87,9 +87,13 @@ class TooMany(HoiError):
 
 
 class Unavailable(HoiError):
-    """A server that we need does not answer now."""
+    """A server that we need does not answer now, or we have too much to do."""
 
     status = 503
+
+    def __init__(self, code: str, *, vi: str, en: str, retry_after_seconds: int = 30) -> None:
+        super().__init__(code, vi=vi, en=en)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class SetupError(HoiError):

@@ -1,13 +1,17 @@
 """The WSGI layer before Flask: serves stored public pages and counts scans."""
 
+import fcntl
 import gzip
 import hashlib
+import json
 import mimetypes
+import os
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from multiprocessing import util as process_exit
 from pathlib import Path
 from time import monotonic
@@ -17,11 +21,13 @@ from uuid import UUID
 
 import psycopg
 import structlog
+from prometheus_client import Counter
 
 from app import clock
 from app import settings as settings_module
 from app.db import APP_ROLE, new_id
 from app.factory import create_app
+from app.logs import told
 from app.settings import Settings
 from app.trace import pages
 from app.web import SECURITY_HEADERS, is_https
@@ -33,6 +39,10 @@ CHECK_SECONDS = 2.0  # how long a page is served without asking the database whe
 OLD_SECONDS = 3 * CHECK_SECONDS  # older than this, nobody gets the copy while another asks; in an outage it is marked
 KEEP_SECONDS = 24 * 3600.0  # how long the last copy is served while the database is away
 FLUSH_SECONDS = 0.4
+SAVE_SECONDS = (
+    0.25  # counted, flushed, looked at, kept on disk: 0.9 s at most, and a killed process may lose one second
+)
+ADOPT_SECONDS = 5.0
 MOST_PAGES = 2000
 MOST_BYTES = 32 * 1024 * 1024
 OUTAGE_SECONDS = 1.0  # after a failed question nobody asks again for this long
@@ -40,6 +50,8 @@ STATIC = Path(__file__).resolve().parent / "static"
 
 Headers = list[tuple[str, str]]
 log = structlog.get_logger()
+
+SCANS = Counter("hoi_scans_total", "Scans answered with a page")
 
 
 # --- the database, without an ORM --------------------------------------------------------------------------------
@@ -130,60 +142,213 @@ class Tally:
     scans: int
 
 
+class Spool:
+    """Counts that the database has not taken yet, on disk: one file for each process, locked while it lives.
+
+    A process that was killed, or stopped while the database was away, leaves its file; any other adopts it. Tallies carry their
+    ids, so what had arrived after all counts once.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        name = str(new_id())
+        self._file, self._lock = folder / f"{name}.json", folder / f"{name}.lock"
+        unlocked = folder / f"{name}.new"
+        self._handle: int | None = os.open(unlocked, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._handle, fcntl.LOCK_EX)
+        unlocked.rename(self._lock)  # others see it only now
+
+    def keep(self, tallies: list[Tally]) -> None:
+        """Put these in the place of what was kept."""
+        rows = [(str(t.id), t.received_at.isoformat(), t.code, t.scans) for t in tallies]
+        new = self._file.with_suffix(".part")
+        new.write_text(json.dumps(rows), encoding="utf-8")
+        new.replace(self._file)
+
+    def clear(self) -> None:
+        self._file.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Leave what is kept to others. Again does nothing."""
+        if self._handle is None:
+            return
+        if not self._file.exists():
+            self._lock.unlink(missing_ok=True)
+        os.close(self._handle)
+        self._handle = None
+
+    def adopt(self, write: Callable[[list[Tally]], None]) -> None:
+        """Write what processes that are gone have left. What `write` raises passes, and nothing of that file is lost."""
+        for lock in sorted(self._folder.glob("*.lock")):
+            try:
+                handle = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+            except FileNotFoundError:  # another process was faster
+                continue
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._write_orphan(lock.with_suffix(".json"), write)
+                lock.unlink(missing_ok=True)
+            except BlockingIOError:  # its process lives
+                continue
+            finally:
+                os.close(handle)
+
+    def _write_orphan(self, file: Path, write: Callable[[list[Tally]], None]) -> None:
+        try:
+            rows = json.loads(file.read_text(encoding="utf-8"))
+            tallies = [Tally(UUID(i), datetime.fromisoformat(at), code, int(scans)) for i, at, code, scans in rows]
+        except FileNotFoundError:
+            return
+        except (ValueError, TypeError):
+            log.error("counts of scans cannot be read", file=file.name)  # noqa: TRY400 - the file is what somebody must look at
+            file.replace(file.with_suffix(".broken"))
+            return
+        if tallies:
+            write(tallies)
+        file.unlink(missing_ok=True)
+        log.info("counts of a process that is gone are written", codes=len(tallies))
+
+
+def spool_in(folder: Path) -> Spool | None:
+    """None where nothing can be written: pages are served all the same, and counts wait in memory only."""
+    try:
+        return Spool(folder)
+    except OSError as error:
+        log.exception(
+            "no place on disk for counts of scans: an outage that ends this process loses them", **told(error)
+        )
+        return None
+
+
 class Scans:
-    """Counts in memory and writes twice a second; while the database is away, goes on counting.
+    """Counts in memory and writes twice a second; what the database does not take within that time goes to the spool.
 
     Not more than one flush is under way, and it keeps its ids until the database has said yes: a flush whose outcome is unknown is
     repeated without counting twice. What is in memory is bounded by the number of codes that exist.
     """
 
-    def __init__(self, write: Callable[[list[Tally]], None], *, flush_seconds: float = FLUSH_SECONDS) -> None:
+    def __init__(
+        self,
+        write: Callable[[list[Tally]], None],
+        *,
+        flush_seconds: float = FLUSH_SECONDS,
+        spool: Spool | None = None,
+    ) -> None:
         self._write = write
         self._flush_seconds = flush_seconds
+        self._spool = spool
         self._new: deque[str] = deque()
-        self._waiting: dict[str, int] = {}
-        self._sending: list[Tally] = []
+        self._waiting: dict[str, Tally] = {}  # never sent: may still grow
+        self._sending: list[Tally] = []  # perhaps arrived: stays as it is
+        self._since: float | None = None  # when the oldest of these was counted
+        self._kept = False  # the spool has some of them
+        self._changed = False  # since then
+        self._away = False
+        self._adopted = -ADOPT_SECONDS
         self._lock = threading.Lock()
+        self._flushing = threading.Lock()
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
         self.count = self._new.append  # the one call in a request: atomic, no lock
 
     def start(self) -> None:
         """Begin to write in the background, and on an orderly end of this process write what is left."""
-        self._thread = threading.Thread(target=self._run, name="hoi-scans", daemon=True)
-        self._thread.start()
+        # Two threads: a database that hangs must not keep counts from the disk.
+        for work, pause in ((self._flush_and_adopt, self._flush_seconds), (self.save, SAVE_SECONDS)):
+            thread = threading.Thread(target=self._repeat, args=(work, pause), name="hoi-scans", daemon=True)
+            thread.start()
+            self._threads.append(thread)
         # Processes of granian are forked by multiprocessing, which skips atexit but runs its own finalizers.
         process_exit.Finalize(None, self.stop, exitpriority=100)
 
     def stop(self) -> None:
+        """Write what is left, or leave it in the spool: it is there before the database is asked, which may take too long."""
         self._stop.set()
-        if self._thread is not None:
-            self._thread.join(timeout=3)
-        self.flush()
+        last = partial(self.save, after_seconds=0)
+        self._survive(last)
+        for thread in self._threads:
+            thread.join(timeout=3)
+        self._survive(self.flush)
+        self._survive(last)
+        if self._spool is not None:
+            self._spool.close()
 
     def flush(self) -> bool:
         """Write what was counted. False when the database did not take it; it then stays here."""
-        with self._lock:
-            while self._new:
-                code = self._new.popleft()
-                self._waiting[code] = self._waiting.get(code, 0) + 1
-            while self._sending or self._waiting:
-                if not self._sending:
-                    now = clock.now()
-                    self._sending = [Tally(new_id(), now, code, n) for code, n in self._waiting.items()]
-                    self._waiting = {}
+        with self._flushing:
+            with self._lock:
+                self._gather()
+            while True:
+                with self._lock:
+                    if not self._sending:
+                        self._sending, self._waiting = list(self._waiting.values()), {}
+                    if not self._sending:
+                        self._forget()
+                        return True
                 try:
                     self._write(self._sending)
                 except psycopg.Error as error:
-                    log.warning("scans wait for the database", codes=len(self._sending), error=type(error).__name__)
+                    if not self._away:
+                        log.warning("scans wait for the database", codes=len(self._sending), **told(error))
+                    self._away = True
                     return False
-                self._sending = []
-            return True
+                with self._lock:
+                    self._sending, self._away = [], False
 
-    def _run(self) -> None:
-        pause = self._flush_seconds
+    def save(self, after_seconds: float = SAVE_SECONDS) -> None:
+        """Put on disk what has waited for the database so long."""
+        with self._lock:
+            if after_seconds and (self._since is None or monotonic() - self._since < after_seconds):
+                return
+            self._gather()
+            if self._spool is not None and self._changed:
+                self._spool.keep([*self._sending, *self._waiting.values()])
+                self._kept, self._changed = True, False
+
+    def _gather(self) -> None:
+        fresh: dict[str, int] = {}
+        while self._new:
+            code = self._new.popleft()
+            fresh[code] = fresh.get(code, 0) + 1
+        if not fresh:
+            return
+        SCANS.inc(sum(fresh.values()))
+        now = clock.now()
+        for code, scans in fresh.items():
+            old = self._waiting.get(code) or Tally(new_id(), now, code, 0)
+            self._waiting[code] = replace(old, scans=old.scans + scans)
+        self._changed = True
+        if self._since is None:
+            self._since = monotonic()
+
+    def _forget(self) -> None:
+        """The database has everything."""
+        self._since, self._changed = None, False
+        if self._spool is not None and self._kept:
+            self._spool.clear()
+            self._kept = False
+
+    def _flush_and_adopt(self) -> None:
+        if self.flush() and self._spool is not None and monotonic() - self._adopted >= ADOPT_SECONDS:
+            self._adopted = monotonic()
+            with self._flushing:
+                self._spool.adopt(self._write)
+
+    def _repeat(self, work: Callable[[], object], pause: float) -> None:
+        well = True
         while not self._stop.wait(pause):
-            pause = self._flush_seconds if self.flush() else min(pause * 2, 5.0)
+            well = self._survive(work, quiet=not well)
+
+    def _survive(self, work: Callable[[], object], *, quiet: bool = False) -> bool:
+        """Whatever it was, counting goes on. Tells whether it went well."""
+        try:
+            work()
+        except Exception as error:
+            if not quiet:  # twice a second the same would fill the log
+                log.exception("counting scans", **told(error))
+            return False
+        return True
 
 
 class TallyWriter:
@@ -227,6 +392,9 @@ class Kept:
     known_good: float
     plain: bytes | None = None
 
+    def size(self) -> int:
+        return len(self.body) + len(self.plain or b"")
+
 
 class Memory:
     """The pages asked for last, bounded in number and bytes."""
@@ -245,9 +413,18 @@ class Memory:
         with self._lock:
             self._take_out(key)
             self._pages[key] = kept
-            self._bytes += len(kept.body)
-            while self._pages and (len(self._pages) > self._most_pages or self._bytes > self._most_bytes):
-                self._take_out(next(iter(self._pages)))
+            self._bytes += kept.size()
+            self._shrink()
+
+    def unpack(self, key: tuple[str, str], kept: Kept) -> bytes:
+        """The page as text, for those who read no compressed ones. It counts as much as its length."""
+        plain = gzip.decompress(kept.body)
+        with self._lock:
+            if self._pages.get(key) is kept and kept.plain is None:
+                kept.plain = plain
+                self._bytes += len(plain)
+                self._shrink()
+        return plain
 
     def touch(self, key: tuple[str, str]) -> None:
         """Count the page as asked for now. Called when it is checked, not at every scan: near enough, and free."""
@@ -259,10 +436,14 @@ class Memory:
         with self._lock:
             self._take_out(key)
 
+    def _shrink(self) -> None:
+        while self._pages and (len(self._pages) > self._most_pages or self._bytes > self._most_bytes):
+            self._take_out(next(iter(self._pages)))
+
     def _take_out(self, key: tuple[str, str]) -> None:
         old = self._pages.pop(key, None)
         if old is not None:
-            self._bytes -= len(old.body)
+            self._bytes -= old.size()
 
 
 # --- static text -------------------------------------------------------------------------------------------------
@@ -347,7 +528,7 @@ class Front:
                 return self._render(code, environ, start_response)
         if method == "GET":
             self._scans.count(kept.code)
-        return self._send(kept, now, environ, start_response)
+        return self._send(key, kept, now, environ, start_response)
 
     def _look(self, key: tuple[str, str], code: str, kept: Kept | None, now: float) -> Kept | None:
         """The page as the database has it now; while the database is away, the last copy."""
@@ -372,13 +553,11 @@ class Front:
         return fresh
 
     def _send(
-        self, kept: Kept, now: float, environ: "WSGIEnvironment", start_response: "StartResponse"
+        self, key: tuple[str, str], kept: Kept, now: float, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         headers, body = kept.packed, kept.body
         if "gzip" not in environ.get("HTTP_ACCEPT_ENCODING", ""):
-            if kept.plain is None:
-                kept.plain = gzip.decompress(kept.body)
-            body = kept.plain
+            body = kept.plain or self._memory.unpack(key, kept)
             headers = [(n, v) for n, v in headers if n not in {"Content-Encoding", "Content-Length", "ETag"}]
             headers += [("ETag", f'"{kept.etag}"'), ("Content-Length", str(len(body)))]
         if now - kept.known_good > OLD_SECONDS:
@@ -422,7 +601,8 @@ def language_of(query: str) -> str:
 def create() -> "WSGIApplication":
     """What granian loads in each web process."""
     settings = settings_module.load()
-    scans = Scans(TallyWriter(settings))
-    front = Front(settings, create_app(settings), Pages(settings).find, scans)
+    flask = create_app(settings)
+    scans = Scans(TallyWriter(settings), spool=spool_in(settings.var / "scans"))
+    front = Front(settings, flask, Pages(settings).find, scans)
     scans.start()
     return front

@@ -92,11 +92,13 @@ def start(
     valkey: bool = True,
     pg_bin: Path | None = None,
     valkey_bin: Path | None = None,
+    connections: int = 100,
     report: Report = lambda _text, _seconds: None,
 ) -> Servers:
     """Start the servers whose data live in `directory`, or adopt those that run there already.
 
-    `durable=False` trades safety for speed: for tests only. Raises SetupError with the command that mends it.
+    `durable=False` trades safety for speed: for tests only. `connections` is how many PostgreSQL takes. Raises SetupError with the
+    command that mends it.
     """
     directory = prepare(directory)
     binaries = _binaries(pg_bin, valkey_bin)
@@ -105,7 +107,7 @@ def start(
         sockets = _sockets(directory, identity)
         if postgres:
             began = time.monotonic()
-            version = _start_postgres(directory, sockets, identity, binaries, durable=durable)
+            version = _start_postgres(directory, sockets, identity, binaries, connections, durable=durable)
             report(f"PostgreSQL {version}", time.monotonic() - began)
         if valkey:
             began = time.monotonic()
@@ -122,6 +124,26 @@ def stop(directory: Path) -> None:
     with _exclusive(directory):
         _end(directory / "valkey", "-server", (signal.SIGTERM, signal.SIGKILL))
         _end(directory / "postgres", "postgres", (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL))
+
+
+@contextlib.contextmanager
+def in_use(directory: Path) -> Iterator[None]:
+    """Keep the servers of this directory for as long as this lasts: whoever leaves last stops them.
+
+    A process that is killed leaves too, and the servers stay for the next one.
+    """
+    directory = prepare(directory)
+    handle = os.open(directory / "run" / "users.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH)  # somebody may be stopping them: then wait, and start them anew
+        yield
+    finally:
+        try:
+            with contextlib.suppress(BlockingIOError):  # another still uses them
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                stop(directory)
+        finally:
+            os.close(handle)
 
 
 def alive(directory: Path, *, postgres: bool = True, valkey: bool = True) -> bool:
@@ -155,11 +177,11 @@ def prepare(directory: Path) -> Path:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise _unwritable(directory, error) from error
+        raise unwritable(directory, error) from error
     return directory.resolve()
 
 
-def _unwritable(directory: Path, error: OSError) -> SetupError:
+def unwritable(directory: Path, error: OSError) -> SetupError:
     if error.errno == errno.ENOSPC:
         return SetupError(
             "disk_full",
@@ -180,7 +202,7 @@ def _exclusive(directory: Path, seconds: float = START_SECONDS) -> Iterator[None
     try:
         handle = os.open(directory / "run" / "servers.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise _unwritable(directory, error) from error
+        raise unwritable(directory, error) from error
     try:
         deadline = time.monotonic() + seconds
         while True:
@@ -248,7 +270,7 @@ def _private(path: Path, identity: _Identity) -> None:
         if stat.S_IMODE(facts.st_mode) != 0o700:  # noqa: PLR2004 - private
             path.chmod(0o700)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
 
 
 def _servers(sockets: Path) -> Servers:
@@ -260,14 +282,33 @@ def _servers(sockets: Path) -> Servers:
 
 
 def log_file(directory: Path, name: str) -> Path:
-    """Return the log of one process, rotated when it has grown: NAME.log.1 to .3 keep the past."""
+    """Return the log of one process, turned over when it has grown."""
     path = directory / "log" / f"{name}.log"
-    if path.exists() and path.stat().st_size > LOG_BYTES:
-        for age in (2, 1, 0):
-            older = path.with_suffix(f".log.{age}") if age else path
-            if older.exists():
-                older.replace(path.with_suffix(f".log.{age + 1}"))
+    turn_over(path)
     return path
+
+
+def turn_over(path: Path) -> None:
+    """Copy a log that has grown and begin it anew: NAME.log.1 to .3 keep the past.
+
+    Its writer goes on with the same file, which it must have opened for appending; a line written meanwhile may be lost.
+    """
+    try:
+        if path.stat().st_size <= LOG_BYTES:
+            return
+    except FileNotFoundError:
+        return
+    for age in (2, 1):
+        older = path.with_suffix(f".log.{age}")
+        if older.exists():
+            older.replace(path.with_suffix(f".log.{age + 1}"))
+    newest = path.with_suffix(".log.1")
+    try:
+        shutil.copyfile(path, newest)
+    except OSError:
+        newest.unlink(missing_ok=True)  # a half copy on a full disk is of no use
+        raise
+    os.truncate(path, 0)
 
 
 def tail(path: Path, lines: int = 8) -> str:
@@ -500,7 +541,9 @@ def _end(data: Path, program: str, signals: tuple[signal.Signals, ...], seconds:
 # PostgreSQL
 
 
-def _start_postgres(directory: Path, sockets: Path, identity: _Identity, binaries: _Binaries, *, durable: bool) -> str:
+def _start_postgres(
+    directory: Path, sockets: Path, identity: _Identity, binaries: _Binaries, connections: int, *, durable: bool
+) -> str:
     data = directory / "postgres"
     url = _servers(sockets).database_url
     version = _major(identity, binaries)
@@ -510,7 +553,7 @@ def _start_postgres(directory: Path, sockets: Path, identity: _Identity, binarie
         _ensure_database(url)
         return version
     _end(data, "postgres", (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL))
-    _configure(data, sockets, identity, version, durable=durable)
+    _configure(data, sockets, identity, version, connections, durable=durable)
     for _attempt in range(30):
         _clear_stale_pid_file(data)
         with log.open("ab") as output:
@@ -584,7 +627,9 @@ def _initialise(data: Path, identity: _Identity, binaries: _Binaries, version: s
     fresh.rename(data)
 
 
-def _configure(data: Path, sockets: Path, identity: _Identity, version: str, *, durable: bool) -> None:
+def _configure(
+    data: Path, sockets: Path, identity: _Identity, version: str, connections: int, *, durable: bool
+) -> None:
     """Write our settings anew: the checkout may have moved since the last start."""
     listed = '"' + str(sockets).replace('"', '""') + '"'
     values = {
@@ -593,7 +638,7 @@ def _configure(data: Path, sockets: Path, identity: _Identity, version: str, *, 
         "unix_socket_directories": listed,
         "unix_socket_permissions": "0700",
         "shared_buffers": "64MB",
-        "max_connections": "60" if durable else "100",
+        "max_connections": str(connections),
         "max_wal_size": "512MB",
         "min_wal_size": "80MB",
         "wal_buffers": "4MB",
@@ -607,6 +652,8 @@ def _configure(data: Path, sockets: Path, identity: _Identity, version: str, *, 
         "log_destination": "stderr",
         "log_line_prefix": "%m [%p] ",
         "log_lock_waits": "on",
+        "log_error_verbosity": "terse",  # DETAIL quotes the row
+        "log_min_error_statement": "panic",  # and a statement what somebody typed
     }
     if int(version) >= 18:  # noqa: PLR2004 - the setting's first release
         values["io_method"] = "sync"

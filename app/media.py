@@ -6,7 +6,8 @@ import struct
 import threading
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -115,6 +116,7 @@ class MediaStore:
     def __init__(self, settings: Settings) -> None:
         self._root: Path | None = None
         self._gate = threading.BoundedSemaphore(1)
+        self._places = threading.BoundedSemaphore(max(1, settings.web_threads // 2))
         self._objects: LocalStore | S3Store
         if settings.media_url is None or "://" not in settings.media_url:
             self._root = Path(settings.media_url or settings.var / "media").resolve()
@@ -128,6 +130,7 @@ class MediaStore:
             obstore.put(self._objects, key, data, use_multipart=False)
             if self._root is not None:
                 _to_disk(self._root / key)
+                _to_disk((self._root / key).parent)  # the name as well
         except (BaseError, OSError) as error:
             raise _away() from error
 
@@ -152,14 +155,38 @@ class MediaStore:
             raise _away() from error
         return len(keys)
 
-    def decoding(self) -> threading.BoundedSemaphore:
-        """Held while a photo is decoded: one at a time bounds this process to one large picture in memory."""
-        return self._gate
+    @contextmanager
+    def decoding(self) -> Iterator[None]:
+        """Held while a photo is decoded: one at a time bounds this process to one large picture in memory.
+
+        At most half of the web's threads wait here, so that many photos at once leave the others to everybody else. Raises
+        Unavailable to whoever comes after them.
+        """
+        if not self._places.acquire(blocking=False):
+            raise Unavailable(
+                "photos_at_once",
+                vi="Nhiều ảnh đang được gửi lên cùng lúc nên ảnh này chưa được ghi. Bác đợi vài giây rồi gửi lại.",
+                en="Many photos are arriving at once, so this one was not saved. Wait a few seconds and send it again.",
+                retry_after_seconds=5,
+            )
+        try:
+            with self._gate:
+                yield
+        finally:
+            self._places.release()
+
+
+_making_store = threading.Lock()
+
+
+def store_for(settings: Settings) -> MediaStore:
+    """The store of this process for these settings: one, or photos would not wait for each other."""
+    with _making_store:
+        return _store(settings)
 
 
 @lru_cache(maxsize=8)
-def store_for(settings: Settings) -> MediaStore:
-    """The store of this process for these settings."""
+def _store(settings: Settings) -> MediaStore:
     return MediaStore(settings)
 
 

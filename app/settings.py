@@ -1,13 +1,17 @@
 """All settings, typed and frozen; the only reader of the environment. Every name starts with HOI_."""
 
 import os
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.errors import SetupError
+
 ROOT = Path(__file__).resolve().parent.parent
+MAKE_SECRET = "python3 -c 'import secrets; print(secrets.token_hex(32))'"  # noqa: S105 - a command, not a secret
 
 
 class Settings(BaseSettings):
@@ -66,6 +70,12 @@ class Settings(BaseSettings):
     log_level: str = Field(default="INFO", description="mức nhật ký: DEBUG, INFO, WARNING, ERROR")
     log_json: bool = Field(default=True, description="nhật ký dạng JSON, mỗi dòng một việc")
 
+    @field_validator("database_url")
+    @classmethod
+    def _as_libpq_reads_it(cls, value: str | None) -> str | None:
+        """SQLAlchemy's spelling names a driver too, which libpq takes for a part of a host's name."""
+        return value if value is None else re.sub(r"^postgres(?:ql)?(?:\+\w+)?://", "postgresql://", value)
+
     @field_validator("public_url")
     @classmethod
     def _origin_only(cls, value: str | None) -> str | None:
@@ -80,9 +90,26 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _strong_secret(self) -> "Settings":
         if self.secret_key is not None and len(self.secret_key.get_secret_value()) < 32:  # noqa: PLR2004 - 256 bits
-            message = "HOI_SECRET_KEY quá ngắn: cần ít nhất 32 ký tự, ví dụ từ `python3 -c 'import secrets; print(secrets.token_hex(32))'`"
+            message = f"HOI_SECRET_KEY quá ngắn: cần ít nhất 32 ký tự, ví dụ từ `{MAKE_SECRET}`"
             raise ValueError(message)
         return self
+
+    def signing_key(self) -> str:
+        """The key that all processes share. Raises SetupError where there is none: a key of its own for each would sign nobody in."""
+        if self.secret_key is None:
+            raise SetupError(
+                "no_secret_key",
+                vi=f"Chưa có HOI_SECRET_KEY nên không ký được phiên đăng nhập. Tạo khóa bằng: {MAKE_SECRET}\n"
+                "  rồi đặt vào HOI_SECRET_KEY, cùng một khóa cho web và mọi tiến trình việc nền.",
+                en=f"HOI_SECRET_KEY is not set. Make one with: {MAKE_SECRET}, the same for web and every worker.",
+            )
+        return self.secret_key.get_secret_value()
+
+    def most_connections(self) -> int:
+        """How many connections to PostgreSQL our processes may hold at once, with some to spare for commands."""
+        web = 3 * self.web_threads + 1  # a pool that may double, a connection of each thread for pages, one for scans
+        work, caller, relay, spare = 8, 8, 3, 12
+        return self.web_workers * web + self.worker_processes * work + caller + relay + spare
 
     def printed_base(self) -> str:
         """The base of every printed code; without HOI_PUBLIC_URL it is this machine and labels are watermarked."""
@@ -91,6 +118,11 @@ class Settings(BaseSettings):
 
 def load() -> Settings:
     return Settings()
+
+
+def shared_metrics() -> str | None:
+    """The folder where the processes of one web keep their figures together; prometheus_client reads this name at its import."""
+    return os.environ.get("PROMETHEUS_MULTIPROC_DIR")  # noqa: TID251 - the reader
 
 
 def child_environment(*, clean: bool = False, **values: object) -> dict[str, str]:

@@ -33,7 +33,16 @@ from flask import (
 from flask_babel import Babel, get_locale
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError, CSRFProtect
-from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from sqlalchemy import text
@@ -62,7 +71,8 @@ from app.errors import (
     forbidden,
     not_found,
 )
-from app.settings import Settings
+from app.logs import scrub, told
+from app.settings import Settings, shared_metrics
 
 log = structlog.get_logger()
 
@@ -71,7 +81,8 @@ LANGUAGE_COOKIE = "hoi_lang"
 SIGN_IN_COOKIE = "hoi_phien"
 MAX_FORM_BYTES = 1024 * 1024  # uploads go through media, in parts; a form is text
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
-REQUEST_ID = re.compile(r"^[A-Za-z0-9_-]{8,64}$")
+METHODS = UNSAFE | {"GET", "HEAD", "OPTIONS"}
+REQUEST_ID = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9_-]{8,64}")  # it is kept, and digits alone may be a phone number
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -86,8 +97,12 @@ SECURITY_HEADERS = {
     "X-Frame-Options": "DENY",
 }
 
-OWED = Gauge("hoi_outbox_owed", "Events and deliveries that are not settled yet")
-GIVEN_UP = Gauge("hoi_outbox_given_up", "Deliveries that were given up and wait for `hoi deliveries --revive`")
+OWED = Gauge("hoi_outbox_owed", "Events and deliveries that are not settled yet", multiprocess_mode="mostrecent")
+GIVEN_UP = Gauge(
+    "hoi_outbox_given_up",
+    "Deliveries that were given up and wait for `hoi deliveries --revive`",
+    multiprocess_mode="mostrecent",
+)
 REQUESTS = Counter("hoi_http_requests_total", "Requests answered", ["method", "endpoint", "status"])
 SECONDS = Histogram("hoi_http_request_seconds", "Time to answer", ["endpoint"])
 
@@ -107,9 +122,8 @@ class Web:
 
 def install(app: Flask, web: Web) -> None:
     app.extensions["hoi"] = web
-    secret = web.settings.secret_key
     app.config.update(
-        SECRET_KEY=secret.get_secret_value() if secret else secrets.token_hex(32),
+        SECRET_KEY=web.settings.signing_key(),
         SESSION_COOKIE_NAME="hoi_bieu_mau",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
@@ -165,7 +179,7 @@ def web() -> Web:
 
 def _begin() -> None:
     given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if REQUEST_ID.match(given) else secrets.token_hex(8)
+    g.request_id = given if REQUEST_ID.fullmatch(given) and scrub(given) == given else secrets.token_hex(8)
     g.started = perf_counter()
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
@@ -181,12 +195,13 @@ def _finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.get("request_id", "")
     endpoint = request.endpoint or "none"
     seconds = perf_counter() - g.get("started", perf_counter())
-    REQUESTS.labels(request.method, endpoint, str(response.status_code)).inc()
+    method = request.method if request.method in METHODS else "other"  # a label stays for ever; anybody may invent one
+    REQUESTS.labels(method, endpoint, str(response.status_code)).inc()
     SECONDS.labels(endpoint).observe(seconds)
     if endpoint not in {"static", "_healthz", "_readyz", "_metrics"}:
         log.info(
             "request",
-            method=request.method,
+            method=method,
             endpoint=endpoint,
             status=response.status_code,
             ms=round(seconds * 1000, 1),
@@ -526,7 +541,7 @@ def problem(error: HoiError) -> dict[str, object]:
 
 def _render_error(error: HoiError) -> Response:
     headers: dict[str, str] = {}
-    if isinstance(error, TooMany):
+    if isinstance(error, TooMany | Unavailable):
         headers["Retry-After"] = str(error.retry_after_seconds)
     if wants_json():
         response = jsonify(problem(error))
@@ -619,20 +634,18 @@ def _twice_at_once(error: DBAPIError) -> Response:
 def _database_away(error: Exception) -> Response:
     if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in LOST_RACES:
         return _twice_at_once(error)
-    log.error("database away", error=type(error).__name__, detail=str(error)[:300])
-    response = _render_error(
+    log.error("database away", **told(error))
+    return _render_error(
         Unavailable(
             "database_away",
             vi="Máy chủ đang bận trong giây lát. Việc vừa gửi chưa được ghi. Bác đợi nửa phút rồi gửi lại.",
             en="Our database does not answer for the moment. Nothing was saved. Wait half a minute and send again.",
         )
     )
-    response.headers["Retry-After"] = "30"
-    return response
 
 
 def _unexpected(error: Exception) -> Response:
-    log.error("unexpected error", error=type(error).__name__, exc_info=error)
+    log.error("unexpected error", exc_info=error, **told(error))
     if current_app.testing and current_app.config.get("PROPAGATE_EXCEPTIONS"):
         raise error
     return _render_error(
@@ -666,7 +679,17 @@ def _metrics() -> Response:
             owed, given_up = outbox.open_debts(session), outbox.count_dead(session)
         OWED.set(owed)
         GIVEN_UP.set(given_up)
-    return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(_figures()), content_type=CONTENT_TYPE_LATEST)
+
+
+def _figures() -> CollectorRegistry:
+    """Those of all processes of this web, whichever of them is asked."""
+    together = shared_metrics()
+    if together is None:
+        return REGISTRY
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=together)  # type: ignore[no-untyped-call]  # the library gives no types here
+    return registry
 
 
 def same(left: str, right: str) -> bool:

@@ -132,7 +132,7 @@ def served(application: str, *, factory: bool, probe: str, **settings: object) -
             *("--no-ws", "--log-level", "error", "--workers-kill-timeout", "4"),
         ],
         cwd=ROOT,
-        env=child_environment(clean=True, web_port=port, log_level="ERROR", **settings),
+        env=child_environment(clean=True, web_port=port, log_level="ERROR", secret_key="b" * 32, **settings),
         start_new_session=True,
     )
     try:

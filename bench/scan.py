@@ -15,6 +15,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pydantic import SecretStr
 from sqlalchemy import text
 
 from app import local
@@ -124,7 +125,7 @@ def lost_by_kill(database: Database, settings: Settings, code: str) -> tuple[int
     """Kill -9 in full flight: answered scans that are nowhere, and how many seconds of scanning they are."""
     before = counted(database)
     with harness.served(
-        "app.front:create", factory=True, probe="/healthz", database_url=settings.database_url
+        "app.front:create", factory=True, probe="/healthz", database_url=settings.database_url, var=settings.var
     ) as server:
         result = harness.load(server.port, 32, 2.0, [f"/t/{code}"])
         server.kill()
@@ -161,7 +162,11 @@ def province() -> Iterator[tuple[Settings, Database]]:
     with local.throw_away(pg_bin=own.pg_bin, valkey_bin=own.valkey_bin) as servers, TemporaryDirectory() as folder:
         migrations.upgrade(servers.database_url)
         settings = Settings(
-            var=Path(folder), database_url=servers.database_url, redis_url=servers.redis_url, log_level="ERROR"
+            var=Path(folder),
+            database_url=servers.database_url,
+            redis_url=servers.redis_url,
+            secret_key=SecretStr("b" * 32),
+            log_level="ERROR",
         )
         database = Database(servers.database_url)
         yield settings, database
@@ -179,7 +184,9 @@ def main() -> int:
         stored = pages_of(database, known[0])
         url = settings.database_url
         with (
-            harness.served("app.front:create", factory=True, probe="/healthz", database_url=url) as front,
+            harness.served(
+                "app.front:create", factory=True, probe="/healthz", database_url=url, var=settings.var
+            ) as front,
             harness.served("bench._scan_servers:bare", factory=True, probe="/", database_url=url) as bare,
             harness.served("bench._scan_servers:raw_select", factory=True, probe=hot[0], database_url=url) as raw,
         ):

@@ -1,9 +1,11 @@
 """What one worker process holds: settings, and a database made after the fork."""
 
 import gc
+import sys
 import threading
 
 from celery.signals import (
+    celeryd_after_setup,
     worker_before_create_process,
     worker_process_init,
     worker_process_shutdown,
@@ -12,6 +14,7 @@ from sqlalchemy.orm import configure_mappers
 
 from app import settings as settings_module
 from app.db import Database
+from app.errors import SetupError
 from app.settings import Settings
 from worker import reactions, schedule
 
@@ -38,6 +41,15 @@ def process_database() -> Database:
                 settings.database_url or "", clock_movable=settings.clock_movable, pool_size=4, application="hoi-worker"
             )
         return _Process.database
+
+
+@celeryd_after_setup.connect
+def _refuse_without_key(**_: object) -> None:
+    """What seals the keys of shops cannot be made up for each process."""
+    try:
+        process_settings().signing_key()
+    except SetupError as error:  # Celery logs what a signal raises and goes on; only this ends it
+        sys.exit(f"✗ {error.vi}")
 
 
 @worker_before_create_process.connect

@@ -136,6 +136,49 @@ def test_the_operators_own_servers_are_used_and_none_is_started(
     assert not (home / "var" / "valkey").exists()
 
 
+@pytest.mark.slow
+def test_two_commands_at_once_share_the_servers_and_the_last_stops_them(
+    home: Path, wait_for: Callable[..., Any]
+) -> None:
+    var = home / "var"
+    code = (
+        "from app import cli, settings\n"
+        "with cli.servers(settings.load()) as ready:\n"
+        "    print(ready.database_url, flush=True); input()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=child_environment(clean=True, var=var),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as first:
+        assert first.stdout is not None
+        url = first.stdout.readline().strip()
+        assert hoi("migrate", var=var).returncode == 0, "the second command ends first"
+        with psycopg.connect(url) as connection:
+            row = connection.execute("SELECT count(*) FROM alembic_version").fetchone()
+        assert row == (1,)
+        second = subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env=child_environment(clean=True, var=var),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert second.stdout is not None
+        assert second.stdout.readline().strip() == url
+        first.communicate("\n", timeout=20)
+        with psycopg.connect(url) as connection:
+            connection.execute("SELECT 1")
+    second.communicate("\n", timeout=20)
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert not local.alive(var, valkey=False)
+    assert not local.alive(var, postgres=False)
+
+
 # Settings, secrets, data
 
 

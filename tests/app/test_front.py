@@ -3,21 +3,24 @@
 import gzip
 import hashlib
 import http.client
+import json
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from sqlalchemy import text
 
-from app import front
+from app import front, supervisor
 from app.actor import SYSTEM
 from app.db import Database
-from app.front import Away, Found, Front, Memory, Scans, Tally
+from app.front import Away, Found, Front, Memory, Scans, Spool, Tally
 from app.settings import Settings
 from app.trace import codes, pages
 
@@ -227,6 +230,23 @@ def test_memory_is_bounded_in_pages_and_bytes() -> None:
     assert memory.get(("g", "vi")) is None
 
 
+def test_a_page_that_was_unpacked_counts_with_its_text() -> None:
+    memory = Memory(most_pages=10, most_bytes=1000)
+    for name in "ab":
+        memory.put((name, "vi"), front.Kept("c", "t", gzip.compress(name.encode() * 600), [], 0, 0))
+    kept_a, kept_b = memory.get(("a", "vi")), memory.get(("b", "vi"))
+    assert kept_a is not None
+    assert kept_b is not None
+    assert memory.unpack(("a", "vi"), kept_a) == b"a" * 600
+    assert memory.unpack(("a", "vi"), kept_a) == b"a" * 600
+    assert memory.get(("a", "vi")) is not None
+    assert memory.unpack(("b", "vi"), kept_b) == b"b" * 600
+    assert memory.get(("a", "vi")) is None, "1200 bytes and more are over the limit"
+    assert memory.unpack(("a", "vi"), kept_a) == b"a" * 600
+    memory.drop(("b", "vi"))
+    assert memory._bytes == 0
+
+
 def test_static_text_is_compressed_once_and_kept_for_ever_under_its_hash(app: Front) -> None:
     raw = (front.STATIC / "public.css").read_bytes()
     version = hashlib.sha256(raw).hexdigest()[:10]
@@ -286,6 +306,149 @@ def test_many_threads_count_exactly_while_flushes_go_on(written: list[Tally], sc
     done.set()
     flusher.join()
     assert counted(scans, written) == {CODE: 40000}
+
+
+def away(_tallies: list[Tally]) -> None:
+    raise psycopg.OperationalError
+
+
+def kill(spool: Spool) -> None:
+    """What the end of its process does."""
+    assert spool._handle is not None
+    os.close(spool._handle)
+
+
+def test_what_the_database_did_not_take_is_on_disk_and_written_by_the_next_process(
+    tmp_path: Path, written: list[Tally]
+) -> None:
+    first = Spool(tmp_path / "scans")
+    scans = Scans(away, spool=first)
+    for code in (CODE, CODE, "other"):
+        scans.count(code)
+    assert not scans.flush()
+    scans.count(CODE)
+    scans.save(after_seconds=0)
+    second = Spool(tmp_path / "scans")
+    second.adopt(written.extend)
+    assert written == [], "its process lives"
+    kill(first)
+    with pytest.raises(psycopg.OperationalError):
+        second.adopt(away)
+    second.adopt(written.extend)
+    second.adopt(written.extend)
+    assert sorted((t.code, t.scans) for t in written) == [(CODE, 1), (CODE, 2), ("other", 1)]
+    second.close()
+    assert list((tmp_path / "scans").iterdir()) == []
+
+
+def test_the_ids_on_disk_are_those_that_were_sent(tmp_path: Path, written: list[Tally]) -> None:
+    tried: list[Tally] = []
+
+    def answer_is_lost(tallies: list[Tally]) -> None:
+        tried.extend(tallies)
+        raise psycopg.OperationalError
+
+    first = Spool(tmp_path)
+    scans = Scans(answer_is_lost, spool=first)
+    scans.count(CODE)
+    scans.flush()
+    scans.save(after_seconds=0)
+    kill(first)
+    second = Spool(tmp_path)
+    second.adopt(written.extend)
+    second.close()
+    assert written == tried
+
+
+def test_nothing_goes_to_disk_while_the_database_takes_all_and_nothing_stays_there_afterwards(
+    tmp_path: Path, written: list[Tally], seconds: Callable[[float], None]
+) -> None:
+    spool = Spool(tmp_path)
+    fails = [True]
+
+    def write(tallies: list[Tally]) -> None:
+        if fails:
+            away(tallies)
+        written.extend(tallies)
+
+    scans = Scans(write, spool=spool)
+    scans.count(CODE)
+    assert not scans.flush()
+    scans.save()
+    assert list(tmp_path.glob("*.json")) == [], "not yet waiting for long"
+    seconds(front.SAVE_SECONDS)
+    scans.save()
+    assert len(list(tmp_path.glob("*.json"))) == 1
+    fails.clear()
+    assert scans.flush()
+    assert list(tmp_path.glob("*.json")) == []
+    scans.stop()
+    assert list(tmp_path.iterdir()) == []
+    assert [(t.code, t.scans) for t in written] == [(CODE, 1)]
+
+
+def test_an_orderly_stop_without_the_database_leaves_the_counts_on_disk(tmp_path: Path, written: list[Tally]) -> None:
+    scans = Scans(away, spool=Spool(tmp_path))
+    scans.count(CODE)
+    scans.stop()
+    heir = Spool(tmp_path)
+    heir.adopt(written.extend)
+    heir.close()
+    scans.stop()
+    assert [(t.code, t.scans) for t in written] == [(CODE, 1)]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_counts_on_disk_that_cannot_be_read_are_set_aside(tmp_path: Path, written: list[Tally]) -> None:
+    first = Spool(tmp_path)
+    first.keep([])
+    next(tmp_path.glob("*.json")).write_text('[["cut')
+    kill(first)
+    heir = Spool(tmp_path)
+    heir.adopt(written.extend)
+    heir.close()
+    assert written == []
+    assert [path.suffix for path in tmp_path.iterdir()] == [".broken"]
+
+
+def test_without_a_place_on_disk_scans_are_counted_all_the_same(tmp_path: Path, written: list[Tally]) -> None:
+    (tmp_path / "scans").write_text("a file stands in the way")
+    scans = Scans(written.extend, spool=front.spool_in(tmp_path / "scans"))
+    scans.count(CODE)
+    scans.stop()
+    assert [(t.code, t.scans) for t in written] == [(CODE, 1)]
+
+
+def test_any_other_error_does_not_end_the_counting(written: list[Tally], wait_for: Any) -> None:
+    failures = iter([ValueError("?"), OSError(28, "no space"), RuntimeError()])
+
+    def write(tallies: list[Tally]) -> None:
+        for failure in failures:
+            raise failure
+        written.extend(tallies)
+
+    scans = Scans(write, flush_seconds=0.01)
+    scans.count(CODE)
+    scans.start()
+    wait_for(lambda: written, 5, "the scan to be written after three errors")
+    scans.stop()
+    assert [(t.code, t.scans) for t in written] == [(CODE, 1)]
+
+
+def test_a_database_that_hangs_does_not_keep_counts_from_the_disk(tmp_path: Path, wait_for: Any) -> None:
+    hangs = threading.Event()
+    scans = Scans(lambda _tallies: bool(hangs.wait(30)) and None, flush_seconds=0.01, spool=Spool(tmp_path))
+    scans.start()
+    scans.count("first")
+    wait_for(lambda: "first" in on_disk(tmp_path), 5, "the first scan on disk")
+    scans.count("second")
+    wait_for(lambda: "second" in on_disk(tmp_path), 5, "the second scan on disk")
+    hangs.set()
+    scans.stop()
+
+
+def on_disk(folder: Path) -> str:
+    return "".join(path.read_text() for path in folder.glob("*.json"))
 
 
 # --- with a real database ----------------------------------------------------------------------------------------
@@ -390,6 +553,28 @@ def scan(host: str, port: int, code: str, times: int) -> int:
     return answered
 
 
+def test_every_web_process_tells_the_figures_of_all(run_processes: Any) -> None:
+    running = run_processes()
+    port, metrics = running.settings.web_port, running.settings.var / "run" / "metrics"
+    metrics.mkdir()
+    running.keeper.start(supervisor.web("127.0.0.1", port, 2, 4, metrics))
+    running.keeper.wait_ready("web")
+    assert [get(port, "/readyz") for _ in range(20)] == ["ready\n"] * 20
+    for _ in range(10):  # each on a connection of its own, so that both are asked
+        told = get(port, "/metrics")
+        assert 'hoi_http_requests_total{endpoint="_readyz",method="GET",status="200"} 20.0\n' in told
+        assert "\nhoi_outbox_owed 0.0\n" in told
+    assert len(list(metrics.glob("counter_*.db"))) == 2
+
+
+def get(port: int, path: str) -> str:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", path)
+    answer = connection.getresponse().read().decode()
+    connection.close()
+    return answer
+
+
 @pytest.mark.faults
 def test_an_orderly_stop_loses_no_scan(running_web: Callable[..., Any], fresh_database: Database) -> None:
     put_page(fresh_database, CODE)
@@ -422,11 +607,7 @@ def test_scans_made_while_the_database_refuses_are_written_when_it_is_back(
     running = running_web()
     port = running.settings.web_port
     assert scan("127.0.0.1", port, CODE, 10) == 10
-    name = fresh_database.engine.url.database
-    servers.administer(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-    try:
-        fresh_database.dispose()
-        servers.administer(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+    with refusing(servers, fresh_database):
         assert scan("127.0.0.1", port, CODE, 20) == 20
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
 
@@ -438,9 +619,58 @@ def test_scans_made_while_the_database_refuses_are_written_when_it_is_back(
 
         wait_for(stale, 15, "a page marked as the last copy")
         connection.close()
+    wait_for(lambda: tallied(fresh_database).get(CODE, 0) > 30, 15, "scans of the outage in the database")
+
+
+@contextmanager
+def refusing(servers: Any, database: Database) -> Iterator[None]:
+    """The database lets nobody in."""
+    name = database.engine.url.database
+    servers.administer(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    try:
+        database.dispose()
+        servers.administer(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        yield
     finally:
         servers.administer(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
-    wait_for(lambda: tallied(fresh_database).get(CODE, 0) > 30, 15, "scans of the outage in the database")
+
+
+def kept_scans(folder: Path) -> int:
+    """How many scans lie on disk."""
+    total = 0
+    for path in folder.glob("*.json"):
+        with suppress(FileNotFoundError):
+            total += sum(scans for _, _, _, scans in json.loads(path.read_text()))
+    return total
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("orderly", [False, True])
+def test_scans_of_an_outage_survive_the_end_of_the_web_process(
+    running_web: Callable[..., Any],
+    fresh_database: Database,
+    wait_for: Any,
+    servers: Any,
+    orderly: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    put_page(fresh_database, CODE)
+    running = running_web()
+    port, folder = running.settings.web_port, running.settings.var / "scans"
+    assert scan("127.0.0.1", port, CODE, 10) == 10
+    wait_for(lambda: tallied(fresh_database) == {CODE: 10}, 5, "the scans before the outage")
+    with refusing(servers, fresh_database):
+        assert scan("127.0.0.1", port, CODE, 30) == 30
+        if orderly:
+            running.keeper.stop()
+        else:
+            wait_for(lambda: kept_scans(folder) == 30, 2, "every scan on disk")
+            os.killpg(os.getpgid(running.pid("web")), signal.SIGKILL)
+            wait_for(lambda: not running.keeper.tend() and "web" not in running.keeper.pids(), 5, "the end of web")
+        assert kept_scans(folder) == 30
+        running.keeper.start(supervisor.web("127.0.0.1", port, 1, 4))
+        running.keeper.wait_ready("web")
+    wait_for(lambda: tallied(fresh_database) == {CODE: 40}, 15, "the scans of the outage in the database")
+    wait_for(lambda: kept_scans(folder) == 0, 5, "the disk to be cleared")
 
 
 def test_this_modules_code_is_a_code() -> None:

@@ -1,5 +1,6 @@
 """The embedded servers start, are adopted, survive kill -9 and lies in pid files, in any directory, as any user."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -326,16 +327,61 @@ def test_a_stop_waits_for_a_start_of_another_process(home: Path) -> None:
     assert order == ["started", "stopped"]
 
 
-def test_logs_turn_over_when_they_have_grown(tmp_path: Path) -> None:
+def test_logs_turn_over_when_they_have_grown_and_their_writer_goes_on(tmp_path: Path) -> None:
     local.prepare(tmp_path)
-    for generation in range(5):
-        path = local.log_file(tmp_path, "web")
-        with path.open("wb") as file:
-            file.write(str(generation).encode())
-            file.truncate(local.LOG_BYTES + 1)
-    local.log_file(tmp_path, "web")
-    kept = {p.name: p.read_bytes()[:1] for p in (tmp_path / "log").iterdir()}
-    assert kept == {"web.log.1": b"4", "web.log.2": b"3", "web.log.3": b"2"}
+    path = tmp_path / "log" / "web.log"
+    with path.open("ab") as writer:
+        for generation in range(5):
+            writer.write(str(generation).encode())
+            writer.flush()
+            os.truncate(path, local.LOG_BYTES + 1)
+            assert local.log_file(tmp_path, "web") == path
+        writer.write(b"on")
+        writer.flush()
+        local.turn_over(path)
+    kept = {p.name: p.read_bytes()[:2].strip(b"\0") for p in (tmp_path / "log").iterdir()}
+    assert kept == {"web.log": b"on", "web.log.1": b"4", "web.log.2": b"3", "web.log.3": b"2"}
+
+
+def test_postgres_takes_as_many_connections_as_it_is_told_and_logs_no_row(home: Path) -> None:
+    servers = local.start(home, durable=False, connections=77)
+    assert query(servers, "SHOW max_connections") == "77"
+    with psycopg.connect(servers.database_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE people (name text, phone text UNIQUE, CHECK (length(name) < 20))")
+        row = ("Nông Thị Bí Mật", "0912345678")
+        connection.execute("INSERT INTO people VALUES (%s, %s)", row)
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            connection.execute("INSERT INTO people VALUES ('Nông Thị Bí Mật', '0912345678')")
+        with pytest.raises(psycopg.errors.CheckViolation):
+            connection.execute("INSERT INTO people VALUES (repeat('Nông Thị Bí Mật', 9), '1')")
+    logged = (home / "log" / "postgres.log").read_text()
+    assert "people_phone_key" in logged
+    assert "people_name_check" in logged
+    assert not any(said in logged for said in ("Bí Mật", "0912345678", "DETAIL", "STATEMENT"))
+
+
+def test_the_last_user_of_the_servers_stops_them(home: Path) -> None:
+    first = contextlib.ExitStack()
+    first.enter_context(local.in_use(home))
+    with local.in_use(home):
+        servers = local.start(home, durable=False)
+        first.close()
+        assert query(servers, "SELECT 1") == 1
+    assert not local.alive(home)
+
+
+def test_servers_of_a_user_that_was_killed_stay_for_the_next(home: Path) -> None:
+    code = "import pathlib, sys; from app import local\nwith local.in_use(pathlib.Path(sys.argv[1])): print(1, flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(home)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as user:
+        assert user.stdout is not None
+        assert user.stdout.readline() == b"1\n"
+        servers = local.start(home, durable=False)
+        user.kill()
+    with local.in_use(home):
+        assert query(servers, "SELECT 1") == 1
+    assert not local.alive(home)
 
 
 def test_nothing_listens_on_the_network(home: Path) -> None:

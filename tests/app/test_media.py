@@ -1,5 +1,6 @@
 """Photos that are photos, photos that are not, and files that arrive in parts."""
 
+import gzip
 import io
 import os
 import re
@@ -8,21 +9,26 @@ import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import islice
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 import pytest
+from flask.testing import FlaskClient
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
 
-from app import clock, media
+from app import clock, front, media
 from app.actor import SYSTEM, Actor
 from app.db import Database, new_id
 from app.errors import (
@@ -36,6 +42,7 @@ from app.errors import (
     Unauthenticated,
     Unavailable,
 )
+from app.factory import create_app
 from app.media import MediaBlob, MediaStore, Upload
 from app.settings import Settings
 
@@ -317,6 +324,103 @@ def test_blobs_can_be_added_but_never_changed_by_the_application(db_session: Ses
     media.store_photo(db_session, store, encoded(leaf(), "JPEG"))
     with pytest.raises(Exception, match="permission denied"), db_session.begin_nested():
         db_session.execute(update(MediaBlob).values(media_type="text/html"))
+
+
+def test_bytes_and_their_name_are_on_disk_before_a_row_tells_of_them(
+    settings: Settings, store: MediaStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(media, "_to_disk", synced.append)
+    store.put("blobs/ab/abc", b"x")
+    folder = (settings.var / "media").resolve() / "blobs" / "ab"
+    assert synced == [folder / "abc", folder]
+
+
+# --- many at once ------------------------------------------------------------------------------------------------
+
+
+CODE = "0123456789ABY"
+PAGE = gzip.compress(b"<!doctype html><h1>trang</h1>")
+
+
+class Crowd:
+    """The web with four threads, as granian has its eight: whoever comes fifth waits for one of them."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self.settings = settings.model_copy(update={"database_url": database.url, "web_threads": 4})
+        self.person = person()
+        with database.transaction(SYSTEM) as session:
+            session.execute(
+                text(
+                    "INSERT INTO public_pages (code, language, body, etag, wanted_version, body_version)"
+                    " VALUES (:code, 'vi', :body, 'tag', 1, 1)"
+                ),
+                {"code": CODE, "body": PAGE},
+            )
+        self.flask = create_app(self.settings, database)
+        self.flask.config["WTF_CSRF_ENABLED"] = False
+        self.flask.extensions["hoi"] = replace(self.flask.extensions["hoi"], build_actor=lambda _s, _t, _r: self.person)
+        self.pages = front.Pages(self.settings)
+        scans = front.Scans(lambda _tallies: None)
+        self.flask.wsgi_app = front.Front(self.settings, self.flask.wsgi_app, self.find, scans)  # type: ignore[method-assign]
+        self.threads = ThreadPoolExecutor(4)
+
+    def find(self, *asked: str) -> front.Found | None:
+        try:
+            return self.pages.find(*asked)
+        finally:
+            self.pages._forget_connection()  # the thread that opened it is the one to close it
+
+    def client(self) -> FlaskClient:
+        made = self.flask.test_client()
+        made.set_cookie("hoi_phien", "token")
+        return made
+
+    def begin(self, raw: bytes) -> str:
+        identifier = str(new_id())
+        body = {"id": identifier, "size": len(raw), "sha256": sha256(raw).hexdigest()}
+        assert self.client().post("/api/v1/uploads", json=body).status_code == 201
+        return identifier
+
+    def send(self, identifier: str, raw: bytes) -> TestResponse:
+        return self.client().patch(f"/api/v1/uploads/{identifier}", data=raw, headers={"Upload-Offset": "0"})
+
+    def scan(self) -> TestResponse:
+        return self.client().get(f"/t/{CODE}", headers={"Accept-Encoding": "gzip"})
+
+
+def test_a_scan_is_answered_while_many_photos_are_slow(
+    settings: Settings, fresh_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crowd = Crowd(settings, fresh_database)
+    raws = [encoded(leaf(64, 48 + number), "PNG") for number in range(8)]
+    identifiers = [crowd.begin(raw) for raw in raws]
+    decode, go_on = media._decode, threading.Event()
+
+    def slow(raw: bytes) -> Image.Image:
+        assert go_on.wait(60)
+        return decode(raw)
+
+    monkeypatch.setattr(media, "_decode", slow)
+    with crowd.threads:
+        try:
+            sent = [crowd.threads.submit(crowd.send, *one) for one in zip(identifiers, raws, strict=True)]
+            scanned = crowd.threads.submit(crowd.scan).result(30)
+            refused = [one.result() for one in islice(as_completed(sent, timeout=30), 6)]
+        finally:
+            go_on.set()
+        answers = [one.result(30) for one in sent]
+    assert (scanned.status_code, scanned.data) == (200, PAGE)
+    assert sorted(answer.status_code for answer in answers) == [200] * 2 + [503] * 6
+    for answer in refused:
+        assert answer.json is not None
+        assert (answer.headers["Retry-After"], answer.json["code"]) == ("5", "photos_at_once")
+        assert answer.json["detail_vi"].startswith("Nhiều ảnh đang được gửi lên cùng lúc")
+    with fresh_database.transaction(SYSTEM) as session:
+        assert blobs(session) == 4, "a large and a small copy of two photos"
+    assert [crowd.send(*one).status_code for one in zip(identifiers, raws, strict=True)] == [200] * 8
+    with fresh_database.transaction(SYSTEM) as session:
+        assert session.scalar(select(func.count()).where(MediaBlob.kind == "photo")) == 8
 
 
 # --- uploads in parts --------------------------------------------------------------------------------------------

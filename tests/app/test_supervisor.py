@@ -1,8 +1,10 @@
 """The supervisor restarts what falls, ends everything in order, and cleans up after one that was killed."""
 
+import errno
 import http.server
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -189,6 +191,138 @@ def test_fallen_servers_are_mended_and_a_failing_mend_is_told_and_tried_again_la
     keeper.tend()
     keeper.tend()
     assert (tries, said[-1]) == ([0, 1], "✓ Máy chủ dữ liệu đã chạy lại")
+
+
+def test_a_full_disk_or_a_failing_fork_ends_nothing_and_is_told_and_tried_again(
+    keeper: Supervisor, said: list[str], monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., Any]
+) -> None:
+    monkeypatch.setattr(supervisor, "BACKOFF_SECONDS", (0.0, 0.01))
+    refusals = [OSError(errno.ENOMEM, "no memory"), OSError(errno.ENOSPC, "full")]
+
+    def full(directory: Path, name: str) -> Path:
+        if refusals:
+            raise refusals.pop()
+        return local.log_file(directory, name)
+
+    keeper.start(child())
+    first = keeper.pids()["sleeper"]
+    monkeypatch.setattr(supervisor, "log_file", full)
+    os.kill(first, signal.SIGKILL)
+
+    def back() -> bool:
+        keeper.tend()
+        return keeper.pids().get("sleeper", first) != first
+
+    wait_for(back, 10, "a new child")
+    assert refusals == []
+    assert said[1:5:2] == ["✗ Ngủ chưa chạy lại được, thử lại sau 0,0 giây"] * 2
+    assert "đã đầy" in said[2]
+    assert "hết bộ nhớ" in said[4]
+
+
+def test_a_start_on_a_full_disk_is_told_in_words(keeper: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_directory: Path, _name: str) -> Path:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(supervisor, "log_file", full)
+    with pytest.raises(SetupError) as refused:
+        keeper.start(child())
+    assert refused.value.code == "disk_full"
+
+
+def test_a_pid_file_that_cannot_be_written_and_a_closed_terminal_cost_no_process(
+    tmp_path: Path, wait_for: Callable[..., Any]
+) -> None:
+    def closed(_message: str) -> None:
+        raise BrokenPipeError
+
+    keeper = Supervisor(local.prepare(tmp_path), child_environment(clean=True), closed)
+    (tmp_path / "run" / "sleeper.pid").mkdir()
+    keeper.start(child())
+    first = keeper.pids()["sleeper"]
+    os.kill(first, signal.SIGKILL)
+
+    def back() -> bool:
+        keeper.tend()
+        return keeper.pids().get("sleeper", first) != first
+
+    wait_for(back, 10, "a new child")
+    (tmp_path / "run" / "sleeper.pid").rmdir()
+    keeper.stop()
+
+
+def test_servers_that_cannot_be_mended_for_a_full_disk_end_nothing(tmp_path: Path, said: list[str]) -> None:
+    def mend() -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    keeper = Supervisor(local.prepare(tmp_path), {}, said.append, servers_alive=lambda: False, mend_servers=mend)
+    keeper.tend()
+    keeper.tend()
+    assert said[1:] == [
+        f"✗ Ổ đĩa chứa {tmp_path} đã đầy. Hãy dọn bớt rồi chạy lại; xem chỗ trống bằng: df -h '{tmp_path}'"
+    ]
+
+
+def test_a_look_at_the_servers_that_fails_ends_nothing(tmp_path: Path, said: list[str]) -> None:
+    def blind() -> bool:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    keeper = Supervisor(local.prepare(tmp_path), {}, said.append, servers_alive=blind)
+    keeper.tend()
+    assert len(said) == 1
+
+
+def test_logs_turn_over_while_everything_runs(
+    keeper: Supervisor, monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., Any]
+) -> None:
+    monkeypatch.setattr(local, "LOG_BYTES", 200)
+    monkeypatch.setattr(supervisor, "TURN_SECONDS", 0.0)
+    keeper.start(
+        child("import sys\nfor line in sys.stdin: pass\nprint('a' * 300, flush=True)\nimport signal; signal.pause()")
+    )
+    log = keeper.directory / "log" / "sleeper.log"
+    (keeper.directory / "log" / "postgres.log").write_text("b" * 300)
+    wait_for(log.read_text, 10, "a long log")
+    keeper.tend()
+    kept = {path.name: path.read_text() for path in log.parent.iterdir()}
+    assert kept == {
+        "sleeper.log": "",
+        "sleeper.log.1": "a" * 300 + "\n",
+        "postgres.log": "",
+        "postgres.log.1": "b" * 300,
+    }
+
+
+def test_a_log_that_cannot_be_turned_over_is_told_and_ends_nothing(
+    keeper: Supervisor, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_source: Path, target: Path) -> None:
+        target.write_text("lo")
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(local, "LOG_BYTES", 1)
+    monkeypatch.setattr(shutil, "copyfile", full)
+    (keeper.directory / "log" / "web.log").write_text("long")
+    keeper.tend()
+    keeper.tend()
+    assert len(said) == 1
+    assert "đã đầy" in said[0]
+    assert {path.name: path.read_text() for path in (keeper.directory / "log").iterdir()} == {"web.log": "long"}
+
+
+def test_the_web_has_longer_to_end_than_granian_gives_its_workers() -> None:
+    web = supervisor.web("127.0.0.1", 8000, 1, 8)
+    given = float(web.command[web.command.index("--workers-kill-timeout") + 1])
+    assert web.stop_seconds > given + 1
+
+
+def test_several_web_processes_keep_their_figures_together(tmp_path: Path) -> None:
+    assert supervisor.web("127.0.0.1", 8000, 1, 8, tmp_path).environment == {}
+    together = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    assert supervisor.web("127.0.0.1", 8000, 2, 8, tmp_path).environment == together
+    unit = (ROOT / "deploy" / "hoi-web.service").read_text()
+    assert "--workers 2" in unit
+    assert "\nRuntimeDirectory=hoi-web\nEnvironment=PROMETHEUS_MULTIPROC_DIR=/run/hoi-web\n" in unit
 
 
 def test_one_supervisor_per_directory(tmp_path: Path) -> None:

@@ -1,0 +1,16 @@
+"""The migrations make exactly what the models say, in one line of descent."""
+
+from alembic.script import ScriptDirectory
+
+from app.migrations import run as migrations
+
+
+def test_the_migrated_database_is_the_models(worker_database_url: str) -> None:
+    migrations.check(worker_database_url)
+
+
+def test_there_is_one_head_and_one_beginning() -> None:
+    script = ScriptDirectory.from_config(migrations.config("postgresql://nowhere"))
+    assert (len(script.get_heads()), len(script.get_bases())) == (1, 1)
+    numbers = [revision.revision for revision in script.walk_revisions()]
+    assert len(numbers) == len(set(numbers)) == len(list((migrations.HERE / "versions").glob("[0-9]*.py")))
