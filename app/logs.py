@@ -11,7 +11,10 @@ import structlog
 from app.settings import Settings
 
 # Phone numbers and 12-digit personal numbers must not reach a log, whoever wrote the message.
-_NUMBERS = re.compile(r"(?<![\w.-])(?:\+?84|0)\d{9}(?![\w-])|(?<![\w.-])\d{12}(?![\w-])")
+# People write them with blanks, dots and hyphens; a longer run of digits (a GTIN, an id) is none of them.
+_NUMBERS = re.compile(
+    r"(?<![^\W_])(?<!\d[.-])(?:(?:\+?84|0)(?:[ .\u00a0-]?\d){9,10}|\d{12}|\d{3}(?:[ .\u00a0-]\d{3}){3})(?![^\W_]|[.-]\w)"
+)
 
 
 def scrub(value: Any) -> Any:  # noqa: ANN401 - any logged value

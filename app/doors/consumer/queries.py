@@ -147,7 +147,8 @@ def batch_page(session: Session, code: str) -> BatchPage:
     today, now = clock.today(), clock.now()
     sources = _sources(session, batch.id)
     way = _way(session, sources, batch)
-    villages = _villages(session, sources, batch)
+    harvested_on = traces.harvest_day(batch, sources)
+    villages = _villages(session, sources, batch, harvested_on)
     seats = [p for p in (holder.village_id or holder.commune_id,) if p is not None]
     names = places.full_names(session, {*villages, *seats})
     growers = accounts.organisation_names(session, {s.organisation_id for s in sources} - {holder.id})
@@ -164,16 +165,16 @@ def batch_page(session: Session, code: str) -> BatchPage:
         gtin=label.gtin,
         lot=batch.lot,
         state=standing.state,
-        state_reason=event.reason if event is not None else None,
+        state_reason=traces.public_reason(standing),
         state_day=clock.local(event.at).date() if event is not None else None,
-        product=product.name,
-        variant=variant.name if variant is not None else None,
+        product=_covered(product.name),
+        variant=_covered(variant.name) if variant is not None else None,
         photo=product.photo_sha256,
-        producer=holder.name,
+        producer=_said(holder.name),
         producer_address=", ".join(names[s] for s in seats if s in names),
-        growers=tuple(sorted(growers.values())),
+        growers=tuple(sorted(map(_said, growers.values()))),
         villages=tuple(sorted(names[v] for v in villages if v in names)),
-        harvested_on=batch.harvested_on,
+        harvested_on=harvested_on,
         made_on=batch.made_on,
         expires_on=batch.expires_on,
         expired=batch.expires_on is not None and batch.expires_on < today,
@@ -184,6 +185,15 @@ def batch_page(session: Session, code: str) -> BatchPage:
         shops=shops,
         next_change_at=min((c for c in changes if c > now), default=None),
     )
+
+
+def _said(text: str) -> str:
+    """What somebody typed, without what looks like a person's number: every free text of the page goes through here."""
+    return str(scrub(text))
+
+
+def _covered(words: Words) -> Words:
+    return Words.model_validate(scrub(words.model_dump()))
 
 
 def _sources(session: Session, batch_id: UUID) -> list[CareLog]:
@@ -239,7 +249,7 @@ def _line(log: CareLog, others: Sequence[CareLog], *, corrected: bool) -> Line:
         kind=log.kind,
         name=Words(vi=step.vi, en=step.en),
         witness=log.witness,
-        material=str(scrub(log.material)) if log.material else None,
+        material=_said(log.material) if log.material else None,
         quantity=log.quantity,
         unit=log.unit,
         wait_days=log.pre_harvest_days,
@@ -251,12 +261,12 @@ def _line(log: CareLog, others: Sequence[CareLog], *, corrected: bool) -> Line:
     )
 
 
-def _villages(session: Session, sources: Sequence[CareLog], batch: Batch) -> set[UUID]:
+def _villages(session: Session, sources: Sequence[CareLog], batch: Batch, harvested_on: date) -> set[UUID]:
     """Where the harvests grew; a batch without a site there, where the product is said to be made."""
-    found = traces.village_of_sites(session, {s.site_id for s in sources}, batch.harvested_on)
+    found = traces.village_of_sites(session, {s.site_id for s in sources}, harvested_on)
     if found:
         return set(found.values())
-    return set(products.villages_of(session, [batch.product_id], batch.harvested_on).get(batch.product_id, []))
+    return set(products.villages_of(session, [batch.product_id], harvested_on).get(batch.product_id, []))
 
 
 def _certificates(session: Session, batch: Batch, today: date) -> tuple[tuple[ShownCertificate, ...], list[datetime]]:
@@ -284,9 +294,9 @@ def _certificates(session: Session, batch: Batch, today: date) -> tuple[tuple[Sh
                 ShownCertificate(
                     row.scheme,
                     row.stars,
-                    row.issuer,
+                    _said(row.issuer),
                     row.decision_number,
-                    row.scope,
+                    _covered(row.scope) if row.scope is not None else None,
                     row.valid_from,
                     row.valid_to,
                     state,
@@ -331,4 +341,4 @@ def label_of(session: Session, actor: Actor, batch_id: UUID, kind: CodeKind) -> 
         raise not_found("mã của lô này", "a code of this batch")
     code, batch, product, variant = row
     names = [product.name.vi, *([variant.name.vi] if variant is not None else [])]
-    return LabelOf(batch.id, code.code, code.kind, code.gtin, batch.lot, ", ".join(names))
+    return LabelOf(batch.id, code.code, code.kind, code.gtin, batch.lot, _said(", ".join(names)))

@@ -14,9 +14,11 @@ from app.accounts.queries import among
 from app.actor import Actor
 from app.db import Words, fold
 from app.errors import not_found
+from app.logs import scrub
 from app.products.models import Product
 from app.trace.models import Batch, BatchEvent, BatchEventKind, BatchSource, CareLog, TraceCode
 from app.trace.queries.rights import PAGE, visible
+from app.trace.queries.sources import harvest_days
 
 BatchState = Literal["open", "held", "recalled"]
 
@@ -68,6 +70,13 @@ def standing(session: Session, batch_id: UUID) -> BatchStanding:
     return standings(session, [batch_id])[batch_id]
 
 
+def public_reason(standing: BatchStanding) -> Words | None:
+    """Why the batch is stopped, as it may be said outside: a person's number in somebody's words is covered."""
+    if standing.event is None or standing.event.reason is None:
+        return None
+    return Words.model_validate(scrub(standing.event.reason.model_dump()))
+
+
 def is_held(session: Session, batch_id: UUID) -> bool:
     """On hold, whether or not it is recalled as well."""
     last = session.scalar(
@@ -89,6 +98,7 @@ def events_of(session: Session, batch_id: UUID) -> list[BatchEvent]:
 class BatchLine:
     batch: Batch
     product_name: Words
+    harvested_on: date
     state: BatchState
     codes: int
 
@@ -139,7 +149,8 @@ def batch_lines(
         .offset((page - 1) * per_page)
     ).all()
     states = standings(session, [r.Batch.id for r in rows])
-    return [BatchLine(r.Batch, r.name, states[r.Batch.id].state, r.codes) for r in rows], total
+    days = harvest_days(session, [r.Batch for r in rows])
+    return [BatchLine(r.Batch, r.name, days[r.Batch.id], states[r.Batch.id].state, r.codes) for r in rows], total
 
 
 def batches_of_site(session: Session, site_id: UUID) -> list[UUID]:
