@@ -22,7 +22,7 @@ from app.products import queries as products
 from app.products.models import Certificate, Product, Scheme, Variant
 from app.trace import queries as traces
 from app.trace import steps
-from app.trace.models import Batch, BatchSource, CareLog, CodeKind, TraceCode, Witness
+from app.trace.models import Batch, BatchSource, CareLog, CodeKind, Cycle, TraceCode, Witness
 from app.trace.queries import DiaryLine
 
 GAP_DAYS = 45  # our choice: so long without a written step is shown as a gap
@@ -119,8 +119,8 @@ class BatchPage:
 
     @property
     def confirmed(self) -> int:
-        """Steps that somebody else than the household itself vouches for."""
-        return sum(line.witness != Witness.FARMER for line in self.lines)
+        """Steps that a person who is not of the household vouches for."""
+        return sum(line.witness not in {Witness.FARMER, Witness.MACHINE} for line in self.lines)
 
     @property
     def valid_certificates(self) -> list[ShownCertificate]:
@@ -225,14 +225,26 @@ def _way(session: Session, sources: Sequence[CareLog], batch: Batch) -> list[Lin
 
 
 def _season(session: Session, sources: Sequence[CareLog], last: date) -> list[DiaryLine]:
-    """The steps of the harvested seasons; where a harvest names none, those of its site that name none either."""
+    """The steps of the harvested seasons; where a harvest names none, those of its site that name none either.
+
+    Days to wait bind the site, so a treatment of it within that time is shown also when it names another season or none.
+    """
     found: dict[UUID, DiaryLine] = {}
+    starts: list[date] = []
     for cycle_id in {s.cycle_id for s in sources if s.cycle_id is not None}:
         found.update((line.id, line) for line in traces.care_logs_of_cycle(session, SYSTEM, cycle_id))
+        starts.append(session.get_one(Cycle, cycle_id).started_on)
     first = last - timedelta(days=WITHOUT_CYCLE_DAYS)
     for site_id in {s.site_id for s in sources if s.cycle_id is None}:
         rows, _ = traces.diary_of_site(session, SYSTEM, site_id, first=first, last=last, per_page=MOST_STEPS)
         found.update((line.id, line) for line in rows if line.log.cycle_id is None)
+    waits = traces.waiting(session, {s.site_id for s in sources}, min(starts, default=first))
+    others = {w.care_log_id for of_site in waits.values() for w in of_site if w.applied_on <= last} - found.keys()
+    if others:
+        found.update(
+            (root, DiaryLine(root, log, int(log.corrects_id is not None)))
+            for root, log in traces.current_logs(session, others).items()
+        )
     return list(found.values())
 
 
@@ -240,9 +252,12 @@ def _line(log: CareLog, others: Sequence[CareLog], *, corrected: bool) -> Line:
     step = steps.STEPS[log.kind]
     day = clock.local(log.happened_at).date()
     treated = [
-        clock.local(o.happened_at).date()
+        used_on
         for o in others
-        if o.pre_harvest_days is not None and o.site_id == log.site_id and o.happened_at <= log.happened_at
+        if o.pre_harvest_days is not None
+        and o.site_id == log.site_id
+        # The hour is often guessed, so the day decides.
+        and (used_on := clock.local(o.happened_at).date()) <= day
     ]
     return Line(
         day=day,
@@ -286,6 +301,8 @@ def _certificates(session: Session, batch: Batch, today: date) -> tuple[tuple[Sh
         ends = products.last_day(row)
         days = (row.valid_from, *(() if ends is None else (ends + timedelta(days=1),)))
         changes.extend(clock.start_of_day(day) for day in days)
+        if ends is not None:
+            changes.append(clock.start_of_day(ends + timedelta(days=OLD_CERTIFICATES_DAYS + 1)))
         state = str(products.state_on(row, today))
         state = "valid" if state == "expiring" else state  # a warning for the holder, no news for a buyer
         too_old = ends is not None and (today - ends).days > OLD_CERTIFICATES_DAYS
@@ -308,7 +325,8 @@ def _certificates(session: Session, batch: Batch, today: date) -> tuple[tuple[Sh
 
 def _shops(session: Session, product_id: UUID, today: date, now: datetime) -> tuple[tuple[Place, ...], list[datetime]]:
     evidence = marketplaces.live_evidence(session, [product_id], as_of=today, known_at=now).get(product_id, [])
-    live = [e for e in evidence if e.state == "live" and e.url]
+    # The address is the shop's word: only one that a browser opens as a page becomes a link.
+    live = [e for e in evidence if e.state == "live" and (e.url or "").startswith(("https://", "http://"))]
     shops = tuple(Place(e.floor_name, e.url or "", e.price_dong, e.seen_at) for e in live)
     return shops, [e.expires_at for e in live if e.expires_at is not None]
 

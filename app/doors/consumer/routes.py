@@ -71,6 +71,9 @@ def _answer(code: str) -> BaseResponse:
     language = _language()
     with transaction(SYSTEM) as session:
         found = _stored(session, code, language) if queries.code_exists(session, code) else None
+        capitals = found is None and code != code.upper() and queries.code_exists(session, code.upper())
+    if capitals:  # our lots are written in capitals only; somebody typed the address
+        return redirect(_localised(pages.path_of_code(code.upper())), 301)
     if found is None:
         return _not_there(unknown=True, typed=_shown(code), status=404)
     packed = "gzip" in request.headers.get("Accept-Encoding", "")
@@ -109,7 +112,7 @@ def short(text: str) -> BaseResponse:
 
 def _to_canonical(text: str) -> BaseResponse:
     try:
-        code = codes.normalise(text)
+        code = pages.code_of_text(text)
     except Invalid as problem:
         return _not_there(status=400, problem=problem, typed=text[: codes.LONGEST_INPUT])
     return redirect(_localised(pages.path_of_code(code)), 301)

@@ -89,6 +89,32 @@ def test_a_later_harvest_of_the_same_season_is_not_this_batchs(world: Any) -> No
     assert [line.kind for line in page(world).lines].count("harvesting") == 1
 
 
+def test_a_treatment_of_the_site_counts_whatever_season_it_names(world: Any) -> None:
+    """Days to wait bind the site: leaving the season out hides nothing from the buyer."""
+    spray = {"material": "Thuốc trừ nấm", "pre_harvest_days": 1, "cycle_id": None}
+    world.log("spraying", datetime(2026, 8, 11, 3, tzinfo=UTC), **spray)
+    world.log("weeding", datetime(2026, 8, 11, 4, tzinfo=UTC), cycle_id=None)
+    world.log("spraying", datetime(2026, 2, 11, 3, tzinfo=UTC), **spray)
+    lines = page(world).lines
+    assert [(line.kind, line.day) for line in lines[:3]] == [
+        ("harvesting", date(2026, 8, 12)),
+        ("spraying", date(2026, 8, 11)),
+        ("spraying", date(2026, 7, 22)),
+    ]
+    assert len(lines) == 5
+    assert lines[0].waited_days == 1
+
+
+def test_a_treatment_on_the_day_of_the_harvest_counts_whatever_hour_was_written(world: Any) -> None:
+    world.log("spraying", datetime(2026, 8, 12, 9, tzinfo=UTC), material="x", pre_harvest_days=7)
+    assert [line.waited_days for line in page(world).lines if line.kind == "harvesting"] == [0]
+
+
+def test_a_machine_is_nobody_who_confirms(world: Any) -> None:
+    world.log("irrigating", datetime(2026, 8, 1, 3, tzinfo=UTC), witness="machine")
+    assert page(world).confirmed == 1
+
+
 @pytest.mark.parametrize(
     ("events", "state"),
     [
@@ -130,6 +156,17 @@ def test_a_withdrawn_certificate_no_longer_holds(world: Any) -> None:
     world.certificate("12/QĐ", valid_to=date(2027, 12, 31), supersedes_id=given, withdrawn_on=date(2026, 11, 23))
     assert [c.state for c in page(world).certificates] == ["revoked"]
     assert page(world).valid_certificates == []
+
+
+def test_a_certificate_that_ended_leaves_the_page_after_a_year_by_itself(
+    world: Any, clock_at: Callable[[datetime], None]
+) -> None:
+    world.certificate("7/QĐ", valid_to=date(2026, 8, 1), stars=3)
+    assert page(world).next_change_at == datetime(2027, 8, 1, 17, tzinfo=UTC)
+    clock_at(datetime(2027, 8, 1, 16, 59, tzinfo=UTC))
+    assert [c.number for c in page(world).certificates] == ["7/QĐ"]
+    clock_at(datetime(2027, 8, 1, 17, 0, tzinfo=UTC))
+    assert (page(world).certificates, page(world).next_change_at) == ((), None)
 
 
 def test_nothing_changes_by_time_when_nothing_ends(world: Any) -> None:
@@ -238,7 +275,7 @@ def test_what_was_recorded_by_the_verbs_is_what_the_page_says_and_nothing_privat
         (date(2026, 7, 23), "fertilising", "Phân chuồng hoai", "farmer"),
     ]
     assert [(c.number, c.state) for c in shown.certificates] == [("2/QĐ", "valid"), ("1/QĐ", "revoked")]
-    assert shown.next_change_at == datetime(2029, 2, 1, 17, tzinfo=UTC)
+    assert shown.next_change_at == datetime(2027, 11, 19, 17, tzinfo=UTC), "a year after the one that ended"
     for private in ("không công khai", "Lành", str(farm.farmer.person_id), str(site)):
         assert private not in repr(shown)
 
