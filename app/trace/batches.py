@@ -426,9 +426,9 @@ def _hold(
 
 def tell_held(session: Session, actor: Actor, event: BatchHeld) -> None:
     """Tell the managers of the holder that a batch was put on hold by rule. Safe to run twice."""
-    standing = queries.standing(session, event.batch_id)
-    reason = queries.public_reason(standing)
-    if standing.event is None or reason is None:
+    hold = queries.hold_of(session, event.batch_id)
+    reason = queries.public_reason(hold)
+    if hold is None or reason is None:
         return
     batch = session.get_one(Batch, event.batch_id)
     people = accounts.people_of(session, event.organisation_id, [Role.COOPERATIVE_MANAGER])
@@ -441,7 +441,7 @@ def tell_held(session: Session, actor: Actor, event: BatchHeld) -> None:
         title=Words(vi=f"Lô {batch.lot} bị tạm giữ", en=f"Batch {batch.lot} is on hold"),
         body=reason,
         link=f"/lo/{batch.id}",
-        key=f"trace.batch_held:{batch.id}:{standing.event.id}",
+        key=f"trace.batch_held:{batch.id}:{hold.id}",
     )
 
 
@@ -476,7 +476,7 @@ def tell_recalled(session: Session, actor: Actor, event: RecallLaunched) -> None
         reason="trace.batch_recalled",
         urgency=Urgency.HIGH,
         title=Words(vi=f"Thu hồi lô {batch.lot} của {holder.name}", en=f"Recall of batch {batch.lot} of {holder.name}"),
-        body=queries.public_reason(standing) or Words(vi="Không nêu lý do.", en="No reason given."),
+        body=queries.public_reason(standing.event) or Words(vi="Không nêu lý do.", en="No reason given."),
         link=f"/lo/{batch.id}",
         key=f"trace.batch_recalled:{batch.id}:{standing.event.id}",
     )

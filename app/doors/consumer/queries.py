@@ -165,7 +165,7 @@ def batch_page(session: Session, code: str) -> BatchPage:
         gtin=label.gtin,
         lot=batch.lot,
         state=standing.state,
-        state_reason=traces.public_reason(standing),
+        state_reason=traces.public_reason(event),
         state_day=clock.local(event.at).date() if event is not None else None,
         product=_covered(product.name),
         variant=_covered(variant.name) if variant is not None else None,

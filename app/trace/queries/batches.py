@@ -70,22 +70,27 @@ def standing(session: Session, batch_id: UUID) -> BatchStanding:
     return standings(session, [batch_id])[batch_id]
 
 
-def public_reason(standing: BatchStanding) -> Words | None:
+def public_reason(event: BatchEvent | None) -> Words | None:
     """Why the batch is stopped, as it may be said outside: a person's number in somebody's words is covered."""
-    if standing.event is None or standing.event.reason is None:
+    if event is None or event.reason is None:
         return None
-    return Words.model_validate(scrub(standing.event.reason.model_dump()))
+    return Words.model_validate(scrub(event.reason.model_dump()))
 
 
-def is_held(session: Session, batch_id: UUID) -> bool:
-    """On hold, whether or not it is recalled as well."""
+def hold_of(session: Session, batch_id: UUID) -> BatchEvent | None:
+    """The hold that stands, whether or not the batch is recalled as well."""
     last = session.scalar(
-        select(BatchEvent.kind)
+        select(BatchEvent)
         .where(BatchEvent.batch_id == batch_id, BatchEvent.kind.in_(_HOLD))
         .order_by(BatchEvent.position.desc())
         .limit(1)
     )
-    return last == BatchEventKind.HELD
+    return last if last is not None and last.kind == BatchEventKind.HELD else None
+
+
+def is_held(session: Session, batch_id: UUID) -> bool:
+    """On hold, whether or not it is recalled as well."""
+    return hold_of(session, batch_id) is not None
 
 
 def events_of(session: Session, batch_id: UUID) -> list[BatchEvent]:

@@ -366,11 +366,27 @@ def test_what_is_said_outside_of_a_hold_names_no_site_and_no_telephone(
         body = session.scalars(select(Notice.body)).one()
     assert standing.event is not None
     assert "Lành" not in str(standing.event.reason)
-    assert queries.public_reason(standing) == body
+    assert queries.public_reason(standing.event) == body
     assert body.vi == (
         "Thu hoạch ngày 18/11/2026 khi chưa hết thời gian cách ly: dùng Thuốc của [số đã che] ngày 17/11/2026,"
         " được thu từ 24/11/2026."
     )
+
+
+def test_a_hold_of_a_recalled_batch_is_told_with_its_own_reason(
+    database: Database, world: World, site: UUID, product: UUID
+) -> None:
+    batch = make(database, world.manager, product, harvest(database, world.farmer, site, 2))
+    decide(database, world.manager, batch, "recalled", reason="Dư lượng vượt mức")
+    write(database, world.farmer, a_log(site, "spraying", 3, material="Dầu khoáng", pre_harvest_days=7))
+    react(database)
+    with database.transaction(SYSTEM) as session:
+        for row in session.scalars(select(OutboxEvent).where(OutboxEvent.name == BatchHeld.name)).all():
+            batches.tell_held(session, SYSTEM, read(BatchHeld, row.body))
+        told = session.scalars(select(Notice)).one()
+    assert state(database, batch) == "recalled"
+    assert "tạm giữ" in told.title.vi
+    assert "dùng Dầu khoáng ngày 17/11/2026" in told.body.vi
 
 
 def test_corrections_of_harvests_hold_the_batch(database: Database, world: World, site: UUID, product: UUID) -> None:
@@ -383,7 +399,7 @@ def test_corrections_of_harvests_hold_the_batch(database: Database, world: World
     react(database)
     assert [state(database, made[log.id]) for log in (less, gone, later, fine)] == ["held", "held", "held", "open"]
     with database.transaction(SYSTEM) as session:
-        reason = queries.public_reason(queries.standing(session, made[later.id]))
+        reason = queries.public_reason(queries.standing(session, made[later.id]).event)
     assert reason is not None
     assert reason.vi == "Ngày thu hoạch đã sửa thành 19/11/2026, sau ngày sản xuất 18/11/2026. Cần xem lại lô."
 

@@ -201,6 +201,8 @@ def test_a_certificate_without_an_end_that_was_withdrawn_is_said_to_be(client: F
         (f"/01/{GTIN[:-1]}5/10/A", 400, "không khớp chữ số kiểm tra"),
         (f"/01/{GTIN}/10/{'A' * 21}", 400, "dài quá"),
         ("/01/123", 400, "viết chưa đúng dạng"),
+        (f"/01/{GTIN}", 404, "chưa nói lô nào"),
+        (f"/01/{GTIN}/21/K7M2", 404, "chưa nói lô nào"),
         (f"/01/{GTIN}/10/%C4%90", 400, "ký tự lạ"),
     ],
 )
