@@ -36,6 +36,7 @@ from app.products.events import CertificateLapsed, CertificateRecorded, PriceCha
 from app.settings import Settings
 from app.trace.events import (
     BatchChanged,
+    BatchCreated,
     BatchHeld,
     CareLogCorrected,
     CareLogRecorded,
@@ -94,6 +95,7 @@ REACTIONS: tuple[Reaction, ...] = (
     # The diary and what rests on it
     Reaction(CareLogRecorded, "trace.check_site", verb="app.trace.batches:check_site"),
     Reaction(CareLogCorrected, "trace.check_corrected_site", verb="app.trace.batches:check_site"),
+    Reaction(BatchCreated, "trace.check_new_batch", verb="app.trace.batches:check_new_batch"),
     Reaction(BatchHeld, "trace.tell_held", verb="app.trace.batches:tell_held"),
     # A public page is rendered anew when what it shows has changed
     Reaction(BatchChanged, "trace.page_of_batch", verb="app.trace.pages:after_batch_changed"),

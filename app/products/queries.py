@@ -17,7 +17,6 @@ from app.accounts.queries import among
 from app.actor import Actor, Role
 from app.db import Words, fold, picked
 from app.errors import not_found
-from app.places import queries as places
 from app.products.models import Certificate, Product, ProductVillage, Scheme, Variant
 
 EXPIRING = timedelta(days=60)  # how long before its end a certificate is shown as ending soon
@@ -360,81 +359,6 @@ def _village_product(row: Row[tuple[object, ...]]) -> VillageProduct:
         valid_to=row.valid_to,
         lapsed_on=row.lapsed_on if state == "lapsed" else None,
         ocop_group=row.ocop_group,
-    )
-
-
-# --- what the public may see -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class PublicCertificate:
-    scheme: str
-    issuer: str
-    decision_number: str
-    decided_on: date
-    stars: int | None
-    scope: Words | None
-    valid_from: date
-    last_day: date | None
-
-
-@dataclass(frozen=True, slots=True)
-class PublicPack:
-    variant_id: UUID
-    name: Words
-    price_dong: int
-    gtin: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class PublicProduct:
-    """The public fields of a product, by name; nothing else of it leaves the house."""
-
-    product_id: UUID
-    name: Words
-    description: Words | None
-    photo_sha256: str | None
-    alcoholic: bool
-    holder_name: str
-    villages: tuple[str, ...]
-    packs: tuple[PublicPack, ...]
-    certificates: tuple[PublicCertificate, ...]
-    retired_on: date | None
-
-
-def public_certificate(row: Certificate) -> PublicCertificate:
-    return PublicCertificate(
-        row.scheme,
-        row.issuer,
-        row.decision_number,
-        row.decided_on,
-        row.stars,
-        row.scope,
-        row.valid_from,
-        last_day(row),
-    )
-
-
-def public_product(session: Session, product_id: UUID, on: date | None = None) -> PublicProduct:
-    """Run it as SYSTEM: it picks what everybody may see. Raises NotFound."""
-    day = on or clock.today()
-    row = session.get(Product, product_id)
-    if row is None:
-        raise not_found("sản phẩm này", "this product")
-    village_ids = villages_of(session, [row.id], day).get(row.id, [])
-    names = places.full_names(session, village_ids)
-    packs = variants_of(session, [row.id]).get(row.id, [])
-    return PublicProduct(
-        product_id=row.id,
-        name=row.name,
-        description=row.description,
-        photo_sha256=row.photo_sha256,
-        alcoholic=row.alcoholic,
-        holder_name=accounts.organisation_names(session, [row.organisation_id]).get(row.organisation_id, ""),
-        villages=tuple(names[v] for v in village_ids if v in names),
-        packs=tuple(PublicPack(v.id, v.name, v.price_dong, v.gtin) for v in packs),
-        certificates=tuple(public_certificate(c) for c in certificates_on(session, [row.id], day).get(row.id, [])),
-        retired_on=row.retired_on,
     )
 
 

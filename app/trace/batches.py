@@ -33,8 +33,7 @@ from app.trace.events import (
     CodeIssued,
     RecallLaunched,
 )
-from app.trace.models import Batch, BatchEvent, BatchEventKind, BatchSource, CareLog, CodeKind, Site, TraceCode
-from app.trace.queries import Waiting
+from app.trace.models import Batch, BatchEvent, BatchEventKind, BatchSource, CareLog, CodeKind, TraceCode
 from app.trace.schemas import BatchEventIn, NewBatch, SourceIn, factor
 
 _ZERO = Decimal("0.000")
@@ -305,44 +304,66 @@ def check_site(session: Session, actor: Actor, event: CareLogRecorded | CareLogC
     Late steps of a phone that was offline, and corrections, arrive after a batch was made.
     """
     for batch_id in queries.batches_of_site(session, event.site_id):
-        batch = session.get_one(Batch, batch_id)
-        sources = session.scalars(select(BatchSource).where(BatchSource.batch_id == batch_id)).all()
-        logs = queries.current_logs(session, [s.care_log_id for s in sources])
-        held = _hold_early(session, actor, batch, [log for log in logs.values() if not log.withdrawn])
-        if _hold_contradicted(session, actor, batch, list(logs.values())) or held:
-            _changed(session, actor, batch)
+        _check(session, actor, batch_id)
+
+
+def check_new_batch(session: Session, actor: Actor, event: BatchCreated) -> None:
+    """Look once more when both the batch and the diary are committed. Safe to run twice; runs as SYSTEM.
+
+    A step that is written while the batch is being made sees no batch, and the batch does not see the step.
+    """
+    _check(session, actor, event.batch_id)
+
+
+def _check(session: Session, actor: Actor, batch_id: UUID) -> None:
+    batch = session.get_one(Batch, batch_id)
+    sources = session.scalars(select(BatchSource).where(BatchSource.batch_id == batch_id)).all()
+    logs = queries.current_logs(session, [s.care_log_id for s in sources])
+    held = _hold_early(session, actor, batch, [log for log in logs.values() if not log.withdrawn])
+    if _hold_contradicted(session, actor, batch, list(logs.values())) or held:
+        _changed(session, actor, batch)
 
 
 def _hold_early(session: Session, actor: Actor, batch: Batch, harvested: Sequence[CareLog]) -> bool:
-    """Hold the batch once for each step whose days to wait were not over. Returns whether something was added."""
+    """Hold the batch for each step whose days to wait were not over. Returns whether something was added.
+
+    A step is judged anew when a correction moved the first day allowed or the day of the harvest, not otherwise: whoever
+    released the batch has seen these two days.
+    """
     since = min((clock.local(h.happened_at).date() for h in harvested), default=clock.today()) - timedelta(days=366)
     waiting = queries.waiting(session, {h.site_id for h in harvested}, since)
-    found: dict[UUID, tuple[CareLog, Waiting]] = {}
-    for harvest in harvested:
-        for step in queries.too_early(harvest, waiting.get(harvest.site_id, [])):
-            found[step.care_log_id] = (harvest, step)
+    found = {
+        (step.allowed_from, clock.local(harvest.happened_at).date(), step.care_log_id): step
+        for harvest in harvested
+        for step in queries.too_early(harvest, waiting.get(harvest.site_id, []))
+    }
     added = False
-    for harvest, step in found.values():
-        day = clock.local(harvest.happened_at).date()
-        name = session.scalar(select(Site.name).where(Site.id == step.site_id)) or ""
+    for (allowed_from, day, care_log_id), step in sorted(found.items(), key=lambda item: item[0]):
+        # The page of the batch shows the reason to everybody: no name of a site, which may be a person's.
         reason = Words(
-            vi=f"Thu hoạch ngày {day:%d/%m/%Y} ở {name} khi chưa hết thời gian cách ly: dùng {step.material or 'thuốc'}"
-            f" ngày {step.applied_on:%d/%m/%Y}, được thu từ {step.allowed_from:%d/%m/%Y}.",
-            en=f"Harvested on {day:%d/%m/%Y} at {name} before the days to wait were over: {step.material or 'a treatment'}"
-            f" applied on {step.applied_on:%d/%m/%Y}, harvest allowed from {step.allowed_from:%d/%m/%Y}.",
+            vi=f"Thu hoạch ngày {day:%d/%m/%Y} khi chưa hết thời gian cách ly: dùng {step.material or 'thuốc'}"
+            f" ngày {step.applied_on:%d/%m/%Y}, được thu từ {allowed_from:%d/%m/%Y}.",
+            en=f"Harvested on {day:%d/%m/%Y} before the days to wait were over: {step.material or 'a treatment'}"
+            f" applied on {step.applied_on:%d/%m/%Y}, harvest allowed from {allowed_from:%d/%m/%Y}.",
         )
-        added |= _hold(session, actor, batch, reason, step.care_log_id)
+        added |= _hold(session, actor, batch, reason, care_log_id, allowed_from=allowed_from, harvested_on=day)
     return added
 
 
 def _hold_contradicted(session: Session, actor: Actor, batch: Batch, logs: Sequence[CareLog]) -> bool:
-    """Hold the batch when a harvest in it was withdrawn, or corrected to less than batches took of it."""
+    """Hold the batch when a harvest in it was withdrawn, or corrected to what cannot be.
+
+    - is it no harvest any more?
+    - is it less than batches took of it?
+    - was it after the batch was made?
+    """
     used = queries.used_of_harvests(session, [queries.root_id(log) for log in logs])
     added = False
     for log in logs:
         if log.corrects_id is None:
             continue
         left = queries.left_of(log, used[queries.root_id(log)])
+        day = clock.local(log.happened_at).date()
         if log.withdrawn or log.kind not in steps.HARVESTS:
             reason = Words(
                 vi="Một lần thu hoạch của lô đã được báo là không có. Cần xem lại lô.",
@@ -353,13 +374,28 @@ def _hold_contradicted(session: Session, actor: Actor, batch: Batch, logs: Seque
                 vi="Số lượng một lần thu hoạch đã sửa thấp hơn phần đưa vào lô. Cần xem lại lô.",
                 en="The quantity of a harvest was corrected to less than batches took of it. The batch must be looked at.",
             )
+        elif day > batch.made_on:
+            reason = Words(
+                vi=f"Ngày thu hoạch đã sửa thành {day:%d/%m/%Y}, sau ngày sản xuất {batch.made_on:%d/%m/%Y}. Cần xem lại lô.",
+                en=f"A harvest was corrected to {day:%d/%m/%Y}, after the batch was made on {batch.made_on:%d/%m/%Y}."
+                " The batch must be looked at.",
+            )
         else:
             continue
         added |= _hold(session, actor, batch, reason, log.id)
     return added
 
 
-def _hold(session: Session, actor: Actor, batch: Batch, reason: Words, cause_id: UUID) -> bool:
+def _hold(
+    session: Session,
+    actor: Actor,
+    batch: Batch,
+    reason: Words,
+    cause_id: UUID,
+    *,
+    allowed_from: date | None = None,
+    harvested_on: date | None = None,
+) -> bool:
     now = clock.now()
     statement = (
         insert(BatchEvent)
@@ -373,8 +409,13 @@ def _hold(session: Session, actor: Actor, batch: Batch, reason: Words, cause_id:
             person_id=actor.person_id,
             reason=reason,
             cause_id=cause_id,
+            allowed_from=allowed_from,
+            harvested_on=harvested_on,
         )
-        .on_conflict_do_nothing(index_elements=["batch_id", "cause_id"])
+        .on_conflict_do_nothing(
+            index_elements=["batch_id", "cause_id", "allowed_from", "harvested_on"],
+            index_where=BatchEvent.cause_id.is_not(None),
+        )
         .returning(BatchEvent.id)
     )
     if session.scalar(statement) is None:
@@ -385,8 +426,9 @@ def _hold(session: Session, actor: Actor, batch: Batch, reason: Words, cause_id:
 
 def tell_held(session: Session, actor: Actor, event: BatchHeld) -> None:
     """Tell the managers of the holder that a batch was put on hold by rule. Safe to run twice."""
-    standing = queries.standing(session, event.batch_id)
-    if standing.event is None or standing.event.reason is None:
+    hold = queries.hold_of(session, event.batch_id)
+    reason = queries.public_reason(hold)
+    if hold is None or reason is None:
         return
     batch = session.get_one(Batch, event.batch_id)
     people = accounts.people_of(session, event.organisation_id, [Role.COOPERATIVE_MANAGER])
@@ -397,9 +439,9 @@ def tell_held(session: Session, actor: Actor, event: BatchHeld) -> None:
         reason="trace.batch_held",
         urgency=Urgency.HIGH,
         title=Words(vi=f"Lô {batch.lot} bị tạm giữ", en=f"Batch {batch.lot} is on hold"),
-        body=standing.event.reason,
+        body=reason,
         link=f"/lo/{batch.id}",
-        key=f"trace.batch_held:{batch.id}:{standing.event.id}",
+        key=f"trace.batch_held:{batch.id}:{hold.id}",
     )
 
 
@@ -434,7 +476,7 @@ def tell_recalled(session: Session, actor: Actor, event: RecallLaunched) -> None
         reason="trace.batch_recalled",
         urgency=Urgency.HIGH,
         title=Words(vi=f"Thu hồi lô {batch.lot} của {holder.name}", en=f"Recall of batch {batch.lot} of {holder.name}"),
-        body=standing.event.reason or Words(vi="Không nêu lý do.", en="No reason given."),
+        body=queries.public_reason(standing.event) or Words(vi="Không nêu lý do.", en="No reason given."),
         link=f"/lo/{batch.id}",
         key=f"trace.batch_recalled:{batch.id}:{standing.event.id}",
     )

@@ -12,7 +12,8 @@ LENGTH = RANDOM_LENGTH + 1
 LONGEST_INPUT = 64
 
 _LOOK_ALIKES = str.maketrans({"O": "0", "I": "1", "L": "1"})
-_FILLERS = re.compile(r"[\s\-\u2010-\u2015\u2212._·]+")
+# Blanks, hyphens and what is copied along without being seen: soft hyphens, joiners, marks of direction.
+_FILLERS = re.compile(r"[\s\-\u2010-\u2015\u2212._·\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]+")
 _CANONICAL = re.compile(f"[{ALPHABET}]{{{LENGTH}}}")
 _LIKE_A_NUMBER = re.compile(r"\d{8}")
 _VALUES = {character: value for value, character in enumerate(ALPHABET)}
@@ -70,6 +71,20 @@ def grouped(code: str) -> str:
     return f"{code[:4]}-{code[4:8]}-{code[8:]}"
 
 
+def _hint(strange: str) -> tuple[str, str]:
+    if strange == "U":
+        return " Nếu là chữ V hoặc số 0, bác nhìn kỹ lại.", " Look again: is it a V or a 0?"
+    plain = unicodedata.normalize("NFD", strange)[0].replace("Đ", "D")
+    if (
+        plain != strange and "A" <= plain <= "Z"
+    ):  # Telex turns AA into Â and DD into Đ; a blank between keeps them apart
+        return (
+            " Bàn phím đang tự bỏ dấu: bác gõ dấu cách giữa hai chữ, mã vẫn đúng.",
+            " The keyboard joins letters: type a blank between them, the code stays right.",
+        )
+    return "", ""
+
+
 def normalise(text: str) -> str:
     """The canonical spelling of what a person typed or a phone scanned.
 
@@ -86,8 +101,7 @@ def normalise(text: str) -> str:
     code = _FILLERS.sub("", unicodedata.normalize("NFKC", text)).upper().translate(_LOOK_ALIKES)
     strange = next((c for c in code if c not in _VALUES), None)
     if strange is not None:
-        hint_vi = " Nếu là chữ V hoặc số 0, bác nhìn kỹ lại." if strange == "U" else ""
-        hint_en = " Look again: is it a V or a 0?" if strange == "U" else ""
+        hint_vi, hint_en = _hint(strange)
         raise Invalid(
             "code_character",
             vi=f"Mã trên tem không bao giờ có ký tự “{strange}”.{hint_vi} Bác nhập lại dòng chữ in dưới mã vuông.",

@@ -178,11 +178,13 @@ def gtin14(text: str) -> str:
 def is_restricted(gtin: str) -> bool:
     """Whether a GTIN lies in a range that means something only inside one company or country.
 
-    GS1 General Specifications: prefixes 02, 04 and 20-29 are restricted circulation, 05 and 98-99 coupons, 000 0000 the
-    shops' own 8-digit numbers. Such a number must never stand in a printed address.
+    GS1 General Specifications: prefixes 02, 04 and 20-29 are restricted circulation, 05 and 98-99 coupons; of the 8-digit
+    numbers those that begin with 0 or 2 are the shops' own. Such a number must never stand in a printed address.
     """
     thirteen = gtin.zfill(14)[1:]
-    return thirteen[:2] in {"02", "04", "05", "98", "99"} or thirteen[0] == "2" or thirteen.startswith("0000000")
+    if thirteen.startswith("00000"):
+        return thirteen[5] in {"0", "2"}
+    return thirteen[:2] in {"02", "04", "05", "98", "99"} or thirteen[0] == "2"
 
 
 def _days(year: int, month: int) -> int:

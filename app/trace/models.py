@@ -232,7 +232,11 @@ class ConflictingSubmission(Base):
 
 
 class Batch(Base):
-    """A lot of one product, made from harvests. What it is now (on hold, recalled) is read from its events."""
+    """A lot of one product, made from harvests. What it is now (on hold, recalled) is read from its events.
+
+    `harvested_on` is the last harvest as it was known when the batch was made; the diary may have been corrected since, see
+    `queries.harvest_day`.
+    """
 
     __tablename__ = "batches"
     __table_args__ = (
@@ -284,7 +288,9 @@ class BatchSource(Base):
 class BatchEvent(Base):
     """What was decided about a batch. Append-only; the highest `position` of held/released and of recalled/lifted counts.
 
-    `cause_id` is the care log that made us put it on hold by rule; each log does so once, whatever people decide after.
+    `cause_id` is the care log that made us put it on hold by rule. Each finding does so once, whatever people decide after:
+    for days to wait before harvest a finding is the step's first row with the two days that contradict each other, `allowed_from`
+    and `harvested_on`; for others it is the correction, without days.
     """
 
     __tablename__ = "batch_events"
@@ -292,7 +298,16 @@ class BatchEvent(Base):
         one_of("kind", BatchEventKind),
         ForeignKeyConstraint(["batch_id", "organisation_id"], ["batches.id", "batches.organisation_id"]),
         Index("ix_batch_events_batch_id", "batch_id"),
-        UniqueConstraint("batch_id", "cause_id"),
+        Index(
+            "uq_batch_events_finding",
+            "batch_id",
+            "cause_id",
+            "allowed_from",
+            "harvested_on",
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+            postgresql_where=text("cause_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[Id]
@@ -305,6 +320,8 @@ class BatchEvent(Base):
     person_id: Mapped[UUID | None] = mapped_column(ForeignKey("people.id"))
     reason: Mapped[Words | None]
     cause_id: Mapped[UUID | None] = mapped_column(ForeignKey("care_logs.id"))
+    allowed_from: Mapped[date | None]
+    harvested_on: Mapped[date | None]
 
 
 class TraceCode(Base):

@@ -76,6 +76,24 @@ def code_of_path(path: str) -> str | None:
     return gs1_code(found["gtin"], found["lot"])
 
 
+def code_of_text(text: str) -> str:
+    """The code that a person typed from a label, in canonical spelling: 13 characters, or a GTIN, a slash and a lot.
+
+    Raises Invalid, which says how to type it again.
+    """
+    typed = text.strip().strip("/")
+    gtin, slash, lot = typed.partition("/")
+    digits = re.sub(r"[\s-]", "", gtin)
+    if not slash or re.fullmatch(r"[0-9]+", digits) is None:
+        return codes.normalise(typed)
+    elements = (
+        digital_link.Element("01", digital_link.gtin14(digits)),
+        digital_link.Element("10", lot.strip().upper()),
+    )
+    digital_link.build(elements)
+    return gs1_code(elements[0].value, elements[1].value)
+
+
 def path_of_code(code: str) -> str:
     """The path of a code's page, percent-encoded."""
     gtin, slash, lot = code.partition("/")

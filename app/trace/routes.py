@@ -535,6 +535,7 @@ def batch(batch_id: UUID) -> Response:
             "trace/batch.html",
             batch=row,
             product=product,
+            harvested_on=queries.harvest_days(session, [row])[row.id],
             standing=queries.standing(session, row.id),
             held=queries.is_held(session, row.id),
             events=queries.events_of(session, row.id),

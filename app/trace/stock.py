@@ -30,22 +30,31 @@ from app.trace.schemas import Movement, ReverseMovement, factor
 
 _ADDS = {MovementKind.PACKED, MovementKind.RELEASED, MovementKind.RETURNED}
 _PROMISES = {MovementKind.RESERVED, MovementKind.RELEASED}
+_MAKES = {
+    MovementKind.PACKED,
+    MovementKind.COUNTED,
+}  # the lines that say that there are packs which were not there before
 _TO_BUYERS = {MovementKind.RESERVED, MovementKind.SOLD}
+_WITH_BUYERS = {MovementKind.SOLD, MovementKind.RETURNED}
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One pack, of one lot or of all. `there`: in the house; `promised`: of these, for known buyers; `left`: the rest."""
+    """One pack, of one lot or of all. `there`: in the house; `promised`: of these, for known buyers; `left`: the rest.
+
+    `sold`: with buyers, without what they brought back.
+    """
 
     there: int
     promised: int
+    sold: int = 0
 
     @property
     def left(self) -> int:
         return self.there - self.promised
 
     def __add__(self, other: "Level") -> "Level":
-        return Level(self.there + other.there, self.promised + other.promised)
+        return Level(self.there + other.there, self.promised + other.promised, self.sold + other.sold)
 
 
 NOTHING = Level(0, 0)
@@ -60,12 +69,13 @@ def levels(session: Session, variant_ids: Collection[UUID]) -> dict[UUID, dict[U
             StockMovement.batch_id,
             func.sum(StockMovement.units).filter(StockMovement.kind.not_in(_PROMISES)).label("there"),
             func.sum(StockMovement.units).filter(StockMovement.kind.in_(_PROMISES)).label("promised"),
+            func.sum(StockMovement.units).filter(StockMovement.kind.in_(_WITH_BUYERS)).label("sold"),
         )
         .where(among(StockMovement.variant_id, variant_ids))
         .group_by(StockMovement.variant_id, StockMovement.batch_id)
     )
     for row in rows:
-        found[row.variant_id][row.batch_id] = Level(int(row.there or 0), -int(row.promised or 0))
+        found[row.variant_id][row.batch_id] = Level(int(row.there or 0), -int(row.promised or 0), -int(row.sold or 0))
     return found
 
 
@@ -90,8 +100,9 @@ def on_hand(session: Session, variant_ids: Collection[UUID]) -> dict[UUID, int]:
 def move(session: Session, actor: Actor, new: Movement) -> UUID:
     """Add a line. Sent again with the same content it answers the same.
 
-    Raises Conflict with the number left when there is not enough, when the lot is on hold or recalled and goods would go to a
-    buyer, or when the id holds other content; NotFound, Forbidden, Invalid.
+    Raises Conflict with the number left when there is not enough, when more would come back than buyers have or be there than the
+    lot's harvest allows, when the lot is on hold or recalled and goods would go to a buyer, or when the id holds other content;
+    NotFound, Forbidden, Invalid.
     """
     variant = products.variant(session, actor, new.variant_id, lock=True)
     _require(actor, variant)
@@ -116,8 +127,8 @@ def move(session: Session, actor: Actor, new: Movement) -> UUID:
     else:
         units = new.units if new.kind in _ADDS else -new.units
         _check_enough(new, counted, total)
-    if batch is not None and new.kind == MovementKind.PACKED:
-        _check_mass(session, variant, batch, new.units)
+    if batch is not None and new.kind in _MAKES:
+        _check_mass(session, variant, batch, new, units)
     return _add(session, actor, variant, new, units, digest)
 
 
@@ -142,12 +153,21 @@ def reverse(session: Session, actor: Actor, movement_id: UUID, asked: ReverseMov
     total = sum(by_lot.values(), NOTHING)
     lot = by_lot.get(old.batch_id, NOTHING) if old.batch_id else total
     promised = old.kind in _PROMISES
-    change = Level(0, old.units) if promised else Level(-old.units, 0)
+    sold = old.units if old.kind in _WITH_BUYERS else 0
+    change = Level(0, old.units) if promised else Level(-old.units, 0, sold)
     for level in (lot + change, total + change):
+        if level.sold < 0 and change.sold < 0:
+            raise _not_sold(level.sold - change.sold)
         if level.left < 0 and change.left < 0:
             raise _not_enough(level.left - change.left)
         if level.promised < 0:
             raise _not_promised(0)
+    if old.kind == MovementKind.COUNTED and old.batch_id is not None:  # a later count may have found the missing packs
+        lock_ids(session, [old.batch_id])
+        batch = session.get_one(Batch, old.batch_id)
+        room = _room(session, variant, batch, MovementKind.COUNTED)
+        if room is not None and -old.units > room:
+            raise _more_than_batch(batch, room)
     row = StockMovement(
         id=asked.id,
         organisation_id=variant.organisation_id,
@@ -207,9 +227,28 @@ def _not_promised(promised: int) -> Conflict:
     )
 
 
+def _not_sold(sold: int) -> Conflict:
+    if sold <= 0:
+        return Conflict(
+            "nothing_sold",
+            vi="Không có gói nào như vậy đang ở chỗ khách, nên không có gì trả lại. Bác xem lại lô và gói đã chọn.",
+            en="No such pack is with a buyer, so none can come back. Check the batch and the pack you chose.",
+            field="units",
+        )
+    return Conflict(
+        "more_than_sold",
+        vi=f"Khách chỉ còn giữ {sold} gói đã mua, không trả lại nhiều hơn được. Bác xem lại số gói và lô.",
+        en=f"Buyers have only {sold} packs; no more can come back. Check the number and the batch.",
+        field="units",
+    )
+
+
 def _check_enough(new: Movement, lot: Level, total: Level) -> None:
-    """Never below zero, neither in the named lot nor in all lots together."""
-    if new.kind == MovementKind.RELEASED:
+    """Never below zero, neither in the named lot nor in all lots together; and back comes only what is with buyers."""
+    if new.kind == MovementKind.RETURNED:
+        if new.units > min(lot.sold, total.sold):
+            raise _not_sold(min(lot.sold, total.sold))
+    elif new.kind == MovementKind.RELEASED:
         if new.units > min(lot.promised, total.promised):
             raise _not_promised(min(lot.promised, total.promised))
     elif new.kind not in _ADDS and new.units > min(lot.left, total.left):
@@ -252,25 +291,52 @@ def _batch(session: Session, actor: Actor, variant: Variant, new: Movement) -> B
     return batch
 
 
-def _check_mass(session: Session, variant: Variant, batch: Batch, units: int) -> None:
-    """Packs cannot hold more than the batch has; where pack and batch measure different things it cannot be told."""
+def _room(session: Session, variant: Variant, batch: Batch, kind: MovementKind) -> int | None:
+    """How many packs more than the ledger says the batch's mass allows; None where pack and batch measure different things.
+
+    What counts found above the ledger takes room like packing; what they found missing gives none back to packing, but may be
+    found again by a count.
+    """
     rate = factor(variant.net_unit, batch.unit) if variant.net_unit else None
     if rate is None or variant.net_quantity is None:
-        return
-    packed = Decimal(0)
+        return None
+    packed: dict[UUID, int] = defaultdict(int)
+    counted: dict[UUID, int] = defaultdict(int)
+    weights: dict[UUID, Decimal] = {}
     for row, pack in queries.movements_of(session, batch.id):
         other = factor(pack.net_unit, batch.unit) if pack.net_unit else None
-        if row.kind == MovementKind.PACKED and other is not None and pack.net_quantity is not None:
-            packed += row.units * pack.net_quantity * other
-    one = variant.net_quantity * rate
-    room = int((batch.quantity - packed) // one)
-    if units > room:
-        raise Conflict(
-            "more_than_batch",
-            vi=f"Lô {batch.lot} chỉ đủ đóng thêm {max(room, 0)} gói. Bác xem lại số gói hoặc khối lượng lô.",
-            en=f"Batch {batch.lot} is enough for {max(room, 0)} more packs. Check the number or the batch's quantity.",
-            field="units",
-        )
+        if row.kind in _MAKES and other is not None and pack.net_quantity is not None:
+            weights[pack.id] = pack.net_quantity * other
+            (packed if row.kind == MovementKind.PACKED else counted)[pack.id] += row.units
+    used = sum((weight * (packed[p] + max(counted[p], 0)) for p, weight in weights.items()), Decimal(0))
+    room = max(int((batch.quantity - used) // (variant.net_quantity * rate)), 0)
+    return room + max(-counted[variant.id], 0) if kind == MovementKind.COUNTED else room
+
+
+def _check_mass(session: Session, variant: Variant, batch: Batch, new: Movement, units: int) -> None:
+    room = _room(session, variant, batch, new.kind)
+    if room is None or units <= room:
+        return
+    if new.kind == MovementKind.PACKED:
+        raise _more_than_batch(batch, room)
+    most = new.units - units + room
+    raise Conflict(
+        "count_above_batch",
+        vi=f"Theo khối lượng đã thu hoạch, lô {batch.lot} nhiều nhất còn {most} gói, bác đếm được {new.units}. Bác đếm lại, xem có"
+        " gói của lô khác lẫn vào không; dòng bán hoặc hao hụt nào ghi nhầm thì hoàn lại dòng đó.",
+        en=f"By the mass that was harvested at most {most} packs of batch {batch.lot} can be there, you counted {new.units}. Count"
+        " again, look for packs of another batch; if a sale or a loss was recorded by mistake, take that line back.",
+        field="units",
+    )
+
+
+def _more_than_batch(batch: Batch, room: int) -> Conflict:
+    return Conflict(
+        "more_than_batch",
+        vi=f"Lô {batch.lot} chỉ đủ đóng thêm {room} gói. Bác xem lại số gói hoặc khối lượng lô.",
+        en=f"Batch {batch.lot} is enough for {room} more packs. Check the number or the batch's quantity.",
+        field="units",
+    )
 
 
 def _add(session: Session, actor: Actor, variant: Variant, new: Movement, units: int, digest: str) -> UUID:

@@ -19,7 +19,6 @@ NOBODY = {
     "accounts.card_confirmed": "the waiting phone asks for itself every few seconds",
     "accounts.household_joined": "rights are read from the membership at every request",
     "accounts.household_left": "rights are read from the membership at every request",
-    "trace.batch_created": "a new lot has no page and no listing yet; its code and its stock speak for themselves",
     "trace.code_issued": "its page is rendered at the first scan",
 }
 

@@ -22,7 +22,7 @@ from app.products import queries as products
 from app.products.models import Certificate, Product, Scheme, Variant
 from app.trace import queries as traces
 from app.trace import steps
-from app.trace.models import Batch, BatchSource, CareLog, CodeKind, TraceCode, Witness
+from app.trace.models import Batch, BatchSource, CareLog, CodeKind, Cycle, TraceCode, Witness
 from app.trace.queries import DiaryLine
 
 GAP_DAYS = 45  # our choice: so long without a written step is shown as a gap
@@ -119,8 +119,8 @@ class BatchPage:
 
     @property
     def confirmed(self) -> int:
-        """Steps that somebody else than the household itself vouches for."""
-        return sum(line.witness != Witness.FARMER for line in self.lines)
+        """Steps that a person who is not of the household vouches for."""
+        return sum(line.witness not in {Witness.FARMER, Witness.MACHINE} for line in self.lines)
 
     @property
     def valid_certificates(self) -> list[ShownCertificate]:
@@ -147,7 +147,8 @@ def batch_page(session: Session, code: str) -> BatchPage:
     today, now = clock.today(), clock.now()
     sources = _sources(session, batch.id)
     way = _way(session, sources, batch)
-    villages = _villages(session, sources, batch)
+    harvested_on = traces.harvest_day(batch, sources)
+    villages = _villages(session, sources, batch, harvested_on)
     seats = [p for p in (holder.village_id or holder.commune_id,) if p is not None]
     names = places.full_names(session, {*villages, *seats})
     growers = accounts.organisation_names(session, {s.organisation_id for s in sources} - {holder.id})
@@ -164,16 +165,16 @@ def batch_page(session: Session, code: str) -> BatchPage:
         gtin=label.gtin,
         lot=batch.lot,
         state=standing.state,
-        state_reason=event.reason if event is not None else None,
+        state_reason=traces.public_reason(event),
         state_day=clock.local(event.at).date() if event is not None else None,
-        product=product.name,
-        variant=variant.name if variant is not None else None,
+        product=_covered(product.name),
+        variant=_covered(variant.name) if variant is not None else None,
         photo=product.photo_sha256,
-        producer=holder.name,
+        producer=_said(holder.name),
         producer_address=", ".join(names[s] for s in seats if s in names),
-        growers=tuple(sorted(growers.values())),
+        growers=tuple(sorted(map(_said, growers.values()))),
         villages=tuple(sorted(names[v] for v in villages if v in names)),
-        harvested_on=batch.harvested_on,
+        harvested_on=harvested_on,
         made_on=batch.made_on,
         expires_on=batch.expires_on,
         expired=batch.expires_on is not None and batch.expires_on < today,
@@ -184,6 +185,15 @@ def batch_page(session: Session, code: str) -> BatchPage:
         shops=shops,
         next_change_at=min((c for c in changes if c > now), default=None),
     )
+
+
+def _said(text: str) -> str:
+    """What somebody typed, without what looks like a person's number: every free text of the page goes through here."""
+    return str(scrub(text))
+
+
+def _covered(words: Words) -> Words:
+    return Words.model_validate(scrub(words.model_dump()))
 
 
 def _sources(session: Session, batch_id: UUID) -> list[CareLog]:
@@ -215,14 +225,26 @@ def _way(session: Session, sources: Sequence[CareLog], batch: Batch) -> list[Lin
 
 
 def _season(session: Session, sources: Sequence[CareLog], last: date) -> list[DiaryLine]:
-    """The steps of the harvested seasons; where a harvest names none, those of its site that name none either."""
+    """The steps of the harvested seasons; where a harvest names none, those of its site that name none either.
+
+    Days to wait bind the site, so a treatment of it within that time is shown also when it names another season or none.
+    """
     found: dict[UUID, DiaryLine] = {}
+    starts: list[date] = []
     for cycle_id in {s.cycle_id for s in sources if s.cycle_id is not None}:
         found.update((line.id, line) for line in traces.care_logs_of_cycle(session, SYSTEM, cycle_id))
+        starts.append(session.get_one(Cycle, cycle_id).started_on)
     first = last - timedelta(days=WITHOUT_CYCLE_DAYS)
     for site_id in {s.site_id for s in sources if s.cycle_id is None}:
         rows, _ = traces.diary_of_site(session, SYSTEM, site_id, first=first, last=last, per_page=MOST_STEPS)
         found.update((line.id, line) for line in rows if line.log.cycle_id is None)
+    waits = traces.waiting(session, {s.site_id for s in sources}, min(starts, default=first))
+    others = {w.care_log_id for of_site in waits.values() for w in of_site if w.applied_on <= last} - found.keys()
+    if others:
+        found.update(
+            (root, DiaryLine(root, log, int(log.corrects_id is not None)))
+            for root, log in traces.current_logs(session, others).items()
+        )
     return list(found.values())
 
 
@@ -230,16 +252,19 @@ def _line(log: CareLog, others: Sequence[CareLog], *, corrected: bool) -> Line:
     step = steps.STEPS[log.kind]
     day = clock.local(log.happened_at).date()
     treated = [
-        clock.local(o.happened_at).date()
+        used_on
         for o in others
-        if o.pre_harvest_days is not None and o.site_id == log.site_id and o.happened_at <= log.happened_at
+        if o.pre_harvest_days is not None
+        and o.site_id == log.site_id
+        # The hour is often guessed, so the day decides.
+        and (used_on := clock.local(o.happened_at).date()) <= day
     ]
     return Line(
         day=day,
         kind=log.kind,
         name=Words(vi=step.vi, en=step.en),
         witness=log.witness,
-        material=str(scrub(log.material)) if log.material else None,
+        material=_said(log.material) if log.material else None,
         quantity=log.quantity,
         unit=log.unit,
         wait_days=log.pre_harvest_days,
@@ -251,12 +276,12 @@ def _line(log: CareLog, others: Sequence[CareLog], *, corrected: bool) -> Line:
     )
 
 
-def _villages(session: Session, sources: Sequence[CareLog], batch: Batch) -> set[UUID]:
+def _villages(session: Session, sources: Sequence[CareLog], batch: Batch, harvested_on: date) -> set[UUID]:
     """Where the harvests grew; a batch without a site there, where the product is said to be made."""
-    found = traces.village_of_sites(session, {s.site_id for s in sources}, batch.harvested_on)
+    found = traces.village_of_sites(session, {s.site_id for s in sources}, harvested_on)
     if found:
         return set(found.values())
-    return set(products.villages_of(session, [batch.product_id], batch.harvested_on).get(batch.product_id, []))
+    return set(products.villages_of(session, [batch.product_id], harvested_on).get(batch.product_id, []))
 
 
 def _certificates(session: Session, batch: Batch, today: date) -> tuple[tuple[ShownCertificate, ...], list[datetime]]:
@@ -276,6 +301,8 @@ def _certificates(session: Session, batch: Batch, today: date) -> tuple[tuple[Sh
         ends = products.last_day(row)
         days = (row.valid_from, *(() if ends is None else (ends + timedelta(days=1),)))
         changes.extend(clock.start_of_day(day) for day in days)
+        if ends is not None:
+            changes.append(clock.start_of_day(ends + timedelta(days=OLD_CERTIFICATES_DAYS + 1)))
         state = str(products.state_on(row, today))
         state = "valid" if state == "expiring" else state  # a warning for the holder, no news for a buyer
         too_old = ends is not None and (today - ends).days > OLD_CERTIFICATES_DAYS
@@ -284,9 +311,9 @@ def _certificates(session: Session, batch: Batch, today: date) -> tuple[tuple[Sh
                 ShownCertificate(
                     row.scheme,
                     row.stars,
-                    row.issuer,
+                    _said(row.issuer),
                     row.decision_number,
-                    row.scope,
+                    _covered(row.scope) if row.scope is not None else None,
                     row.valid_from,
                     row.valid_to,
                     state,
@@ -298,7 +325,8 @@ def _certificates(session: Session, batch: Batch, today: date) -> tuple[tuple[Sh
 
 def _shops(session: Session, product_id: UUID, today: date, now: datetime) -> tuple[tuple[Place, ...], list[datetime]]:
     evidence = marketplaces.live_evidence(session, [product_id], as_of=today, known_at=now).get(product_id, [])
-    live = [e for e in evidence if e.state == "live" and e.url]
+    # The address is the shop's word: only one that a browser opens as a page becomes a link.
+    live = [e for e in evidence if e.state == "live" and (e.url or "").startswith(("https://", "http://"))]
     shops = tuple(Place(e.floor_name, e.url or "", e.price_dong, e.seen_at) for e in live)
     return shops, [e.expires_at for e in live if e.expires_at is not None]
 
@@ -331,4 +359,4 @@ def label_of(session: Session, actor: Actor, batch_id: UUID, kind: CodeKind) -> 
         raise not_found("mã của lô này", "a code of this batch")
     code, batch, product, variant = row
     names = [product.name.vi, *([variant.name.vi] if variant is not None else [])]
-    return LabelOf(batch.id, code.code, code.kind, code.gtin, batch.lot, ", ".join(names))
+    return LabelOf(batch.id, code.code, code.kind, code.gtin, batch.lot, _said(", ".join(names)))

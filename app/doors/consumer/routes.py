@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.actor import SYSTEM, Role
 from app.doors.consumer import queries
 from app.doors.consumer.queries import BatchPage, LabelOf
-from app.errors import HoiError, Invalid, not_found
+from app.errors import HoiError, Invalid, NotFound, not_found
 from app.trace import codes, digital_link, labels, pages
 from app.trace.labels import Label
 from app.trace.models import CodeKind
@@ -71,6 +71,9 @@ def _answer(code: str) -> BaseResponse:
     language = _language()
     with transaction(SYSTEM) as session:
         found = _stored(session, code, language) if queries.code_exists(session, code) else None
+        capitals = found is None and code != code.upper() and queries.code_exists(session, code.upper())
+    if capitals:  # our lots are written in capitals only; somebody typed the address
+        return redirect(_localised(pages.path_of_code(code.upper())), 301)
     if found is None:
         return _not_there(unknown=True, typed=_shown(code), status=404)
     packed = "gzip" in request.headers.get("Accept-Encoding", "")
@@ -109,7 +112,7 @@ def short(text: str) -> BaseResponse:
 
 def _to_canonical(text: str) -> BaseResponse:
     try:
-        code = codes.normalise(text)
+        code = pages.code_of_text(text)
     except Invalid as problem:
         return _not_there(status=400, problem=problem, typed=text[: codes.LONGEST_INPUT])
     return redirect(_localised(pages.path_of_code(code)), 301)
@@ -128,7 +131,17 @@ def gs1(text: str) -> BaseResponse:
         link = digital_link.parse(f"https://hoi.invalid/01/{quote(text, safe='/%')}")
     except Invalid as problem:
         return _not_there(status=400, problem=problem, typed=text[: codes.LONGEST_INPUT])
+    if link.gtin is not None and link.lot is None:  # a product's number alone: no reason to speak of a forgery
+        return _not_there(status=404, problem=_without_lot(), typed=f"{link.gtin}/")
     return _not_there(status=404, unknown=True, typed="/".join(e.value for e in link.path))
+
+
+def _without_lot() -> NotFound:
+    return NotFound(
+        "lot_missing",
+        vi="Mã này chỉ nói sản phẩm, chưa nói lô nào. Bác tìm số lô in trên hộp rồi ghi tiếp sau dấu gạch chéo.",
+        en="This code names the product only, not the batch. Find the lot number on the pack and add it after the slash.",
+    )
 
 
 @blueprint.get("/t/<code>/bao-van-de", endpoint="report")

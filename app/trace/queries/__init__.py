@@ -9,8 +9,10 @@ from app.trace.queries.batches import (
     batches_of_site,
     codes_of,
     events_of,
+    hold_of,
     is_held,
     next_lot,
+    public_reason,
     standing,
     standings,
 )
@@ -28,10 +30,9 @@ from app.trace.queries.diary import (
 )
 from app.trace.queries.farmer_day import FarmerSite, FarmerToday, today_for_farmer
 from app.trace.queries.pre_harvest import Waiting, harvest_allowed_from, too_early, waiting
-from app.trace.queries.public import public_batch
 from app.trace.queries.rights import PAGE, may_handle, may_write, may_write_for
 from app.trace.queries.sites import cycle, cycles_of, site, site_lines, village_of_sites, villages_of_site
-from app.trace.queries.sources import harvests, left_of, sources_of, used_of_harvests
+from app.trace.queries.sources import harvest_day, harvest_days, harvests, left_of, sources_of, used_of_harvests
 from app.trace.queries.stock import movement_of_batch, movements_of
 
 __all__ = [
@@ -57,7 +58,10 @@ __all__ = [
     "diary_of_site",
     "events_of",
     "harvest_allowed_from",
+    "harvest_day",
+    "harvest_days",
     "harvests",
+    "hold_of",
     "is_held",
     "left_of",
     "logs_in_window",
@@ -68,7 +72,7 @@ __all__ = [
     "movements_of",
     "next_lot",
     "points_to_file",
-    "public_batch",
+    "public_reason",
     "recent_materials",
     "root_id",
     "site",

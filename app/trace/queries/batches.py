@@ -14,9 +14,11 @@ from app.accounts.queries import among
 from app.actor import Actor
 from app.db import Words, fold
 from app.errors import not_found
+from app.logs import scrub
 from app.products.models import Product
 from app.trace.models import Batch, BatchEvent, BatchEventKind, BatchSource, CareLog, TraceCode
 from app.trace.queries.rights import PAGE, visible
+from app.trace.queries.sources import harvest_days
 
 BatchState = Literal["open", "held", "recalled"]
 
@@ -68,15 +70,27 @@ def standing(session: Session, batch_id: UUID) -> BatchStanding:
     return standings(session, [batch_id])[batch_id]
 
 
-def is_held(session: Session, batch_id: UUID) -> bool:
-    """On hold, whether or not it is recalled as well."""
+def public_reason(event: BatchEvent | None) -> Words | None:
+    """Why the batch is stopped, as it may be said outside: a person's number in somebody's words is covered."""
+    if event is None or event.reason is None:
+        return None
+    return Words.model_validate(scrub(event.reason.model_dump()))
+
+
+def hold_of(session: Session, batch_id: UUID) -> BatchEvent | None:
+    """The hold that stands, whether or not the batch is recalled as well."""
     last = session.scalar(
-        select(BatchEvent.kind)
+        select(BatchEvent)
         .where(BatchEvent.batch_id == batch_id, BatchEvent.kind.in_(_HOLD))
         .order_by(BatchEvent.position.desc())
         .limit(1)
     )
-    return last == BatchEventKind.HELD
+    return last if last is not None and last.kind == BatchEventKind.HELD else None
+
+
+def is_held(session: Session, batch_id: UUID) -> bool:
+    """On hold, whether or not it is recalled as well."""
+    return hold_of(session, batch_id) is not None
 
 
 def events_of(session: Session, batch_id: UUID) -> list[BatchEvent]:
@@ -89,6 +103,7 @@ def events_of(session: Session, batch_id: UUID) -> list[BatchEvent]:
 class BatchLine:
     batch: Batch
     product_name: Words
+    harvested_on: date
     state: BatchState
     codes: int
 
@@ -139,7 +154,8 @@ def batch_lines(
         .offset((page - 1) * per_page)
     ).all()
     states = standings(session, [r.Batch.id for r in rows])
-    return [BatchLine(r.Batch, r.name, states[r.Batch.id].state, r.codes) for r in rows], total
+    days = harvest_days(session, [r.Batch for r in rows])
+    return [BatchLine(r.Batch, r.name, days[r.Batch.id], states[r.Batch.id].state, r.codes) for r in rows], total
 
 
 def batches_of_site(session: Session, site_id: UUID) -> list[UUID]:

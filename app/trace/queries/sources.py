@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from app.accounts.models import Organisation
 from app.accounts.queries import among
 from app.actor import Actor
 from app.trace import steps
-from app.trace.models import BatchSource, CareLog, Cycle, Site
+from app.trace.models import Batch, BatchSource, CareLog, Cycle, Site
 from app.trace.queries.chains import current, current_logs, root_id
 from app.trace.schemas import factor
 
@@ -82,6 +82,27 @@ def harvests(session: Session, actor: Actor, *, product_id: UUID | None = None, 
     used = used_of_harvests(session, [root_id(r[0]) for r in rows])
     found = [Harvest(root_id(r[0]), r[0], r[1], r[2], left_of(r[0], used.get(root_id(r[0]), []))) for r in rows]
     return [h for h in found if h.left is None or h.left > 0]
+
+
+def harvest_day(batch: Batch, harvested: Collection[CareLog]) -> date:
+    """The last day of harvest as the diary says it now, of the harvests as they stand after corrections.
+
+    - is none of them a harvest any more? then the day that was first known
+    """
+    days = [clock.local(h.happened_at).date() for h in harvested if h.kind in steps.HARVESTS and not h.withdrawn]
+    return max(days, default=batch.harvested_on)
+
+
+def harvest_days(session: Session, batches: Collection[Batch]) -> dict[UUID, date]:
+    """The last day of harvest of each batch; the one first known where this actor may not see every harvest any more."""
+    roots: dict[UUID, list[UUID]] = {b.id: [] for b in batches}
+    for source in session.scalars(select(BatchSource).where(among(BatchSource.batch_id, roots))):
+        roots[source.batch_id].append(source.care_log_id)
+    logs = current_logs(session, {root for of_batch in roots.values() for root in of_batch})
+    return {
+        b.id: harvest_day(b, [logs[r] for r in roots[b.id]] if all(r in logs for r in roots[b.id]) else [])
+        for b in batches
+    }
 
 
 @dataclass(frozen=True, slots=True)

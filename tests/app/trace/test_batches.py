@@ -13,16 +13,14 @@ from app.actor import SYSTEM, Actor
 from app.db import Database, new_id
 from app.errors import Conflict, Forbidden, HoiError, Invalid, NotFound
 from app.notices.models import Notice
-from app.outbox import OutboxEvent, read
-from app.products import certificates
-from app.products import queries as products
+from app.outbox import Delivery, OutboxEvent, read
 from app.products.models import Product
-from app.products.schemas import NewCertificate, WithdrawCertificate
 from app.trace import batches, codes, diary, queries
 from app.trace.events import BatchHeld, CareLogCorrected, CareLogRecorded
 from app.trace.models import Batch, BatchEvent, BatchSource, CodeKind, TraceCode
 from app.trace.schemas import BatchEventIn, CareLogIn, CorrectionIn, NewBatch
-from tests.app.trace.farm import World, a_cycle, a_log, a_pack, a_product, a_site, build, write
+from tests.app.trace.farm import NOON, World, a_log, a_pack, a_product, a_site, build, write
+from worker import relay, tasks
 
 
 def make(database: Database, actor: Actor, product: UUID, *sources: CareLogIn, **facts: Any) -> UUID:
@@ -52,6 +50,22 @@ def react(database: Database) -> None:
         ).all()
         for row in rows:
             batches.check_site(session, SYSTEM, read(kinds[row.name], row.body))
+
+
+def pay_debts(database: Database) -> None:
+    """What the worker does for this part of events that are committed: each reaction of the table once."""
+    relay.fan_out(database)
+    owed = select(Delivery.event_id, Delivery.reaction).where(
+        Delivery.done_at.is_(None), Delivery.reaction.startswith("trace.")
+    )
+    while True:
+        with database.transaction(SYSTEM) as session:
+            rows = session.execute(owed).all()
+        if not rows:
+            return
+        for event_id, reaction in rows:
+            tasks.pay(database, event_id, reaction)
+        relay.fan_out(database)
 
 
 def decide(database: Database, actor: Actor, batch: UUID, kind: str, **facts: Any) -> UUID:
@@ -216,7 +230,7 @@ def test_a_harvest_before_the_days_to_wait_are_over_holds_the_batch(
         assert event.reason is not None
         assert event.cause_id == spray.id
         assert event.reason.vi == (
-            "Thu hoạch ngày 18/11/2026 ở Vườn trên khi chưa hết thời gian cách ly: dùng Dầu khoáng ngày 14/11/2026,"
+            "Thu hoạch ngày 18/11/2026 khi chưa hết thời gian cách ly: dùng Dầu khoáng ngày 14/11/2026,"
             " được thu từ 19/11/2026."
         )
 
@@ -259,26 +273,157 @@ def test_a_spraying_that_arrives_late_holds_the_batch_once_and_release_stays(
     assert [(n.person_id, n.link) for n in told] == [(world.manager.person_id, f"/lo/{batch}")]
 
 
-def test_corrections_of_harvests_hold_the_batch(database: Database, world: World, site: UUID, product: UUID) -> None:
-    less, gone, fine = (harvest(database, world.farmer, site, 2) for _ in range(3))
-    made = {log.id: make(database, world.manager, product, log, quantity="9") for log in (less, gone, fine)}
+def test_a_spraying_that_is_written_while_the_batch_is_made_holds_it(fresh_database: Database) -> None:
+    """The spraying's own check sees no batch yet, the batch sees no spraying yet: only a look after both finds it."""
+    world = build(fresh_database)
+    site = a_site(fresh_database, world.farmer, world.household, world.village)
+    product = a_product(fresh_database, world)
+    log = harvest(fresh_database, world.farmer, site, 2)
+    pay_debts(fresh_database)
+    spray = a_log(site, "spraying", 3, material="Dầu khoáng", pre_harvest_days=7)
+    new = NewBatch.model_validate(
+        {"id": new_id(), "product_id": product, "lot": "NA-1126-01", "quantity": "10", "unit": "kg"}
+        | {"sources": [{"care_log_id": log.id}]}
+    )
+    with fresh_database.transaction(world.manager) as making:
+        batch = batches.create_batch(making, world.manager, new)
+        assert write(fresh_database, world.farmer, spray) == ["stored"]
+        pay_debts(fresh_database)
+    assert state(fresh_database, batch) == "open"
+    pay_debts(fresh_database)
+    assert state(fresh_database, batch) == "held"
+    with fresh_database.transaction(SYSTEM) as session:
+        causes = session.scalars(select(BatchEvent.cause_id).where(BatchEvent.kind == "held")).all()
+        told = session.scalars(select(Notice.person_id)).all()
+    assert causes == [spray.id]
+    assert told == [world.manager.person_id]
 
-    def correct(log: CareLogIn, **facts: Any) -> None:
-        whole = {
-            "id": new_id(),
-            "site_id": site,
-            "kind": "harvesting",
-            "happened_at": log.happened_at,
-            "reason": "cân lại",
-        }
-        with database.transaction(world.farmer) as session:
-            diary.correct_care_log(session, world.farmer, log.id, CorrectionIn.model_validate(whole | facts))
 
-    correct(less, quantity=8, unit="kg")
-    correct(gone, quantity=10, unit="kg", withdrawn="1")
-    correct(fine, quantity=12, unit="kg")
+def correct(database: Database, actor: Actor, log: CareLogIn, **facts: Any) -> None:
+    """Write how this step really was: as it is there, but for these facts."""
+    whole = log.model_dump(exclude_unset=True) | {"id": new_id(), "reason": "ghi nhầm"} | facts
+    with database.transaction(actor) as session:
+        outcome = diary.correct_care_log(session, actor, log.id, CorrectionIn.model_validate(whole))
+    assert outcome.status == "stored"
+
+
+def held_for(database: Database, batch: UUID) -> list[tuple[date | None, date | None]]:
+    """The first day allowed and the day of the harvest of each hold by rule, in their order."""
+    with database.transaction(SYSTEM) as session:
+        return [
+            (e.allowed_from, e.harvested_on)
+            for e in queries.events_of(session, batch)
+            if e.kind == "held" and e.cause_id is not None
+        ]
+
+
+def test_a_step_that_is_corrected_after_a_release_is_judged_anew(
+    database: Database, world: World, site: UUID, product: UUID
+) -> None:
+    spray = a_log(site, "spraying", 3, material="Dầu khoáng", pre_harvest_days=3)
+    write(database, world.farmer, spray)
+    log = harvest(database, world.farmer, site, 2)
+    batch = make(database, world.manager, product, log)
+    short = (date(2026, 11, 20), date(2026, 11, 18))
+    assert held_for(database, batch) == [short]
+
+    decide(database, world.manager, batch, "released")
+    correct(database, world.farmer, spray, note="ghi thêm", pre_harvest_days=3)
     react(database)
-    assert [state(database, made[log.id]) for log in (less, gone, fine)] == ["held", "held", "open"]
+    assert (state(database, batch), held_for(database, batch)) == ("open", [short])
+
+    correct(database, world.farmer, spray, material="Thuốc trừ nấm", pre_harvest_days=21)
+    react(database)
+    long = (date(2026, 12, 8), date(2026, 11, 18))
+    assert (state(database, batch), held_for(database, batch)) == ("held", [short, long])
+
+    decide(database, world.manager, batch, "released")
+    correct(database, world.farmer, log, happened_at=NOON - timedelta(days=3), quantity=10, unit="kg")
+    react(database)
+    earlier = (date(2026, 12, 8), date(2026, 11, 17))
+    assert (state(database, batch), held_for(database, batch)) == ("held", [short, long, earlier])
+
+    decide(database, world.manager, batch, "released")
+    correct(database, world.farmer, log, quantity=10, unit="kg")
+    correct(database, world.farmer, spray, pre_harvest_days=3)
+    react(database)
+    assert (state(database, batch), held_for(database, batch)) == ("open", [short, long, earlier])
+    with database.transaction(SYSTEM) as session:
+        assert session.scalars(select(OutboxEvent.name)).all().count(BatchHeld.name) == 3
+
+
+def test_what_is_said_outside_of_a_hold_names_no_site_and_no_telephone(
+    database: Database, world: World, product: UUID
+) -> None:
+    garden = a_site(database, world.farmer, world.household, world.village, name="vườn bà Lành")
+    write(database, world.farmer, a_log(garden, "spraying", 3, material="Thuốc của 0912345678", pre_harvest_days=7))
+    batch = make(database, world.manager, product, harvest(database, world.farmer, garden, 2))
+    with database.transaction(SYSTEM) as session:
+        rows = session.scalars(select(OutboxEvent).where(OutboxEvent.name == BatchHeld.name)).all()
+        for row in rows:
+            batches.tell_held(session, SYSTEM, read(BatchHeld, row.body))
+        standing = queries.standing(session, batch)
+        body = session.scalars(select(Notice.body)).one()
+    assert standing.event is not None
+    assert "Lành" not in str(standing.event.reason)
+    assert queries.public_reason(standing.event) == body
+    assert body.vi == (
+        "Thu hoạch ngày 18/11/2026 khi chưa hết thời gian cách ly: dùng Thuốc của [số đã che] ngày 17/11/2026,"
+        " được thu từ 24/11/2026."
+    )
+
+
+def test_a_hold_of_a_recalled_batch_is_told_with_its_own_reason(
+    database: Database, world: World, site: UUID, product: UUID
+) -> None:
+    batch = make(database, world.manager, product, harvest(database, world.farmer, site, 2))
+    decide(database, world.manager, batch, "recalled", reason="Dư lượng vượt mức")
+    write(database, world.farmer, a_log(site, "spraying", 3, material="Dầu khoáng", pre_harvest_days=7))
+    react(database)
+    with database.transaction(SYSTEM) as session:
+        for row in session.scalars(select(OutboxEvent).where(OutboxEvent.name == BatchHeld.name)).all():
+            batches.tell_held(session, SYSTEM, read(BatchHeld, row.body))
+        told = session.scalars(select(Notice)).one()
+    assert state(database, batch) == "recalled"
+    assert "tạm giữ" in told.title.vi
+    assert "dùng Dầu khoáng ngày 17/11/2026" in told.body.vi
+
+
+def test_corrections_of_harvests_hold_the_batch(database: Database, world: World, site: UUID, product: UUID) -> None:
+    less, gone, later, fine = (harvest(database, world.farmer, site, 2) for _ in range(4))
+    made = {log.id: make(database, world.manager, product, log, quantity="9") for log in (less, gone, later, fine)}
+    correct(database, world.farmer, less, quantity=8, unit="kg")
+    correct(database, world.farmer, gone, quantity=10, unit="kg", withdrawn="1")
+    correct(database, world.farmer, later, happened_at=NOON - timedelta(days=1), quantity=10, unit="kg")
+    correct(database, world.farmer, fine, happened_at=NOON - timedelta(days=4), quantity=12, unit="kg")
+    react(database)
+    assert [state(database, made[log.id]) for log in (less, gone, later, fine)] == ["held", "held", "held", "open"]
+    with database.transaction(SYSTEM) as session:
+        reason = queries.public_reason(queries.standing(session, made[later.id]).event)
+    assert reason is not None
+    assert reason.vi == "Ngày thu hoạch đã sửa thành 19/11/2026, sau ngày sản xuất 18/11/2026. Cần xem lại lô."
+
+
+def test_the_day_of_harvest_is_what_the_diary_says_now(
+    database: Database, world: World, site: UUID, product: UUID
+) -> None:
+    first, last = harvest(database, world.farmer, site, 5), harvest(database, world.farmer, site, 2)
+    batch = make(database, world.manager, product, first, last)
+
+    def day() -> date:
+        with database.transaction(world.manager) as session:
+            (line,), total = queries.batch_lines(session, world.manager)
+            assert (line.batch.id, total) == (batch, 1)
+            assert queries.harvest_days(session, [line.batch]) == {batch: line.harvested_on}
+            return line.harvested_on
+
+    assert day() == date(2026, 11, 18)
+    correct(database, world.farmer, last, happened_at=NOON - timedelta(days=4), quantity=10, unit="kg")
+    assert day() == date(2026, 11, 16)
+    correct(database, world.farmer, last, quantity=10, unit="kg", withdrawn="1")
+    assert day() == date(2026, 11, 15)
+    correct(database, world.farmer, first, quantity=10, unit="kg", withdrawn="1")
+    assert day() == date(2026, 11, 18), "nothing is harvested any more: the day first known"
 
 
 # --- decisions ---------------------------------------------------------------------------------------------------
@@ -336,63 +481,3 @@ def test_a_batch_keeps_its_code_and_a_gs1_code_needs_a_gtin(
         assert found.id == batch
         assert queries.batch_by_code(session, "0" * 13) is None
         assert session.scalar(select(func.count()).select_from(TraceCode)) == 1
-
-
-# --- the public fields -------------------------------------------------------------------------------------------
-
-
-def test_the_public_batch_says_who_where_when_and_what_nobody_wrote(
-    database: Database, world: World, site: UUID, product: UUID
-) -> None:
-    cycle = a_cycle(database, world.farmer, site, product, date(2026, 7, 15))
-    for days_ago, kind, facts in (
-        (120, "fertilising", {"material": "Phân chuồng hoai", "quantity": 3, "unit": "basket"}),
-        (
-            118,
-            "fertilising",
-            {"material": "Phân chuồng hoai", "quantity": 2, "unit": "basket", "witness": "cooperative"},
-        ),
-        (40, "spraying", {"material": "Dầu khoáng", "pre_harvest_days": 7}),
-    ):
-        writer = world.manager if "witness" in facts else world.farmer
-        log = a_log(
-            site, kind, days_ago, cycle_id=cycle, note="không công khai", performed_by=world.farmer.person_id, **facts
-        )
-        assert write(database, writer, log) == ["stored"]
-    log = harvest(database, world.farmer, site, 2, cycle_id=cycle)
-    with database.transaction(world.manager) as session:
-        for number, decided_on in (("1/QĐ", "2024-01-10"), ("2/QĐ", "2026-02-01")):
-            certificates.record_certificate(
-                session,
-                world.manager,
-                NewCertificate(
-                    id=new_id(), organisation_id=world.cooperative, product_id=product, scheme="ocop", stars=4,
-                    issuer="UBND tỉnh Thử", decision_number=number, decided_on=decided_on,
-                ),
-            )  # fmt: skip
-        standing = products.certificates_on(session, [product], date(2026, 11, 20))[product]
-        assert [c.decision_number for c in standing] == ["2/QĐ", "1/QĐ"]
-        certificates.withdraw_certificate(
-            session, world.manager, standing[1].id, WithdrawCertificate(id=new_id(), withdrawn_on=date(2026, 11, 20))
-        )
-    batch = make(database, world.manager, product, log, made_on="2026-11-19")
-    with database.transaction(world.manager) as session:
-        code = batches.issue_code(session, world.manager, batch)
-    with database.transaction(SYSTEM) as session:
-        public = queries.public_batch(session, batch)
-    assert public.holder_name == "HTX Mẫu"
-    assert public.grown_in == ("thôn Nà Mẫu, xã Đồng Mẫu, tỉnh Thử",)
-    assert (public.season_from, public.harvested_on, public.growers) == (date(2026, 7, 15), date(2026, 11, 18), 1)
-    assert [(s.month, s.kind, s.times, s.materials, s.witnesses, s.by) for s in public.timeline] == [
-        (date(2026, 7, 1), "fertilising", 2, ("Phân chuồng hoai",), ("farmer", "cooperative"), ("một người của hộ",)),
-        (date(2026, 10, 1), "spraying", 1, ("Dầu khoáng",), ("farmer",), ("một người của hộ",)),
-        (date(2026, 11, 1), "harvesting", 1, (), ("farmer",), ("một người của hộ",)),
-    ]
-    assert [(g.first_month, g.last_month) for g in public.gaps] == [(date(2026, 8, 1), date(2026, 9, 1))]
-    assert [c.decision_number for c in public.certificates] == ["2/QĐ"]
-    assert [c.decision_number for c in public.lapsed] == ["1/QĐ"]
-    assert (public.state, public.codes) == ("open", (code,))
-    assert public.next_change_on == date(2029, 2, 2)
-    assert "không công khai" not in repr(public)
-    assert str(world.farmer.person_id) not in repr(public)
-    assert public.made_on - timedelta(days=1) == public.harvested_on

@@ -65,6 +65,7 @@ def test_what_people_type_is_read_in_one_spelling() -> None:
         code.replace("0", "O").replace("1", "l"),
         code.replace("0", "o").replace("1", "I"),
         "".join(chr(ord(c) + 0xFEE0) for c in code),
+        f"\ufeff{code[:4]}\u200b{code[4:8]}\u00ad{code[8:]}\u200f",
     ]
     assert {codes.normalise(text) for text in typed} == {code}
 
@@ -90,6 +91,14 @@ def test_what_cannot_be_a_code_is_refused_with_a_way_out(text: str, problem: str
     assert caught.value.field == "code"
     assert "nhập lại" in caught.value.vi
     assert caught.value.status == 422
+
+
+@pytest.mark.parametrize("typed", ["K7Â29QXD3HTPK", "K7M2Đ9QX3HTPK", "k7m2ế9qx3htpk"])
+def test_a_keyboard_that_joins_letters_is_named_as_the_cause(typed: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        codes.normalise(typed)
+    assert caught.value.code == "code_character"
+    assert "gõ dấu cách giữa hai chữ" in caught.value.vi
 
 
 def test_a_wrong_check_character_says_to_compare_each_character() -> None:

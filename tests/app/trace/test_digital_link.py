@@ -77,5 +77,13 @@ def test_a_mistyped_gtin_is_refused(text: str) -> None:
     assert caught.value.field == "gtin"
 
 
+@pytest.mark.parametrize(
+    ("gtin", "internal"), [("0123456", True), ("2345678", True), ("9520123", False), ("1000000", False)]
+)
+def test_short_numbers_of_a_shop_itself_are_for_internal_use(gtin: str, internal: bool) -> None:  # noqa: FBT001
+    whole = gtin + digital_link.check_digit(gtin)
+    assert digital_link.is_restricted(digital_link.gtin14(whole)) is internal
+
+
 def test_a_gtin_of_thirteen_digits_is_written_with_fourteen() -> None:
     assert digital_link.gtin14("9520123456788") == GTIN

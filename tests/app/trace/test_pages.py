@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models import Organisation
 from app.actor import SYSTEM, Actor
 from app.db import Database, Words, new_id
+from app.errors import Invalid
 from app.places.models import Place
 from app.products.events import CertificateLapsed, ProductChanged
 from app.products.models import Product
@@ -137,6 +138,36 @@ def test_forgetting_a_batch_without_a_code_does_nothing(db_session: Session) -> 
 )
 def test_only_canonical_paths_name_a_code(path: str, code: str | None) -> None:
     assert pages.code_of_path(path) == code
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [
+        (f" {CODE[:4]}-{CODE[4:8].lower()} {CODE[8:]}/", CODE),
+        (f"{GTIN}/NA-1126-01", f"{GTIN}/NA-1126-01"),
+        (f" {GTIN[1:]} / na-1126-01 ", f"{GTIN}/NA-1126-01"),
+        (f"{GTIN[:2]} {GTIN[2:8]}-{GTIN[8:]}/NA-1126-01", f"{GTIN}/NA-1126-01"),
+    ],
+)
+def test_what_stands_on_a_label_may_be_typed(typed: str, code: str) -> None:
+    assert pages.code_of_text(typed) == code
+
+
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [
+        (f"{GTIN[:-1]}5/NA-1126-01", "gtin_check_digit"),
+        ("123/NA-1126-01", "gtin_length"),
+        (f"{GTIN}/Lô 5", "digital_link_value"),
+        (f"{GTIN}/{'A' * 21}", "digital_link_value_long"),
+        ("/", "code_length"),
+        ("9" * 100_000 + "/A", "gtin_length"),
+    ],
+)
+def test_what_stands_on_no_label_is_refused_with_its_reason(typed: str, why: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        pages.code_of_text(typed)
+    assert refused.value.code == why
 
 
 def test_the_path_of_a_lot_is_percent_encoded() -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from app.actor import SYSTEM, Actor
 from app.db import Database, new_id
 from app.errors import Conflict, Forbidden, Invalid, NotFound
+from app.products.models import Variant
 from app.trace import batches, stock
 from app.trace.models import MovementKind, StockMovement
 from app.trace.schemas import BatchEventIn, Movement, NewBatch, ReverseMovement, SourceIn
@@ -45,6 +46,11 @@ def move(database: Database, actor: Actor, variant: UUID, kind: str, units: int,
         whole.setdefault("reason", "kiểm kho")
     with database.transaction(actor) as session:
         return stock.move(session, actor, Movement.model_validate(whole))
+
+
+def take_back(database: Database, world: World, line: UUID) -> None:
+    with database.transaction(world.manager) as session:
+        stock.reverse(session, world.manager, line, ReverseMovement(id=new_id(), reason="ghi nhầm"))
 
 
 def left(database: Database, variant: UUID) -> int | None:
@@ -135,10 +141,73 @@ def test_a_lot_gives_only_what_it_has_also_when_others_have_more(
     assert left(database, variant) == 100
 
 
+def test_only_what_buyers_have_comes_back_and_into_its_own_lot(
+    database: Database, world: World, pack: tuple[UUID, UUID]
+) -> None:
+    variant, batch = pack
+    with database.transaction(SYSTEM) as session:
+        product = session.get_one(Variant, variant).product_id
+    other = a_batch(database, world, product, lot="NA-1126-02")
+    before = lines(database)
+    for lot in (batch, other, None):
+        with pytest.raises(Conflict) as refused:
+            move(database, world.manager, variant, "returned", 1, batch_id=lot)
+        assert refused.value.code == "nothing_sold"
+        assert "không có gì trả lại" in refused.value.vi
+    move(database, world.manager, variant, "sold", 4, batch_id=batch)
+    move(database, world.manager, variant, "returned", 1, batch_id=batch)
+    for lot in (batch, None):
+        with pytest.raises(Conflict) as refused:
+            move(database, world.manager, variant, "returned", 4, batch_id=lot)
+        assert refused.value.code == "more_than_sold"
+        assert "chỉ còn giữ 3 gói" in refused.value.vi
+    with pytest.raises(Conflict, match="nothing_sold"):
+        move(database, world.manager, variant, "returned", 1, batch_id=other)
+    assert (left(database, variant), lines(database)) == (7, before + 2)
+    move(database, world.manager, variant, "returned", 3)
+    assert left(database, variant) == 10
+
+
+def test_a_sale_whose_packs_came_back_is_not_taken_back(
+    database: Database, world: World, pack: tuple[UUID, UUID]
+) -> None:
+    variant, batch = pack
+    sold = move(database, world.manager, variant, "sold", 3, batch_id=batch)
+    returned = move(database, world.manager, variant, "returned", 1, batch_id=batch)
+    with pytest.raises(Conflict, match="more_than_sold"):
+        take_back(database, world, sold)
+    assert left(database, variant) == 8
+    take_back(database, world, returned)
+    take_back(database, world, sold)
+    assert left(database, variant) == 10
+
+
+def test_no_count_finds_more_than_was_harvested(database: Database, world: World) -> None:
+    product = a_product(database, world)
+    variant = a_pack(database, world, product)
+    batch = a_batch(database, world, product, kilograms=20)
+    move(database, world.manager, variant, "packed", 18, batch_id=batch)
+    move(database, world.manager, variant, "sold", 5, batch_id=batch)
+    before = lines(database)
+    with pytest.raises(Conflict) as refused:
+        move(database, world.manager, variant, "counted", 16, batch_id=batch)
+    assert refused.value.code == "count_above_batch"
+    assert "nhiều nhất còn 15 gói, bác đếm được 16" in refused.value.vi
+    assert (left(database, variant), lines(database)) == (13, before)
+    missing = move(database, world.manager, variant, "counted", 10, batch_id=batch)
+    move(database, world.manager, variant, "counted", 15, batch_id=batch)
+    with pytest.raises(Conflict, match="more_than_batch"):
+        take_back(database, world, missing)
+    with pytest.raises(Conflict, match="more_than_batch"):
+        move(database, world.manager, variant, "packed", 1, batch_id=batch)
+    assert left(database, variant) == 15
+
+
 def test_stopped_lots_are_not_sold_and_not_counted_as_on_hand(
     database: Database, world: World, pack: tuple[UUID, UUID]
 ) -> None:
     variant, batch = pack
+    move(database, world.manager, variant, "sold", 2, batch_id=batch)
 
     def decide(kind: str) -> None:
         with database.transaction(world.manager) as session:
@@ -153,7 +222,7 @@ def test_stopped_lots_are_not_sold_and_not_counted_as_on_hand(
                 move(database, world.manager, variant, kind, 1, batch_id=batch)
         move(database, world.manager, variant, "returned", 1, batch_id=batch)
         decide(go)
-    assert left(database, variant) == 12
+    assert left(database, variant) == 10
 
 
 def test_the_same_line_again_is_answered_once_and_other_content_is_refused(
@@ -173,17 +242,13 @@ def test_a_line_is_taken_back_once_and_whole(database: Database, world: World, p
     sold = move(database, world.manager, variant, "sold", 3, batch_id=batch)
     packed_after = move(database, world.manager, variant, "packed", 2, batch_id=batch)
 
-    def take_back(line: UUID) -> None:
-        with database.transaction(world.manager) as session:
-            stock.reverse(session, world.manager, line, ReverseMovement(id=new_id(), reason="ghi nhầm"))
-
-    take_back(sold)
+    take_back(database, world, sold)
     assert left(database, variant) == 12
     with pytest.raises(Conflict, match="reversed_before"):
-        take_back(sold)
+        take_back(database, world, sold)
     move(database, world.manager, variant, "sold", 11, batch_id=batch)
     with pytest.raises(Conflict, match="not_enough"):
-        take_back(packed_after)
+        take_back(database, world, packed_after)
     assert left(database, variant) == 1
 
 
@@ -262,18 +327,34 @@ KINDS = [k.value for k in MovementKind]
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 12), st.sampled_from([0, 1, None])), max_size=12))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([*KINDS, "taken back"]), st.integers(0, 12), st.sampled_from([0, 1, None])),
+        max_size=14,
+    )
+)
 def test_the_ledger_agrees_with_a_simple_shelf_and_never_oversells(
     database: Database, world: World, moves: list[tuple[str, int, int | None]]
 ) -> None:
+    """Packs there, promised and with buyers add up; no lot gives out more packs than its 20 kg, whatever came back or was found."""
     product = a_product(database, world, name_vi="Na thử")
     variant = a_pack(database, world, product, sku=f"T{new_id().hex[:12]}")
-    lots = [a_batch(database, world, product, lot=f"L{new_id().hex[:12]}") for _ in range(2)]
-    there, promised = 0, 0
+    lots = [a_batch(database, world, product, kilograms=20, lot=f"L{new_id().hex[:12]}") for _ in range(2)]
+    there, promised, sold, lost = 0, 0, 0, dict.fromkeys([*lots, None], 0)
+    written: list[tuple[UUID, str, int, UUID | None]] = []
     for kind, units, which in moves:
         lot = None if which is None else lots[which]
+        sign, line = 1, None
         try:
-            move(database, world.manager, variant, kind, units, batch_id=lot)
+            if kind == "taken back":
+                if units >= len(written):
+                    continue
+                line, kind, units, lot = written[units]  # noqa: PLW2901 - the line that is taken back says what moves
+                sign = -1
+                take_back(database, world, line)
+            else:
+                line = move(database, world.manager, variant, kind, units, batch_id=lot)
+                written.append((line, kind, units, lot))
         except (Conflict, ValidationError):
             pass
         else:
@@ -281,14 +362,21 @@ def test_the_ledger_agrees_with_a_simple_shelf_and_never_oversells(
                 with database.transaction(SYSTEM) as session:
                     there = sum(level.there for level in stock.levels(session, [variant])[variant].values())
             elif kind in {"packed", "returned"}:
-                there += units
+                there += sign * units
             elif kind in {"sold", "lost"}:
-                there -= units
+                there -= sign * units
             else:
-                promised += units if kind == "reserved" else -units
+                promised += sign * (units if kind == "reserved" else -units)
+            sold += sign * {"sold": units, "returned": -units}.get(kind, 0)
+            lost[lot] += sign * units if kind == "lost" else 0
         with database.transaction(SYSTEM) as session:
             by_lot = stock.levels(session, [variant]).get(variant, {})
             on_hand = stock.on_hand(session, [variant]).get(variant, 0)
         assert sum(level.there for level in by_lot.values()) == there
+        assert sum(level.sold for level in by_lot.values()) == sold >= 0
         assert on_hand == there - promised >= 0
         assert 0 <= promised <= there
+        for batch in lots:
+            level = by_lot.get(batch, stock.NOTHING)
+            assert level.sold >= 0
+            assert level.there + level.sold + lost[batch] <= 20

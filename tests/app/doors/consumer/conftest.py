@@ -68,10 +68,14 @@ class World:
         self.session.flush()
 
     def certificate(self, number: str, *, valid_to: date | None, **more: Any) -> UUID:
-        values: dict[str, Any] = {"scheme": "ocop", "stars": 4, "product_id": self.ids["product"]}
+        values: dict[str, Any] = {
+            "scheme": "ocop",
+            "stars": 4,
+            "product_id": self.ids["product"],
+            "issuer": "UBND tỉnh Lạng Sơn",
+        }
         row = Certificate(
             organisation_id=self.ids["cooperative"],
-            issuer="UBND tỉnh Lạng Sơn",
             decision_number=number,
             decided_on=date(2025, 6, 1),
             valid_from=date(2025, 6, 1),

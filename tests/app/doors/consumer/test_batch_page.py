@@ -1,5 +1,6 @@
 """What the public page says, and that it says nothing else."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -8,10 +9,16 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from app.db import Words
+from app.actor import SYSTEM
+from app.db import Database, Words, new_id
 from app.doors.consumer import queries
 from app.doors.consumer.queries import Gap, Line
 from app.errors import NotFound
+from app.products import certificates
+from app.products.schemas import NewCertificate, WithdrawCertificate
+from app.trace import batches
+from app.trace.schemas import NewBatch
+from tests.app.trace.farm import NOON, a_cycle, a_log, a_product, a_site, build, write
 
 NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)
 
@@ -82,6 +89,32 @@ def test_a_later_harvest_of_the_same_season_is_not_this_batchs(world: Any) -> No
     assert [line.kind for line in page(world).lines].count("harvesting") == 1
 
 
+def test_a_treatment_of_the_site_counts_whatever_season_it_names(world: Any) -> None:
+    """Days to wait bind the site: leaving the season out hides nothing from the buyer."""
+    spray = {"material": "Thuốc trừ nấm", "pre_harvest_days": 1, "cycle_id": None}
+    world.log("spraying", datetime(2026, 8, 11, 3, tzinfo=UTC), **spray)
+    world.log("weeding", datetime(2026, 8, 11, 4, tzinfo=UTC), cycle_id=None)
+    world.log("spraying", datetime(2026, 2, 11, 3, tzinfo=UTC), **spray)
+    lines = page(world).lines
+    assert [(line.kind, line.day) for line in lines[:3]] == [
+        ("harvesting", date(2026, 8, 12)),
+        ("spraying", date(2026, 8, 11)),
+        ("spraying", date(2026, 7, 22)),
+    ]
+    assert len(lines) == 5
+    assert lines[0].waited_days == 1
+
+
+def test_a_treatment_on_the_day_of_the_harvest_counts_whatever_hour_was_written(world: Any) -> None:
+    world.log("spraying", datetime(2026, 8, 12, 9, tzinfo=UTC), material="x", pre_harvest_days=7)
+    assert [line.waited_days for line in page(world).lines if line.kind == "harvesting"] == [0]
+
+
+def test_a_machine_is_nobody_who_confirms(world: Any) -> None:
+    world.log("irrigating", datetime(2026, 8, 1, 3, tzinfo=UTC), witness="machine")
+    assert page(world).confirmed == 1
+
+
 @pytest.mark.parametrize(
     ("events", "state"),
     [
@@ -125,6 +158,17 @@ def test_a_withdrawn_certificate_no_longer_holds(world: Any) -> None:
     assert page(world).valid_certificates == []
 
 
+def test_a_certificate_that_ended_leaves_the_page_after_a_year_by_itself(
+    world: Any, clock_at: Callable[[datetime], None]
+) -> None:
+    world.certificate("7/QĐ", valid_to=date(2026, 8, 1), stars=3)
+    assert page(world).next_change_at == datetime(2027, 8, 1, 17, tzinfo=UTC)
+    clock_at(datetime(2027, 8, 1, 16, 59, tzinfo=UTC))
+    assert [c.number for c in page(world).certificates] == ["7/QĐ"]
+    clock_at(datetime(2027, 8, 1, 17, 0, tzinfo=UTC))
+    assert (page(world).certificates, page(world).next_change_at) == ((), None)
+
+
 def test_nothing_changes_by_time_when_nothing_ends(world: Any) -> None:
     assert page(world).next_change_at is None
 
@@ -134,6 +178,120 @@ def test_an_unknown_code_is_not_found(world: Any) -> None:
         queries.batch_page(world.session, "0000000000000")
     assert not queries.code_exists(world.session, "0000000000000")
     assert queries.code_exists(world.session, world.code)
+
+
+PHONES = (
+    "0912345678",
+    "0912 345 678",
+    "0912.345.678",
+    "0912-345-678",
+    "+84 912 345 678",
+    "ĐT.0912345678",
+    "tel_0912345678",
+    "02053812345",
+)
+
+
+@pytest.mark.parametrize("phone", PHONES)
+def test_no_telephone_number_in_any_text_that_people_type_reaches_the_page(world: Any, phone: str) -> None:
+    words = Words(vi=f"Gọi {phone}", en=f"Call {phone}")
+    for name, table in (("product", "products"), ("variant", "variants")):
+        world.session.execute(text("SET ROLE NONE"))
+        world.session.execute(
+            text(f"UPDATE {table} SET name = CAST(:name AS jsonb) WHERE id = :id"),
+            {"name": words.model_dump_json(exclude_none=True), "id": world.ids[name]},
+        )
+    world.session.execute(
+        text("UPDATE organisations SET name = :name WHERE id = :id"),
+        {"name": f"HTX {phone}", "id": world.ids["cooperative"]},
+    )
+    world.session.execute(text("SET ROLE hoi_app"))
+    world.session.expire_all()
+    world.certificate("12/QĐ", valid_to=date(2027, 6, 1), scope=words)
+    world.certificate("13/QĐ", valid_to=date(2027, 6, 1), issuer=f"Trung tâm, {phone}")
+    world.log("weeding", NOW - timedelta(days=200), material=f"theo {phone}")
+    world.event("recalled", f"Ai đã mua gọi {phone} nhé")
+    shown = page(world)
+    said = repr(shown)
+    assert re.sub(r"\D", "", phone)[-6:] not in re.sub(r"[ .-]", "", said)
+    assert said.count("[số đã che]") == 11
+
+
+def test_what_was_recorded_by_the_verbs_is_what_the_page_says_and_nothing_private(
+    database: Database, clock_at: Callable[[datetime], None]
+) -> None:
+    """The whole way: a season's diary, certificates that hold and that ended, a batch and its code."""
+    clock_at(NOON)
+    farm = build(database)
+    product = a_product(database, farm)
+    site = a_site(database, farm.farmer, farm.household, farm.village, name="vườn bà Lành")
+    cycle = a_cycle(database, farm.farmer, site, product, date(2026, 7, 15))
+    for days_ago, kind, witness, facts in (
+        (120, "fertilising", "farmer", {"material": "Phân chuồng hoai", "quantity": 3, "unit": "basket"}),
+        (118, "fertilising", "cooperative", {"material": "Phân chuồng hoai", "quantity": 2, "unit": "basket"}),
+        (40, "spraying", "farmer", {"material": "Dầu khoáng", "pre_harvest_days": 7}),
+        (2, "harvesting", "farmer", {"quantity": 10, "unit": "kg"}),
+    ):
+        log = a_log(
+            site, kind, days_ago, cycle_id=cycle, note="không công khai", witness=witness,
+            performed_by=farm.farmer.person_id, **facts,
+        )  # fmt: skip
+        assert write(database, farm.manager if witness == "cooperative" else farm.farmer, log) == ["stored"]
+    with database.transaction(farm.manager) as session:
+        for number, decided_on in (("1/QĐ", "2024-01-10"), ("2/QĐ", "2026-02-01")):
+            ended = certificates.record_certificate(
+                session,
+                farm.manager,
+                NewCertificate(
+                    id=new_id(), organisation_id=farm.cooperative, product_id=product, scheme="ocop", stars=4,
+                    issuer="UBND tỉnh Thử", decision_number=number, decided_on=decided_on,
+                ),
+            )  # fmt: skip
+            if number == "1/QĐ":
+                withdrawn = WithdrawCertificate(id=new_id(), withdrawn_on=date(2026, 11, 20))
+                certificates.withdraw_certificate(session, farm.manager, ended, withdrawn)
+        batch = batches.create_batch(
+            session,
+            farm.manager,
+            NewBatch.model_validate(
+                {"id": new_id(), "product_id": product, "lot": "NA-1126-01", "quantity": "10", "unit": "kg"}
+                | {"made_on": "2026-11-19", "sources": [{"care_log_id": log.id}]}
+            ),
+        )
+        code = batches.issue_code(session, farm.manager, batch)
+    with database.transaction(SYSTEM) as session:
+        shown = queries.batch_page(session, code)
+    assert (shown.code, shown.lot, shown.state, shown.state_reason) == (code, "NA-1126-01", "open", None)
+    assert (shown.producer, shown.growers) == ("HTX Mẫu", ("Hộ số 1 Nà Mẫu",))
+    assert shown.villages == ("thôn Nà Mẫu, xã Đồng Mẫu, tỉnh Thử",)
+    assert (shown.harvested_on, shown.made_on) == (date(2026, 11, 18), date(2026, 11, 19))
+    assert [
+        (w.day, w.kind, w.material, w.witness) if isinstance(w, Line) else (w.first, w.last) for w in shown.way
+    ] == [
+        (date(2026, 11, 18), "harvesting", None, "farmer"),
+        (date(2026, 10, 11), "spraying", "Dầu khoáng", "farmer"),
+        (date(2026, 7, 26), date(2026, 10, 10)),
+        (date(2026, 7, 25), "fertilising", "Phân chuồng hoai", "cooperative"),
+        (date(2026, 7, 23), "fertilising", "Phân chuồng hoai", "farmer"),
+    ]
+    assert [(c.number, c.state) for c in shown.certificates] == [("2/QĐ", "valid"), ("1/QĐ", "revoked")]
+    assert shown.next_change_at == datetime(2027, 11, 19, 17, tzinfo=UTC), "a year after the one that ended"
+    for private in ("không công khai", "Lành", str(farm.farmer.person_id), str(site)):
+        assert private not in repr(shown)
+
+
+def test_the_day_of_harvest_follows_a_correction_of_the_diary(world: Any) -> None:
+    world.log(
+        "harvesting",
+        datetime(2026, 8, 9, 3, tzinfo=UTC),
+        corrects_id=world.ids["harvested"],
+        quantity=Decimal(640),
+        unit="kg",
+        reason="nhầm ngày",
+    )
+    shown = page(world)
+    assert (shown.harvested_on, shown.lines[0].day) == (date(2026, 8, 9), date(2026, 8, 9))
+    assert shown.lines[0].waited_days == 18
 
 
 def test_neither_position_nor_identifiers_of_people_are_among_the_fields(world: Any) -> None:

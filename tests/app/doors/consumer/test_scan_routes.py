@@ -155,6 +155,37 @@ def test_a_code_typed_by_hand_leads_to_its_page(client: FlaskClient, world: Any)
         assert (answer.status_code, answer.location) == (301, f"/t/{world.code}?lang=en")
 
 
+def test_the_line_under_a_gs1_code_may_be_typed_too(client: FlaskClient, world: Any) -> None:
+    page = f"/01/{GTIN}/10/CL-0826-07"
+    world.gs1_code()
+    for typed in (f"{GTIN}/CL-0826-07", f"{GTIN[1:]} / cl-0826-07"):
+        answer = client.get("/t", query_string={"code": typed, "lang": "en"})
+        assert (answer.status_code, answer.location) == (301, f"{page}?lang=en")
+    for typed_address in (page.lower(), f"/t/{GTIN}/CL-0826-07"):
+        answer = client.get(typed_address)
+        assert (answer.status_code, answer.location) == (301, page)
+    answer = client.get(page.replace("-", "%2D"))
+    assert (answer.status_code, "Lô này có trong sổ" in answer.text) == (200, True)
+    wrong = client.get("/t", query_string={"code": f"{GTIN[:-1]}5/CL-0826-07"})
+    assert (wrong.status_code, "sai chữ số kiểm tra" in wrong.text) == (400, True)
+
+
+def test_a_stroke_after_the_code_and_a_question_for_the_head_only_are_answered(client: FlaskClient, world: Any) -> None:
+    answer = client.get(f"/t/{world.code}/")
+    assert (answer.status_code, answer.location) == (301, f"/t/{world.code}")
+    whole = client.get(f"/t/{world.code}")
+    head = client.head(f"/t/{world.code}")
+    assert (head.status_code, head.data) == (200, b"")
+    assert (head.headers["ETag"], head.headers["Content-Length"]) == (whole.headers["ETag"], str(len(whole.data)))
+
+
+def test_a_certificate_without_an_end_that_was_withdrawn_is_said_to_be(client: FlaskClient, world: Any) -> None:
+    more = {"scheme": "vietgap", "stars": None}
+    first = world.certificate("12/VG", valid_to=None, **more)
+    world.certificate("12/VG", valid_to=None, supersedes_id=first, withdrawn_on=date(2026, 11, 1), **more)
+    assert "số 12/VG, đã bị thu hồi" in client.get(f"/t/{world.code}").text
+
+
 @pytest.mark.parametrize(
     ("path", "status", "said"),
     [
@@ -170,6 +201,8 @@ def test_a_code_typed_by_hand_leads_to_its_page(client: FlaskClient, world: Any)
         (f"/01/{GTIN[:-1]}5/10/A", 400, "không khớp chữ số kiểm tra"),
         (f"/01/{GTIN}/10/{'A' * 21}", 400, "dài quá"),
         ("/01/123", 400, "viết chưa đúng dạng"),
+        (f"/01/{GTIN}", 404, "chưa nói lô nào"),
+        (f"/01/{GTIN}/21/K7M2", 404, "chưa nói lô nào"),
         (f"/01/{GTIN}/10/%C4%90", 400, "ký tự lạ"),
     ],
 )
