@@ -15,7 +15,7 @@ from app.errors import Conflict, Invalid, forbidden, not_found
 from app.marketplace_sync import queries
 from app.marketplace_sync.events import DeclaredConfirmed
 from app.marketplace_sync.models import DeclaredConfirmation, DeclaredListing, Floor
-from app.marketplace_sync.schemas import NewConfirmation, NewDeclared
+from app.marketplace_sync.schemas import NewConfirmation, NewDeclared, same_id
 from app.products import queries as products
 
 OLDEST_LOOK = timedelta(days=30)
@@ -147,11 +147,3 @@ def confirm(session: Session, actor: Actor, new: NewConfirmation) -> UUID:
     )
     outbox.publish(session, actor, DeclaredConfirmed(product_id=declared.product_id))
     return new.id
-
-
-def same_id() -> Conflict:
-    return Conflict(
-        "same_id_other_content",
-        vi="Biểu mẫu này đã gửi với nội dung khác. Bác mở lại trang rồi gửi lại.",
-        en="This form was sent already with other content. Open the page again and send anew.",
-    )

@@ -18,7 +18,6 @@ from app.errors import Conflict, Forbidden, Invalid, InvalidMany, forbidden
 from app.marketplace_sync import queries, sync
 from app.marketplace_sync.channels.base import Credentials, Spec
 from app.marketplace_sync.channels.registry import open_channel, specs
-from app.marketplace_sync.declared import same_id
 from app.marketplace_sync.events import (
     AccountBroken,
     AccountSilent,
@@ -29,7 +28,7 @@ from app.marketplace_sync.events import (
     LookWanted,
 )
 from app.marketplace_sync.models import ChannelAccount, Floor, FloorDecision, Listing
-from app.marketplace_sync.schemas import NewAccount, NewFloor, NewFloorDecision, WantListing
+from app.marketplace_sync.schemas import NewAccount, NewFloor, NewFloorDecision, WantListing, same_id
 from app.notices import service as notices
 from app.notices.models import Urgency
 from app.products import queries as products

@@ -393,10 +393,10 @@ def _count_sold(session: Session, listing: Listing, expected: int, there: int | 
 
 
 def set_note(session: Session, listing: Listing, code: str, *, vi: str, en: str) -> None:
-    """Leave the seller a note and tell it once. One at a time: the first stands until its cause ends."""
-    if listing.note_code not in {None, code}:
+    """Leave the seller a note and tell it once. One at a time: the first stands until its cause ends or nothing goes on."""
+    if listing.note_code not in {None, code} and code != "waiting_long":
         return
-    if listing.note_code is None:
+    if listing.note_code != code:
         listing.note_code, listing.note_at = code, clock.now()
         outbox.publish(session, SYSTEM, ListingTroubled(listing_id=listing.id))
     listing.note = Words(vi=vi, en=en)
@@ -589,7 +589,9 @@ def on_look_wanted(database: Database, settings: Settings, event: LookWanted) ->
 def _due_round(session: Session, settings: Settings, listing_id: UUID | None, limit: int) -> Round | None:
     """Claim one account and its listings that are due; None when there is nothing to look at."""
     now = clock.machine_now()
-    due = (Listing.id == listing_id) if listing_id else (Listing.next_look_at <= now)
+    due = (
+        (Listing.id == listing_id) if listing_id else and_(Listing.next_look_at <= now, _over(Listing.lease_until, now))
+    )
     there = (Listing.account_id == ChannelAccount.id, Listing.remote_id.is_not(None), due)
     account = session.scalar(
         select(ChannelAccount)
@@ -623,7 +625,7 @@ def _due_round(session: Session, settings: Settings, listing_id: UUID | None, li
 
 
 def _over(until: InstrumentedAttribute[datetime | None], now: datetime) -> ColumnElement[bool]:
-    """The lease of one who died while looking ends by itself, as the peace that a shop asked for does."""
+    """A lease ends by itself when its holder died, as the peace that a shop asked for does."""
     return or_(until.is_(None), until <= now)
 
 
@@ -655,7 +657,7 @@ def _record_look(
             continue
         if listing.lease_id is not None or listing.applied_version != seat.applied_version:
             # A push wrote while we read: nobody knows which of the two came first.
-            listing.next_look_at = clock.machine_now()
+            listing.next_look_at = clock.machine_now() + BUSY_WAIT
             continue
         take_in(session, settings, listing, seen)
         _mend(session, settings, listing, seen)
@@ -663,7 +665,7 @@ def _record_look(
 
 def _follow_looks(session: Session, account: ChannelAccount, answers: list[RemoteStatus] | ChannelError) -> None:
     """Tell the sellers once when no look has brought anything for hours: soon what was seen is too old to count."""
-    if account.state != "active":
+    if account.state != "active" or answers == []:
         return
     failed = isinstance(answers, ChannelError) or not any(seen.verified for seen in answers)
     if not failed:

@@ -127,7 +127,7 @@ def test_what_a_look_read_while_a_push_wrote_is_dropped_and_looked_at_again(worl
     listing = world.read(listing_id)
     assert (observations(world), listing.wanted_version, listing.applied_version) == (before, 2, 2)
     assert listing.next_look_at is not None
-    assert listing.next_look_at <= clock.machine_now()
+    assert listing.next_look_at <= clock.machine_now() + sync.BUSY_WAIT
 
 
 def test_what_a_look_read_while_a_push_is_under_way_is_dropped(world: World, listing_id: UUID) -> None:
@@ -136,6 +136,15 @@ def test_what_a_look_read_while_a_push_is_under_way_is_dropped(world: World, lis
     before = observations(world)
     record(world, one, read_there(world, one))
     assert observations(world) == before
+
+
+def test_a_round_leaves_out_what_a_push_holds(world: World, listing_id: UUID) -> None:
+    past, soon = (clock.machine_now() + timedelta(seconds=s) for s in (-1, 60))
+    change(world, Listing, next_look_at=past, lease_id=new_id(), lease_until=soon)
+    before = world.woo.calls()
+    assert (sync.look(world.database, world.settings), world.woo.calls()) == (0, before)
+    change(world, Listing, lease_until=past)
+    assert sync.look(world.database, world.settings) == 1
 
 
 def test_a_sighting_older_than_the_newest_decides_nothing(world: World, listing_id: UUID) -> None:
