@@ -114,6 +114,7 @@ def test_a_retired_pack_goes_off_sale_and_the_other_stays(world: World, listing_
     world.variant_id = first
     retire(world, "pack")
     react(world, service.after_product_changed, ProductChanged(product_id=world.product_id))
+    assert [world.read(i).wanted for i in (listing_id, other)] == ["unlisted", "live"]
     assert [(world.push(i).wanted, world.read(i).state) for i in (listing_id, other)] == [
         ("unlisted", "unlisted"),
         ("live", "live"),
