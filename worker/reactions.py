@@ -22,6 +22,7 @@ from app.db import Database
 from app.jobs import Handler, JobRequested
 from app.marketplace_sync.events import (
     AccountBroken,
+    AccountSilent,
     DeclaredConfirmed,
     FloorListChanged,
     ListingObserved,
@@ -131,6 +132,12 @@ REACTIONS: tuple[Reaction, ...] = (
         BatchChanged, "marketplace_sync.after_batch_changed", verb="app.marketplace_sync.service:after_batch_changed"
     ),
     Reaction(
+        RecallLaunched,
+        "marketplace_sync.after_recall_launched",
+        verb="app.marketplace_sync.service:after_recall_launched",
+    ),
+    Reaction(FloorListChanged, "marketplace_sync.judge_accounts", verb="app.marketplace_sync.service:judge_accounts"),
+    Reaction(
         ListingWanted,
         "marketplace_sync.push",
         call="app.marketplace_sync.sync:on_listing_wanted",
@@ -149,6 +156,11 @@ REACTIONS: tuple[Reaction, ...] = (
         AccountBroken,
         "marketplace_sync.tell_of_broken_account",
         verb="app.marketplace_sync.service:tell_of_broken_account",
+    ),
+    Reaction(
+        AccountSilent,
+        "marketplace_sync.tell_of_silent_account",
+        verb="app.marketplace_sync.service:tell_of_silent_account",
     ),
     # A village's answer follows every record it rests on
     Reaction(VillageFactRecorded, "criteria.derive_of_fact", verb="app.criteria.service:derive_of_fact"),

@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 
 from app import audit, clock, media, outbox
 from app.actor import Actor, Role
+from app.db import insert_once, picked
 from app.errors import Conflict, Invalid, forbidden, not_found
 from app.marketplace_sync import queries
 from app.marketplace_sync.events import DeclaredConfirmed
 from app.marketplace_sync.models import DeclaredConfirmation, DeclaredListing, Floor
-from app.marketplace_sync.schemas import NewConfirmation, NewDeclared
+from app.marketplace_sync.schemas import NewConfirmation, NewDeclared, same_id
 from app.products import queries as products
 
 OLDEST_LOOK = timedelta(days=30)
@@ -33,16 +34,14 @@ LOOKERS = (
 def declare(session: Session, actor: Actor, new: NewDeclared) -> UUID:
     """Say that a product is on sale at this address. Counts for nothing until somebody else confirms it.
 
-    Raises Forbidden, NotFound, Invalid (the address is not one of the floor's) and Conflict (declared already).
+    Sent again with the same content it answers the same. Raises Forbidden, NotFound, Invalid (the address is not one of
+    the floor's) and Conflict (declared already, or the same id with other content).
     """
     product = products.product(session, actor, new.product_id)
     if actor.person_id is None or not actor.has(
         Role.COOPERATIVE_MANAGER, Role.PURCHASER, organisation_id=product.organisation_id
     ):
         raise forbidden()
-    stored = session.get(DeclaredListing, new.id)
-    if stored is not None:
-        return stored.id
     floor = session.get(Floor, new.floor_id)
     if floor is None:
         raise not_found("sàn này", "this floor")
@@ -55,26 +54,26 @@ def declare(session: Session, actor: Actor, new: NewDeclared) -> UUID:
             en=f"This is not a product page of {floor.name.text('en')}. Open the product there and copy its address.",
             field="url",
         )
+    content = {
+        **new.model_dump(exclude={"id"}),
+        "organisation_id": product.organisation_id,
+        "declared_by": actor.person_id,
+    }
+    row = DeclaredListing(id=new.id, declared_at=clock.now(), withdrawn_at=None, **content)
     try:
         with session.begin_nested():
-            session.add(
-                DeclaredListing(
-                    id=new.id,
-                    organisation_id=product.organisation_id,
-                    product_id=product.id,
-                    floor_id=floor.id,
-                    url=new.url,
-                    declared_by=actor.person_id,
-                    declared_at=clock.now(),
-                    withdrawn_at=None,
-                )
-            )
+            added = insert_once(session, row)
     except IntegrityError:
         raise Conflict(
             "declared_already",
             vi="Đường dẫn này đã khai cho sản phẩm rồi.",
             en="This link is declared for the product already.",
         ) from None
+    if not added:
+        stored = session.get(DeclaredListing, new.id)
+        if stored is None or picked(stored, " ".join(content)) != content:
+            raise same_id()
+        return new.id
     audit.record(
         session,
         actor,
@@ -99,7 +98,8 @@ def withdraw(session: Session, actor: Actor, declared_id: UUID) -> None:
 def confirm(session: Session, actor: Actor, new: NewConfirmation) -> UUID:
     """A second person looked at the page on a day and keeps a picture of it.
 
-    Raises Forbidden (not a looker), NotFound (foreign), Conflict (the declarer confirming alone), Invalid (day, picture).
+    Sent again with the same content it answers the same. Raises Forbidden (not a looker), NotFound (foreign), Conflict
+    (the declarer confirming alone, or the same id with other content), Invalid (day, picture).
     """
     declared = session.get(DeclaredListing, new.declared_listing_id)  # row-level security hides foreign ones
     if declared is None or declared.withdrawn_at is not None:
@@ -127,26 +127,23 @@ def confirm(session: Session, actor: Actor, new: NewConfirmation) -> UUID:
             en="A picture of the page is needed.",
             field="photo_sha256",
         )
-    if session.get(DeclaredConfirmation, new.id) is None:
-        session.add(
-            DeclaredConfirmation(
-                id=new.id,
-                declared_listing_id=declared.id,
-                organisation_id=declared.organisation_id,
-                on_sale=new.on_sale,
-                confirmed_by=actor.person_id,
-                seen_on=new.seen_on,
-                photo_sha256=new.photo_sha256,
-                recorded_at=clock.now(),
-            )
-        )
-        audit.record(
-            session,
-            actor,
-            "marketplace_sync:declared:confirm",
-            subject_id=declared.id,
-            organisation_id=declared.organisation_id,
-            on_sale=new.on_sale,
-        )
-        outbox.publish(session, actor, DeclaredConfirmed(product_id=declared.product_id))
+    content = {
+        **new.model_dump(exclude={"id"}),
+        "organisation_id": declared.organisation_id,
+        "confirmed_by": actor.person_id,
+    }
+    if not insert_once(session, DeclaredConfirmation(id=new.id, recorded_at=clock.now(), **content)):
+        stored = session.get(DeclaredConfirmation, new.id)
+        if stored is None or picked(stored, " ".join(content)) != content:
+            raise same_id()
+        return new.id
+    audit.record(
+        session,
+        actor,
+        "marketplace_sync:declared:confirm",
+        subject_id=declared.id,
+        organisation_id=declared.organisation_id,
+        on_sale=new.on_sale,
+    )
+    outbox.publish(session, actor, DeclaredConfirmed(product_id=declared.product_id))
     return new.id

@@ -25,7 +25,7 @@ class LookWanted(Event):
 
 @dataclass(frozen=True, slots=True)
 class ListingObserved(Event):
-    """The marketplace said something new about a listing."""
+    """The marketplace said something new about a listing, or the place where it is listed was judged anew."""
 
     name: ClassVar[str] = "marketplace_sync.listing_observed"
     listing_id: UUID
@@ -34,7 +34,7 @@ class ListingObserved(Event):
 
 @dataclass(frozen=True, slots=True)
 class ListingTroubled(Event):
-    """A listing needs a person: rejected, blocked, gone, or parked."""
+    """A listing needs a person: rejected, blocked, gone, parked, or with a new note."""
 
     name: ClassVar[str] = "marketplace_sync.listing_troubled"
     listing_id: UUID
@@ -43,6 +43,14 @@ class ListingTroubled(Event):
 @dataclass(frozen=True, slots=True)
 class AccountBroken(Event):
     name: ClassVar[str] = "marketplace_sync.account_broken"
+    account_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSilent(Event):
+    """Looks at an account have failed for hours: what was seen there will soon be too old to count."""
+
+    name: ClassVar[str] = "marketplace_sync.account_silent"
     account_id: UUID
 
 
@@ -56,5 +64,7 @@ class DeclaredConfirmed(Event):
 
 @dataclass(frozen=True, slots=True)
 class FloorListChanged(Event):
+    """A floor was written down, has other hosts, counts from a day on, or no longer counts."""
+
     name: ClassVar[str] = "marketplace_sync.floor_list_changed"
     floor_id: UUID

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     ForeignKey,
     ForeignKeyConstraint,
@@ -54,7 +55,11 @@ class FloorDecision(Base):
 
 
 class ChannelAccount(Base):
-    """One organisation's account on one channel. The link survives pausing; keys are sealed and never shown again."""
+    """One organisation's account on one channel. The link survives pausing; keys are sealed and never shown again.
+
+    `look_id`, `look_until`: who looks at it now, and until when. `quiet_until`: the shop asked us not to call before.
+    `looks_failing_since`: when a look failed for the first time since the last one that told something.
+    """
 
     __tablename__ = "channel_accounts"
     __table_args__ = (
@@ -75,13 +80,27 @@ class ChannelAccount(Base):
     stock_buffer: Mapped[int] = mapped_column(Integer, default=0)
     state: Mapped[str]
     error: Mapped[Words | None]
+    look_id: Mapped[UUID | None]
     look_until: Mapped[datetime | None]
+    quiet_until: Mapped[datetime | None]
+    looks_failing_since: Mapped[datetime | None]
     created_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(Integer, default=1)
 
 
 class Listing(Base):
-    """What we want of one variant on one account, and how far we are. Never says whether it is live: observations do."""
+    """What we want of one variant on one account, and how far we are. Never says whether it is live: observations do.
+
+    applied_stock   the stock that the shop last told us; what is missing from it later was sold there
+    sent_stock      the stock that a push carries whose outcome nobody knows yet
+    sold_there      how many were sold there and are not in our ledger yet
+    ledger_stock    what the ledger held at the last push; a fall since then records sales of the shop
+    sent_skus       the SKUs under which an item may have been made while `remote_id` is unknown
+    mends           how often in a row we put right what was changed there, without seeing it stay right
+    failing_since   the first failure since the last push that succeeded
+    note            what the seller should know or do though nothing stopped: which (`note_code`) and since when (`note_at`)
+    recall_paused   a recall took it off sale, not the seller: it comes back by itself
+    """
 
     __tablename__ = "listings"
     __table_args__ = (
@@ -110,6 +129,17 @@ class Listing(Base):
     error_code: Mapped[str | None]
     error: Mapped[Words | None]
     failures: Mapped[int] = mapped_column(Integer, default=0)
+    failing_since: Mapped[datetime | None]
+    applied_stock: Mapped[int | None] = mapped_column(Integer)
+    sent_stock: Mapped[int | None] = mapped_column(Integer)
+    sold_there: Mapped[int] = mapped_column(Integer, default=0)
+    ledger_stock: Mapped[int | None] = mapped_column(Integer)
+    sent_skus: Mapped[list[Any]] = mapped_column(default=list)
+    mends: Mapped[int] = mapped_column(Integer, default=0)
+    note_code: Mapped[str | None]
+    note: Mapped[Words | None]
+    note_at: Mapped[datetime | None]
+    recall_paused: Mapped[bool] = mapped_column(Boolean, default=False)
     lease_id: Mapped[UUID | None]
     lease_until: Mapped[datetime | None]
     next_look_at: Mapped[datetime | None]

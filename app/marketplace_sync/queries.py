@@ -106,9 +106,10 @@ def live_evidence(
     moment = min(known_at, clock.start_of_day(as_of + timedelta(days=1)) - timedelta(microseconds=1))
     counted = counted_floors(session, as_of=as_of, known_at=known_at)
     names = {f.id: f for f in floors(session)}
+    known = {i: f for i, f in names.items() if f.created_at <= known_at}
     found: dict[UUID, list[Evidence]] = defaultdict(list)
     for listing, account, seen in _listings_with_sightings(session, product_ids, moment):
-        found[listing.product_id].append(_of_listing(listing, account, seen, names, counted, moment, max_age_hours))
+        found[listing.product_id].append(_of_listing(listing, account, seen, known, counted, moment, max_age_hours))
     for declared, look in _declared_with_looks(session, product_ids, moment):
         found[declared.product_id].append(
             _of_declared(declared, look, names, counted, as_of, timedelta(days=declared_max_age_days))
@@ -151,15 +152,12 @@ def _of_listing(
     moment: datetime,
     max_age_hours: int,
 ) -> Evidence:
-    place = (
-        names[account.floor_id].name
-        if account.floor_id
-        else (ADVERTISING if account.legal_kind == "advertising" else OWN_SITE)
-    )
+    floor = names.get(account.floor_id) if account.floor_id else None
+    place = floor.name if floor else ADVERTISING if account.legal_kind == "advertising" else OWN_SITE
     counts = account.floor_id in counted
     expires = seen.seen_at + timedelta(hours=max_age_hours) if seen is not None and seen.live else None
     state = "no" if expires is None else "live" if moment < expires else "stale"
-    vi, en = _why(listing, account, seen, state, place, counts=counts)
+    vi, en = _why(listing, account, seen, state, place, on_floor=floor is not None, counts=counts)
     return Evidence(
         product_id=listing.product_id,
         floor_name=place,
@@ -183,10 +181,11 @@ def _why(
     state: str,
     place: Words,
     *,
+    on_floor: bool,
     counts: bool,
 ) -> tuple[str, str]:
     if not counts and state != "no":
-        if account.floor_id is None:
+        if not on_floor:
             return (
                 f"Đang bán ở {place.vi} ({account.name}); trang riêng không phải là sàn nên không được tính.",
                 f"On sale in {place.text('en')} ({account.name}); an own shop is no marketplace and does not count.",
@@ -197,6 +196,11 @@ def _why(
         )
     if state != "no":
         return f"Đang bán trên {place.vi}.", f"On sale on {place.text('en')}."
+    if listing.recall_paused:
+        return (
+            f"Tạm ngưng bán trên {place.vi} vì thu hồi lô hàng.",
+            f"Paused on {place.text('en')} by a recall.",
+        )
     if seen is not None and seen.reasons:
         return (
             f"{place.vi} không cho bán: " + " ".join(str(r["vi"]) for r in seen.reasons),

@@ -12,23 +12,33 @@ from sqlalchemy.orm import Session
 
 from app import audit, clock, outbox
 from app.accounts import queries as accounts
-from app.actor import Actor, Role
-from app.db import Words, fold, new_id
+from app.actor import SYSTEM, Actor, Role
+from app.db import Words, fold, insert_once, new_id, picked
 from app.errors import Conflict, Forbidden, Invalid, InvalidMany, forbidden
 from app.marketplace_sync import queries, sync
 from app.marketplace_sync.channels.base import Credentials, Spec
 from app.marketplace_sync.channels.registry import open_channel, specs
-from app.marketplace_sync.events import AccountBroken, FloorListChanged, ListingTroubled, ListingWanted, LookWanted
+from app.marketplace_sync.events import (
+    AccountBroken,
+    AccountSilent,
+    FloorListChanged,
+    ListingObserved,
+    ListingTroubled,
+    ListingWanted,
+    LookWanted,
+)
 from app.marketplace_sync.models import ChannelAccount, Floor, FloorDecision, Listing
-from app.marketplace_sync.schemas import NewAccount, NewFloor, NewFloorDecision, WantListing
+from app.marketplace_sync.schemas import NewAccount, NewFloor, NewFloorDecision, WantListing, same_id
 from app.notices import service as notices
 from app.notices.models import Urgency
 from app.products import queries as products
 from app.products.events import PriceChanged, ProductChanged, ProductRetired
 from app.products.models import Variant
 from app.settings import Settings
-from app.trace.events import BatchChanged, StockMoved
-from app.trace.models import StockMovement
+from app.trace import queries as trace
+from app.trace import stock
+from app.trace.events import BatchChanged, RecallLaunched, StockMoved
+from app.trace.models import Batch, StockMovement
 
 SELLERS = (Role.COOPERATIVE_MANAGER, Role.PURCHASER)
 HOST = re.compile(r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$")
@@ -44,7 +54,10 @@ def _province_only(actor: Actor) -> UUID:
 
 
 def add_floor(session: Session, actor: Actor, new: NewFloor) -> UUID:
-    """Write down a floor; it counts only after `decide_floor`. Raises Forbidden, Invalid (hosts), Conflict (name)."""
+    """Write down a floor; it counts only after `decide_floor`. Sent again with the same content it answers the same.
+
+    Raises Forbidden, Invalid (hosts), Conflict (name, or the same id with other content).
+    """
     _province_only(actor)
     hosts = [h.casefold().removeprefix("www.") for h in re.split(r"[\s,;]+", new.hosts) if h]
     for host in hosts:
@@ -55,32 +68,38 @@ def add_floor(session: Session, actor: Actor, new: NewFloor) -> UUID:
                 en=f"“{host}” is not a host name. Write shopee.vn, without https://.",
                 field="hosts",
             )
-    if session.get(Floor, new.id) is not None:
-        return new.id
+    row = Floor(
+        id=new.id,
+        key="-".join(re.findall(r"[a-z0-9]+", fold(new.name))),
+        name=Words(vi=new.name),
+        hosts=hosts,
+        kind=new.kind,
+        created_at=clock.now(),
+    )
     try:
         with session.begin_nested():
-            session.add(
-                Floor(
-                    id=new.id,
-                    key="-".join(re.findall(r"[a-z0-9]+", fold(new.name))),
-                    name=Words(vi=new.name),
-                    hosts=hosts,
-                    kind=new.kind,
-                    created_at=clock.now(),
-                )
-            )
+            added = insert_once(session, row)
     except IntegrityError:
         raise Conflict(
             "floor_exists",
             vi="Đã có sàn tên này trong danh sách.",
             en="A floor of this name is on the list already.",
         ) from None
+    if not added:
+        there = session.get(Floor, new.id)
+        if there is None or (there.name.vi, there.hosts, there.kind) != (new.name, hosts, new.kind):
+            raise same_id()
+        return new.id
     audit.record(session, actor, "marketplace_sync:floor:add", subject_id=new.id)
+    outbox.publish(session, actor, FloorListChanged(floor_id=new.id))
     return new.id
 
 
 def decide_floor(session: Session, actor: Actor, new: NewFloorDecision) -> UUID:
-    """Count a floor from a day on, or no longer, with the legal basis. Raises Forbidden, Invalid (kind of floor)."""
+    """Count a floor from a day on, or no longer, with the legal basis. Sent again it answers the same.
+
+    Raises Forbidden, Invalid (kind of floor), Conflict (the same id with other content).
+    """
     person_id = _province_only(actor)
     floor = session.get(Floor, new.floor_id)
     if floor is None or (new.counted and floor.kind != "marketplace"):
@@ -90,21 +109,15 @@ def decide_floor(session: Session, actor: Actor, new: NewFloorDecision) -> UUID:
             en="Only marketplaces can count; own shops and advertising pages cannot.",
             field="floor_id",
         )
-    if session.get(FloorDecision, new.id) is None:
-        session.add(
-            FloorDecision(
-                id=new.id,
-                floor_id=new.floor_id,
-                counted=new.counted,
-                effective_on=new.effective_on,
-                legal_basis=new.legal_basis,
-                recorded_at=clock.now(),
-                person_id=person_id,
-            )
-        )
-        audit.record(session, actor, "marketplace_sync:floor:decide", subject_id=new.floor_id, counted=new.counted)
-        start = clock.start_of_day(new.effective_on)
-        outbox.publish(session, actor, FloorListChanged(floor_id=new.floor_id), due_at=max(start, clock.now()))
+    content = {**new.model_dump(exclude={"id"}), "person_id": person_id}
+    if not insert_once(session, FloorDecision(id=new.id, recorded_at=clock.now(), **content)):
+        there = session.get(FloorDecision, new.id)
+        if there is None or picked(there, " ".join(content)) != content:
+            raise same_id()
+        return new.id
+    audit.record(session, actor, "marketplace_sync:floor:decide", subject_id=new.floor_id, counted=new.counted)
+    start = clock.start_of_day(new.effective_on)
+    outbox.publish(session, actor, FloorListChanged(floor_id=new.floor_id), due_at=max(start, clock.now()))
     return new.id
 
 
@@ -127,33 +140,39 @@ def check_account(settings: Settings, new: NewAccount) -> str:
 def connect_account(session: Session, actor: Actor, settings: Settings, new: NewAccount) -> UUID:
     """Keep a checked account. On a floor's own address it is a marketplace account, anywhere else an own shop.
 
-    Raises Forbidden for anybody but the organisation's sellers, Conflict for the same id with another address.
+    Sent again with the same content it answers the same. Raises Forbidden for anybody but the organisation's sellers,
+    Conflict for the same id with other content.
     """
     if not actor.has(*SELLERS, organisation_id=new.organisation_id):
         raise forbidden()
     base_url = new.credentials.get("base_url") or new.credentials.get("url") or ""
-    stored = session.get(ChannelAccount, new.id)
-    if stored is not None:
-        if stored.base_url != base_url:
-            raise _same_id()
-        return stored.id
     floor = queries.floor_of_host(session, base_url)
-    session.add(
-        ChannelAccount(
-            id=new.id,
-            organisation_id=new.organisation_id,
-            channel=new.channel,
-            floor_id=floor.id if floor and floor.kind == "marketplace" else None,
-            legal_kind=floor.kind if floor else "own_site",
-            name=new.name,
-            base_url=base_url,
-            credentials_sealed=sync.seal(settings, Credentials(new.credentials)),
-            stock_buffer=new.stock_buffer,
-            state="active",
-            error=None,
-            created_at=clock.now(),
-        )
+    content = {
+        "organisation_id": new.organisation_id,
+        "channel": new.channel,
+        "name": new.name,
+        "base_url": base_url,
+        "stock_buffer": new.stock_buffer,
+    }
+    row = ChannelAccount(
+        id=new.id,
+        floor_id=floor.id if floor and floor.kind == "marketplace" else None,
+        legal_kind=floor.kind if floor else "own_site",
+        credentials_sealed=sync.seal(settings, Credentials(new.credentials)),
+        state="active",
+        error=None,
+        created_at=clock.now(),
+        **content,
     )
+    if not insert_once(session, row):
+        there = session.get(ChannelAccount, new.id)  # row-level security hides another organisation's
+        if (
+            there is None
+            or picked(there, " ".join(content)) != content
+            or dict(sync.unseal(settings, there.credentials_sealed).values) != new.credentials
+        ):
+            raise same_id()
+        return new.id
     audit.record(
         session, actor, "marketplace_sync:account:connect", subject_id=new.id, organisation_id=new.organisation_id
     )
@@ -185,7 +204,7 @@ def _activate(session: Session, account: ChannelAccount) -> None:
     account.state, account.error = "active", None
     for listing in session.scalars(select(Listing).where(Listing.account_id == account.id)):
         if listing.applied_version < listing.wanted_version or listing.state == "parked":
-            listing.failures = 0
+            listing.failures, listing.failing_since = 0, None
             sync.want_again(session, listing)
         listing.next_look_at = clock.machine_now()
 
@@ -203,7 +222,7 @@ def _own_account(session: Session, actor: Actor, account_id: UUID) -> ChannelAcc
 def want_live(session: Session, actor: Actor, new: WantListing) -> UUID:
     """Put a variant on sale on an account; the worker does it and the marketplace's answer decides whether it is live.
 
-    The same variant on the same account is one listing for ever. Raises Forbidden, NotFound, Invalid (retired product).
+    The same variant on the same account is one listing for ever. Raises Forbidden, NotFound, Invalid (another's, retired).
     """
     account = _own_account(session, actor, new.account_id)
     variant = products.variant(session, actor, new.variant_id)
@@ -212,6 +231,13 @@ def want_live(session: Session, actor: Actor, new: WantListing) -> UUID:
             "other_owner",
             vi="Sản phẩm này của chủ thể khác, không đăng bằng tài khoản này được.",
             en="This product belongs to somebody else and cannot be listed with this account.",
+            field="variant_id",
+        )
+    if sync.is_retired(session, variant):
+        raise Invalid(
+            "retired",
+            vi="Sản phẩm hoặc gói hàng này đã ngưng, không đăng bán được nữa.",
+            en="This product or pack is retired and can no longer be put on sale.",
             field="variant_id",
         )
     listing = session.scalar(
@@ -236,8 +262,9 @@ def want_live(session: Session, actor: Actor, new: WantListing) -> UUID:
     else:
         if listing.state == "gone":
             # A person decided to start anew: the old item is no longer there to be written to.
-            listing.remote_id = None
-        listing.wanted, listing.failures = "live", 0
+            listing.remote_id = listing.applied_stock = listing.sent_stock = None
+        _decided_by_a_person(listing)
+        listing.wanted, listing.failures, listing.failing_since = "live", 0, None
         if listing.state in sync.TROUBLED:
             listing.state = "submitting"
         sync.want_again(session, listing)
@@ -253,9 +280,16 @@ def want_live(session: Session, actor: Actor, new: WantListing) -> UUID:
 
 def want_unlisted(session: Session, actor: Actor, listing_id: UUID) -> None:
     listing = _own_listing(session, actor, listing_id)
+    _decided_by_a_person(listing)
     listing.wanted = "unlisted"
     sync.want_again(session, listing)
     audit.record(session, actor, "marketplace_sync:listing:want_unlisted", subject_id=listing_id)
+
+
+def _decided_by_a_person(listing: Listing) -> None:
+    """What we tried and told by ourselves begins anew; a recall no longer puts it back on sale."""
+    listing.mends, listing.recall_paused = 0, False
+    sync.clear_note(listing, "waiting_long", "drifts", "back_on_sale")
 
 
 def look_now(session: Session, actor: Actor, listing_id: UUID) -> None:
@@ -292,18 +326,21 @@ def refresh(
     return len(rows)
 
 
-def pause_product(session: Session, product_id: UUID) -> int:
-    """Take every listing of a product off sale (a recall). Returns how many."""
-    rows = session.scalars(
-        select(Listing)
-        .where(Listing.product_id == product_id, Listing.wanted == "live")
-        .order_by(Listing.id)
-        .with_for_update()
-    ).all()
-    for listing in rows:
-        listing.wanted = "unlisted"
+def _take_off(session: Session, listings: Collection[Listing]) -> None:
+    for listing in listings:
+        listing.wanted, listing.mends = "unlisted", 0
         sync.want_again(session, listing)
-    return len(rows)
+
+
+def _listings_of(session: Session, product_id: UUID, *, wanted: str) -> list[Listing]:
+    return list(
+        session.scalars(
+            select(Listing)
+            .where(Listing.product_id == product_id, Listing.wanted == wanted)
+            .order_by(Listing.id)
+            .with_for_update()
+        )
+    )
 
 
 def variants_to_list(session: Session, actor: Actor) -> list[Variant]:
@@ -314,14 +351,6 @@ def variants_to_list(session: Session, actor: Actor) -> list[Variant]:
 
 def host_of(url: str) -> str:
     return urlsplit(unicodedata.normalize("NFC", url)).netloc.casefold()
-
-
-def _same_id() -> Conflict:
-    return Conflict(
-        "same_id_other_content",
-        vi="Biểu mẫu này đã gửi với nội dung khác. Bác mở lại trang rồi gửi lại.",
-        en="This form was sent already with other content. Open the page again and send anew.",
-    )
 
 
 def missing_credentials(new: NewAccount) -> None:
@@ -344,7 +373,10 @@ def install_floor(session: Session, *, key: str, name: Words, hosts: list[str], 
     if floor is None:
         floor = Floor(id=new_id(), key=key, name=name, hosts=hosts, kind=kind, created_at=clock.now())
         session.add(floor)
+    elif floor.hosts == hosts:
+        return floor.id
     floor.hosts = hosts
+    outbox.publish(session, SYSTEM, FloorListChanged(floor_id=floor.id))
     return floor.id
 
 
@@ -352,6 +384,14 @@ def install_floor(session: Session, *, key: str, name: Words, hosts: list[str], 
 
 
 def after_product_changed(session: Session, actor: Actor, event: ProductChanged) -> None:
+    """What is sold in another way is sent anew; packs that were retired go off sale."""
+    listings = _listings_of(session, event.product_id, wanted="live")
+    retired = set(
+        session.scalars(
+            select(Variant.id).where(Variant.product_id == event.product_id, Variant.retired_on.is_not(None))
+        )
+    )
+    _take_off(session, [listing for listing in listings if listing.variant_id in retired])
     refresh(session, actor, product_ids=[event.product_id])
 
 
@@ -361,10 +401,13 @@ def after_price_changed(session: Session, actor: Actor, event: PriceChanged) -> 
 
 def after_stock_moved(session: Session, actor: Actor, event: StockMoved) -> None:
     refresh(session, actor, variant_ids=[event.variant_id])
+    product_id = session.scalar(select(Variant.product_id).where(Variant.id == event.variant_id))
+    if product_id is not None:
+        _end_recall_pauses(session, product_id)
 
 
 def after_product_retired(session: Session, _actor: Actor, event: ProductRetired) -> None:
-    pause_product(session, event.product_id)
+    _take_off(session, _listings_of(session, event.product_id, wanted="live"))
 
 
 def after_batch_changed(session: Session, actor: Actor, event: BatchChanged) -> None:
@@ -373,30 +416,94 @@ def after_batch_changed(session: Session, actor: Actor, event: BatchChanged) -> 
         select(StockMovement.variant_id).where(StockMovement.batch_id == event.batch_id).distinct()
     ).all()
     refresh(session, actor, variant_ids=variants)
+    _end_recall_pauses(session, session.get_one(Batch, event.batch_id).product_id)
+
+
+def after_recall_launched(session: Session, _actor: Actor, event: RecallLaunched) -> None:
+    """Packs of which the recall leaves none to sell go off sale until it is lifted or there are some again."""
+    if trace.standing(session, event.batch_id).state != "recalled":
+        return  # lifted before we came to it
+    listings = _listings_of(session, session.get_one(Batch, event.batch_id).product_id, wanted="live")
+    left = stock.on_hand(session, [listing.variant_id for listing in listings])
+    empty = [listing for listing in listings if not left.get(listing.variant_id)]
+    _take_off(session, empty)
+    for listing in empty:
+        listing.recall_paused = True
+
+
+def _end_recall_pauses(session: Session, product_id: UUID) -> None:
+    """Back on sale goes what a recall took off, not what the seller took off: when no lot is recalled any more, or some are left."""
+    paused = [x for x in _listings_of(session, product_id, wanted="unlisted") if x.recall_paused]
+    if not paused:
+        return
+    lots = session.scalars(select(Batch.id).where(Batch.product_id == product_id)).all()
+    recalled = any(s.state == "recalled" for s in trace.standings(session, lots).values())
+    left = stock.on_hand(session, [listing.variant_id for listing in paused])
+    for listing in paused:
+        if left.get(listing.variant_id) or not recalled:
+            listing.wanted, listing.recall_paused, listing.mends = "live", False, 0
+            sync.want_again(session, listing)
+
+
+def judge_accounts(session: Session, actor: Actor, event: FloorListChanged) -> None:
+    """An account at an address that a floor has meanwhile been written down for is an account on that floor.
+
+    What is known of earlier days stays: a floor counts only from the day of the province's decision, and only for whoever
+    asks as of a time when it was on the list.
+    """
+    floor = session.get_one(Floor, event.floor_id)
+    for account in session.scalars(
+        select(ChannelAccount).where(ChannelAccount.floor_id.is_(None)).order_by(ChannelAccount.id).with_for_update()
+    ):
+        there = queries.floor_of_host(session, account.base_url)
+        if there is None or there.id != floor.id or account.legal_kind == floor.kind:
+            continue
+        account.legal_kind = floor.kind
+        account.floor_id = floor.id if floor.kind == "marketplace" else None
+        audit.record(
+            session,
+            actor,
+            "marketplace_sync:account:judge",
+            subject_id=account.id,
+            organisation_id=account.organisation_id,
+            legal_kind=floor.kind,
+        )
+        for listing in session.scalars(select(Listing).where(Listing.account_id == account.id)):
+            outbox.publish(session, actor, ListingObserved(listing_id=listing.id, product_id=listing.product_id))
 
 
 def tell_of_trouble(session: Session, actor: Actor, event: ListingTroubled) -> None:
-    """Tell the sellers that a listing needs them, with the marketplace's reason; once for each new trouble."""
+    """Tell the sellers that a listing needs them, with the reason; once for each new trouble and each new note."""
     listing = session.get(Listing, event.listing_id)
-    if listing is None or listing.state not in sync.TROUBLED:
+    if listing is None:
         return
     product = queries.product_names(session, [listing.product_id])[listing.product_id]
     account = session.get_one(ChannelAccount, listing.account_id)
-    reason = listing.error or Words(vi="Sàn không nêu lý do.", en="The marketplace gave no reason.")
-    notices.tell(
-        session,
-        actor,
-        person_ids=accounts.people_of(session, listing.organisation_id, SELLERS),
-        reason="listing_troubled",
-        urgency=Urgency.HIGH,
-        title=Words(
+    told: list[tuple[Words, Words, str]] = []
+    if listing.state in sync.TROUBLED:
+        title = Words(
             vi=f"“{product.vi}” chưa bán được ở {account.name}",
             en=f"“{product.text('en')}” is not on sale at {account.name}",
-        ),
-        body=reason,
-        link=f"/san/tin/{listing.id}",
-        key=f"listing:{listing.id}:{listing.state}:{listing.wanted_version}:{clock.today().isoformat()}",
-    )
+        )
+        reason = listing.error or Words(vi="Sàn không nêu lý do.", en="The marketplace gave no reason.")
+        told.append((title, reason, f"{listing.state}:{listing.wanted_version}:{clock.today().isoformat()}"))
+    if listing.note is not None and listing.note_at is not None:
+        title = Words(
+            vi=f"Xem lại “{product.vi}” ở {account.name}", en=f"Look at “{product.text('en')}” at {account.name}"
+        )
+        told.append((title, listing.note, f"{listing.note_code}:{listing.note_at.isoformat()}"))
+    for title, body, key in told:
+        notices.tell(
+            session,
+            actor,
+            person_ids=accounts.people_of(session, listing.organisation_id, SELLERS),
+            reason="listing_troubled",
+            urgency=Urgency.HIGH,
+            title=title,
+            body=body,
+            link=f"/san/tin/{listing.id}",
+            key=f"listing:{listing.id}:{key}",
+        )
 
 
 def tell_of_broken_account(session: Session, actor: Actor, event: AccountBroken) -> None:
@@ -413,4 +520,25 @@ def tell_of_broken_account(session: Session, actor: Actor, event: AccountBroken)
         body=account.error or Words(vi="Sàn không nhận khóa nữa.", en="The shop no longer accepts the keys."),
         link=f"/san/tai-khoan/{account.id}",
         key=f"account:{account.id}:{account.version}:{clock.today().isoformat()}",
+    )
+
+
+def tell_of_silent_account(session: Session, actor: Actor, event: AccountSilent) -> None:
+    account = session.get(ChannelAccount, event.account_id)
+    if account is None or account.state != "active" or account.looks_failing_since is None:
+        return
+    since = clock.local(account.looks_failing_since)
+    notices.tell(
+        session,
+        actor,
+        person_ids=accounts.people_of(session, account.organisation_id, SELLERS),
+        reason="account_silent",
+        urgency=Urgency.HIGH,
+        title=Words(
+            vi=f"Không xem được {account.name} từ {since:%H:%M ngày %d/%m/%Y}",
+            en=f"{account.name} could not be looked at since {since:%H:%M on %d/%m/%Y}",
+        ),
+        body=account.error or Words(vi="Gian hàng không trả lời.", en="The shop does not answer."),
+        link=f"/san/tai-khoan/{account.id}",
+        key=f"account:{account.id}:silent:{account.looks_failing_since.isoformat()}",
     )

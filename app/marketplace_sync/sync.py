@@ -4,15 +4,15 @@ import base64
 import hashlib
 import html
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import monotonic
 from uuid import UUID
 
 import structlog
 from cryptography.fernet import Fernet, InvalidToken
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app import clock, outbox
 from app.actor import SYSTEM
@@ -29,23 +29,37 @@ from app.marketplace_sync.channels.base import (
     Locked,
     NotFound,
     OutcomeUnknown,
+    RateLimited,
     Rejected,
     RemoteStatus,
     Retryable,
 )
 from app.marketplace_sync.channels.registry import open_channel
-from app.marketplace_sync.events import AccountBroken, ListingObserved, ListingTroubled, ListingWanted, LookWanted
+from app.marketplace_sync.events import (
+    AccountBroken,
+    AccountSilent,
+    ListingObserved,
+    ListingTroubled,
+    ListingWanted,
+    LookWanted,
+)
 from app.marketplace_sync.models import ChannelAccount, ChannelCall, Listing, ListingObservation
 from app.outbox import NotYet
 from app.products.models import Product, Variant
 from app.settings import Settings
 from app.trace import stock
 
-LEASE = timedelta(seconds=90)
+LEASE = timedelta(seconds=90)  # longer than one conversation may take (channels.http.Timeouts)
 CALLS_AT_ONCE = 2  # of one account; more would only queue up at the shop
 BUSY_WAIT = timedelta(seconds=2)
 FIRST_WAIT = timedelta(seconds=4)
 LONGEST_WAIT = timedelta(hours=1)
+MANY_FAILURES = 12  # in a row, which takes about three hours
+LONG_FAILING = timedelta(hours=24)
+LONG_SILENT = timedelta(hours=6)  # well before a sighting is too old to count
+LOOKS_AT_ONCE = 100  # one page of a shop's list, and a conversation that fits its lease
+# How often in a row we put right what was changed there before a person must see why it does not last.
+MOST_MENDS = {"live": 3, "unlisted": 1}
 ANNOUNCE_AGAIN = timedelta(hours=6)
 TROUBLED = frozenset({"rejected", "blocked", "gone", "parked"})
 BANNED = "banned"
@@ -106,13 +120,14 @@ class Claim:
     wanted: str
     version: int
     draft: ListingDraft
+    sent_skus: tuple[str, ...]
 
 
 def push(database: Database, settings: Settings, listing_id: UUID) -> None:
     """Bring one listing to what we want of it now. Safe to repeat, to run twice at once, and to kill anywhere.
 
     The desired state is read at the claim, not when the event was written, so late and doubled events do no harm.
-    Raises NotYet while the account's other calls are under way.
+    Raises NotYet while the account's other calls are under way, or while the shop wants to be left in peace.
     """
     with database.transaction(SYSTEM) as session:
         claim = _claim(session, settings, listing_id)
@@ -165,10 +180,21 @@ def _claim(session: Session, settings: Settings, listing_id: UUID) -> Claim | No
     account = session.get_one(ChannelAccount, listing.account_id)
     if account.state != "active":
         return None
+    if account.quiet_until is not None and account.quiet_until > now:
+        raise NotYet(account.quiet_until - now)
+    variant = session.get_one(Variant, listing.variant_id)
+    if listing.wanted == "live" and is_retired(session, variant):
+        listing.wanted = "unlisted"
     # Only what was never sent is surely not there: in every other state an item may exist whose answer got lost.
     if listing.wanted == "unlisted" and listing.remote_id is None and listing.state == "draft":
         listing.applied_version, listing.state = listing.wanted_version, "unlisted"
         return None
+    known_stock = _reckon(session, listing) if listing.wanted == "live" else ()
+    draft = replace(draft_of(session, settings, listing, account), known_stock=known_stock)
+    if listing.wanted == "live":
+        listing.sent_stock = draft.stock
+        if listing.remote_id is None and draft.sku not in listing.sent_skus:
+            listing.sent_skus = [*listing.sent_skus, draft.sku]
     listing.lease_id = new_id()
     listing.lease_until = now + LEASE
     if listing.state in {"draft", "rejected", "waiting", "parked"}:
@@ -183,7 +209,8 @@ def _claim(session: Session, settings: Settings, listing_id: UUID) -> Claim | No
         remote_id=listing.remote_id,
         wanted=listing.wanted,
         version=listing.wanted_version,
-        draft=draft_of(session, settings, listing, account),
+        draft=draft,
+        sent_skus=tuple(listing.sent_skus),
     )
 
 
@@ -204,8 +231,37 @@ def _one_of_few(session: Session, listing: Listing, now: datetime) -> None:
         raise NotYet(BUSY_WAIT)
 
 
+def is_retired(session: Session, variant: Variant) -> bool:
+    """Whether the pack, or the whole product, is no longer sold."""
+    return variant.retired_on is not None or session.get_one(Product, variant.product_id).retired_on is not None
+
+
+def _reckon(session: Session, listing: Listing) -> tuple[int, ...]:
+    """What the shop may have now if it sold nothing that our ledger does not know; see ListingDraft.known_stock.
+
+    A fall of the ledger since the last push is taken for the recording of the shop's sales: first of those we know of
+    (`sold_there` shrinks), then of those we are yet to see.
+    """
+    held = _in_ledger(session, listing)
+    fall = max((listing.ledger_stock or 0) - held, 0)
+    recorded = min(fall, listing.sold_there)
+    listing.sold_there -= recorded
+    listing.ledger_stock = held
+    return tuple(
+        number - (fall - recorded) for number in (listing.applied_stock, listing.sent_stock) if number is not None
+    )
+
+
+def _in_ledger(session: Session, listing: Listing) -> int:
+    """All that is there, lots on hold too: a hold is no sale."""
+    lots = stock.levels(session, [listing.variant_id]).get(listing.variant_id, {})
+    return sum(level.left for level in lots.values())
+
+
 def draft_of(session: Session, settings: Settings, listing: Listing, account: ChannelAccount) -> ListingDraft:
-    """What the listing should say now: texts of the product, price of the variant, stock less the account's buffer."""
+    """What the listing should say now: texts of the product, price of the variant, and the stock less the account's
+    buffer and less what the shop sold that the ledger does not know yet.
+    """
     variant = session.get_one(Variant, listing.variant_id)
     product = session.get_one(Product, listing.product_id)
     left = stock.on_hand(session, [variant.id]).get(variant.id, 0)
@@ -221,7 +277,7 @@ def draft_of(session: Session, settings: Settings, listing: Listing, account: Ch
         name=name,
         description_html=_paragraphs(product.description.vi if product.description else ""),
         price_vnd=variant.price_dong,
-        stock=max(left - account.stock_buffer, 0),
+        stock=max(left - account.stock_buffer - listing.sold_there, 0),
         weight_grams=variant.weight_grams,
         images=images,
         gtin=variant.gtin,
@@ -241,14 +297,23 @@ def _call(channel: Channel, claim: Claim) -> RemoteStatus:
                 vi=" ".join(i.vi for i in issues),
                 en=" ".join(i.en for i in issues),
             )
-        return channel.publish(claim.draft, claim.remote_id)
-    remote_id = claim.remote_id
+        return channel.publish(claim.draft, claim.remote_id or _made_before(channel, claim))
+    remote_id = claim.remote_id or _made_before(channel, claim)
     if remote_id is None:
         found = channel.find_by_sku(claim.draft.sku)
         if found is None or found.listing_id not in {None, claim.draft.listing_id}:
             return _nothing_there(claim)
         remote_id = found.remote_id
     return channel.unlist(remote_id)
+
+
+def _made_before(channel: Channel, claim: Claim) -> str | None:
+    """The item that a lost answer left there under a SKU which the pack no longer has."""
+    for sku in claim.sent_skus:
+        found = channel.find_by_sku(sku) if sku != claim.draft.sku else None
+        if found is not None and found.listing_id == claim.draft.listing_id:
+            return found.remote_id
+    return None
 
 
 def _nothing_there(claim: Claim) -> RemoteStatus:
@@ -269,18 +334,29 @@ def _nothing_there(claim: Claim) -> RemoteStatus:
 def _record_push(session: Session, settings: Settings, claim: Claim, outcome: RemoteStatus | ChannelError) -> None:
     _lock_account_of(session, claim.listing_id)
     listing = session.scalar(select(Listing).where(Listing.id == claim.listing_id).with_for_update())
-    if listing is None or listing.lease_id != claim.lease_id:
-        # The lease ended and another push took over: its record is the newer one. What was seen is still true.
-        if listing is not None and isinstance(outcome, RemoteStatus) and outcome.remote_id:
+    if isinstance(outcome, RateLimited):
+        _keep_quiet(session, claim.account_id, outcome)
+    if listing is None:
+        return
+    if listing.lease_id != claim.lease_id:
+        # The lease ended and another push took over: its record is the newer one, but what this one wrote may have
+        # arrived after it. Only one more push makes sure.
+        if isinstance(outcome, RemoteStatus) and outcome.remote_id:
             listing.remote_id = listing.remote_id or outcome.remote_id
+        want_again(session, listing)
         return
     listing.lease_id = listing.lease_until = None
     if isinstance(outcome, RemoteStatus):
         listing.remote_id = outcome.remote_id or listing.remote_id
         listing.applied_version = claim.version
-        listing.failures, listing.error, listing.error_code = 0, None, None
+        listing.failures, listing.failing_since, listing.error, listing.error_code = 0, None, None, None
+        clear_note(listing, "waiting_long")
         listing.state = "waiting" if listing.wanted == "live" else "unlisted"
         if listing.remote_id is not None:
+            listing.sent_skus = []
+            if claim.wanted == "live":
+                listing.sent_stock = None
+                _count_sold(session, listing, claim.draft.stock, outcome.stock)
             take_in(session, settings, listing, outcome)
     else:
         _record_failure(session, listing, outcome)
@@ -288,18 +364,64 @@ def _record_push(session: Session, settings: Settings, claim: Claim, outcome: Re
         outbox.publish(session, SYSTEM, ListingWanted(listing_id=listing.id))
 
 
+def _keep_quiet(session: Session, account_id: UUID, error: RateLimited) -> None:
+    """The shop asks for peace: none of the account's calls may break it."""
+    account = session.get_one(ChannelAccount, account_id)
+    until = clock.machine_now() + (error.after or FIRST_WAIT)
+    account.quiet_until = max(until, account.quiet_until or until)
+
+
+def _count_sold(session: Session, listing: Listing, expected: int, there: int | None) -> None:
+    """Remember what the shop has now; what it has less than expected was sold there, what it has more came back."""
+    if there is None:
+        return
+    listing.applied_stock = there
+    listing.sold_there = max(listing.sold_there + expected - there, 0)
+    if listing.sold_there:
+        number = listing.sold_there
+        set_note(
+            session,
+            listing,
+            "sold_there",
+            vi=f"Sàn đã bán {number} gói mà sổ kho chưa ghi. Bác ghi bán {number} gói vào sổ kho."
+            " Nếu chưa bán mà có người sửa số trên sàn thì sửa lại ở đó.",
+            en=f"The shop sold {number} packs that your stock ledger does not have. Record the sale of {number} packs."
+            " If somebody only changed the number there, change it back there.",
+        )
+    else:
+        clear_note(listing, "sold_there")
+
+
+def set_note(session: Session, listing: Listing, code: str, *, vi: str, en: str) -> None:
+    """Leave the seller a note and tell it once. One at a time: the first stands until its cause ends or nothing goes on."""
+    if listing.note_code not in {None, code} and code != "waiting_long":
+        return
+    if listing.note_code != code:
+        listing.note_code, listing.note_at = code, clock.now()
+        outbox.publish(session, SYSTEM, ListingTroubled(listing_id=listing.id))
+    listing.note = Words(vi=vi, en=en)
+
+
+def clear_note(listing: Listing, *codes: str) -> None:
+    if listing.note_code in codes:
+        listing.note_code = listing.note = listing.note_at = None
+
+
 def _record_failure(session: Session, listing: Listing, error: ChannelError) -> None:
     listing.error = Words(vi=error.vi, en=error.en)
     listing.error_code = error.code
     listing.failures += 1
+    listing.failing_since = listing.failing_since or clock.now()
     before = listing.state
     match error:
         case OutcomeUnknown():
             listing.state = "unknown"
             _again(session, listing, FIRST_WAIT)
+            _tell_of_waiting(session, listing, error)
         case Retryable():
             listing.state = "waiting" if listing.state == "submitting" else listing.state
             _again(session, listing, error.after)
+            _tell_of_waiting(session, listing, error)
         case Locked():
             listing.state = "parked"
             wait = error.until - clock.now() if error.until else LONGEST_WAIT
@@ -315,6 +437,20 @@ def _record_failure(session: Session, listing: Listing, error: ChannelError) -> 
             listing.state = "rejected"
     if listing.state in TROUBLED and before != listing.state:
         outbox.publish(session, SYSTEM, ListingTroubled(listing_id=listing.id))
+
+
+def _tell_of_waiting(session: Session, listing: Listing, error: ChannelError) -> None:
+    since = listing.failing_since or clock.now()
+    if listing.failures < MANY_FAILURES and clock.now() - since < LONG_FAILING:
+        return
+    start = clock.local(since)
+    set_note(
+        session,
+        listing,
+        "waiting_long",
+        vi=f"Thử gửi từ {start:%H:%M ngày %d/%m/%Y} mà sàn chưa nhận: {error.vi}",
+        en=f"Tried since {start:%H:%M on %d/%m/%Y} and the shop has not taken it: {error.en}",
+    )
 
 
 def _again(session: Session, listing: Listing, after: timedelta | None) -> None:
@@ -336,7 +472,9 @@ def break_account(session: Session, account_id: UUID, error: HoiError) -> None:
 
 def take_in(session: Session, settings: Settings, listing: Listing, seen: RemoteStatus) -> None:
     """Keep what the marketplace said, and let the listing's state follow it: its word wins over ours."""
-    listing.next_look_at = clock.machine_now() + timedelta(seconds=settings.look_seconds)
+    # What could not be seen is due again before what could: it comes first in the next round.
+    wait = settings.look_seconds if seen.verified else settings.look_seconds / 2
+    listing.next_look_at = clock.machine_now() + timedelta(seconds=wait)
     if not seen.verified:
         return
     before = session.scalar(
@@ -398,21 +536,30 @@ def _follow(listing: Listing, seen: RemoteStatus) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
-    """Listings of one account to look at in one conversation."""
+class Seat:
+    """A listing of a round, as it was when the round was claimed."""
 
+    listing_id: UUID
+    applied_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Listings of one account, by their number there, to look at in one conversation."""
+
+    look_id: UUID
     account_id: UUID
     organisation_id: UUID
     channel: str
     sealed: bytes
-    remote: dict[str, UUID]
+    remote: dict[str, Seat]
 
 
-def look(database: Database, settings: Settings, listing_id: UUID | None = None, *, limit: int = 200) -> int:
+def look(database: Database, settings: Settings, listing_id: UUID | None = None, *, limit: int = LOOKS_AT_ONCE) -> int:
     """Look at one listing, or at all whose time has come, one account after the other. Returns how many were asked about.
 
-    One failed look changes no verdict: what was seen keeps its age. An account that is being looked at elsewhere is left
-    to that process; when one listing was asked for, raises NotYet instead.
+    One failed look changes no verdict: what was seen keeps its age. An account that is being looked at elsewhere, or that
+    asked for peace, is left alone; when one listing was asked for, raises NotYet instead.
     """
     asked = 0
     while True:
@@ -442,13 +589,15 @@ def on_look_wanted(database: Database, settings: Settings, event: LookWanted) ->
 def _due_round(session: Session, settings: Settings, listing_id: UUID | None, limit: int) -> Round | None:
     """Claim one account and its listings that are due; None when there is nothing to look at."""
     now = clock.machine_now()
-    due = (Listing.id == listing_id) if listing_id else (Listing.next_look_at <= now)
+    due = (
+        (Listing.id == listing_id) if listing_id else and_(Listing.next_look_at <= now, _over(Listing.lease_until, now))
+    )
     there = (Listing.account_id == ChannelAccount.id, Listing.remote_id.is_not(None), due)
     account = session.scalar(
         select(ChannelAccount)
         .join(Listing, and_(*there))
         .where(ChannelAccount.state == "active")
-        .where(*(() if listing_id else (_nobody_looks(now),)))
+        .where(*(() if listing_id else (_over(ChannelAccount.look_until, now), _over(ChannelAccount.quiet_until, now))))
         .order_by(Listing.next_look_at)
         .limit(1)
         .with_for_update(of=ChannelAccount, key_share=True, skip_locked=listing_id is None)
@@ -457,6 +606,8 @@ def _due_round(session: Session, settings: Settings, listing_id: UUID | None, li
         return None
     if account.look_until is not None and account.look_until > now:
         raise NotYet(BUSY_WAIT)
+    if account.quiet_until is not None and account.quiet_until > now:
+        raise NotYet(account.quiet_until - now)
     listings = session.scalars(
         select(Listing)
         .where(*there, Listing.account_id == account.id)
@@ -464,46 +615,119 @@ def _due_round(session: Session, settings: Settings, listing_id: UUID | None, li
         .limit(limit)
         .with_for_update(key_share=True)
     ).all()
-    account.look_until = now + LEASE
+    account.look_id, account.look_until = new_id(), now + LEASE
     for listing in listings:
         listing.next_look_at = now + timedelta(seconds=settings.look_seconds)
-    remote = {str(listing.remote_id): listing.id for listing in listings}
-    return Round(account.id, account.organisation_id, account.channel, account.credentials_sealed, remote)
+    remote = {str(listing.remote_id): Seat(listing.id, listing.applied_version) for listing in listings}
+    return Round(
+        account.look_id, account.id, account.organisation_id, account.channel, account.credentials_sealed, remote
+    )
 
 
-def _nobody_looks(now: datetime) -> ColumnElement[bool]:
-    """The lease of one who died while looking ends by itself."""
-    return or_(ChannelAccount.look_until.is_(None), ChannelAccount.look_until <= now)
+def _over(until: InstrumentedAttribute[datetime | None], now: datetime) -> ColumnElement[bool]:
+    """A lease ends by itself when its holder died, as the peace that a shop asked for does."""
+    return or_(until.is_(None), until <= now)
 
 
 def _record_look(
     session: Session, settings: Settings, one: Round, answers: list[RemoteStatus] | ChannelError, started: float
 ) -> None:
     _log_call(session, one, "look", answers, started)
-    session.execute(update(ChannelAccount).where(ChannelAccount.id == one.account_id).values(look_until=None))
+    account = session.scalar(
+        select(ChannelAccount).where(ChannelAccount.id == one.account_id).with_for_update(key_share=True)
+    )
+    if account is None:
+        return
+    if account.look_id == one.look_id:  # else the lease ended, and somebody else looks by now
+        account.look_id = account.look_until = None
+    _follow_looks(session, account, answers)
     if isinstance(answers, ChannelError):
         if isinstance(answers, AuthRevoked | AuthExpired):
             break_account(session, one.account_id, answers)
+        elif isinstance(answers, RateLimited):
+            _keep_quiet(session, one.account_id, answers)
         log.info("look failed", account=str(one.account_id), code=answers.code)
         return
     for seen in answers:
-        asked = one.remote.get(seen.remote_id)
-        listing = session.scalar(select(Listing).where(Listing.id == asked).with_for_update()) if asked else None
-        if listing is None or listing.remote_id != seen.remote_id:
+        seat = one.remote.get(seen.remote_id)
+        listing = (
+            session.scalar(select(Listing).where(Listing.id == seat.listing_id).with_for_update()) if seat else None
+        )
+        if seat is None or listing is None or listing.remote_id != seen.remote_id:
+            continue
+        if listing.lease_id is not None or listing.applied_version != seat.applied_version:
+            # A push wrote while we read: nobody knows which of the two came first.
+            listing.next_look_at = clock.machine_now() + BUSY_WAIT
             continue
         take_in(session, settings, listing, seen)
-        _mend_drift(session, settings, listing, seen)
+        _mend(session, settings, listing, seen)
 
 
-def _mend_drift(session: Session, settings: Settings, listing: Listing, seen: RemoteStatus) -> None:
-    """Price and stock are ours: where somebody changed them there, ours are sent again."""
-    settled = listing.applied_version >= listing.wanted_version and listing.lease_id is None
-    if not (settled and seen.verified and seen.live and listing.wanted == "live"):
+def _follow_looks(session: Session, account: ChannelAccount, answers: list[RemoteStatus] | ChannelError) -> None:
+    """Tell the sellers once when no look has brought anything for hours: soon what was seen is too old to count."""
+    if account.state != "active" or answers == []:
         return
-    wanted = draft_of(session, settings, listing, session.get_one(ChannelAccount, listing.account_id))
-    if (seen.price_vnd, seen.stock) != (wanted.price_vnd, wanted.stock):
+    failed = isinstance(answers, ChannelError) or not any(seen.verified for seen in answers)
+    if not failed:
+        account.looks_failing_since = account.error = None
+        return
+    account.looks_failing_since = account.looks_failing_since or clock.now()
+    if account.error is None and clock.now() - account.looks_failing_since >= LONG_SILENT:
+        why = answers if isinstance(answers, ChannelError) else answers[0].reasons[0]
+        account.error = Words(vi=why.vi, en=why.en)
+        outbox.publish(session, SYSTEM, AccountSilent(account_id=account.id))
+
+
+def _mend(session: Session, settings: Settings, listing: Listing, seen: RemoteStatus) -> None:
+    """Put right what was changed there, a few times in a row, then tell the seller.
+
+    - taken off sale by us, and seen on sale: it is taken off again
+    - another price than ours: ours is sent again
+    - more stock than we have: ours is sent again; less was sold there, and is never put up again
+    """
+    settled = listing.applied_version >= listing.wanted_version and listing.lease_id is None
+    if not (settled and seen.verified):
+        return
+    if not seen.live:
+        clear_note(listing, "back_on_sale")
+        return
+    if listing.wanted == "live":
+        if listing.ledger_stock not in {None, _in_ledger(session, listing)}:
+            return  # our stock has just changed: the push that is on its way reckons with what was sold there
+        account = session.get_one(ChannelAccount, listing.account_id)
+        ours = draft_of(session, settings, listing, account)
+        known, before = listing.applied_stock, listing.sold_there
+        _count_sold(session, listing, ours.stock if known is None else known, seen.stock)
+        if listing.sold_there != before:
+            ours = draft_of(session, settings, listing, account)
+        if seen.price_vnd == ours.price_vnd and (seen.stock is None or seen.stock <= ours.stock):
+            listing.mends = 0
+            clear_note(listing, "drifts")
+            return
+    if listing.mends < MOST_MENDS[listing.wanted]:
         log.info("listing drifted", listing=str(listing.id), price=seen.price_vnd, stock=seen.stock)
+        listing.mends += 1
         want_again(session, listing)
+    elif listing.wanted == "live":
+        set_note(
+            session,
+            listing,
+            "drifts",
+            vi="Giá hoặc số lượng trên sàn cứ bị đổi khác sổ của bác, gửi lại mấy lần không giữ được."
+            " Bác hỏi người quản trị gian hàng xem ai hay phần mềm nào sửa.",
+            en="The price or stock there keeps being changed, though yours was sent several times."
+            " Ask the shop's administrator who or which program changes it.",
+        )
+    else:
+        set_note(
+            session,
+            listing,
+            "back_on_sale",
+            vi="Bác đã ngưng bán mà tin này lại hiện trên sàn. Hệ thống đã gỡ lại một lần; bác xem ai mở bán ở đó,"
+            " rồi bấm Ngưng bán.",
+            en="You took this off sale, but it is on sale there again. It was taken off once more already; see who puts"
+            " it on sale there, then press Stop selling.",
+        )
 
 
 def want_again(session: Session, listing: Listing, *, due_at: datetime | None = None) -> None:

@@ -18,7 +18,7 @@ A channel makes one attempt and keeps no state: waiting, repeating and rememberi
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import ClassVar, Literal, Self
@@ -70,7 +70,11 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class ListingDraft:
-    """What we want the listing to say. Money in whole đồng, stock absolute, weight in grams, texts in NFC or not."""
+    """What we want the listing to say. Money in whole đồng, stock absolute, weight in grams, texts in NFC or not.
+
+    `known_stock`: the numbers the shop may have if nothing was sold there meanwhile (two after a lost answer, none when
+    we never wrote there). What it has less than these is taken off `stock`, so that no write puts sold goods up again.
+    """
 
     listing_id: str
     sku: str
@@ -83,11 +87,17 @@ class ListingDraft:
     category: str | None = None
     attributes: tuple[tuple[str, str], ...] = ()
     gtin: str | None = None
+    known_stock: tuple[int, ...] = ()
+
+
+def sold_meanwhile(known_stock: Iterable[int], there: int) -> int:
+    """How many the shop sold since we knew its stock; of two possible beginnings the nearer one is believed."""
+    return min((known - there for known in known_stock if known >= there), default=0)
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteStatus:
-    """What the marketplace itself said at `seen_at`; never inferred from our own success.
+    """What the marketplace itself said; never inferred from our own success. `seen_at`: when we asked, so never too late.
 
     `raw` is the marketplace's own word ("gone" where it denies the item). `live`: a buyer can open the page now.
     `buyable`: live, and it can be put in a basket. `verified` False means that the page could not be asked, so
@@ -113,15 +123,13 @@ class RemoteStatus:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Hard limits of texts and counts, and how fast a polite client asks."""
+    """Hard limits of texts and counts."""
 
     name_max: int
     description_max: int
     sku_max: int
     images_max: int
     status_batch: int
-    requests_per_second: float
-    concurrency: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +286,10 @@ class Channel(ABC):
 
     @abstractmethod
     def update(self, remote_id: str, draft: ListingDraft) -> RemoteStatus:
-        """Writes every field of the draft; whether the item is listed stays as it is. Unchanged pictures are not sent again."""
+        """Writes every field of the draft; whether the item is listed stays as it is. Unchanged pictures are not sent again.
+
+        Stock that was sold there meanwhile (`known_stock`) is not put up again.
+        """
 
     @abstractmethod
     def set_price(self, remote_id: str, price_vnd: int) -> RemoteStatus: ...
@@ -301,7 +312,10 @@ class Channel(ABC):
 
     @abstractmethod
     def status(self, remote_ids: Sequence[str]) -> list[RemoteStatus]:
-        """One entry per id, in that order; what is not there any more has `raw` "gone"."""
+        """One entry per id, in that order; what is not there any more has `raw` "gone".
+
+        Trouble with one item makes that entry unverified; only what concerns the whole account is raised.
+        """
 
     @abstractmethod
     def find_by_sku(self, sku: str) -> RemoteStatus | None:
@@ -335,6 +349,12 @@ class Channel(ABC):
                     if conflict.existing_remote_id is None:
                         raise
                     (found,) = self.status([conflict.existing_remote_id])
+                    if found.sku is None and not found.verified:
+                        raise Retryable(
+                            "holder_unreadable",
+                            vi=f"Chưa đọc được tin đang giữ mã hàng {draft.sku} trên gian hàng. Hệ thống sẽ tự thử lại.",
+                            en=f"The item that holds SKU {draft.sku} could not be read. It will be tried again.",
+                        ) from conflict
             if found.listing_id not in {None, draft.listing_id}:
                 raise Conflict(
                     "sku_of_another_listing",
@@ -344,6 +364,8 @@ class Channel(ABC):
                     " Change the SKU or remove the other listing first.",
                     existing_remote_id=found.remote_id,
                 )
+            if found.listing_id is None:
+                draft = replace(draft, known_stock=())  # made by somebody else: its number was never ours
             remote_id = found.remote_id
         written = self.update(remote_id, draft)
         return written if written.live else self.relist(remote_id)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import httpx
 
@@ -64,11 +64,15 @@ class Redactor:
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds. `total` bounds an answer that keeps dripping."""
+    """Seconds. `total` bounds an answer that keeps dripping; `conversation` bounds all requests of one Http together.
+
+    A conversation must end before its caller's lease does: an old write that arrives after a newer one undoes it.
+    """
 
     connect: float = 10
     read: float = 30
     total: float = 60
+    conversation: float = 70
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +130,22 @@ def resolve(host: str, port: int) -> list[str]:
 
 
 def same_shop(url: str, base_url: str) -> bool:
-    """Whether both are the same host; ports may differ only between plain and encrypted defaults."""
+    """Whether both are the same host, with or without www.; ports may differ only between plain and encrypted defaults."""
     defaults = {None, 80, 443}
     try:
         one, two = urlsplit(url), urlsplit(base_url)
         ports_agree = one.port == two.port or {one.port, two.port} <= defaults
     except ValueError:
         return False
-    return one.scheme in {"http", "https"} and one.username is None and one.hostname == two.hostname and ports_agree
+    hosts_agree = (one.hostname or "").removeprefix("www.") == (two.hostname or "").removeprefix("www.")
+    return one.scheme in {"http", "https"} and one.username is None and hosts_agree and ports_agree
+
+
+def same_page(url: str, other: str) -> bool:
+    """Whether two addresses of one shop name the same page: scheme, www., a last slash and added parameters aside."""
+    one, two = urlsplit(url), urlsplit(other)
+    asked, got = set(parse_qsl(one.query)), set(parse_qsl(two.query))
+    return unquote(one.path).rstrip("/") == unquote(two.path).rstrip("/") and asked <= got
 
 
 def retry_after(headers: Mapping[str, str]) -> timedelta | None:
@@ -176,9 +188,9 @@ class Http:
         self._timeouts = timeouts or Timeouts()
         self._max_bytes = max_bytes
         self._resolve = resolver
+        self._deadline = time.monotonic() + self._timeouts.conversation
         self._client = httpx.Client(
             transport=transport,
-            timeout=httpx.Timeout(self._timeouts.read, connect=self._timeouts.connect),
             follow_redirects=False,
             trust_env=False,
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
@@ -197,8 +209,8 @@ class Http:
         body: bytes | None = None,
         writes: bool,
     ) -> Answer:
-        """One attempt. Raises Retryable when nothing can have been received, or when a read failed;
-        OutcomeUnknown when a write was sent and no whole answer came back.
+        """One attempt. Raises Retryable when nothing can have been received (also because the conversation's time is up),
+        or when a read failed; OutcomeUnknown when a write was sent and no whole answer came back.
         """
         target = httpx.URL(url, params=params) if params else httpx.URL(url)
         host = target.raw_host.decode()
@@ -209,6 +221,7 @@ class Http:
                 target.copy_with(host=address),
                 headers={**(headers or {}), "Host": target.netloc.decode()},
                 content=body,
+                timeout=self._time_left(host),
                 extensions={"sni_hostname": host},
             )
             try:
@@ -224,8 +237,18 @@ class Http:
                 raise self._lost("answer_lost", host, f"{type(error).__name__}: {error}", writes=writes) from None
         raise AssertionError  # pragma: no cover - _addresses never returns an empty list
 
+    def _time_left(self, host: str) -> httpx.Timeout:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise Retryable(
+                "out_of_time",
+                vi=f"{host} trả lời quá chậm nên lần này dừng lại. Hệ thống sẽ tự thử lại.",
+                en=f"{host} answers too slowly, so this attempt was stopped. It will be tried again.",
+            )
+        return httpx.Timeout(min(self._timeouts.read, left), connect=min(self._timeouts.connect, left))
+
     def _exchange(self, request: httpx.Request) -> Answer:
-        deadline = time.monotonic() + self._timeouts.total
+        deadline = min(time.monotonic() + self._timeouts.total, self._deadline)
         response = self._client.send(request, stream=True)
         try:
             body = bytearray()

@@ -105,6 +105,12 @@ def test_a_shop_that_is_tired_is_asked_again_later(
         )
     assert due is not None
     assert timedelta(seconds=after - 1) < due - started < timedelta(seconds=after + 15)
+    if details["status"] == 429:
+        with pytest.raises(NotYet) as later:
+            world.push(listing_id)
+        assert timedelta(seconds=after - 15) < later.value.wait <= timedelta(seconds=after)
+        with world.database.transaction(SYSTEM) as session:
+            session.execute(update(ChannelAccount).values(quiet_until=clock.machine_now()))
     assert world.push(listing_id).state == "live"
     assert len(world.woo.items()) == 1
 

@@ -13,7 +13,7 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar, Final
 from urllib.parse import quote, urlsplit
@@ -23,6 +23,7 @@ import httpx
 from app import clock
 from app.marketplace_sync.channels.base import (
     AccountField,
+    AuthExpired,
     AuthRevoked,
     Channel,
     ChannelError,
@@ -43,6 +44,7 @@ from app.marketplace_sync.channels.base import (
     Spec,
     Validation,
     common_issues,
+    sold_meanwhile,
 )
 from app.marketplace_sync.channels.http import (
     Answer,
@@ -52,6 +54,7 @@ from app.marketplace_sync.channels.http import (
     check_url,
     resolve,
     retry_after,
+    same_page,
     same_shop,
 )
 
@@ -151,8 +154,6 @@ class WooCommerce(Channel):
         sku_max=100,
         images_max=10,
         status_batch=100,
-        requests_per_second=2,
-        concurrency=2,
     )
 
     def __init__(
@@ -272,52 +273,59 @@ class WooCommerce(Channel):
         return issues
 
     def create(self, draft: ListingDraft) -> RemoteStatus:
-        body = self._body(draft) | {"type": "simple", "status": "publish", "catalog_visibility": "visible"}
+        kind = {"type": "simple", "status": "publish", "catalog_visibility": "visible"}
+        body = self._body(draft) | _stock(draft.stock) | kind
         if draft.images:
             body["images"] = [_new_image(draft, place) for place in range(len(draft.images))]
         category = self._category_id(draft.category)
         if category is not None:
             body["categories"] = [{"id": category}]
+        asked_at = clock.now()
         try:
             made = self._call("POST", "/products", body=body, creates=True)
         except Conflict as conflict:
             if conflict.existing_remote_id is not None:
                 raise
             return self._behind_the_lock(draft, conflict)
-        return self._observed(made)
+        return self._observed(made, asked_at)
 
     def update(self, remote_id: str, draft: ListingDraft) -> RemoteStatus:
         current = self._call("GET", self._path(remote_id), params={"_fields": FIELDS})
-        body = self._body(draft)
+        body = self._body(draft) | _stock_to_send(draft, current)
         images = _wanted_images(draft, current)
         if images is not None:
             body["images"] = images
-        return self._observed(self._call("PUT", self._path(remote_id), body=body))
+        return self._put(remote_id, body)
 
     def set_price(self, remote_id: str, price_vnd: int) -> RemoteStatus:
-        return self._observed(self._call("PUT", self._path(remote_id), body=_price(price_vnd)))
+        return self._put(remote_id, _price(price_vnd))
 
     def set_stock(self, remote_id: str, stock: int) -> RemoteStatus:
-        return self._observed(self._call("PUT", self._path(remote_id), body=_stock(stock)))
+        return self._put(remote_id, _stock(stock))
 
     def unlist(self, remote_id: str) -> RemoteStatus:
+        asked_at = clock.now()
         try:
             current = self._call("GET", self._path(remote_id), params={"_fields": FIELDS})
             if current.get("status") in {"draft", "private", "trash"}:
-                return self._observed(current)
-            return self._observed(self._call("PUT", self._path(remote_id), body={"status": "draft"}))
+                return self._observed(current, asked_at)
+            return self._put(remote_id, {"status": "draft"})
         except NotFound:
-            return _gone(remote_id)
+            return _gone(remote_id, asked_at)
 
     def relist(self, remote_id: str) -> RemoteStatus:
+        asked_at = clock.now()
         current = self._call("GET", self._path(remote_id), params={"_fields": FIELDS})
         ban = _moderation(current)
         if ban is not None:
             raise Rejected("banned", vi=ban.vi, en=ban.en, reasons=(ban,))
         if current.get("status") == "publish" and current.get("catalog_visibility") != "hidden":
-            return self._observed(current)
-        body = {"status": "publish", "catalog_visibility": "visible"}
-        return self._observed(self._call("PUT", self._path(remote_id), body=body))
+            return self._observed(current, asked_at)
+        return self._put(remote_id, {"status": "publish", "catalog_visibility": "visible"})
+
+    def _put(self, remote_id: str, body: Mapping[str, Any]) -> RemoteStatus:
+        asked_at = clock.now()
+        return self._observed(self._call("PUT", self._path(remote_id), body=body), asked_at)
 
     def delete(self, remote_id: str) -> RemoteStatus:
         with contextlib.suppress(NotFound):  # gone, or in the bin already
@@ -337,27 +345,36 @@ class WooCommerce(Channel):
                 "per_page": "100",
                 "_fields": FIELDS,
             }
+            asked_at = clock.now()
             for item in self._list("/products", params):
-                seen[str(item["id"])] = self._observed(item)
+                seen[str(item["id"])] = self._observed(item, asked_at)
         for remote_id in wanted:
             if remote_id not in seen:
                 # status=any leaves out the bin: absence from the list is not yet proof.
-                try:
-                    seen[remote_id] = self._observed(
-                        self._call("GET", self._path(remote_id), params={"_fields": FIELDS})
-                    )
-                except NotFound:
-                    seen[remote_id] = _gone(remote_id)
+                seen[remote_id] = self._status_of(remote_id)
         return [seen[remote_id] for remote_id in remote_ids]
 
+    def _status_of(self, remote_id: str) -> RemoteStatus:
+        asked_at = clock.now()
+        try:
+            item = self._call("GET", self._path(remote_id), params={"_fields": FIELDS})
+        except NotFound:
+            return _gone(remote_id, asked_at)
+        except (AuthRevoked, AuthExpired, RateLimited):
+            raise
+        except ChannelError as error:
+            return _not_told(remote_id, error, asked_at)
+        return self._observed(item, asked_at)
+
     def find_by_sku(self, sku: str) -> RemoteStatus | None:
+        asked_at = clock.now()
         found = self._by_sku(sku, "any")
-        return None if found is None else self._observed(found)
+        return None if found is None else self._observed(found, asked_at)
 
     # ------------------------------------------------------------------ reading
 
-    def _observed(self, item: Mapping[str, Any]) -> RemoteStatus:
-        """What the API says, and for a published item what a visitor gets at its page."""
+    def _observed(self, item: Mapping[str, Any], asked_at: datetime) -> RemoteStatus:
+        """What the API said when it was asked, and for a published item what a visitor gets at its page."""
         meta = _meta(item)
         raw = str(item.get("status", ""))
         reasons: list[Reason] = []
@@ -384,7 +401,6 @@ class WooCommerce(Channel):
         in_stock = item.get("stock_status") != "outofstock"
         if live and not in_stock:
             reasons.append(Reason("out_of_stock", "Gian hàng báo đã hết hàng.", "The shop says out of stock."))
-        stock = item.get("stock_quantity") if item.get("manage_stock") is True else None
         images = meta.get(META_IMAGES, "")
         return RemoteStatus(
             remote_id=str(item["id"]),
@@ -393,9 +409,9 @@ class WooCommerce(Channel):
             buyable=live and in_stock and item.get("purchasable") is not False,
             url=url,
             price_vnd=_whole(item.get("price")),
-            stock=int(stock) if isinstance(stock, int | float) else None,
+            stock=_counted_stock(item),
             reasons=tuple(reasons),
-            seen_at=clock.now(),
+            seen_at=asked_at,
             verified=verified,
             sku=str(item.get("sku") or "") or None,
             name=_nfc(html.unescape(str(item.get("name", "")))),
@@ -419,11 +435,11 @@ class WooCommerce(Channel):
                 "The product page's address is not on this shop.",
             )
         try:
-            answer = self._visit(url)
-        except ChannelError:
+            answer, reached = self._visit(url)
+        except (ChannelError, httpx.InvalidURL):
             return None, _page_unknown()
         if answer.status == httpx.codes.OK:
-            return answer.status, None
+            return answer.status, None if same_page(url, reached) else _moved_page(reached)
         if answer.status == httpx.codes.TOO_MANY_REQUESTS or answer.status >= httpx.codes.INTERNAL_SERVER_ERROR:
             return None, _page_unknown()
         return answer.status, Reason(
@@ -432,8 +448,8 @@ class WooCommerce(Channel):
             f"Visitors of the product page get status {answer.status}.",
         )
 
-    def _visit(self, url: str) -> Answer:
-        """HEAD as any visitor, without keys; follows redirects inside the shop only."""
+    def _visit(self, url: str) -> tuple[Answer, str]:
+        """HEAD as any visitor, without keys; follows redirects inside the shop only. Also says at which address it ended."""
         method = "HEAD"
         for _ in range(4):
             answer = self._http.send(method, url, writes=False)
@@ -442,9 +458,9 @@ class WooCommerce(Channel):
                 continue
             moved = str(httpx.URL(url).join(answer.headers.get("location", ""))) if 300 <= answer.status < 400 else ""  # noqa: PLR2004 - 3xx
             if not moved or not same_shop(moved, self._base):
-                return answer
+                break
             url = moved
-        return answer
+        return answer, url
 
     def _by_sku(self, sku: str, status: str) -> dict[str, Any] | None:
         """The shop compares SKUs without case; an exact match wins over one that differs in case."""
@@ -528,7 +544,6 @@ class WooCommerce(Channel):
                 for place, (name, value) in enumerate(draft.attributes)
             ],
             **_price(draft.price_vnd),
-            **_stock(draft.stock),
         }
         if draft.weight_grams is not None:
             weight = Decimal(draft.weight_grams) / (1000 if self._kilograms else 1)
@@ -828,6 +843,21 @@ def _stock(stock: int) -> dict[str, Any]:
     return {"manage_stock": True, "stock_quantity": int(stock)}
 
 
+def _counted_stock(item: Mapping[str, Any]) -> int | None:
+    """None where the shop does not count the item's stock."""
+    stock = item.get("stock_quantity") if item.get("manage_stock") is True else None
+    return int(stock) if isinstance(stock, int | float) else None
+
+
+def _stock_to_send(draft: ListingDraft, current: Mapping[str, Any]) -> dict[str, Any]:
+    """The stock less what was sold there meanwhile; nothing where the shop has that number already."""
+    there = _counted_stock(current)
+    if there is None:
+        return _stock(draft.stock)
+    wanted = draft.stock - sold_meanwhile(draft.known_stock, there)
+    return {} if wanted == there else _stock(wanted)
+
+
 def _whole(price: object) -> int | None:
     """Đồng have no decimals: "120000.00" is 120000, "0.5" is not a price in đồng."""
     try:
@@ -869,7 +899,7 @@ def _wanted_images(draft: ListingDraft, current: Mapping[str, Any]) -> list[dict
     return None if [row.get("id") for row in wanted] == [row.get("id") for row in have] else wanted
 
 
-def _gone(remote_id: str) -> RemoteStatus:
+def _gone(remote_id: str, asked_at: datetime) -> RemoteStatus:
     return RemoteStatus(
         remote_id=remote_id,
         raw=GONE,
@@ -879,8 +909,24 @@ def _gone(remote_id: str) -> RemoteStatus:
         price_vnd=None,
         stock=None,
         reasons=(REMOTE_WORDS[GONE],),
-        seen_at=clock.now(),
+        seen_at=asked_at,
         evidence={"status": GONE},
+    )
+
+
+def _not_told(remote_id: str, error: ChannelError, asked_at: datetime) -> RemoteStatus:
+    """The shop could not say how this one item is."""
+    return RemoteStatus(
+        remote_id=remote_id,
+        raw="",
+        live=False,
+        buyable=False,
+        url=None,
+        price_vnd=None,
+        stock=None,
+        reasons=(Reason(error.code, error.vi, error.en),),
+        seen_at=asked_at,
+        verified=False,
     )
 
 
@@ -900,6 +946,16 @@ def _page_unknown() -> Reason:
         "page_unreachable",
         "Chưa mở được trang sản phẩm để xem khách có mua được không. Hệ thống sẽ xem lại.",
         "The product page could not be opened just now. It will be looked at again.",
+    )
+
+
+def _moved_page(reached: str) -> Reason:
+    """A page that leads elsewhere is a closed page, however well the other one opens."""
+    target = reached[:200]
+    return Reason(
+        "page_closed",
+        f"Khách mở trang sản phẩm thì bị đưa sang trang khác ({target}), không mua được.",
+        f"Visitors of the product page are led to another page ({target}).",
     )
 
 

@@ -14,7 +14,7 @@ addresses take JSON from tests:
     POST /_double/settings  {general/woocommerce_currency: …, products/woocommerce_weight_unit: …}
     POST /_double/reset     forgets everything
 
-Kinds of fault: status (status, retry_after), error_in_200, html_in_200, drop_before_commit, timeout_after_commit
+Kinds of fault: status (status, retry_after, location), error_in_200, html_in_200, drop_before_commit, timeout_after_commit
 (commits, then cuts the connection), hang_after_commit (commits, then never answers), slow (seconds), truncated
 (the connection ends in mid-answer), cut_json (a whole answer with half a JSON). `times` -1 is for ever.
 """
@@ -187,7 +187,8 @@ def _fail_early() -> Response | None:
         return Response(status=500)
     if kind == "status":
         status = int(fault.get("status", 500))
-        headers = {"Retry-After": str(fault["retry_after"])} if fault.get("retry_after") is not None else {}
+        told = (("Retry-After", fault.get("retry_after")), ("Location", fault.get("location")))
+        headers = {name: str(value) for name, value in told if value is not None}
         if fault.get("html"):
             return Response(
                 "<html><body><h1>Bad gateway</h1></body></html>", status, {"Content-Type": "text/html", **headers}

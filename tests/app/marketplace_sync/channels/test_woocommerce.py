@@ -17,6 +17,7 @@ from kit import DRAFT, ChannelKit
 from woo_double import WooDouble
 
 from app import clock, errors
+from app.marketplace_sync.channels import http
 from app.marketplace_sync.channels.base import (
     AuthRevoked,
     Conflict,
@@ -25,6 +26,7 @@ from app.marketplace_sync.channels.base import (
     NotFound,
     OutcomeUnknown,
     Permanent,
+    RateLimited,
     Rejected,
     Retryable,
     Validation,
@@ -332,8 +334,11 @@ def test_live_is_what_a_visitor_gets(changes: dict[str, Any], expected: Any) -> 
 @pytest.mark.parametrize(
     ("places", "live"),
     [
-        (["http://gianhang.example/a/", "/b/"], True),
-        (["https://gianhang.example/b/"], True),
+        (["http://gianhang.example/san-pham/hoi", "/san-pham/hoi/"], True),
+        (["https://www.gianhang.example/san-pham/h%6fi/?tu=zalo"], True),
+        (["/"], False),
+        (["/san-pham/hoi-2/"], False),
+        (["/cua-hang/", "/san-pham/"], False),
         (["https://evil.example/"], False),
         (["//evil.example/"], False),
         (["/loop/"] * 9, False),
@@ -343,13 +348,126 @@ def test_a_page_that_moves_inside_the_shop_is_followed_and_no_further(places: li
     left = list(places)
 
     def shop(request: httpx.Request) -> httpx.Response:
-        assert request.headers["Host"] == "gianhang.example"
+        assert request.headers["Host"] in {"gianhang.example", "www.gianhang.example"}
         if request.url.path.startswith("/wp-json/"):
             return httpx.Response(200, json=[item()])
         return httpx.Response(302, headers={"Location": left.pop(0)}) if left else httpx.Response(200)
 
     with faked(shop) as channel:
         assert [status.live for status in channel.status(["5"])] == [live]
+
+
+def test_a_page_that_leads_to_the_front_page_is_closed_and_says_where_it_led(woo: WooDouble) -> None:
+    with woo.open() as channel:
+        made = channel.publish(DRAFT)
+        fault = {"kind": "status", "status": 302, "location": "/", "path": "^/san-pham/", "times": 1}
+        woo.ask("faults", [{**fault, "method": "HEAD"}])
+        (status,) = channel.status([made.remote_id])
+        assert (status.live, status.verified, [r.code for r in status.reasons]) == (False, True, ["page_closed"])
+        assert (
+            status.reasons[0].vi == f"Khách mở trang sản phẩm thì bị đưa sang trang khác ({woo.url}/), không mua được."
+        )
+        assert [s.live for s in channel.status([made.remote_id])] == [True]
+
+
+def test_a_page_that_needs_its_parameter_is_not_the_page_without_it() -> None:
+    def shop(request: httpx.Request) -> httpx.Response:
+        if request.url.path.startswith("/wp-json/"):
+            return httpx.Response(200, json=[item(permalink="https://gianhang.example/?product=hoi")])
+        return httpx.Response(200) if not request.url.query else httpx.Response(302, headers={"Location": "/"})
+
+    with faked(shop) as channel:
+        assert [(s.live, s.reasons[0].code) for s in channel.status(["5"])] == [(False, "page_closed")]
+
+
+def test_a_sighting_is_as_old_as_the_question_not_as_the_visit_to_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, calls = clock.machine_now(), []
+
+    def shop(request: httpx.Request) -> httpx.Response:
+        calls.append(request.method)
+        return httpx.Response(200, json=[item()]) if request.url.path.startswith("/wp-json/") else httpx.Response(200)
+
+    monkeypatch.setattr(clock, "now", lambda: start + timedelta(minutes=len(calls)))
+    with faked(shop) as channel:
+        assert [s.seen_at for s in channel.status(["5", "5"])] == [start, start]
+        assert [s.seen_at for s in (channel.find_by_sku("A-1"),) if s] == [start + timedelta(minutes=2)]
+    assert calls == ["GET", "HEAD", "GET", "HEAD"]
+
+
+def test_one_odd_item_leaves_the_others_seen() -> None:
+    def shop(request: httpx.Request) -> httpx.Response:
+        answers = {
+            "/wp-json/wc/v3/products": httpx.Response(200, json=[item(permalink="https://gianhang.example/\x01")]),
+            "/wp-json/wc/v3/products/6": httpx.Response(500),
+            "/wp-json/wc/v3/products/7": httpx.Response(404, json={"code": "woocommerce_rest_product_invalid_id"}),
+            "/wp-json/wc/v3/products/8": httpx.Response(200, json=item(id=8, status="trash")),
+        }
+        return answers[request.url.path]
+
+    with faked(shop) as channel:
+        found = [(s.remote_id, s.raw, s.verified, s.live) for s in channel.status(["5", "6", "7", "8"])]
+    assert found == [
+        ("5", "publish", False, False),
+        ("6", "", False, False),
+        ("7", "gone", True, False),
+        ("8", "trash", True, False),
+    ]
+
+
+@pytest.mark.parametrize(("status", "kind"), [(401, AuthRevoked), (429, RateLimited)])
+def test_what_concerns_the_whole_account_is_raised_also_for_one_item(status: int, kind: type[Exception]) -> None:
+    def shop(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/products"):
+            return httpx.Response(200, json=[])
+        return httpx.Response(status, json={"code": "x", "message": "y"})
+
+    with faked(shop) as channel, pytest.raises(kind):
+        channel.status(["5"])
+
+
+def test_a_conversation_has_one_time_budget_and_begins_no_write_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, passed = [], [0.0]
+
+    def shop(request: httpx.Request) -> httpx.Response:
+        seen.append((request.method, request.extensions["timeout"]["read"]))
+        passed[0] += 45 if len(seen) == 1 else 25
+        return httpx.Response(200, json=item())
+
+    monkeypatch.setattr(http.time, "monotonic", lambda: passed[0])
+    with faked(shop) as channel:
+        channel._call("GET", "/products/5")
+        with pytest.raises(Retryable) as caught:
+            channel.update("5", DRAFT)
+    assert (caught.value.code, seen) == ("out_of_time", [("GET", 30), ("GET", 25)])
+
+
+@pytest.mark.parametrize(
+    ("known", "there", "wanted", "sent"),
+    [
+        ((), 3, 7, 7),
+        ((10,), 10, 7, 7),
+        ((10,), 8, 7, 5),
+        ((10,), 8, 10, None),
+        ((10,), 12, 7, 7),
+        ((10, 7), 7, 7, None),
+        ((10, 7), 6, 7, None),
+        ((10, 50), 47, 50, None),
+        ((2,), -3, 2, None),
+        ((10,), None, 7, 7),
+    ],
+)
+def test_what_was_sold_there_is_never_put_up_again(known: Any, there: Any, wanted: int, sent: int | None) -> None:
+    """`sent` None: the write leaves the shop's own number alone."""
+    bodies = []
+
+    def shop(request: httpx.Request) -> httpx.Response:
+        if request.method == "PUT":
+            bodies.append(json.loads(request.content))
+        return httpx.Response(200, json=item(stock_quantity=there, manage_stock=there is not None, status="draft"))
+
+    with faked(shop) as channel:
+        channel.update("5", replace(DRAFT, stock=wanted, known_stock=known))
+    assert [body.get("stock_quantity") for body in bodies] == [sent]
 
 
 @pytest.mark.parametrize(

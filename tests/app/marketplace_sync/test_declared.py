@@ -1,0 +1,231 @@
+"""A pasted link counts only once a second named person has looked and kept a dated picture, and only while that look is fresh."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from io import BytesIO
+from typing import Any
+from uuid import UUID
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from PIL import Image
+from sqlalchemy import func, select
+
+from app import clock
+from app.accounts.models import PersonalData
+from app.actor import SYSTEM, Actor
+from app.db import Database, Words, new_id
+from app.factory import create_app
+from app.marketplace_sync import queries
+from app.marketplace_sync.models import DeclaredConfirmation, DeclaredListing, Floor, FloorDecision
+from app.outbox import OutboxEvent
+from app.settings import Settings
+from tests.app.trace.farm import NOON, World, a_product, build
+
+TODAY = date(2026, 11, 20)
+URL = "https://san.example/na-dai-dong-mau"
+
+
+@dataclass
+class Case:
+    """One product, one counted floor, and a browser for whoever acts."""
+
+    app: Flask
+    database: Database
+    people: World
+    product: UUID
+    other_product: UUID
+    floor: UUID
+
+    def client(self, actor: Actor) -> FlaskClient:
+        self.app.extensions["hoi"] = replace(self.app.extensions["hoi"], build_actor=lambda _s, _t, _r: actor)
+        made = self.app.test_client()
+        made.set_cookie("hoi_phien", "token")
+        return made
+
+    def declare(self, actor: Actor | None = None, **other: Any) -> tuple[int, UUID]:
+        form = {"id": new_id(), "product_id": self.product, "floor_id": self.floor, "url": URL} | other
+        answer = self.client(actor or self.people.manager).post("/san/khai", data=form)
+        return answer.status_code, form["id"]
+
+    def confirm(self, declared_id: UUID, actor: Actor | None = None, **other: Any) -> int:
+        form = {"id": new_id(), "on_sale": "true", "seen_on": TODAY, "photo": (picture(), "man-hinh.png")} | other
+        sent = {name: value for name, value in form.items() if value is not None}
+        client = self.client(actor or self.people.purchaser)
+        return client.post(f"/san/da-khai/{declared_id}", data=sent).status_code
+
+    def evidence(self, on: date = TODAY) -> list[tuple[str, bool, str]]:
+        with self.database.transaction(SYSTEM) as session:
+            found = queries.live_evidence(session, [self.product], as_of=on, known_at=clock.now()).get(self.product, [])
+        return [(e.state, e.counted, e.reason_vi) for e in found]
+
+    def rows(self) -> tuple[list[Any], list[Any], int]:
+        """All that is stored, and how often it was announced."""
+        with self.database.transaction(SYSTEM) as session:
+            declared = session.execute(
+                select(
+                    DeclaredListing.id, DeclaredListing.product_id, DeclaredListing.url, DeclaredListing.withdrawn_at
+                )
+            ).all()
+            looks = session.execute(select(DeclaredConfirmation.id, DeclaredConfirmation.on_sale)).all()
+            told = session.scalar(select(func.count()).where(OutboxEvent.name == "marketplace_sync.declared_confirmed"))
+        return list(declared), list(looks), told or 0
+
+
+def picture(shade: int = 0) -> BytesIO:
+    raw = BytesIO()
+    Image.new("RGB", (40, 30), (20, 120, shade)).save(raw, "PNG")
+    raw.seek(0)
+    return raw
+
+
+@pytest.fixture
+def case(settings: Settings, database: Database, clock_at: Callable[[datetime], None]) -> Case:
+    clock_at(NOON)
+    people, floor = build(database), new_id()
+    with database.transaction(SYSTEM) as session:
+        for actor in (people.manager, people.purchaser, people.farmer, people.stranger, people.official):
+            session.add(
+                PersonalData(person_id=actor.person_id, phone=None, full_name="Người Thử", address_as="bác", email=None,
+                             language="vi", updated_at=clock.now())
+            )  # fmt: skip
+        session.add(
+            Floor(id=floor, key="san-thu", name=Words(vi="Sàn thử"), hosts=["san.example"], kind="marketplace",
+                  created_at=clock.now())
+        )  # fmt: skip
+        session.flush()
+        session.add(
+            FloorDecision(id=new_id(), floor_id=floor, counted=True, effective_on=date(2026, 1, 1),
+                          legal_basis="MẪU-01", recorded_at=clock.now(), person_id=people.manager.person_id)
+        )  # fmt: skip
+    app = create_app(settings, database)
+    app.config["WTF_CSRF_ENABLED"] = False
+    product, other = a_product(database, people), a_product(database, people, name_vi="Na bở")
+    return Case(app, database, people, product, other, floor)
+
+
+WAITS = ("no", True, "Đã khai đang bán trên Sàn thử, chờ người thứ hai xem và xác nhận.")
+ON_SALE = ("live", True, "Đang bán trên Sàn thử, có người xác nhận ngày 20/11/2026.")
+
+
+def test_a_link_alone_is_not_counted(case: Case) -> None:
+    status, declared_id = case.declare()
+    assert (status, case.evidence()) == (303, [WAITS])
+    assert case.rows() == ([(declared_id, case.product, URL, None)], [], 1)
+
+
+def test_who_declared_it_cannot_confirm_it(case: Case) -> None:
+    _, declared_id = case.declare()
+    before = case.rows()
+    assert case.confirm(declared_id, case.people.manager) == 409
+    assert (case.rows(), case.evidence()) == (before, [WAITS])
+
+
+@pytest.mark.parametrize("photo", [None, (BytesIO(b"not a picture"), "x.png")])
+def test_a_picture_is_needed(case: Case, photo: Any) -> None:
+    _, declared_id = case.declare()
+    before = case.rows()
+    assert case.confirm(declared_id, photo=photo) == 422
+    assert (case.rows(), case.evidence()) == (before, [WAITS])
+
+
+@pytest.mark.parametrize("who", ["purchaser", "official"])
+def test_a_second_person_with_a_picture_makes_it_count(case: Case, who: str) -> None:
+    _, declared_id = case.declare()
+    actor = getattr(case.people, who)
+    assert case.client(actor).get("/san/da-khai").status_code == 200
+    assert case.confirm(declared_id, actor) == 303
+    assert case.evidence() == [ON_SALE]
+
+
+def test_the_look_ages_out_after_thirty_days(case: Case, clock_at: Callable[[datetime], None]) -> None:
+    _, declared_id = case.declare()
+    case.confirm(declared_id)
+    clock_at(NOON + timedelta(days=40))
+    assert [case.evidence(TODAY + timedelta(days=d))[0][0] for d in (0, 29, 30)] == ["live", "live", "stale"]
+
+
+@pytest.mark.parametrize("days", [-1, 31])
+def test_a_look_is_of_the_last_thirty_days(case: Case, days: int) -> None:
+    _, declared_id = case.declare()
+    before = case.rows()
+    assert case.confirm(declared_id, seen_on=TODAY - timedelta(days=days)) == 422
+    assert case.rows() == before
+
+
+def test_a_later_look_that_does_not_find_it_denies(case: Case, clock_at: Callable[[datetime], None]) -> None:
+    _, declared_id = case.declare()
+    case.confirm(declared_id)
+    clock_at(NOON + timedelta(days=1))
+    tomorrow = TODAY + timedelta(days=1)
+    assert case.confirm(declared_id, on_sale="false", seen_on=tomorrow) == 303
+    assert case.evidence() == [ON_SALE], "yesterday's answer stands"
+    assert case.evidence(tomorrow) == [("no", True, "Ngày 21/11/2026 có người xem, không thấy đang bán trên Sàn thử.")]
+
+
+def test_what_is_withdrawn_no_longer_counts_and_cannot_be_confirmed(case: Case) -> None:
+    _, declared_id = case.declare()
+    case.confirm(declared_id)
+    assert case.client(case.people.manager).post(f"/san/da-khai/{declared_id}/go").status_code == 303
+    assert case.evidence() == []
+    before = case.rows()
+    assert case.confirm(declared_id) == 404
+    assert case.rows() == before
+    assert case.declare()[0] == 303, "it may be declared anew"
+
+
+@pytest.mark.parametrize("url", ["https://kho.example/na", "https://san.example/", "https://me:pw@san.example/na"])
+def test_a_link_that_is_no_product_page_of_the_floor_is_refused(case: Case, url: str) -> None:
+    assert (case.declare(url=url)[0], case.rows()) == (422, ([], [], 0))
+
+
+def test_a_link_is_declared_once(case: Case) -> None:
+    case.declare()
+    before = case.rows()
+    assert (case.declare()[0], case.rows()) == (409, before)
+
+
+@pytest.mark.parametrize(("who", "status"), [("farmer", 403), ("stranger", 404)])
+def test_others_neither_declare_nor_confirm(case: Case, who: str, status: int) -> None:
+    _, declared_id = case.declare()
+    before, actor = case.rows(), getattr(case.people, who)
+    assert case.declare(actor, url=URL + "-2")[0] == status
+    assert case.confirm(declared_id, actor) == status
+    assert case.rows() == before
+
+
+# --- sent again --------------------------------------------------------------------------------------------------
+
+
+def test_the_same_declaration_sent_again_is_the_same(case: Case) -> None:
+    _, declared_id = case.declare()
+    before = case.rows()
+    assert (case.declare(id=declared_id)[0], case.rows()) == (303, before)
+
+
+def test_the_same_id_with_another_declaration_is_a_conflict(case: Case) -> None:
+    _, declared_id = case.declare()
+    before = case.rows()
+    for other in ({"url": URL + "-2"}, {"product_id": case.other_product}):
+        assert case.declare(id=declared_id, **other)[0] == 409
+    assert case.declare(case.people.purchaser, id=declared_id)[0] == 409
+    assert case.rows() == before
+
+
+def test_the_same_id_with_another_look_is_a_conflict(case: Case) -> None:
+    _, declared_id = case.declare()
+    _, second = case.declare(url=URL + "-2")
+    look = {"id": new_id()}
+    assert case.confirm(declared_id, **look) == 303
+    before = case.rows()
+    assert case.confirm(declared_id, **look) == 303
+    for target, other in (
+        (declared_id, {"on_sale": "false"}),
+        (declared_id, {"seen_on": TODAY - timedelta(days=1)}),
+        (declared_id, {"photo": (picture(99), "khac.png")}),
+        (second, {}),
+    ):
+        assert case.confirm(target, **look, **other) == 409
+    assert case.rows() == before

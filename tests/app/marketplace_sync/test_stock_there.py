@@ -1,0 +1,206 @@
+"""What a shop sold is never put up again by us: our number goes there only downwards until the ledger knows of the sale."""
+
+from uuid import UUID
+
+import pytest
+from marketplace_world import World
+from sqlalchemy import func, select, update
+
+from app import clock
+from app.actor import SYSTEM
+from app.db import new_id
+from app.marketplace_sync import service, sync
+from app.marketplace_sync.events import ListingTroubled
+from app.marketplace_sync.models import Listing
+from app.notices.models import Notice
+from app.outbox import OutboxEvent
+from app.products.models import Variant
+from app.trace import stock
+from app.trace.events import StockMoved
+from app.trace.models import Batch, MovementKind
+from app.trace.schemas import Movement
+
+
+@pytest.fixture
+def listing_id(world: World) -> UUID:
+    """Forty packs, live."""
+    listing_id = world.want()
+    world.push(listing_id)
+    return listing_id
+
+
+def there(world: World) -> list[int | None]:
+    return [i.stock for i in world.woo.items()]
+
+
+def order(world: World, quantity: int) -> None:
+    world.woo.order(world.woo.items()[0].remote_id, quantity)
+
+
+def move(world: World, kind: MovementKind, units: int) -> None:
+    """A line of the ledger, and the reaction to it."""
+    with world.database.transaction(world.manager) as session:
+        lot = session.scalars(select(Batch.id)).one()
+        new = Movement(id=new_id(), variant_id=world.variant_id, batch_id=lot, kind=kind, units=units)
+        stock.move(session, world.manager, new)
+    with world.database.transaction(SYSTEM) as session:
+        service.after_stock_moved(session, SYSTEM, StockMoved(variant_id=world.variant_id))
+
+
+def new_price(world: World, price: int) -> None:
+    with world.database.transaction(SYSTEM) as session:
+        session.execute(update(Variant).where(Variant.id == world.variant_id).values(price_dong=price))
+        service.refresh(session, SYSTEM, variant_ids=[world.variant_id])
+
+
+def troubles(world: World) -> int:
+    with world.database.transaction(SYSTEM) as session:
+        return session.scalar(select(func.count()).where(OutboxEvent.name == "marketplace_sync.listing_troubled")) or 0
+
+
+def test_what_was_sold_there_stays_sold_through_looks_and_a_new_price(world: World, listing_id: UUID) -> None:
+    order(world, 3)
+    for _ in range(3):
+        listing = world.look(listing_id)
+        assert (listing.wanted_version, listing.sold_there, there(world)) == (1, 3, [37])
+    assert listing.note is not None
+    assert listing.note.vi.startswith("Sàn đã bán 3 gói mà sổ kho chưa ghi. Bác ghi bán 3 gói vào sổ kho.")
+    assert troubles(world) == 1
+    new_price(world, 190000)
+    world.push(listing_id)
+    assert [(i.price, i.stock) for i in world.woo.items()] == [("190000", 37)]
+    assert (world.look(listing_id).wanted_version, there(world), troubles(world)) == (2, [37], 1)
+
+
+def test_a_sale_that_nobody_has_looked_at_yet_is_not_undone_by_a_new_price(world: World, listing_id: UUID) -> None:
+    order(world, 3)
+    new_price(world, 190000)
+    listing = world.push(listing_id)
+    assert [(i.price, i.stock) for i in world.woo.items()] == [("190000", 37)]
+    assert (listing.sold_there, listing.applied_stock, listing.note_code, troubles(world)) == (3, 37, "sold_there", 1)
+
+
+def test_when_the_sale_is_recorded_both_agree_and_the_note_goes(world: World, listing_id: UUID) -> None:
+    order(world, 3)
+    world.look(listing_id)
+    move(world, MovementKind.SOLD, 3)
+    listing = world.push(listing_id)
+    assert (there(world), listing.sold_there, listing.note_code, listing.note) == ([37], 0, None, None)
+    assert (world.look(listing_id).wanted_version, troubles(world)) == (2, 1)
+
+
+def test_a_sale_recorded_before_we_saw_it_is_not_taken_off_twice(world: World, listing_id: UUID) -> None:
+    order(world, 3)
+    move(world, MovementKind.SOLD, 3)
+    listing = world.push(listing_id)
+    assert (there(world), listing.sold_there, troubles(world)) == ([37], 0, 0)
+    order(world, 2)
+    move(world, MovementKind.SOLD, 1)
+    listing = world.push(listing_id)
+    assert (there(world), listing.sold_there) == ([35], 1)
+
+
+def test_new_packs_are_put_up_less_what_was_sold_there(world: World, listing_id: UUID) -> None:
+    order(world, 3)
+    world.look(listing_id)
+    move(world, MovementKind.RETURNED, 20)
+    assert (world.push(listing_id).sold_there, there(world)) == (3, [57])
+    move(world, MovementKind.SOLD, 5)
+    assert (world.push(listing_id).sold_there, there(world)) == (0, [55])
+
+
+def test_a_cancelled_order_there_is_no_sale_any_more(world: World, listing_id: UUID) -> None:
+    order(world, 3)
+    world.look(listing_id)
+    world.woo.staff(world.woo.items()[0].remote_id, "edit", stock_quantity="40")
+    listing = world.look(listing_id)
+    assert (listing.sold_there, listing.note, listing.wanted_version, there(world)) == (0, None, 1, [40])
+
+
+def test_more_than_we_have_is_sent_down_again(world: World, listing_id: UUID) -> None:
+    world.woo.staff(world.woo.items()[0].remote_id, "edit", stock_quantity="99")
+    assert world.look(listing_id).wanted_version == 2
+    world.push(listing_id)
+    assert there(world) == [40]
+
+
+def test_orders_beyond_the_stock_are_remembered_in_full(world: World, listing_id: UUID) -> None:
+    order(world, 43)
+    listing = world.look(listing_id)
+    assert (listing.sold_there, listing.wanted_version, there(world)) == (43, 1, [-3])
+    move(world, MovementKind.RETURNED, 10)
+    assert (world.push(listing_id).sold_there, there(world)) == (43, [7])
+
+
+def test_a_write_whose_answer_got_lost_is_neither_a_sale_nor_undone(world: World, listing_id: UUID) -> None:
+    move(world, MovementKind.SOLD, 10)
+    world.woo.fail("change", "timeout_after_commit")
+    assert (world.push(listing_id).state, there(world)) == ("unknown", [30])
+    order(world, 2)
+    listing = world.push(listing_id)
+    assert (listing.state, listing.sold_there, listing.sent_stock, there(world)) == ("live", 2, None, [28])
+
+
+def test_an_order_between_a_lost_creation_and_its_adoption_is_kept(world: World) -> None:
+    listing_id = world.want()
+    world.woo.fail("create", "timeout_after_commit")
+    assert world.push(listing_id).state == "unknown"
+    order(world, 4)
+    listing = world.push(listing_id)
+    assert (listing.state, listing.sold_there, there(world), world.woo.count("create")) == ("live", 4, [36], 1)
+
+
+def test_a_shop_that_does_not_count_stock_is_left_so_and_not_asked_for_ever(world: World, listing_id: UUID) -> None:
+    with world.woo.open() as channel:
+        channel._call("PUT", f"/products/{world.woo.items()[0].remote_id}", body={"manage_stock": False})
+    for _ in range(2):
+        listing = world.look(listing_id)
+        assert (listing.wanted_version, listing.applied_version, there(world)) == (1, 1, [None])
+
+
+def test_a_listing_of_before_is_reckoned_from_the_ledger(world: World, listing_id: UUID) -> None:
+    """Made when nothing was remembered yet."""
+    with world.database.transaction(SYSTEM) as session:
+        session.execute(update(Listing).values(applied_stock=None, ledger_stock=None))
+    order(world, 3)
+    assert (world.look(listing_id).sold_there, there(world)) == (3, [37])
+
+
+def test_a_look_between_a_sale_on_the_spot_and_its_push_decides_nothing(world: World, listing_id: UUID) -> None:
+    with world.database.transaction(world.manager) as session:
+        lot = session.scalars(select(Batch.id)).one()
+        new = Movement(id=new_id(), variant_id=world.variant_id, batch_id=lot, kind=MovementKind.SOLD, units=5)
+        stock.move(session, world.manager, new)
+    listing = world.look(listing_id)
+    assert (listing.wanted_version, listing.sold_there, there(world)) == (1, 0, [40])
+
+
+def test_a_price_that_keeps_being_changed_there_is_told_once_and_left(world: World, listing_id: UUID) -> None:
+    remote_id = world.woo.items()[0].remote_id
+    for _ in range(sync.MOST_MENDS["live"]):
+        world.woo.staff(remote_id, "edit", regular_price="99000")
+        world.look(listing_id)
+        world.push(listing_id)
+        assert [i.price for i in world.woo.items()] == ["185000"]
+    pushed = world.read(listing_id).wanted_version
+    world.woo.staff(remote_id, "edit", regular_price="99000")
+    for _ in range(3):
+        listing = world.look(listing_id)
+        world.push(listing_id)
+    assert (listing.wanted_version, listing.note_code, troubles(world)) == (pushed, "drifts", 1)
+    world.woo.staff(remote_id, "edit", regular_price="185000")
+    assert (world.look(listing_id).note_code, world.read(listing_id).mends) == (None, 0)
+
+
+def test_the_sellers_are_told_once_to_record_the_sale(world: World, listing_id: UUID) -> None:
+    order(world, 3)
+    world.look(listing_id)
+    for _ in range(2):
+        with world.database.transaction(SYSTEM) as session:
+            service.tell_of_trouble(session, SYSTEM, ListingTroubled(listing_id=listing_id))
+    with world.database.transaction(SYSTEM) as session:
+        told = session.execute(select(Notice.person_id, Notice.title, Notice.body, Notice.created_at)).all()
+    assert sorted(t.person_id for t in told) == sorted([world.manager.person_id, world.other.person_id])
+    assert told[0].title.vi == "Xem lại “Mật ong rừng” ở Gian hàng tỉnh"
+    assert told[0].body.en.startswith("The shop sold 3 packs that your stock ledger does not have.")
+    assert told[0].created_at <= clock.now()
