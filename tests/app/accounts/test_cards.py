@@ -259,14 +259,14 @@ def test_a_bound_card_outlives_the_seven_days(desk: Desk) -> None:
     assert desk.scan(OTHER_PHONE).state == CardState.BOUND_ELSEWHERE
 
 
-def test_printing_anew_revokes_the_old_card_and_on_demand_its_phones(desk: Desk) -> None:
+def test_printing_anew_revokes_the_old_card_and_a_lost_ones_phones(desk: Desk) -> None:
     granted, old = desk.by_pin(desk.pin), desk.secret
     assert isinstance(granted, Granted)
-    desk.print()
+    desk.print(old_card="broken")
     assert desk.who(granted).person_id == desk.province["lanh"]
     with desk.province.database.transaction(SYSTEM) as session:
         assert cards.scan(session, old, device_token=PHONE).state == CardState.REVOKED
-    desk.print(end_phones=True)
+    desk.print()
     assert desk.who(granted) == PUBLIC
     assert desk.province.one("SELECT count(*) FROM cards WHERE revoked_at IS NULL") == 1
     assert desk.devices() == 0
@@ -278,6 +278,18 @@ def test_the_same_print_twice_is_one_card(desk: Desk) -> None:
     with desk.province.database.transaction(minh) as session:
         assert cards.print_card(session, minh, desk.province["coop"], form, key=KEY).id == desk.id
     assert desk.province.one("SELECT count(*) FROM cards") == 1
+
+
+@pytest.mark.parametrize(("unbind", "still_bound"), [(False, 1), (True, 0)])
+def test_signing_out_everywhere_unbinds_the_phones_when_asked(desk: Desk, *, unbind: bool, still_bound: int) -> None:
+    granted = desk.by_pin(desk.pin)
+    assert isinstance(granted, Granted)
+    lanh = desk.province.actor("lanh")
+    with desk.province.database.transaction(lanh) as session:
+        assert cards.sign_out_everywhere(session, lanh, unbind=unbind) == 1
+    assert desk.who(granted) == PUBLIC
+    assert desk.devices() == still_bound
+    assert desk.scan().state == (CardState.BOUND_ELSEWHERE if unbind else CardState.BOUND_HERE)
 
 
 @pytest.mark.parametrize("by", ["minh", "lanh"])
@@ -349,7 +361,7 @@ DEEDS: dict[str, Callable[[Session, Actor, Province], object]] = {
     "everything": lambda s, a, _: privacy.everything_about(s, a),
     "consent": lambda s, a, _: privacy.answer_consents(s, a, {Purpose.ACCOUNT}),
     "withdraw": lambda s, a, _: privacy.withdraw(s, a, Purpose.PUBLIC_NAME),
-    "sign_out": lambda s, a, _: signin.sign_out_everywhere(s, a),
+    "sign_out": lambda s, a, _: cards.sign_out_everywhere(s, a),
 }
 
 
