@@ -337,7 +337,7 @@ def everything_about(session: Session, actor: Actor) -> dict[str, Any]:
             ],
             "devices": [picked(d, "id description bound_at last_seen_at revoked_at") for d in devices],
             "cards": [picked(c, "id printed_at bound_at revoked_at") for c in cards],
-            "consents": [picked(c, "purpose given text_version recorded_at") for c in consents],
+            "consents": [picked(c, "purpose given text_version language recorded_at") for c in consents],
             "data_requests": [
                 picked(r, "kind detail received_at answer_due_at fulfil_due_at answered_at answer fulfilled_at")
                 for r in queries.data_requests_of(session, person_id)

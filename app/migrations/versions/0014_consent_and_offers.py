@@ -48,4 +48,11 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("answered_at IS NULL"),
     )
-    rules.guarded_rows("role_offers", "hoi_is_person(person_id) OR hoi_writes(organisation_id)")
+    # An offer is never rewritten: only its person's answer is added.
+    rules.guarded_rows(
+        "role_offers",
+        "hoi_is_person(person_id) OR hoi_writes(organisation_id)",
+        rules.APPEND_ONLY,
+        "hoi_writes(organisation_id) OR (hoi_is_person(person_id) AND answered_at IS NOT NULL)",
+    )
+    op.execute("GRANT UPDATE (answered_at, accepted) ON role_offers TO hoi_app")

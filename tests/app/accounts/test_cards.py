@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.accounts import cards, privacy, service, signin, tokens
 from app.accounts.cards import CardState
-from app.accounts.models import AddressAs, Card, CardRequest, Purpose, SignInMethod
+from app.accounts.models import AddressAs, Card, CardRequest, Membership, Purpose, SignInMethod
 from app.accounts.schemas import PersonalChange, PrintCard
 from app.accounts.signin import Granted
 from app.actor import PUBLIC, SYSTEM, Actor, Role
@@ -355,12 +356,21 @@ def test_one_phone_may_hold_the_cards_of_a_whole_family(province: Province) -> N
 
 
 NEW_PHONE = PersonalChange(full_name="Hoàng Thị Lành", address_as=AddressAs.BAC, phone="0911 111 111")
+
+
+def farming(session: Session, province: Province) -> UUID:
+    """Lành's role in her household."""
+    at_home = (Membership.person_id == province["lanh"], Membership.organisation_id == province["household"])
+    return session.scalars(select(Membership.id).where(*at_home)).one()
+
+
 DEEDS: dict[str, Callable[[Session, Actor, Province], object]] = {
     "erase": lambda s, a, _: privacy.erase(s, a, new_id()),
     "change": lambda s, a, p: service.change_personal_data(s, a, p["lanh"], NEW_PHONE),
     "everything": lambda s, a, _: privacy.everything_about(s, a),
     "consent": lambda s, a, _: privacy.answer_consents(s, a, {Purpose.ACCOUNT}),
     "withdraw": lambda s, a, _: privacy.withdraw(s, a, Purpose.PUBLIC_NAME),
+    "leave": lambda s, a, p: service.end_role(s, a, farming(s, p)),
     "sign_out": lambda s, a, _: cards.sign_out_everywhere(s, a),
 }
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 from pydantic import ValidationError
+from sqlalchemy.exc import ProgrammingError
 
 from app import clock
 from app.accounts import privacy, queries, schemas, service
@@ -235,6 +236,14 @@ def test_nobody_else_answers_an_offer(province: Province, by: str) -> None:
         service.answer_offer(session, actor, offer, accepted=True)
     assert province.one("SELECT answered_at FROM role_offers") is None
     assert roles_of(province, "khac") == ["cooperative_manager"]
+
+
+def test_an_offer_is_never_rewritten(province: Province) -> None:
+    offer, khac = offer_to_khac(province), province.actor("khac")
+    for change in ("role = 'cooperative_manager'", "person_id = NULL"):
+        with pytest.raises(ProgrammingError, match="permission denied"), province.database.transaction(khac) as session:
+            session.connection().exec_driver_sql(f"UPDATE role_offers SET {change} WHERE id = '{offer}'")
+    assert province.rows("SELECT role, person_id FROM role_offers") == [("purchaser", province["khac"])]
 
 
 def test_an_offer_is_declined_by_erasing(province: Province) -> None:
