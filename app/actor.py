@@ -45,7 +45,7 @@ class Membership:
 class Actor:
     """`organisations` are those whose rows this actor reads and writes: own ones, and the households that a
     cooperative's membership lets it act for. `places` are the ids of every place an official answers for,
-    descendants included.
+    descendants included. `must_change_password`: somebody else told them the password, which opens nothing but its change.
     """
 
     kind: str
@@ -57,6 +57,7 @@ class Actor:
     sign_in_id: UUID | None = None
     request_id: str = ""
     language: str = "vi"
+    must_change_password: bool = False
 
     @property
     def is_person(self) -> bool:

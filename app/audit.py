@@ -16,7 +16,10 @@ class AuditEntry(Base):
     """`action` reads subject:object:verb, for example `accounts:card:revoke`."""
 
     __tablename__ = "audit_entries"
-    __table_args__ = (Index("ix_audit_entries_subject", "subject_id"),)
+    __table_args__ = (
+        Index("ix_audit_entries_subject", "subject_id"),
+        Index("ix_audit_entries_person_id", "person_id"),  # the file of one's own data asks by it
+    )
 
     id: Mapped[Id]
     at: Mapped[datetime]

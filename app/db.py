@@ -1,6 +1,7 @@
 """The database: typed base, one transaction per request and task, the actor told to row-level security."""
 
 import json
+import re
 import unicodedata
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -32,7 +33,7 @@ from sqlalchemy.types import TypeDecorator
 
 from app import clock
 from app.actor import Actor
-from app.errors import Conflict
+from app.errors import Conflict, Invalid
 
 APP_ROLE = "hoi_app"
 
@@ -51,6 +52,28 @@ def fold(value: str) -> str:
     """What search compares: lower case, no diacritics, đ as d. Same answer as SQL's vn_fold()."""
     decomposed = unicodedata.normalize("NFD", nfc(value).casefold().replace("đ", "d"))
     return "".join(c for c in decomposed if not unicodedata.combining(c))
+
+
+class PersonalNumber(Invalid, ValueError):
+    """An Invalid that pydantic lets through with both of its sentences."""
+
+
+_BETWEEN_DIGITS = r"[\s.\-\u2010-\u2015_()+]*|,"
+_LONG_NUMBER = re.compile(rf"\d(?:(?:{_BETWEEN_DIGITS})\d){{8,}}")
+_COORDINATES = re.compile(r"\d{1,3}[.,]\d{4,}\s*°?\s*[NSEWBĐ]?\s*[,;/\s]\s*[NSEWBĐ]?\s*-?\d{1,3}[.,]\d{4,}|\d\s*°\s*\d")
+
+
+def no_personal_numbers(value: str) -> str:
+    """The same text, which anybody may read: no phone or identity number (nine digits or more, however they are spaced)
+    and no coordinates. Raises PersonalNumber, which fits a pydantic validator.
+    """
+    if re.search(_LONG_NUMBER, value) or re.search(_COORDINATES, value):
+        raise PersonalNumber(
+            "personal_number",
+            vi="Chữ ở đây ai cũng đọc được. Bác bỏ số điện thoại, số giấy tờ và tọa độ ra.",
+            en="Anybody may read this text. Leave out phone numbers, identity numbers and coordinates.",
+        )
+    return value
 
 
 class Words(BaseModel):

@@ -4,6 +4,7 @@ HoiError
 ├── Invalid (422)          a field is wrong: names the field and the way out
 ├── Unauthenticated (401)  nobody is signed in
 ├── Forbidden (403)        signed in, without the right
+│   └── PasswordTold       signed in by a password that somebody else chose: change it first
 ├── NotFound (404)         no such thing, or not for this actor: the two are never told apart
 ├── Conflict (409)         same identifier, other content; or somebody was faster
 ├── TooLarge (413)         over a stated limit
@@ -56,6 +57,10 @@ class Forbidden(HoiError):
     """The actor is known and lacks the right."""
 
     status = 403
+
+
+class PasswordTold(Forbidden):
+    """The actor knows a password that somebody else chose: pages lead to its change."""
 
 
 class NotFound(HoiError):

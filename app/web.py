@@ -64,6 +64,7 @@ from app.errors import (
     Invalid,
     InvalidMany,
     NotFound,
+    PasswordTold,
     TooLarge,
     TooMany,
     Unauthenticated,
@@ -227,14 +228,22 @@ def actor() -> Actor:
     return known
 
 
-def signed_in() -> Actor:
-    """The current actor, who must be a person. Raises Unauthenticated, which pages answer with the sign-in page."""
+def signed_in(*, to_change_password: bool = False) -> Actor:
+    """The current actor, who must be a person. Raises Unauthenticated, which pages answer with the sign-in page, and
+    PasswordTold, answered with the page that changes it, everywhere but there.
+    """
     known = actor()
     if not known.is_person:
         raise Unauthenticated(
             "sign_in_needed",
             vi="Bác cần đăng nhập để xem trang này.",
             en="Please sign in to see this page.",
+        )
+    if known.must_change_password and not to_change_password:
+        raise PasswordTold(
+            "password_told",
+            vi="Mật khẩu này do người khác đặt. Bác đổi sang mật khẩu của riêng mình rồi mới dùng tiếp.",
+            en="Somebody else chose this password. Change it to one of your own, then go on.",
         )
     return known
 
@@ -548,6 +557,9 @@ def _render_error(error: HoiError) -> Response:
         response.content_type = "application/problem+json"
     elif isinstance(error, Unauthenticated) and request.method == "GET":
         return make_response(redirect(url_for("accounts.sign_in", next=request.full_path.rstrip("?")), 303))
+    elif isinstance(error, PasswordTold):
+        back = request.full_path.rstrip("?") if request.method == "GET" else None
+        return make_response(redirect(url_for("accounts.change_password", next=back), 303))
     else:
         shown = _reshow_form(error)
         response = shown or make_response(render_template("error.html", error=error), error.status)

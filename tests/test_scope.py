@@ -44,6 +44,7 @@ OWNED: dict[str, tuple[str, str]] = {
     "card_request_id": ("card_requests", "organisation_id"),
     "device_id": ("devices", "organisation_id"),
     "membership_id": ("memberships", "organisation_id"),
+    "role_offer_id": ("role_offers", "person_id"),
     "sign_in_id": ("sign_ins", "person_id"),
     "person_id": ("people", "id"),
     "data_request_id": ("data_requests", "person_id"),

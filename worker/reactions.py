@@ -15,7 +15,14 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.accounts.events import CardScanned, ConsentChanged, DataRequestReceived, OrganisationChanged, PersonErased
+from app.accounts.events import (
+    CardScanned,
+    ConsentChanged,
+    DataRequestReceived,
+    OrganisationChanged,
+    PersonErased,
+    RoleOffered,
+)
 from app.actor import Actor
 from app.criteria.events import AssessmentChanged, ParameterChosen, VillageFactRecorded
 from app.db import Database
@@ -91,6 +98,7 @@ REACTIONS: tuple[Reaction, ...] = (
     Reaction(NoticeCreated, "notices.deliver", call="app.notices.service:deliver", lease_seconds=300, queue=CALLS),
     Reaction(CardScanned, "notices.card_scanned", verb="app.notices.service:card_scanned"),
     Reaction(DataRequestReceived, "notices.data_request_received", verb="app.notices.service:data_request_received"),
+    Reaction(RoleOffered, "notices.role_offered", verb="app.notices.service:role_offered"),
     Reaction(PersonErased, "notices.person_erased", verb="app.notices.service:person_erased"),
     Reaction(DeliveryGivenUp, "notices.delivery_given_up", verb="app.notices.service:delivery_given_up"),
     # The diary and what rests on it

@@ -70,7 +70,7 @@ class Scan:
 
 
 def print_card(session: Session, actor: Actor, organisation_id: UUID, form: PrintCard, *, key: bytes) -> Card:
-    """A new card for a farmer; the card printed before is revoked, and its phones too if `end_phones` says so.
+    """A new card for a farmer; the card printed before is revoked, and where it was lost the bound phones are too.
 
     Raises Forbidden unless every role of the person lies in cooperatives that the actor manages or their households.
     """
@@ -86,7 +86,7 @@ def print_card(session: Session, actor: Actor, organisation_id: UUID, form: Prin
     if before is not None:
         _revoke(session, actor, before)
         session.flush()  # the old card must be closed before the new one may open
-    if form.end_phones:
+    if form.old_card == "lost":
         for device in queries.devices_of(session, form.person_id):
             _revoke_device(session, actor, device)
     card = Card(
@@ -147,6 +147,21 @@ def revoke_device(session: Session, actor: Actor, device_id: UUID) -> None:
     if device is None or not _may_manage(actor, device):
         raise not_found("máy này", "this phone")
     _revoke_device(session, actor, device)
+
+
+def sign_out_everywhere(session: Session, actor: Actor, *, unbind: bool = False) -> int:
+    """End all of the actor's own sign-ins; `unbind`: their phones forget the card too. Returns how many sign-ins ended.
+
+    Raises Forbidden where a card does not suffice.
+    """
+    signin.check_card_suffices(session, actor)
+    if actor.person_id is None:
+        raise forbidden()
+    ended = signin.end_all(session, actor, actor.person_id)
+    if unbind:
+        for device in queries.devices_of(session, actor.person_id):
+            _revoke_device(session, actor, device)
+    return ended
 
 
 def _revoke(session: Session, actor: Actor, card: Card) -> None:

@@ -63,6 +63,14 @@ class DataRequestReceived(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RoleOffered(Event):
+    """Somebody known already is asked to take a role; nothing is theirs before they accept."""
+
+    name: ClassVar[str] = "accounts.role_offered"
+    role_offer_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class PersonErased(Event):
     """A person's data are gone; their id stays in the history."""
 

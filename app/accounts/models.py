@@ -45,7 +45,7 @@ class CardRequestState(StrEnum):
 
 
 class Purpose(StrEnum):
-    """What a person may agree to, one by one."""
+    """What a person may agree to, one by one. PHOTO_PUBLIC is asked no more; what was answered is kept."""
 
     ACCOUNT = "account"
     DIARY = "diary"
@@ -164,6 +164,34 @@ class Membership(Base):
     granted_by: Mapped[UUID | None]
     ended_at: Mapped[datetime | None]
     ended_by: Mapped[UUID | None]
+
+
+class RoleOffer(Base):
+    """A role that somebody known already was offered by an organisation they do not belong to: a role only once accepted."""
+
+    __tablename__ = "role_offers"
+    __table_args__ = (
+        CheckConstraint("role IN ('farmer', 'cooperative_manager', 'purchaser')", name="role"),
+        CheckConstraint("(answered_at IS NULL) = (accepted IS NULL)", name="answered"),
+        Index("ix_role_offers_organisation_id", "organisation_id"),
+        Index(
+            "uq_role_offers_open",
+            "person_id",
+            "organisation_id",
+            "role",
+            unique=True,
+            postgresql_where=text("answered_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[Id]
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("people.id"))
+    organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisations.id"))
+    role: Mapped[str]
+    offered_at: Mapped[datetime]
+    offered_by: Mapped[UUID | None]
+    answered_at: Mapped[datetime | None]
+    accepted: Mapped[bool | None]
 
 
 class HouseholdMembership(Base):

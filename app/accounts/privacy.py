@@ -4,7 +4,7 @@ Law 91/2025/QH15 and Decree 356/2025/NĐ-CP: answer within 2 working days, done 
 """
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -25,11 +25,11 @@ from app.accounts.models import (
     Device,
     Membership,
     Organisation,
-    OrganisationKind,
     Person,
     PersonalData,
     Purpose,
     RequestKind,
+    RoleOffer,
     SignIn,
 )
 from app.accounts.schemas import AnswerIn, DataRequestIn
@@ -40,11 +40,14 @@ from app.errors import Conflict, Unauthenticated, forbidden, not_found
 from app.jobs import Job
 from app.media import Upload
 from app.outbox import publish
+from app.places.models import PlaceImport
 
 ANSWER_WORKING_DAYS = 2
 FULFIL_DAYS = 15
 SATURDAY = 5
+PERSONAL_DIGITS = 12
 ERASED_ANSWER = "Đã xóa"
+ERASED_TITLE = Words(vi="Đã xóa", en="Erased")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,10 @@ class Asked:
     who: Words
     without: Words
 
-    def sha256(self) -> str:
+    def sha256(self, language: str) -> str:
+        """Of the words as they are shown in this language."""
         parts = (self.title, self.data, self.use, self.who, self.without)
-        return hashlib.sha256("\n".join(p.vi for p in parts).encode()).hexdigest()
+        return hashlib.sha256("\n".join(p.text(language) for p in parts).encode()).hexdigest()
 
 
 ASKED: dict[Purpose, Asked] = {
@@ -95,15 +99,6 @@ ASKED: dict[Purpose, Asked] = {
             Words(vi="Không đồng ý thì trang ghi “một người của hộ”.", en="Without it the page says “a member of the household”."),
         ),
         Asked(
-            Purpose.PHOTO_PUBLIC,
-            "2026-11",
-            Words(vi="Cho hiện ảnh có bác", en="Show photos that show me"),
-            Words(vi="Ảnh công việc mà trong đó nhận ra bác.", en="Photos of work in which you can be recognised."),
-            Words(vi="Để người mua thấy công việc thật.", en="So that buyers see the real work."),
-            Words(vi="Bất cứ ai quét mã.", en="Anybody who scans the code."),
-            Words(vi="Không đồng ý thì ảnh chỉ hộ, hợp tác xã và cán bộ thấy.", en="Without it only the household, the cooperative and officials see them."),
-        ),
-        Asked(
             Purpose.NOTICES_EMAIL,
             "2026-11",
             Words(vi="Gửi thông báo qua thư điện tử", en="Send notices by e-mail"),
@@ -123,23 +118,53 @@ RIGHTS = Words(
 # --- consent -----------------------------------------------------------------------------------------------------
 
 
-def answer_consents(session: Session, actor: Actor, given: Collection[Purpose]) -> list[Purpose]:
+def answer_consents(
+    session: Session,
+    actor: Actor,
+    given: Collection[Purpose],
+    *,
+    language: str = "vi",
+    shown: Mapping[Purpose, str] | None = None,
+) -> list[Purpose]:
     """Write down a yes for each given purpose and a no for each other one, where the word is new. Returns what changed.
 
-    Raises Conflict for a no to the account, which is erasing, and Forbidden where a card does not suffice.
+    `language` and `shown` say which text was read: its language, and of each purpose on the page the version. Raises
+    Conflict for a no to the account, which is erasing, and for a text that has changed since; Forbidden where a card does
+    not suffice.
     """
-    person_id = _self(actor)
     signin.check_card_suffices(session, actor)
-    before = queries.consents_now(session, person_id)
-    if Purpose.ACCOUNT not in given and before.get(Purpose.ACCOUNT) is not None and before[Purpose.ACCOUNT].given:
+    read = {p: a.version for p, a in ASKED.items()} if shown is None else shown
+    if any(p not in ASKED or ASKED[p].version != version for p, version in read.items()):
         raise Conflict(
-            "account_needs_erasing",
-            vi="Muốn thôi giữ tài khoản, bác dùng nút “Xóa dữ liệu của tôi” ở cuối trang.",
-            en="To end the account, use “Erase my data” at the end of the page.",
+            "text_changed",
+            vi="Lời hỏi đã có bản mới. Bác tải lại trang, đọc bản mới rồi chọn.",
+            en="The text has changed. Reload the page, read the new one, then choose.",
         )
+    if Purpose.ACCOUNT in read and Purpose.ACCOUNT not in given:
+        raise _account_needs_erasing()
+    return _answer(session, actor, {p: p in given for p in read}, language)
+
+
+def withdraw(session: Session, actor: Actor, purpose: Purpose, *, language: str = "vi") -> None:
+    """Take one consent back, at once; the others stay as they are, unanswered ones too.
+
+    Raises NotFound for what nobody is asked, Conflict for the account, which is erasing, Forbidden where a card does not
+    suffice.
+    """
+    signin.check_card_suffices(session, actor)
+    if purpose not in ASKED:
+        raise not_found()
+    if purpose == Purpose.ACCOUNT:
+        raise _account_needs_erasing()
+    _answer(session, actor, {purpose: False}, language)
+
+
+def _answer(session: Session, actor: Actor, answers: Mapping[Purpose, bool], language: str) -> list[Purpose]:
+    person_id = _self(actor)
+    before = queries.consents_now(session, person_id)
     changed = []
-    for purpose, asked in ASKED.items():
-        yes, old = purpose in given, before.get(purpose)
+    for purpose, yes in answers.items():
+        asked, old = ASKED[purpose], before.get(purpose)
         if old is not None and old.given == yes and old.text_version == asked.version:
             continue
         session.add(
@@ -148,8 +173,8 @@ def answer_consents(session: Session, actor: Actor, given: Collection[Purpose]) 
                 purpose=purpose,
                 given=yes,
                 text_version=asked.version,
-                text_sha256=asked.sha256(),
-                language=actor.language,
+                text_sha256=asked.sha256(language),
+                language=language,
                 recorded_at=clock.now(),
                 sign_in_id=actor.sign_in_id,
             )
@@ -157,17 +182,19 @@ def answer_consents(session: Session, actor: Actor, given: Collection[Purpose]) 
         changed.append(purpose)
     if changed:
         publish(session, actor, ConsentChanged(person_id=person_id))
-        given_now = sorted(p for p in changed if p in given)
+        given_now = sorted(p for p in changed if answers[p])
         audit.record(
             session, actor, "accounts:consent:answer", subject_id=person_id, given=given_now, changed=sorted(changed)
         )
     return changed
 
 
-def withdraw(session: Session, actor: Actor, purpose: Purpose) -> None:
-    """Take one consent back, at once; the others stay. Raises Conflict for the account, which is erasing."""
-    now = queries.consents_now(session, _self(actor))
-    answer_consents(session, actor, {p for p, c in now.items() if c.given and p != purpose})
+def _account_needs_erasing() -> Conflict:
+    return Conflict(
+        "account_needs_erasing",
+        vi="Còn dùng thì bác đánh dấu mục “Giữ tài khoản”. Muốn thôi, bác bấm “Không giữ tài khoản nữa” ở cuối trang.",
+        en="To go on, tick “Keep my account”. To end it, use “Keep my account no longer” at the end of the page.",
+    )
 
 
 def unasked(session: Session, person_id: UUID) -> list[Asked]:
@@ -291,6 +318,9 @@ def everything_about(session: Session, actor: Actor) -> dict[str, Any]:
     consents = session.scalars(
         select(Consent).where(Consent.person_id == person_id).order_by(Consent.recorded_at)
     ).all()
+    offers = session.scalars(
+        select(RoleOffer).where(RoleOffer.person_id == person_id).order_by(RoleOffer.offered_at)
+    ).all()
     cards = session.scalars(select(Card).where(Card.person_id == person_id).order_by(Card.printed_at)).all()
     found: dict[str, Any] = json_ready(
         {
@@ -301,12 +331,13 @@ def everything_about(session: Session, actor: Actor) -> dict[str, Any]:
                 | {"organisation": names.get(m.organisation_id)}
                 for m in roles
             ],
+            "role_offers": [picked(o, "organisation_id role offered_at answered_at accepted") for o in offers],
             "sign_ins": [
                 picked(s, "id method description started_at last_seen_at expires_at ended_at") for s in sign_ins
             ],
             "devices": [picked(d, "id description bound_at last_seen_at revoked_at") for d in devices],
             "cards": [picked(c, "id printed_at bound_at revoked_at") for c in cards],
-            "consents": [picked(c, "purpose given text_version recorded_at") for c in consents],
+            "consents": [picked(c, "purpose given text_version language recorded_at") for c in consents],
             "data_requests": [
                 picked(r, "kind detail received_at answer_due_at fulfil_due_at answered_at answer fulfilled_at")
                 for r in queries.data_requests_of(session, person_id)
@@ -356,15 +387,21 @@ def erase(session: Session, actor: Actor, request_id: UUID) -> None:
     person_id = _self(actor)
     signin.check_card_suffices(session, actor)
     today, now = clock.today(), clock.now()
-    roles = queries.roles_of(session, person_id, today)
+    roles = session.scalars(select(Membership).where(Membership.person_id == person_id)).all()
     actor = signin.act_also_for(session, actor, *{m.organisation_id for m in roles})
-    _somebody_stays(session, person_id, roles, today)
+    signin.check_somebody_stays(session, person_id, [m for m in roles if m.valid_to is None])
     request_data(session, actor, DataRequestIn(id=request_id, kind=RequestKind.ERASE), done=True)
     for request in queries.data_requests_of(session, person_id):
         request.detail = ""
         if request.answer is not None:
             request.answer = ERASED_ANSWER
-    _clear_personal_numbers(session, person_id, roles)
+    _clear_personal_numbers(session, {m.organisation_id for m in roles})
+    _clear_words_about(session, person_id)
+    session.execute(
+        update(RoleOffer)
+        .where(RoleOffer.person_id == person_id, RoleOffer.answered_at.is_(None))
+        .values(answered_at=now, accepted=False)
+    )
     session.execute(
         update(Membership)
         .where(Membership.person_id == person_id, Membership.valid_to.is_(None))
@@ -390,35 +427,23 @@ def erase(session: Session, actor: Actor, request_id: UUID) -> None:
             session.delete(row)
 
 
-def _somebody_stays(session: Session, person_id: UUID, roles: Collection[Membership], today: date) -> None:
-    for role in (Role.ADMINISTRATOR, Role.COOPERATIVE_MANAGER):
-        for held in (m for m in roles if m.role == role):
-            others = session.scalar(
-                select(func.count())
-                .select_from(Membership)
-                .where(
-                    Membership.organisation_id == held.organisation_id,
-                    Membership.role == role,
-                    Membership.person_id != person_id,
-                    queries.valid_on(Membership, today),
-                )
-            )
-            if not others:
-                raise Conflict(
-                    "last_manager",
-                    vi="Bác đang là người quản lý duy nhất của đơn vị. Hãy giao cho người khác trước rồi xóa.",
-                    en="You are the only manager of your organisation. Give the role to somebody else first, then erase.",
-                )
+def _clear_personal_numbers(session: Session, organisation_ids: Collection[UUID]) -> None:
+    """A household's 12-digit tax code is the number of one of its people, and we do not know whose: it goes with the first
+    of them who erases, now or before of the household. Those who stay write it again if it is theirs.
+    """
+    session.execute(
+        update(Organisation)
+        .where(queries.among(Organisation.id, organisation_ids), func.length(Organisation.tax_code) == PERSONAL_DIGITS)
+        .values(tax_code=None, version=Organisation.version + 1)
+    )
 
 
-def _clear_personal_numbers(session: Session, person_id: UUID, roles: Collection[Membership]) -> None:
-    """A household's 12-digit tax code is a personal number: it goes when the last of its people goes."""
-    for held in roles:
-        household = session.get(Organisation, held.organisation_id)
-        if household is None or household.kind != OrganisationKind.HOUSEHOLD:
-            continue
-        if not set(queries.people_of(session, household.id)) - {person_id}:
-            household.tax_code = None
+def _clear_words_about(session: Session, person_id: UUID) -> None:
+    """What their phones are called, and the names of files they chose."""
+    for described in (Device, SignIn, CardRequest):
+        session.execute(update(described).where(described.person_id == person_id).values(description=""))
+    session.execute(update(PlaceImport).where(PlaceImport.person_id == person_id).values(file_name=""))
+    session.execute(update(Job).where(Job.person_id == person_id).values(title=ERASED_TITLE))
 
 
 def _self(actor: Actor) -> UUID:

@@ -25,6 +25,7 @@ from app.accounts.models import (
     Person,
     PersonalData,
     Purpose,
+    RoleOffer,
     SignIn,
 )
 from app.actor import OFFICIAL_ROLES, Actor, Role
@@ -211,6 +212,18 @@ def roles_of(session: Session, person_id: UUID, on: date) -> list[Membership]:
     )
 
 
+def offers_to(session: Session, person_id: UUID) -> list[RoleOffer]:
+    """The roles that wait for this person's word, the oldest first."""
+    query = select(RoleOffer).where(RoleOffer.person_id == person_id, RoleOffer.answered_at.is_(None))
+    return list(session.scalars(query.order_by(RoleOffer.offered_at, RoleOffer.id)))
+
+
+def offers_of(session: Session, organisation_id: UUID) -> list[RoleOffer]:
+    """The roles of this organisation that wait for somebody's word, the oldest first."""
+    query = select(RoleOffer).where(RoleOffer.organisation_id == organisation_id, RoleOffer.answered_at.is_(None))
+    return list(session.scalars(query.order_by(RoleOffer.offered_at, RoleOffer.id)))
+
+
 def all_roles(session: Session, person_id: UUID) -> list[tuple[UUID, Role]]:
     """Every organisation and role of a person today, also those that row-level security hides from this session."""
     rows = func.hoi_roles_of(person_id).table_valued("organisation_id", "role")
@@ -387,6 +400,14 @@ def consents_now(session: Session, person_id: UUID) -> dict[Purpose, Consent]:
 def agrees(session: Session, person_id: UUID, purpose: Purpose) -> bool:
     found = consents_now(session, person_id).get(purpose)
     return found is not None and found.given
+
+
+def who_said_no(session: Session, person_ids: Collection[UUID], purpose: Purpose) -> set[UUID]:
+    """Whose newest word on the purpose is a no, also of people whose answers row-level security hides from this session."""
+    if not person_ids:
+        return set()
+    found = func.hoi_said_no(literal(sorted(person_ids), ARRAY(Uuid())), purpose.value).table_valued("person_id")
+    return {UUID(str(row.person_id)) for row in session.execute(select(found.c.person_id))}
 
 
 def data_requests_of(session: Session, person_id: UUID) -> list[DataRequest]:

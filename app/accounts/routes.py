@@ -26,6 +26,7 @@ from app.web import actor as current_actor
 from app.web import (
     clear_sign_in_cookie,
     is_https,
+    language,
     page,
     parse,
     parse_query,
@@ -135,7 +136,8 @@ def sign_in_send() -> BaseResponse:
         )
         _leave_old(db, outcome)
     granted = _or_raise(outcome)
-    return _welcome(granted, url_for("accounts.change_password") if granted.must_change else _next())
+    first = "accounts.change_password" if granted.must_change else "accounts.after_sign_in"
+    return _welcome(granted, url_for(first, next=_next("") or None))
 
 
 def _or_raise(outcome: Granted | HoiError) -> Granted:
@@ -169,8 +171,9 @@ def sign_out() -> BaseResponse:
 @blueprint.post("/dang-xuat-moi-noi")
 def sign_out_everywhere() -> BaseResponse:
     known = signed_in()
+    form = parse(schemas.SignOutEverywhere)
     with transaction() as db:
-        signin.sign_out_everywhere(db, known)
+        cards.sign_out_everywhere(db, known, unbind=form.unbind)
     session.clear()
     return clear_sign_in_cookie(redirect(url_for("accounts.sign_in"), 303))
 
@@ -194,16 +197,31 @@ def account() -> Response:
 
 
 def _sessions(db: Session, known: Actor) -> dict[str, Any]:
-    roles = [m for m in known.memberships if m.role not in OFFICIAL_ROLES or m.place_id]
+    decides = signin.card_suffices(db, known)
+    held = queries.roles_of(db, _person_id(known), clock.today())
+    roles = [m for m in held if decides or known.has(Role(m.role), organisation_id=m.organisation_id)]
+    offers = queries.offers_to(db, _person_id(known)) if decides else []
     return {
+        "decides": decides,
         "roles": roles,
-        "names": queries.organisation_names(db, {m.organisation_id for m in roles}),
+        "offers": offers,
+        "names": queries.organisation_names(
+            db, {m.organisation_id for m in roles} | {o.organisation_id for o in offers}
+        ),
         "place_names": places.full_names(db, {m.place_id for m in roles if m.place_id}),
         "sign_ins": queries.open_sign_ins(db, _person_id(known), clock.machine_now()),
         "devices": queries.devices_of(db, _person_id(known)),
         "here": known.sign_in_id,
         "by_card": known.device_id is not None,
     }
+
+
+@blueprint.post("/tai-khoan/vai-tro/<uuid:membership_id>/thoi")
+def leave_role(membership_id: UUID) -> BaseResponse:
+    known = signed_in()
+    with transaction() as db:
+        service.end_role(db, known, membership_id)
+    return redirect(url_for("accounts.account"), 303)
 
 
 @blueprint.get("/tai-khoan/sua")
@@ -238,19 +256,22 @@ def end_sign_in(sign_in_id: UUID) -> BaseResponse:
 
 @blueprint.get("/doi-mat-khau")
 def change_password() -> Response:
-    known = signed_in()
-    return page("accounts/change_password.html", must_change=not known.memberships)
+    known = signed_in(to_change_password=True)
+    return page("accounts/change_password.html", must_change=known.must_change_password)
 
 
 @blueprint.post("/doi-mat-khau")
 def change_password_send() -> BaseResponse:
-    known = signed_in()
+    known = signed_in(to_change_password=True)
     form = parse(schemas.ChangePassword)
     with transaction(SYSTEM) as db:
         refused = signin.change_password(db, known, form, key=_key(), address=request.remote_addr or "")
     if refused is not None:
         raise refused
-    return redirect(_next(url_for("accounts.account")), 303)
+    told = known.must_change_password
+    return redirect(
+        url_for("accounts.after_sign_in", next=_next("") or None) if told else _next(url_for(".account")), 303
+    )
 
 
 # --- one's own data ----------------------------------------------------------------------------------------------
@@ -280,7 +301,7 @@ def consents_send() -> BaseResponse:
     known = signed_in()
     form = parse(schemas.ConsentForm)
     with transaction() as db:
-        privacy.answer_consents(db, known, set(form.purposes))
+        privacy.answer_consents(db, known, set(form.purposes), language=form.language, shown=form.versions)
     return redirect(_next(url_for("accounts.my_data")), 303)
 
 
@@ -291,7 +312,7 @@ def withdraw(purpose: str) -> BaseResponse:
     if purpose not in set(Purpose):
         raise not_found()
     with transaction() as db:
-        privacy.withdraw(db, known, Purpose(purpose))
+        privacy.withdraw(db, known, Purpose(purpose), language=language())
     return redirect(url_for("accounts.my_data"), 303)
 
 
@@ -309,6 +330,15 @@ def my_data() -> Response:
             rights=privacy.RIGHTS,
             **_sessions(db, known),
         )
+
+
+@blueprint.post("/du-lieu-cua-toi/loi-moi/<uuid:role_offer_id>")
+def answer_offer(role_offer_id: UUID) -> BaseResponse:
+    known = signed_in()
+    form = parse(schemas.OfferAnswer)
+    with transaction() as db:
+        service.answer_offer(db, known, role_offer_id, accepted=form.word == "yes")
+    return redirect(url_for("accounts.my_data"), 303)
 
 
 @blueprint.get("/du-lieu-cua-toi/tai-ve")
@@ -405,7 +435,7 @@ def card_pin(secret: str) -> BaseResponse:
     with transaction(SYSTEM) as db:
         outcome = cards.enter_by_pin(db, secret, form.pin, key=_key(), device_token=token, agent=_agent())
         _leave_old(db, outcome)
-    return _keep_device(_welcome(_or_raise(outcome), _home_of_card()), token)
+    return _keep_device(_welcome(_or_raise(outcome), url_for("accounts.after_sign_in")), token)
 
 
 @blueprint.post("/the/<secret>/vao")
@@ -413,7 +443,7 @@ def card_enter(secret: str) -> BaseResponse:
     with transaction(SYSTEM) as db:
         granted = cards.enter(db, secret, device_token=_device_token(), agent=_agent())
         _leave_old(db, granted)
-    return _keep_device(_welcome(granted, _home_of_card()), _device_token())
+    return _keep_device(_welcome(granted, url_for("accounts.after_sign_in")), _device_token())
 
 
 @blueprint.post("/the/<secret>/hoi")
@@ -424,17 +454,13 @@ def card_ask(secret: str) -> BaseResponse:
     return _keep_device(redirect(url_for("accounts.card", secret=secret), 303), token)
 
 
-def _home_of_card() -> str:
-    """First the questions of consent, then the farmer's home; who has answered them or may not by card passes through."""
-    return url_for("accounts.after_card")
-
-
 @blueprint.get("/vao")
-def after_card() -> BaseResponse:
+def after_sign_in() -> BaseResponse:
+    """First the questions of consent, then where they were going; who has answered them or may not by card passes through."""
     known = signed_in()
     with transaction() as db:
         asked = signin.card_suffices(db, known) and privacy.unasked(db, _person_id(known))
-    return redirect(url_for("accounts.consents", next="/") if asked else "/", 303)
+    return redirect(url_for("accounts.consents", next=_next()) if asked else _next(), 303)
 
 
 def _device_token() -> str:
@@ -604,6 +630,7 @@ def _people_page(db: Session, known: Actor, row: Organisation) -> dict[str, Any]
         "may_look": may_look,
         "people": people,
         "households": households,
+        "offers": queries.offers_of(db, row.id) if may_look else [],
         "household_people": queries.members(db, wider, [h.id for h in households]) if may_look else [],
         "cooperatives": queries.organisation_names(db, queries.cooperatives_of(db, row.id, clock.today())),
         "manages": known.has(Role.COOPERATIVE_MANAGER, organisation_id=row.id),
@@ -665,7 +692,9 @@ def new_person_send(organisation_id: UUID) -> BaseResponse:
     form = parse(schemas.PersonIn)
     with transaction() as db:
         person_id = service.add_person(db, known, organisation_id, form)
-    return redirect(url_for("accounts.person", organisation_id=organisation_id, person_id=person_id), 303)
+    if person_id != form.id:  # known already: their page is not shown before they accept
+        return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)
+    return _to_person(organisation_id, person_id)
 
 
 @blueprint.get("/don-vi/<uuid:organisation_id>/them-ho")
@@ -753,10 +782,9 @@ def _person_page(db: Session, known: Actor, organisation_id: UUID, person_id: UU
 def change_person(organisation_id: UUID, person_id: UUID) -> Response:
     known = signed_in()
     with transaction() as db:
-        wider = service.look_after(db, known, organisation_id)
         return page(
             "accounts/change_person.html",
-            data=queries.looked_after(db, wider, person_id),
+            data=service.change_of(db, known, organisation_id, person_id),
             forms_of_address=[(a, a) for a in AddressAs],
             back=url_for(".person", organisation_id=organisation_id, person_id=person_id),
         )

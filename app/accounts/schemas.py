@@ -12,7 +12,7 @@ from stdnum.vn import mst
 
 from app.accounts.models import AddressAs, OrganisationKind, Purpose, RequestKind
 from app.actor import Role
-from app.db import nfc
+from app.db import nfc, no_personal_numbers
 from app.errors import Invalid
 
 _PERSONAL_NUMBER = re.compile(
@@ -87,7 +87,32 @@ def readable(value: str) -> str:
     return plain
 
 
+_TITLES = frozenset({"ông", "bà", "anh", "chị", "cụ", "bác", "cô", "chú", "dì", "cậu", "mợ", "thím"})
+
+
+def neutral_label(value: str) -> str:
+    """A household's label, which anybody may read: it names no person ("bà Mai", "Lý Thị Mai"). Raises Unreadable.
+
+    Compared with its tone marks: "Bà Mai" is somebody, "Ba Bể" is a place.
+    """
+    words = value.split()
+    capital = [word[0].isupper() for word in words]
+    for n, word in enumerate(words[:-1]):
+        titled = word.casefold() in _TITLES
+        middle = word == "Thị" and n > 0 and capital[n - 1]
+        if (titled or middle) and capital[n + 1]:
+            raise Unreadable(
+                "names_a_person",
+                vi="Tên hộ ai cũng đọc được nên không ghi tên người. Bác đặt tên chung, ví dụ “Hộ số 07”.",
+                en="Anybody may read a household's label, so it names no person. Choose a plain one, for example “Hộ số 07”.",
+                field="name",
+            )
+    return value
+
+
 Name = Annotated[str, StringConstraints(max_length=120), AfterValidator(readable)]
+Label = Annotated[Name, AfterValidator(no_personal_numbers)]
+HouseholdLabel = Annotated[Label, AfterValidator(neutral_label)]
 Phone = Annotated[str, StringConstraints(max_length=40), AfterValidator(phone)]
 Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254), AfterValidator(email)]
 TaxCode = Annotated[str, StringConstraints(max_length=30), AfterValidator(tax_code)]
@@ -132,9 +157,19 @@ class AskCard(Form):
 
 
 class PrintCard(Form):
+    """`old_card`: whoever found a lost one may hold a phone it was bound to; a broken one is in its person's hands."""
+
     id: UUID
     person_id: UUID
-    end_phones: Ticked = False
+    old_card: Literal["lost", "broken"] = "lost"
+
+
+class SignOutEverywhere(Form):
+    unbind: Ticked = False
+
+
+class OfferAnswer(Form):
+    word: Literal["yes", "no"]
 
 
 class Decision(Form):
@@ -182,7 +217,7 @@ class HouseholdIn(Form):
     """A household that becomes thành viên. The label names no person: "Hộ số 12 Nà Mẫu"."""
 
     id: UUID
-    name: Name
+    name: HouseholdLabel
     village_id: UUID
     tax_code: TaxCode | None = None
     joined_on: date | None = None
@@ -191,22 +226,30 @@ class HouseholdIn(Form):
 class OrganisationIn(Form):
     id: UUID
     kind: OrganisationKind
-    name: Name
+    name: Label
     tax_code: TaxCode | None = None
     village_id: UUID | None = None
     commune_id: UUID | None = None
 
 
 class OrganisationChange(Form):
-    name: Name
+    name: Label
     tax_code: TaxCode | None = None
     version: int
 
 
 class ConsentForm(Form):
-    """The purposes that were ticked; those left out are a no."""
+    """The purposes that were ticked; those shown and left out are a no. `shown`: "diary 2026-11" each."""
 
     purposes: tuple[Purpose, ...] = ()
+    language: Literal["vi", "en"]
+    shown: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40} [0-9-]{1,20}$")], ...]
+
+    @property
+    def versions(self) -> dict[Purpose, str]:
+        """The version of each question on the page; a purpose that is asked no more has none of ours."""
+        pairs = (pair.split(" ") for pair in self.shown)
+        return {Purpose(p): v for p, v in pairs if p in set(Purpose)}
 
 
 class DataRequestIn(Form):

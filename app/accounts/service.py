@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app import audit, clock
 from app.accounts import queries, schemas, signin, tokens
-from app.accounts.events import HouseholdJoined, HouseholdLeft, OrganisationChanged
+from app.accounts.events import HouseholdJoined, HouseholdLeft, OrganisationChanged, RoleOffered
 from app.accounts.models import (
     AddressAs,
     HouseholdMembership,
@@ -19,10 +19,11 @@ from app.accounts.models import (
     OrganisationKind,
     Person,
     PersonalData,
+    RoleOffer,
 )
 from app.accounts.schemas import HouseholdIn, OrganisationChange, OrganisationIn, PersonalChange, PersonIn, RoleIn
 from app.actor import OFFICIAL_ROLES, Actor, Role
-from app.db import check_version, new_id
+from app.db import check_version, lock_ids, new_id
 from app.errors import Conflict, Forbidden, Invalid, forbidden, not_found
 from app.outbox import publish
 from app.places import queries as places
@@ -123,6 +124,8 @@ def _new_organisation(
     village_id: UUID | None,
     commune_id: UUID | None,
 ) -> Organisation:
+    if kind == OrganisationKind.HOUSEHOLD:
+        schemas.neutral_label(name)
     known = session.get(Organisation, organisation_id)
     if known is not None:
         if (known.kind, known.name, known.tax_code, known.village_id, known.commune_id) == (
@@ -155,6 +158,8 @@ def change_organisation(session: Session, actor: Actor, organisation_id: UUID, f
         raise forbidden()
     signin.act_also_for(session, actor, organisation_id)
     check_version(row, form.version)
+    if row.kind == OrganisationKind.HOUSEHOLD and form.name != row.name:
+        schemas.neutral_label(form.name)
     if form.tax_code != row.tax_code:
         _check_tax_code(session, OrganisationKind(row.kind), form.tax_code)
     row.name, row.tax_code = form.name, form.tax_code
@@ -311,7 +316,8 @@ def on_behalf_of(session: Session, actor: Actor, organisation: Organisation) -> 
 
 
 def add_person(session: Session, actor: Actor, organisation_id: UUID, form: PersonIn) -> UUID:
-    """A person with a role there; somebody known by this phone is taken when the name typed is theirs.
+    """A person with a role there. Somebody known by this phone, when the name typed is theirs, is offered the role; who
+    belongs to the actor already, or is named by an administrator, has it at once.
 
     Returns the person's id. Raises Conflict when the phone is somebody else's: of them nothing is told.
     """
@@ -329,7 +335,10 @@ def add_person(session: Session, actor: Actor, organisation_id: UUID, form: Pers
     if form.phone is not None:
         taken, person_id = queries.person_by_phone(session, form.phone, form.full_name)
         if person_id is not None:
-            _grant(session, wider, person_id, organisation.id, form.role, place_id, clock.today())
+            if _belongs(session, actor, person_id):
+                _grant(session, wider, person_id, organisation.id, form.role, place_id, clock.today())
+            else:
+                _offer(session, wider, person_id, organisation.id, form.role)
             return person_id
         if taken:
             raise _phone_taken()
@@ -358,6 +367,67 @@ def add_person(session: Session, actor: Actor, organisation_id: UUID, form: Pers
     return form.id
 
 
+def _belongs(session: Session, actor: Actor, person_id: UUID) -> bool:
+    managed = queries.managed(session, actor)
+    here = any(organisation_id in managed for organisation_id, _ in queries.all_roles(session, person_id))
+    return here or actor.has(Role.ADMINISTRATOR)
+
+
+def _offer(session: Session, actor: Actor, person_id: UUID, organisation_id: UUID, role: Role) -> None:
+    """Knowing somebody's number and name gives no hold over them: they are asked. Asked already is no error."""
+    if any((o.person_id, o.role) == (person_id, role) for o in queries.offers_of(session, organisation_id)):
+        return
+    row = RoleOffer(
+        id=new_id(),
+        person_id=person_id,
+        organisation_id=organisation_id,
+        role=role,
+        offered_at=clock.now(),
+        offered_by=actor.person_id,
+    )
+    session.add(row)
+    audit.record(
+        session, actor, "accounts:role:offer", subject_id=person_id, organisation_id=organisation_id, role=role
+    )
+    publish(session, actor, RoleOffered(role_offer_id=row.id))
+
+
+def answer_offer(session: Session, actor: Actor, role_offer_id: UUID, *, accepted: bool) -> None:
+    """The person's own word on a role offered to them: a yes gives it from today. The same word twice is no error.
+
+    Raises NotFound for somebody else's, Conflict when another word was said, Forbidden where a card does not suffice.
+    """
+    row = session.scalar(
+        select(RoleOffer).where(RoleOffer.id == role_offer_id, RoleOffer.person_id == actor.person_id).with_for_update()
+    )
+    if row is None:
+        raise not_found("lời mời này", "this offer")
+    signin.check_card_suffices(session, actor)
+    if row.accepted == accepted:
+        return
+    if row.answered_at is not None:
+        raise Conflict(
+            "answered_already",
+            vi="Lời mời này bác đã trả lời rồi. Bác tải lại trang.",
+            en="You answered this offer already. Reload the page.",
+        )
+    row.answered_at, row.accepted = clock.now(), accepted
+    wider = signin.act_also_for(session, actor, row.organisation_id)
+    audit.record(
+        session,
+        wider,
+        "accounts:role:answer",
+        subject_id=row.person_id,
+        organisation_id=row.organisation_id,
+        role=row.role,
+        accepted=accepted,
+    )
+    if accepted:
+        _grant(
+            session, wider, row.person_id, row.organisation_id, Role(row.role), None, clock.today(), by=row.offered_by
+        )
+
+
 def grant_role(session: Session, actor: Actor, organisation_id: UUID, person_id: UUID, form: RoleIn) -> None:
     """One more role for somebody of that organisation. A role held already is no error."""
     organisation = _check_may_grant(session, actor, organisation_id, form.role)
@@ -368,20 +438,24 @@ def grant_role(session: Session, actor: Actor, organisation_id: UUID, person_id:
 
 
 def end_role(session: Session, actor: Actor, membership_id: UUID) -> None:
-    """Its rights end now. Raises Conflict for the last administrator and the last manager of a cooperative."""
-    row = session.scalar(select(Membership).where(Membership.id == membership_id).with_for_update())
-    if row is None or row.valid_to is not None:
+    """Its rights end now. By whoever may give it, and by its person.
+
+    Raises Conflict for the last administrator and the last manager of a cooperative, and Forbidden for one's own where a
+    card does not suffice.
+    """
+    row = session.get(Membership, membership_id)
+    if row is None:
         raise not_found("vai trò này", "this role")
-    _check_may_grant(session, actor, row.organisation_id, Role(row.role))
-    if row.role in {Role.ADMINISTRATOR, Role.COOPERATIVE_MANAGER}:
-        others = set(queries.people_of(session, row.organisation_id, [Role(row.role)])) - {row.person_id}
-        if not others:
-            raise Conflict(
-                "last_manager",
-                vi="Đây là người quản lý duy nhất. Hãy giao vai trò cho người khác trước.",
-                en="This is the only manager. Give the role to somebody else first.",
-            )
+    lock_ids(session, [row.organisation_id])  # before the row, as erasing does
+    session.refresh(row, with_for_update=True)
+    if row.valid_to is not None:
+        raise not_found("vai trò này", "this role")
+    if row.person_id == actor.person_id:
+        signin.check_card_suffices(session, actor)
+    else:
+        _check_may_grant(session, actor, row.organisation_id, Role(row.role))
     signin.act_also_for(session, actor, row.organisation_id)
+    signin.check_somebody_stays(session, row.person_id, [row])
     # The role's rights end now, so its last whole day was yesterday.
     row.valid_to = max(_day_before(clock.today()), _day_before(row.valid_from))
     row.ended_at, row.ended_by = clock.now(), actor.person_id
@@ -418,12 +492,23 @@ def change_personal_data(
     audit.record(session, actor, "accounts:person:change", subject_id=person_id)
 
 
+def change_of(session: Session, actor: Actor, organisation_id: UUID, person_id: UUID) -> PersonalData:
+    """What the form to correct somebody's data shows: only to who may send it. Raises NotFound or Forbidden."""
+    return _looked_after(session, actor, person_id, organisation_id)
+
+
 def first_password(session: Session, actor: Actor, organisation_id: UUID, person_id: UUID) -> str:
     """A new password to be told in person; it must be changed at once, and ends the person's other sign-ins.
 
-    Raises Forbidden unless every role of the person lies where the actor may grant it.
+    Raises Forbidden for one's own, and unless every role of the person lies where the actor may grant it.
     """
     data = _looked_after(session, actor, person_id, organisation_id)
+    if person_id == actor.person_id:  # whoever finds a screen left open must not take the account over
+        raise Forbidden(
+            "own_password",
+            vi="Mật khẩu của chính mình thì đổi ở mục “Đổi mật khẩu”, với mật khẩu đang dùng.",
+            en="Change your own password under “Change password”, with the present one.",
+        )
     if data.phone is None:
         raise Invalid(
             "phone_missing",
@@ -541,8 +626,17 @@ def _place_of_role(session: Session, role: Role, place_id: UUID | None) -> UUID 
 
 
 def _grant(
-    session: Session, actor: Actor, person_id: UUID, organisation_id: UUID, role: Role, place_id: UUID | None, on: date
+    session: Session,
+    actor: Actor,
+    person_id: UUID,
+    organisation_id: UUID,
+    role: Role,
+    place_id: UUID | None,
+    on: date,
+    *,
+    by: UUID | None = None,
 ) -> None:
+    """`by`: who gave it, when that is not the actor, who accepted it."""
     held = session.scalar(
         select(Membership.id).where(
             Membership.person_id == person_id,
@@ -562,7 +656,7 @@ def _grant(
             place_id=place_id,
             valid_from=on,
             recorded_at=clock.now(),
-            granted_by=actor.person_id,
+            granted_by=by or actor.person_id,
         )
     )
     session.flush()  # row-level security lets a manager write the data of those who have a role there

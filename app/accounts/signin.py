@@ -1,6 +1,7 @@
 """Passwords, limits and sign-ins: who holds this cookie, and what they may do."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
@@ -13,9 +14,10 @@ from sqlalchemy.orm import Session
 from app import audit, clock
 from app.accounts import queries, schemas, tokens
 from app.accounts.models import Credential, Device, Person, PersonalData, SignIn, SignInAttempt, SignInMethod
+from app.accounts.models import Membership as HeldRole
 from app.actor import OFFICIAL_ROLES, PUBLIC, SYSTEM, Actor, Membership, Role
-from app.db import actor_settings, fold, new_id
-from app.errors import Forbidden, HoiError, Invalid, TooMany, Unauthenticated, not_found
+from app.db import actor_settings, fold, lock_ids, new_id
+from app.errors import Conflict, Forbidden, HoiError, Invalid, TooMany, Unauthenticated, not_found
 from app.places import queries as places
 
 WINDOW = timedelta(minutes=15)
@@ -247,6 +249,22 @@ def check_card_suffices(session: Session, actor: Actor) -> None:
         )
 
 
+def check_somebody_stays(session: Session, person_id: UUID, roles: Collection[HeldRole]) -> None:
+    """Raises Conflict when one of these roles of a person is the last of its kind that an organisation cannot be without.
+
+    Two who would leave at the same moment wait for each other here, so that the second finds the first gone.
+    """
+    kept = [m for m in roles if m.role in {Role.ADMINISTRATOR, Role.COOPERATIVE_MANAGER}]
+    lock_ids(session, {m.organisation_id for m in kept})
+    for held in kept:
+        if not set(queries.people_of(session, held.organisation_id, [Role(held.role)])) - {person_id}:
+            raise Conflict(
+                "last_manager",
+                vi="Đơn vị chỉ còn một người quản lý này. Hãy giao vai trò cho người khác trước.",
+                en="This is the only manager of the organisation. Give the role to somebody else first.",
+            )
+
+
 # --- sign-ins ----------------------------------------------------------------------------------------------------
 
 
@@ -310,7 +328,7 @@ def actor_from_token(session: Session, token: str, request_id: str) -> Actor:
     )
     by_card = sign_in_row.method == SignInMethod.CARD
     if must_change and not by_card:
-        return actor
+        return replace(actor, must_change_password=True)
     return _with_rights(session, actor, farmer_only=by_card)
 
 
@@ -364,12 +382,6 @@ def end(session: Session, actor: Actor, sign_in_id: UUID) -> None:
     if row.ended_at is None:
         row.ended_at, row.ended_by = clock.machine_now(), actor.person_id
         audit.record(session, actor, "accounts:sign_in:end", subject_id=row.person_id, sign_in_id=row.id)
-
-
-def sign_out_everywhere(session: Session, actor: Actor) -> int:
-    """End all of the actor's own sign-ins. Returns how many. Raises Forbidden where a card does not suffice."""
-    check_card_suffices(session, actor)
-    return end_all(session, actor, _person(actor))
 
 
 def end_all(session: Session, actor: Actor, person_id: UUID, *, but: UUID | None = None) -> int:

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from app import audit, clock
 from app.accounts import queries as accounts
-from app.accounts.events import CardScanned, DataRequestReceived, PersonErased
-from app.accounts.models import CardRequest, CardRequestState, DataRequest, PersonalData, Purpose
+from app.accounts.events import CardScanned, DataRequestReceived, PersonErased, RoleOffered
+from app.accounts.models import CardRequest, CardRequestState, DataRequest, PersonalData, Purpose, RoleOffer
 from app.actor import SYSTEM, Actor, Role
 from app.db import Database, Words, new_id
 from app.errors import Unavailable
@@ -232,6 +232,27 @@ def delivery_given_up(session: Session, actor: Actor, event: DeliveryGivenUp) ->
         ),
         link=None,
         key=f"delivery_given_up:{event.reaction}:{clock.today()}",
+    )
+
+
+def role_offered(session: Session, actor: Actor, event: RoleOffered) -> None:
+    """Tell the person who is asked, while they have not answered."""
+    offer = session.get(RoleOffer, event.role_offer_id)
+    if offer is None or offer.answered_at is not None:
+        return
+    tell(
+        session,
+        actor,
+        person_ids=[offer.person_id],
+        reason="role_offer",
+        urgency=Urgency.NORMAL,
+        title=Words(vi="Có lời mời chờ bác trả lời", en="An offer waits for your answer"),
+        body=Words(
+            vi="Một đơn vị mời bác nhận vai trò ở đó. Chưa nhận lời thì họ chưa thấy gì về bác.",
+            en="An organisation offers you a role there. Before you accept, they see nothing about you.",
+        ),
+        link="/du-lieu-cua-toi",
+        key=f"role_offer:{offer.id}",
     )
 
 

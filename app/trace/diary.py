@@ -12,8 +12,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app import audit, clock, media
+from app.accounts import queries as accounts
 from app.accounts import signin
-from app.accounts.models import Membership, Person
+from app.accounts.models import Membership, Person, Purpose
 from app.accounts.queries import among
 from app.actor import Actor, Role
 from app.db import canonical_json, json_ready, lock_ids, new_id
@@ -64,7 +65,7 @@ def record_care_logs(
         if error is not None:
             outcomes[index] = LogOutcome(log.id, "refused", error)
             continue
-        row = _row(log, actor, writer, sites.organisation(log), phone_now)
+        row = _row(log, actor, writer, sites.organisation(log), phone_now, unnamed=sites.unnamed)
         if log.id not in rows:
             rows[log.id] = row
     stored = _insert(session, rows.values())
@@ -113,7 +114,7 @@ def correct_care_log(
             en="A correction must be on a site of the same holder. Withdraw the step and write it anew for the other.",
             field="site_id",
         )
-    return _store_correction(session, actor, writer, first, last, correction, phone_now)
+    return _store_correction(session, actor, writer, first, last, correction, phone_now, unnamed=sites.unnamed)
 
 
 def may_correct(actor: Actor, organisation_id: UUID, vouched_by: str) -> bool:
@@ -141,8 +142,10 @@ def _store_correction(
     last: CareLog,
     correction: CorrectionIn,
     phone_now: datetime | None,
+    *,
+    unnamed: Collection[UUID],
 ) -> LogOutcome:
-    row = _row(correction, actor, writer, first.organisation_id, phone_now)
+    row = _row(correction, actor, writer, first.organisation_id, phone_now, unnamed=unnamed)
     row |= {"corrects_id": first.id, "withdrawn": correction.withdrawn, "reason": correction.reason}
     lock_ids(session, [first.id])
     if not _insert(session, [row]):
@@ -208,6 +211,8 @@ def record_finding(session: Session, actor: Actor, site_id: UUID, new: FindingIn
         if (there.site_id, there.note, there.written_by) != (site_id, new.note, writer):
             raise _conflict()
         return there.id
+    if accounts.who_said_no(session, [writer], Purpose.DIARY):
+        raise _not_agreed()
     open_cycle = next((c.id for c in queries.cycles_of(session, site_id) if c.ended_on is None), None)
     log = CareLogIn(
         id=new.id,
@@ -219,7 +224,7 @@ def record_finding(session: Session, actor: Actor, site_id: UUID, new: FindingIn
         note=new.note,
     )
     wider = signin.act_also_for(session, actor, row.organisation_id)
-    line = _row(log, wider, writer, row.organisation_id, None)
+    line = _row(log, wider, writer, row.organisation_id, None, unnamed=())
     if not _insert(session, [line]):
         raise _conflict()
     _announce(session, wider, [line])
@@ -252,8 +257,12 @@ def correct_finding(session: Session, actor: Actor, care_log_id: UUID, new: Find
         reason=new.reason,
         withdrawn=new.withdrawn,
     )
+    people = {writer} | ({first.performed_by} if first.performed_by else set())
+    unnamed = accounts.who_said_no(session, people, Purpose.DIARY)
+    if writer in unnamed:
+        raise _not_agreed()
     wider = signin.act_also_for(session, actor, first.organisation_id)
-    return _store_correction(session, wider, writer, first, last, correction, None)
+    return _store_correction(session, wider, writer, first, last, correction, None, unnamed=unnamed)
 
 
 def own_findings(session: Session, actor: Actor, care_log_ids: Collection[UUID]) -> set[UUID]:
@@ -306,6 +315,8 @@ class _Sites:
         self._photos = media.known_photos(session, sorted({p for log in logs for p in log.photos}))
         people = {p for log in logs for p in (log.performed_by, log.witnessed_by) if p is not None}
         self._people = set(session.scalars(select(Person.id).where(among(Person.id, people)))) if people else set()
+        # Who was never asked is named: a phone in the field must not lose work for want of an answer.
+        self.unnamed = accounts.who_said_no(session, people | {_writer(actor)}, Purpose.DIARY)
         self._now = clock.now()
 
     def organisation(self, log: StepFacts) -> UUID:
@@ -320,6 +331,8 @@ class _Sites:
             return not_found("thửa này", "this site")
         if not queries.may_write(self._actor, organisation_id):
             return forbidden()
+        if self._actor.person_id in self.unnamed:
+            return _not_agreed()
         checks: tuple[Callable[[], Invalid | None], ...] = (
             lambda: self._cycle(log),
             lambda: self._time(log.happened_at, phone_now),
@@ -400,6 +413,16 @@ class _Sites:
         return None
 
 
+def _not_agreed() -> Forbidden:
+    return Forbidden(
+        "diary_not_agreed",
+        vi="Bác đã chọn không ghi nhật ký dưới tên mình nên việc này chưa ghi. Bác nhờ hợp tác xã ghi thay, không kèm tên bác;"
+        " hoặc mở trang Đồng ý (/dong-y), đánh dấu mục “Ghi nhật ký” rồi gửi lại.",
+        en="You chose to keep no diary in your name, so this was not recorded. Ask your cooperative to write it without your"
+        " name, or open the consent page (/dong-y), tick “Keep the diary” and send it again.",
+    )
+
+
 def _conflict() -> Conflict:
     return Conflict(
         "same_id_other_content",
@@ -421,8 +444,16 @@ def _doubtful(happened_at: datetime, phone_now: datetime | None) -> bool:
 
 
 def _row(
-    log: CareLogIn | CorrectionIn, actor: Actor, writer: UUID, organisation_id: UUID, phone_now: datetime | None
+    log: CareLogIn | CorrectionIn,
+    actor: Actor,
+    writer: UUID,
+    organisation_id: UUID,
+    phone_now: datetime | None,
+    *,
+    unnamed: Collection[UUID],
 ) -> dict[str, Any]:
+    """`unnamed`: people who said no to a diary in their name; what they did is written as done by somebody."""
+    performed_by = log.performed_by if "performed_by" in log.model_fields_set else writer
     return {
         "id": log.id,
         "organisation_id": organisation_id,
@@ -431,7 +462,7 @@ def _row(
         "kind": log.kind,
         "happened_at": log.happened_at,
         "recorded_at": clock.now(),
-        "performed_by": log.performed_by if "performed_by" in log.model_fields_set else writer,
+        "performed_by": None if performed_by in unnamed else performed_by,
         "written_by": writer,
         "witnessed_by": log.witnessed_by,
         "witness": log.witness,

@@ -12,7 +12,8 @@ from sqlalchemy.exc import ProgrammingError, StatementError
 from app import audit, outbox
 from app.actor import PUBLIC, SYSTEM, Actor
 from app.audit import AuditEntry
-from app.db import Database, Words, canonical_json, fold, new_id, nfc, sort_key
+from app.db import Database, Words, canonical_json, fold, new_id, nfc, no_personal_numbers, sort_key
+from app.errors import Invalid
 from app.jobs import JobRequested
 from app.migrations import tables
 
@@ -134,3 +135,53 @@ def test_every_rule_of_a_table_stands_in_the_database_under_the_name_of_the_mode
         )
         there = {(table, name) for table, name in rows if table not in {"clock_shift", "partitioned_tables"}}
     assert there == in_models
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "gọi 0912 345 678",
+        "+84 (912) 345-678",
+        "0912.345.678",
+        "0912,345,678",
+        "0912\u00a0345\u2013678",
+        "CCCD 020190001234",
+        "020 190 001 234",
+        "٠٩١٢٣٤٥٦٧٨",
+        "21.85371, 106.76112",
+        "21,85371 / 106,76112",
+        "21.85371N 106.76112E",
+        "21°51'13\" B",
+    ],
+)
+def test_a_text_for_everybody_holds_no_number_of_a_person_and_no_exact_place(value: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        no_personal_numbers(value)
+    assert refused.value.code == "personal_number"
+    assert isinstance(refused.value, ValueError)  # so that pydantic lets both sentences through
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Hộ số 07",
+        "Nhà 12, 13, 14, 15 và 16",
+        "từ 01/01/2026 đến 31/12/2026",
+        "2024-2025",
+        "148/QĐ-TTg ngày 24/02/2023",
+        "1.500, 2.000, 2.500",
+        "25.000.000 đ",
+        "rộng 2,5 ha",
+    ],
+)
+def test_ordinary_figures_pass(value: str) -> None:
+    assert no_personal_numbers(value) == value
+
+
+def test_the_trail_is_found_by_who_acted(database: Database) -> None:
+    with database.transaction(SYSTEM) as session:
+        session.execute(text("SET LOCAL enable_seqscan = off"))
+        plan = session.execute(
+            text("EXPLAIN SELECT * FROM audit_entries WHERE person_id = :id OR subject_id = :id"), {"id": new_id()}
+        ).scalars()
+        assert {"ix_audit_entries_person_id", "ix_audit_entries_subject"} <= set(" ".join(plan).split())

@@ -60,7 +60,7 @@ UNLINKED = {
     "consumer.type_code_slash": "the same page, typed with a slash",
     "consumer.gs1": "no product of the demo has a GTIN",
     "consumer.report_gs1": "no product of the demo has a GTIN",
-    "accounts.after_card": "goes on, after a card",
+    "accounts.after_sign_in": "goes on, after signing in",
     "certifier.correct_finding_form": "the demo's certifier has found nothing yet",
     "trace.batch_code": "the lot's page again, after a refused form",
     "trace.batch_decision": "the lot's page again, after a refused form",

@@ -143,9 +143,11 @@ def card_printed(coop: Page) -> tuple[str, str]:
 
 
 def consent(phone: Page) -> None:
-    """Nothing is ticked in advance; she agrees to her name on what she grows."""
+    """Nothing is ticked in advance; she agrees to the account and to a diary in her name."""
     expect(phone.get_by_role("heading", name="Bác đồng ý những gì?")).to_be_visible()
     assert phone.locator("input[type=checkbox]:checked").count() == 0
+    for title in ("Giữ tài khoản", "Ghi nhật ký vườn, chuồng dưới tên bác"):
+        phone.get_by_label(f"Tôi đồng ý: {title}").check()
     phone.get_by_role("button", name="Ghi lựa chọn").click()
     expect(phone.get_by_role("heading", name="Chào bác Lành")).to_be_visible()
 

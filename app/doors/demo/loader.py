@@ -10,10 +10,10 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.accounts import cards, tokens
+from app.accounts import cards, privacy, tokens
 from app.accounts import queries as accounts_queries
 from app.accounts import service as accounts
-from app.accounts.models import AddressAs, PersonalData
+from app.accounts.models import AddressAs, PersonalData, Purpose
 from app.accounts.schemas import OrganisationIn, PersonIn, PrintCard
 from app.actor import SYSTEM, Role
 from app.db import Database, sort_key
@@ -33,6 +33,7 @@ FEWEST_IN_A_COMMUNE = 12
 VILLAGES_SINCE = date(2025, 7, 1)
 LIFE = timedelta(days=400)  # how far back the demo reaches
 FRESH = timedelta(days=1)
+STORY_FARMER = "nong-dan"
 
 
 def load_places(stage: Stage) -> None:
@@ -119,6 +120,16 @@ def load_accounts(stage: Stage) -> None:
         )
 
 
+def load_consents(stage: Stage) -> None:
+    """Those who sign in with a password have been asked; the story's farmer is asked when her card signs her in."""
+    session = stage.session
+    stage.act(None)
+    numbers = {p.phone for p in cast.PLAYERS if p.key != STORY_FARMER}
+    people = session.scalars(select(PersonalData.person_id).where(PersonalData.phone.in_(numbers))).all()
+    for person_id in people:
+        privacy.answer_consents(session, stage.act(person_id), {Purpose.ACCOUNT, Purpose.DIARY})
+
+
 def load(settings: Settings) -> None:
     """Fill an empty province, all or nothing; one that is filled keeps what it has, but for a card that ran out."""
     database = Database(settings.database_url or "", application="hoi-demo", pool_size=2)
@@ -140,6 +151,7 @@ def _fill(stage: Stage) -> None:
         load_places(stage)
         load_accounts(stage)
         season.load_households(stage)
+        load_consents(stage)
     trade.load_goods(stage)
     season.load_diaries(stage)
     lots.load_lots(stage)
@@ -163,7 +175,7 @@ class Samples:
     codes: tuple[tuple[str, str], ...]
 
 
-FARMER = key("person", "nong-dan")
+FARMER = key("person", STORY_FARMER)
 SHOWN_LOTS = (("NA-RAI-01", "na", "Na dai, lô đang bán"), ("MAT-01", "mat-na-mau", "Mật ong, lô đang thu hồi"))
 
 

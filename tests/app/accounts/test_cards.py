@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.accounts import cards, privacy, service, signin, tokens
 from app.accounts.cards import CardState
-from app.accounts.models import AddressAs, Card, CardRequest, Purpose, SignInMethod
+from app.accounts.models import AddressAs, Card, CardRequest, Membership, Purpose, SignInMethod
 from app.accounts.schemas import PersonalChange, PrintCard
 from app.accounts.signin import Granted
 from app.actor import PUBLIC, SYSTEM, Actor, Role
@@ -259,14 +260,14 @@ def test_a_bound_card_outlives_the_seven_days(desk: Desk) -> None:
     assert desk.scan(OTHER_PHONE).state == CardState.BOUND_ELSEWHERE
 
 
-def test_printing_anew_revokes_the_old_card_and_on_demand_its_phones(desk: Desk) -> None:
+def test_printing_anew_revokes_the_old_card_and_a_lost_ones_phones(desk: Desk) -> None:
     granted, old = desk.by_pin(desk.pin), desk.secret
     assert isinstance(granted, Granted)
-    desk.print()
+    desk.print(old_card="broken")
     assert desk.who(granted).person_id == desk.province["lanh"]
     with desk.province.database.transaction(SYSTEM) as session:
         assert cards.scan(session, old, device_token=PHONE).state == CardState.REVOKED
-    desk.print(end_phones=True)
+    desk.print()
     assert desk.who(granted) == PUBLIC
     assert desk.province.one("SELECT count(*) FROM cards WHERE revoked_at IS NULL") == 1
     assert desk.devices() == 0
@@ -278,6 +279,18 @@ def test_the_same_print_twice_is_one_card(desk: Desk) -> None:
     with desk.province.database.transaction(minh) as session:
         assert cards.print_card(session, minh, desk.province["coop"], form, key=KEY).id == desk.id
     assert desk.province.one("SELECT count(*) FROM cards") == 1
+
+
+@pytest.mark.parametrize(("unbind", "still_bound"), [(False, 1), (True, 0)])
+def test_signing_out_everywhere_unbinds_the_phones_when_asked(desk: Desk, *, unbind: bool, still_bound: int) -> None:
+    granted = desk.by_pin(desk.pin)
+    assert isinstance(granted, Granted)
+    lanh = desk.province.actor("lanh")
+    with desk.province.database.transaction(lanh) as session:
+        assert cards.sign_out_everywhere(session, lanh, unbind=unbind) == 1
+    assert desk.who(granted) == PUBLIC
+    assert desk.devices() == still_bound
+    assert desk.scan().state == (CardState.BOUND_ELSEWHERE if unbind else CardState.BOUND_HERE)
 
 
 @pytest.mark.parametrize("by", ["minh", "lanh"])
@@ -343,13 +356,22 @@ def test_one_phone_may_hold_the_cards_of_a_whole_family(province: Province) -> N
 
 
 NEW_PHONE = PersonalChange(full_name="Hoàng Thị Lành", address_as=AddressAs.BAC, phone="0911 111 111")
+
+
+def farming(session: Session, province: Province) -> UUID:
+    """Lành's role in her household."""
+    at_home = (Membership.person_id == province["lanh"], Membership.organisation_id == province["household"])
+    return session.scalars(select(Membership.id).where(*at_home)).one()
+
+
 DEEDS: dict[str, Callable[[Session, Actor, Province], object]] = {
     "erase": lambda s, a, _: privacy.erase(s, a, new_id()),
     "change": lambda s, a, p: service.change_personal_data(s, a, p["lanh"], NEW_PHONE),
     "everything": lambda s, a, _: privacy.everything_about(s, a),
     "consent": lambda s, a, _: privacy.answer_consents(s, a, {Purpose.ACCOUNT}),
     "withdraw": lambda s, a, _: privacy.withdraw(s, a, Purpose.PUBLIC_NAME),
-    "sign_out": lambda s, a, _: signin.sign_out_everywhere(s, a),
+    "leave": lambda s, a, p: service.end_role(s, a, farming(s, p)),
+    "sign_out": lambda s, a, _: cards.sign_out_everywhere(s, a),
 }
 
 

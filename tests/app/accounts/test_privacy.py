@@ -1,16 +1,25 @@
 """Consent that is asked, dated and withdrawable; the law's clock; erasing that leaves a verifiable history."""
 
+import hashlib
+import threading
+from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 import pytest
 
-from app.accounts import privacy, queries, signin
+from app import clock
+from app.accounts import cards, privacy, queries, service, signin
 from app.accounts.models import Purpose, RequestKind, SignInMethod
-from app.accounts.schemas import AnswerIn, DataRequestIn
-from app.actor import PUBLIC, SYSTEM
-from app.db import new_id
-from app.errors import Conflict, Forbidden, NotFound
-from tests.app.accounts.conftest import Province
+from app.accounts.schemas import AnswerIn, DataRequestIn, PrintCard
+from app.actor import PUBLIC, SYSTEM, Role
+from app.db import Database, Words, new_id
+from app.errors import Conflict, Forbidden, HoiError, NotFound
+from app.jobs import Job
+from app.places.models import PlaceImport
+from tests.app.accounts.conftest import KEY, Province, make_province
+
+PHONE_OF_LANH = "Mozilla/5.0 (Linux; Android 13; SM-LANH Build/1) Chrome/120.0 Mobile Safari/537.36"
 
 
 @pytest.mark.parametrize(
@@ -35,7 +44,7 @@ def test_deadlines_are_the_end_of_vietnamese_days() -> None:
 
 
 def test_every_purpose_says_what_for_whom_and_what_a_no_costs_in_two_languages() -> None:
-    assert set(privacy.ASKED) == set(Purpose)
+    assert set(privacy.ASKED) == set(Purpose) - {Purpose.PHOTO_PUBLIC}
     for asked in privacy.ASKED.values():
         for words in (asked.title, asked.data, asked.use, asked.who, asked.without):
             assert words.vi
@@ -45,14 +54,14 @@ def test_every_purpose_says_what_for_whom_and_what_a_no_costs_in_two_languages()
 def test_nothing_is_agreed_before_somebody_says_so(province: Province) -> None:
     with province.database.transaction(province.actor("lanh")) as session:
         assert queries.consents_now(session, province["lanh"]) == {}
-        assert len(privacy.unasked(session, province["lanh"])) == 5
+        assert len(privacy.unasked(session, province["lanh"])) == 4
 
 
 def test_a_yes_and_a_later_no_are_both_kept(province: Province) -> None:
     lanh = province.actor("lanh")
     with province.database.transaction(lanh) as session:
         changed = privacy.answer_consents(session, lanh, {Purpose.ACCOUNT, Purpose.PUBLIC_NAME})
-        assert set(changed) == set(Purpose)
+        assert set(changed) == set(privacy.ASKED)
     with province.database.transaction(PUBLIC) as session:
         assert queries.public_person_label(session, province["lanh"]) == "bác Lành"
     with province.database.transaction(lanh) as session:
@@ -66,7 +75,7 @@ def test_a_yes_and_a_later_no_are_both_kept(province: Province) -> None:
 
 def test_saying_the_same_again_writes_nothing(province: Province) -> None:
     lanh = province.actor("lanh")
-    for expected in (5, 0):
+    for expected in (4, 0):
         with province.database.transaction(lanh) as session:
             assert len(privacy.answer_consents(session, lanh, {Purpose.ACCOUNT})) == expected
     assert province.one("SELECT count(*) FROM outbox_events WHERE name = 'accounts.consent_changed'") == 1
@@ -90,7 +99,54 @@ def test_a_no_to_the_account_is_erasing(province: Province) -> None:
     with pytest.raises(Conflict) as refused, province.database.transaction(lanh) as session:
         privacy.withdraw(session, lanh, Purpose.ACCOUNT)
     assert refused.value.code == "account_needs_erasing"
-    assert province.one("SELECT count(*) FROM consents") == 5
+    assert province.one("SELECT count(*) FROM consents") == 4
+
+
+def test_a_first_no_to_the_account_is_not_kept_as_if_it_went_on(province: Province) -> None:
+    lanh = province.actor("lanh")
+    with pytest.raises(Conflict) as refused, province.database.transaction(lanh) as session:
+        privacy.answer_consents(session, lanh, {Purpose.DIARY})
+    assert refused.value.code == "account_needs_erasing"
+    assert province.one("SELECT count(*) FROM consents") == 0
+    assert province.one("SELECT count(*) FROM outbox_events WHERE name = 'accounts.consent_changed'") == 0
+
+
+def test_taking_one_back_leaves_the_others_unanswered(province: Province) -> None:
+    lanh = province.actor("lanh")
+    with province.database.transaction(lanh) as session:
+        privacy.withdraw(session, lanh, Purpose.DIARY)
+    assert province.rows("SELECT purpose, given FROM consents") == [("diary", False)]
+    with province.database.transaction(SYSTEM) as session:
+        assert {a.purpose for a in privacy.unasked(session, province["lanh"])} == set(privacy.ASKED) - {Purpose.DIARY}
+
+
+def test_what_is_asked_no_more_cannot_be_answered(province: Province) -> None:
+    lanh = province.actor("lanh")
+    with pytest.raises(NotFound), province.database.transaction(lanh) as session:
+        privacy.withdraw(session, lanh, Purpose.PHOTO_PUBLIC)
+    assert province.one("SELECT count(*) FROM consents") == 0
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_the_evidence_is_of_the_words_that_were_shown(province: Province, language: str) -> None:
+    lanh = province.actor("lanh")
+    with province.database.transaction(lanh) as session:
+        privacy.answer_consents(session, lanh, {Purpose.ACCOUNT}, language=language, shown={Purpose.ACCOUNT: "2026-11"})
+    asked = privacy.ASKED[Purpose.ACCOUNT]
+    shown = "\n".join(w.text(language) for w in (asked.title, asked.data, asked.use, asked.who, asked.without))
+    row = province.rows("SELECT purpose, given, text_version, text_sha256, language FROM consents")
+    assert row == [("account", True, "2026-11", hashlib.sha256(shown.encode()).hexdigest(), language)]
+
+
+@pytest.mark.parametrize(
+    "shown", [{Purpose.ACCOUNT: "2025-01"}, {Purpose.ACCOUNT: "2026-11", Purpose.PHOTO_PUBLIC: "2026-11"}]
+)
+def test_an_answer_to_an_older_text_is_not_taken(province: Province, shown: dict[Purpose, str]) -> None:
+    lanh = province.actor("lanh")
+    with pytest.raises(Conflict) as refused, province.database.transaction(lanh) as session:
+        privacy.answer_consents(session, lanh, {Purpose.ACCOUNT}, shown=shown)
+    assert refused.value.code == "text_changed"
+    assert province.one("SELECT count(*) FROM consents") == 0
 
 
 def test_everything_we_hold_is_told_and_no_secret(province: Province) -> None:
@@ -129,10 +185,11 @@ def test_an_objection_is_answered_by_an_administrator_once(province: Province) -
 
 def test_erasing_leaves_the_id_and_nothing_that_names(province: Province) -> None:
     with province.database.transaction(SYSTEM) as session:
-        granted = signin.start(session, SYSTEM, province["lanh"], method=SignInMethod.PASSWORD, agent="Firefox")
+        granted = signin.start(session, SYSTEM, province["lanh"], method=SignInMethod.PASSWORD, agent=PHONE_OF_LANH)
         session.connection().exec_driver_sql(
             "UPDATE organisations SET tax_code = '020188001234' WHERE id = %s", (province["household"],)
         )
+    phone_and_files_of(province, "lanh")
     lanh = province.actor("lanh")
     with province.database.transaction(lanh) as session:
         privacy.erase(session, lanh, new_id())
@@ -151,8 +208,135 @@ def test_erasing_leaves_the_id_and_nothing_that_names(province: Province) -> Non
     for row in tables:
         held = province.one(
             f"SELECT count(*) FROM {row.table_name} x WHERE x::text LIKE '%912000005%' OR x::text LIKE '%Hoàng Thị Lành%'"
+            " OR x::text LIKE '%SM-LANH%' OR x::text LIKE '%nha-lanh.csv%' OR x::text LIKE '%020188001234%'"
         )
         assert held == 0, row.table_name
+
+
+def phone_and_files_of(province: Province, name: str) -> None:
+    """A card asked about and bound on a phone that says its model, and a list sent under a file name of their own."""
+    manager = province.actor("minh")
+    with province.database.transaction(manager) as session:
+        form = PrintCard(id=new_id(), person_id=province[name])
+        card = cards.print_card(session, manager, province["coop"], form, key=KEY)
+        _, secret, _ = cards.printed(session, manager, card.id, key=KEY)
+    with province.database.transaction(SYSTEM) as session:
+        request = cards.ask(session, secret, new_id(), device_token="phone", agent=PHONE_OF_LANH)
+    with province.database.transaction(manager) as session:
+        cards.decide(session, manager, request.id, right_person=True)
+    with province.database.transaction(SYSTEM) as session:
+        session.add(
+            PlaceImport(
+                id=new_id(), kind="premises", person_id=province[name], file_name="nha-lanh.csv", blob_sha256="ab" * 32,
+                effective_on=date(2026, 11, 1), created_at=clock.now(), job_id=None, applied_at=None, summary=None,
+            )
+        )  # fmt: skip
+        session.add(
+            Job(
+                id=new_id(), kind="places.import_villages", title=Words(vi="Nhập 3 hộ từ nha-lanh.csv"), params={},
+                person_id=province[name], queued_at=clock.now(),
+            )
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("left_before", [False, True])
+def test_a_households_personal_number_goes_whoever_of_it_erases(province: Province, *, left_before: bool) -> None:
+    """Whose number it is is not known: so not only with the last one, and also for who had left before."""
+    province.person("minh", "household", "con", "Hoàng Văn Con", Role.FARMER, "0912 000 055")
+    with province.database.transaction(SYSTEM) as session:
+        session.connection().exec_driver_sql(
+            "UPDATE organisations SET tax_code = '020188001234' WHERE id = %s", (province["household"],)
+        )
+        session.connection().exec_driver_sql(
+            "UPDATE organisations SET tax_code = '0100233488' WHERE id = %s", (province["coop"],)
+        )
+    province.also("lanh", "coop", Role.PURCHASER)
+    lanh = province.actor("lanh")
+    if left_before:
+        with province.database.transaction(lanh) as session:
+            for held in queries.roles_of(session, province["lanh"], clock.today()):
+                service.end_role(session, lanh, held.id)
+        lanh = province.actor("lanh")
+    with province.database.transaction(lanh) as session:
+        privacy.erase(session, lanh, new_id())
+    codes = province.rows("SELECT id, tax_code, version FROM organisations WHERE kind <> 'authority'")
+    assert {r.id: (r.tax_code, r.version) for r in codes} == {
+        province["household"]: (None, 2),
+        province["coop"]: ("0100233488", 1),  # a number of the organisation, not of a person
+        province["other"]: (None, 1),
+        province["other_household"]: (None, 1),
+    }
+
+
+def test_of_two_managers_who_erase_at_once_one_stays(fresh_database: Database) -> None:
+    province = make_province(fresh_database)
+    province.also("khac", "coop", Role.COOPERATIVE_MANAGER)
+    province.person("admin", "other", "nua", "Lý Văn Nữa", Role.COOPERATIVE_MANAGER, "0912 000 066")
+    answers = at_once(
+        lambda: privacy_of(province, "minh"),
+        lambda: privacy_of(province, "khac"),
+    )
+    assert answers == Counter({"done": 1, "last_manager": 1})
+    assert province.one("SELECT count(*) FROM people WHERE erased_at IS NOT NULL") == 1
+
+
+def privacy_of(province: Province, name: str) -> None:
+    actor = province.actor(name)
+    with province.database.transaction(actor) as session:
+        privacy.erase(session, actor, new_id())
+
+
+@pytest.mark.parametrize(("at", "role"), [("coop", Role.COOPERATIVE_MANAGER), ("office", Role.ADMINISTRATOR)])
+def test_of_two_who_end_each_other_at_once_one_stays(fresh_database: Database, at: str, role: Role) -> None:
+    province = make_province(fresh_database)
+    if role == Role.ADMINISTRATOR:
+        organisation = province.one("SELECT organisation_id FROM memberships WHERE role = 'administrator'")
+        province.ids[at] = organisation
+        first = "admin"
+    else:
+        organisation, first = province[at], "minh"
+    province.person("admin", at, "hai", "Nông Văn Hai", role, "0912 000 077", "province" if first == "admin" else None)
+    held = {
+        r.person_id: r.id
+        for r in province.rows(
+            "SELECT id, person_id FROM memberships WHERE organisation_id = :o AND role = :r", o=organisation, r=role
+        )
+    }
+    actors = {n: province.actor(n) for n in (first, "hai")}
+
+    def end(by: str, whose: str) -> None:
+        with province.database.transaction(actors[by]) as session:
+            service.end_role(session, actors[by], held[province[whose]])
+
+    answers = at_once(lambda: end(first, "hai"), lambda: end("hai", first))
+    assert answers == Counter({"done": 1, "last_manager": 1})
+    still = province.rows(
+        "SELECT id FROM memberships WHERE organisation_id = :o AND role = :r AND valid_to IS NULL",
+        o=organisation,
+        r=role,
+    )
+    assert len(still) == 1
+
+
+def at_once(*deeds: Callable[[], None]) -> Counter[str]:
+    """What became of each: "done", or the code of its refusal."""
+    start, answers = threading.Barrier(len(deeds)), []
+
+    def run(deed: Callable[[], None]) -> None:
+        start.wait()
+        try:
+            deed()
+        except HoiError as error:
+            answers.append(error.code)
+        else:
+            answers.append("done")
+
+    threads = [threading.Thread(target=run, args=(d,)) for d in deeds]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    return Counter(answers)
 
 
 def test_erasing_takes_the_words_of_the_persons_requests_and_nobody_elses(province: Province) -> None:

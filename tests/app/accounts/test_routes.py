@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable
 from html import unescape
+from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -48,7 +50,7 @@ def send(client: FlaskClient, form_at: str, to: str | None = None, **values: str
 def test_signing_in_and_out(browser: Browser, province: Province) -> None:
     client = browser("")
     answer = send(client, "/dang-nhap?next=/tai-khoan", phone=ADMIN_PHONE, password=PASSWORD)
-    assert (answer.status_code, answer.location) == (303, "/tai-khoan")
+    assert (answer.status_code, answer.location) == (303, "/vao?next=/tai-khoan")
     cookie = next(c for c in answer.headers.getlist("Set-Cookie") if c.startswith(SIGN_IN_COOKIE))
     assert "HttpOnly" in cookie
     assert "SameSite=Lax" in cookie
@@ -91,7 +93,52 @@ def test_signing_in_leads_to_no_other_site(browser: Browser, evil: str) -> None:
     token = csrf(client.get("/dang-nhap"))
     values = {"csrf_token": token, "phone": ADMIN_PHONE, "password": PASSWORD}
     answer = client.post("/dang-nhap", query_string={"next": evil}, data=values)
-    assert (answer.status_code, answer.location) == (303, "/")
+    assert (answer.status_code, answer.location) == (303, "/vao")
+    assert client.get("/vao", query_string={"next": evil}).location == "/dong-y?next=/"
+
+
+def answer_consents(client: FlaskClient, *purposes: str, **more: str) -> TestResponse:
+    """Send the page of consent as it is shown, with these boxes ticked."""
+    seen = client.get("/dong-y")
+    shown = re.findall(r'name="shown" value="([^"]+)"', seen.text)
+    shown_in = re.search(r'name="language" value="([^"]+)"', seen.text)
+    assert shown_in
+    form = {"csrf_token": csrf(seen), "shown": shown, "language": shown_in.group(1), "purposes": list(purposes), **more}
+    return client.post("/dong-y", data=form)
+
+
+def test_whoever_signs_in_is_asked_for_consent_once(browser: Browser, province: Province) -> None:
+    client = browser("")
+    send(client, "/dang-nhap?next=/tai-khoan", phone=ADMIN_PHONE, password=PASSWORD)
+    assert client.get("/vao?next=/tai-khoan").location == "/dong-y?next=/tai-khoan"
+    assert answer_consents(client, "account", "diary").status_code == 303
+    assert client.get("/vao?next=/tai-khoan").location == "/tai-khoan"
+    rows = province.rows("SELECT purpose, given, language FROM consents ORDER BY purpose")
+    assert rows == [("account", True, "vi"), ("diary", True, "vi"), ("notices_email", False, "vi"), ("public_name", False, "vi")]  # fmt: skip
+
+
+def test_the_page_says_which_language_was_read(browser: Browser, province: Province) -> None:
+    client = browser("lanh")
+    client.set_cookie("hoi_lang", "en")
+    assert answer_consents(client, "account").status_code == 303
+    assert province.rows("SELECT DISTINCT language FROM consents") == [("en",)]
+
+
+def test_an_account_without_its_consent_is_refused_and_the_ticks_stay(browser: Browser, province: Province) -> None:
+    client = browser("lanh")
+    answer = answer_consents(client, "diary")
+    assert answer.status_code == 409
+    assert "Không giữ tài khoản nữa" in unescape(answer.text)
+    assert re.findall(r'name="purposes" value="(\w+)" checked', answer.text) == ["diary"]
+    assert province.one("SELECT count(*) FROM consents") == 0
+
+
+def test_a_page_with_an_older_text_is_not_an_answer(browser: Browser, province: Province) -> None:
+    client = browser("lanh")
+    answer = answer_consents(client, "account", shown="account 2025-01")
+    assert answer.status_code == 409
+    assert "bản mới" in unescape(answer.text)
+    assert province.one("SELECT count(*) FROM consents") == 0
 
 
 def test_no_unsafe_route_acts_without_the_forms_token(app: Flask, browser: Browser, province: Province) -> None:
@@ -228,7 +275,7 @@ def test_the_card_of_who_is_more_than_a_farmer_opens_the_work_and_not_the_accoun
     before = province.rows("SELECT id, ended_at FROM sign_ins ORDER BY id")
     filled: dict[str, dict[str, str]] = {
         "/dang-xuat-moi-noi": {},
-        "/dong-y": {"purposes": "account"},
+        "/dong-y": {"purposes": "account", "language": "vi", "shown": "account 2026-11"},
         "/dong-y/diary/rut-lai": {},
         "/du-lieu-cua-toi/xoa": {"word": "XÓA", "id": str(new_id())},
         "/tai-khoan/sua": {"full_name": "Kẻ Khác", "address_as": "bác", "phone": "0911 111 111"},
@@ -270,7 +317,115 @@ def test_a_password_for_somebody_is_shown_once(browser: Browser, province: Provi
     client = browser("")
     answer = send(client, "/dang-nhap", phone="0912000002", password=password.group(1))
     assert answer.location == "/doi-mat-khau"
-    assert client.get(f"/don-vi/{province['coop']}").status_code == 404
+    changed = send(
+        client, "/doi-mat-khau", current=password.group(1), new="cua rieng toi nhe", again="cua rieng toi nhe"
+    )
+    assert (changed.status_code, changed.location) == (303, "/vao")
+    assert client.get(f"/don-vi/{province['coop']}").status_code == 200
+
+
+def test_a_told_password_opens_nothing_but_its_change(app: Flask, browser: Browser, province: Province) -> None:
+    """Every route, as somebody whose password was told to them: it answers as to nobody, or leads to the change."""
+    app.config["WTF_CSRF_ENABLED"] = False
+    with province.database.transaction(SYSTEM) as session:
+        signin.set_password(session, SYSTEM, province["admin"], PASSWORD, must_change=True)
+    told, nobody = browser("admin"), browser("")
+    before = held_by_people(province)
+    values = {a: str(new_id()) for r in app.url_map.iter_rules() for a in r.arguments}
+    values |= {"organisation_id": str(province["coop"]), "person_id": str(province["admin"]), "secret": "0" * 26}
+    values |= {"purpose": "diary", "language": "vi"}
+    form = {"id": str(new_id()), "word": "XÓA", "purposes": "account", "language": "vi", "shown": "account 2026-11",
+            "full_name": "Kẻ Khác", "address_as": "bác", "phone": "0911 111 111"}  # fmt: skip
+    led, wrong = 0, []
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint in {
+            "static",
+            "accounts.change_password",
+            "accounts.change_password_send",
+            "accounts.sign_out",
+        }:
+            continue
+        for method in (rule.methods or set()) & {"GET", "POST"}:
+            with app.test_request_context():
+                adapter = app.url_map.bind("localhost")
+                options = {a: getattr(c, "items", None) for a, c in rule._converters.items()}
+                filled = {a: min(options[a]) if options.get(a) else values[a] for a in rule.arguments}
+                url = adapter.build(rule.endpoint, filled, method=method)
+            answers = [c.open(url, method=method, data=form if method == "POST" else None) for c in (told, nobody)]
+            to = answers[0].headers.get("Location", "")
+            if to.startswith("/doi-mat-khau") or (answers[0].status_code == 403 and "password_told" in answers[0].text):
+                led += 1
+            elif answers[0].status_code != answers[1].status_code or to != answers[1].headers.get("Location", ""):
+                wrong.append((method, url, answers[0].status_code, answers[1].status_code))
+    assert wrong == []
+    assert led > 100
+    assert held_by_people(province) == before
+    app.config["WTF_CSRF_ENABLED"] = True
+    assert "Đăng xuất" in told.get("/doi-mat-khau").text
+    assert send(told, "/doi-mat-khau", "/dang-xuat").status_code == 303
+
+
+def held_by_people(province: Province) -> dict[str, list[Any]]:
+    tables = (
+        "people",
+        "personal_data",
+        "credentials",
+        "memberships",
+        "consents",
+        "data_requests",
+        "organisations",
+        "devices",
+    )
+    return {t: province.rows(f"SELECT x::text FROM {t} x ORDER BY 1") for t in tables}
+
+
+def test_an_offer_is_answered_on_the_page_of_ones_own_data(browser: Browser, province: Province) -> None:
+    desk, khac = browser("minh"), browser("khac")
+    at = f"/don-vi/{province['coop']}"
+    form = {
+        "id": str(new_id()),
+        "full_name": "Lý Thị Khác",
+        "address_as": "bác",
+        "phone": "0912 000 003",
+        "role": "purchaser",
+    }
+    assert send(desk, f"{at}/them-nguoi", **form).location == at
+    seen = unescape(desk.get(at).text)
+    assert "Lời mời chờ trả lời" in seen
+    assert "Khác" not in seen
+    assert "0912 000 003" not in seen
+    mine = unescape(khac.get("/du-lieu-cua-toi").text)
+    assert "Đơn vị coop" in mine
+    assert "Lời mời chờ bác trả lời" in mine
+    assert "Có lời mời chờ bác trả lời" in unescape(khac.get("/tai-khoan").text)
+    offer = province.one("SELECT id FROM role_offers")
+    assert send(khac, "/du-lieu-cua-toi", f"/du-lieu-cua-toi/loi-moi/{offer}", word="yes").status_code == 303
+    assert "Lý Thị Khác" in desk.get(at).text
+    membership = province.one(
+        "SELECT id FROM memberships WHERE person_id = :p AND role = 'purchaser'", p=province["khac"]
+    )
+    assert send(khac, "/tai-khoan", f"/tai-khoan/vai-tro/{membership}/thoi").location == "/tai-khoan"
+    assert "Lý Thị Khác" not in desk.get(at).text
+
+
+def test_ones_own_page_offers_no_new_password(browser: Browser, province: Province) -> None:
+    client = browser("minh")
+    page = f"/don-vi/{province['coop']}/nguoi/{province['minh']}"
+    assert f"{page}/mat-khau" not in client.get(page).text
+    assert send(client, page, f"{page}/mat-khau").status_code == 403
+
+
+def test_a_manager_is_not_shown_the_form_they_may_not_send(browser: Browser, province: Province) -> None:
+    province.also("lanh", "office", Role.COMMUNE_OFFICIAL)
+    assert browser("minh").get(f"/don-vi/{province['household']}/nguoi/{province['lanh']}/sua").status_code == 403
+
+
+def test_the_proxy_writes_down_no_address_of_a_card() -> None:
+    example = (Path(__file__).parents[3] / "deploy" / "nginx.conf.example").read_text()
+    block = re.search(r"location \^~ /the/ \{(.*?)\}", example, re.DOTALL)
+    assert block
+    assert "access_log off;" in block.group(1)
+    assert "proxy_pass" in block.group(1)
 
 
 def test_adding_a_household_and_its_farmer(browser: Browser, province: Province) -> None:

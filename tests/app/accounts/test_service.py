@@ -5,9 +5,10 @@ from uuid import UUID
 
 import pytest
 from pydantic import ValidationError
+from sqlalchemy.exc import ProgrammingError
 
 from app import clock
-from app.accounts import queries, schemas, service
+from app.accounts import privacy, queries, schemas, service
 from app.accounts.models import AddressAs, OrganisationKind, PersonalData
 from app.accounts.schemas import HouseholdIn, OrganisationChange, OrganisationIn, PersonalChange, PersonIn, RoleIn
 from app.actor import PUBLIC, SYSTEM, Actor, Role
@@ -153,13 +154,185 @@ def test_a_manager_grants_no_role_of_the_state(province: Province, role: Role) -
     assert counts(province) == before
 
 
-def test_somebody_known_by_phone_and_name_is_taken(province: Province) -> None:
+def roles_of(province: Province, name: str) -> list[str]:
+    sql = "SELECT role FROM memberships WHERE person_id = :p AND valid_to IS NULL ORDER BY role"
+    return [r.role for r in province.rows(sql, p=province[name])]
+
+
+def offer_to_khac(province: Province) -> UUID:
+    """Minh names Khác, of another cooperative, by number and name, twice."""
     minh = province.actor("minh")
-    form = person("lý thị khác", "0912000003", Role.PURCHASER)
+    for _ in range(2):
+        with province.database.transaction(minh) as session:
+            form = person("lý thị khác", "0912000003", Role.PURCHASER)
+            assert service.add_person(session, minh, province["coop"], form) == province["khac"]
+    found = province.one("SELECT id FROM role_offers")
+    assert isinstance(found, UUID)
+    return found
+
+
+def test_an_administrator_takes_somebody_known_by_phone_and_name(province: Province) -> None:
+    admin = province.actor("admin")
+    with province.database.transaction(admin) as session:
+        form = person("lý thị khác", "0912000003", Role.PURCHASER)
+        assert service.add_person(session, admin, province["coop"], form) == province["khac"]
+    assert roles_of(province, "khac") == ["cooperative_manager", "purchaser"]
+
+
+def test_a_manager_gives_their_own_people_a_role_at_once(province: Province) -> None:
+    minh = province.actor("minh")
     with province.database.transaction(minh) as session:
-        assert service.add_person(session, minh, province["coop"], form) == province["khac"]
-    roles = province.rows("SELECT role FROM memberships WHERE person_id = :p ORDER BY role", p=province["khac"])
-    assert [r.role for r in roles] == ["cooperative_manager", "purchaser"]
+        service.add_person(session, minh, province["coop"], person("Hoàng Thị Lành", "0912000005", Role.PURCHASER))
+    assert roles_of(province, "lanh") == ["farmer", "purchaser"]
+    assert province.one("SELECT count(*) FROM role_offers") == 0
+
+
+def test_somebody_of_elsewhere_is_asked_and_nothing_of_them_is_seen_before_they_accept(province: Province) -> None:
+    offer_to_khac(province)
+    assert roles_of(province, "khac") == ["cooperative_manager"]
+    assert province.one("SELECT count(*) FROM outbox_events WHERE name = 'accounts.role_offered'") == 1
+    minh = province.actor("minh")
+    with province.database.transaction(minh) as session:
+        assert session.get(PersonalData, province["khac"]) is None
+        assert [(o.role, o.answered_at) for o in queries.offers_of(session, province["coop"])] == [("purchaser", None)]
+        with pytest.raises(NotFound):
+            queries.looked_after(session, service.look_after(session, minh, province["coop"]), province["khac"])
+    assert province["coop"] not in province.actor("khac").organisations
+
+
+def test_an_offer_from_elsewhere_takes_nobody_from_those_who_look_after_them(province: Province) -> None:
+    khac, minh = province.actor("khac"), province.actor("minh")
+    with province.database.transaction(khac) as session:
+        form = person("Hoàng Thị Lành", "0912000005", Role.FARMER)
+        service.add_person(session, khac, province["other_household"], form)
+    with province.database.transaction(minh) as session:
+        assert service.first_password(session, minh, province["household"], province["lanh"])
+
+
+def test_who_accepts_has_the_role_and_who_declines_has_not(province: Province) -> None:
+    offer, khac = offer_to_khac(province), province.actor("khac")
+    for _ in range(2):  # the same word twice is no error
+        with province.database.transaction(khac) as session:
+            service.answer_offer(session, khac, offer, accepted=False)
+    assert roles_of(province, "khac") == ["cooperative_manager"]
+    with pytest.raises(Conflict), province.database.transaction(khac) as session:
+        service.answer_offer(session, khac, offer, accepted=True)
+    assert roles_of(province, "khac") == ["cooperative_manager"]
+    with province.database.transaction(province.actor("minh")) as session:
+        form = person("Lý Thị Khác", "0912000003", Role.PURCHASER)
+        service.add_person(session, province.actor("minh"), province["coop"], form)
+    again = province.one("SELECT id FROM role_offers WHERE answered_at IS NULL")
+    with province.database.transaction(khac) as session:
+        service.answer_offer(session, khac, again, accepted=True)
+    held = province.rows("SELECT organisation_id, role, granted_by FROM memberships WHERE person_id = :p AND role = 'purchaser'",
+                         p=province["khac"])  # fmt: skip
+    assert held == [(province["coop"], "purchaser", province["minh"])]
+
+
+@pytest.mark.parametrize("by", ["minh", "lanh", "admin"])
+def test_nobody_else_answers_an_offer(province: Province, by: str) -> None:
+    offer, actor = offer_to_khac(province), province.actor(by)
+    with pytest.raises(NotFound), province.database.transaction(actor) as session:
+        service.answer_offer(session, actor, offer, accepted=True)
+    assert province.one("SELECT answered_at FROM role_offers") is None
+    assert roles_of(province, "khac") == ["cooperative_manager"]
+
+
+def test_an_offer_is_never_rewritten(province: Province) -> None:
+    offer, khac = offer_to_khac(province), province.actor("khac")
+    for change in ("role = 'cooperative_manager'", "person_id = NULL"):
+        with pytest.raises(ProgrammingError, match="permission denied"), province.database.transaction(khac) as session:
+            session.connection().exec_driver_sql(f"UPDATE role_offers SET {change} WHERE id = '{offer}'")
+    assert province.rows("SELECT role, person_id FROM role_offers") == [("purchaser", province["khac"])]
+
+
+def test_an_offer_is_declined_by_erasing(province: Province) -> None:
+    province.person("admin", "other", "nua", "Lý Văn Nữa", Role.COOPERATIVE_MANAGER, "0912 000 066")
+    offer_to_khac(province)
+    khac = province.actor("khac")
+    with province.database.transaction(khac) as session:
+        privacy.erase(session, khac, new_id())
+    assert province.rows("SELECT accepted, answered_at IS NOT NULL FROM role_offers") == [(False, True)]
+
+
+def test_one_ends_ones_own_role(province: Province) -> None:
+    lanh = province.actor("lanh")
+    membership = province.one("SELECT id FROM memberships WHERE person_id = :p", p=province["lanh"])
+    with province.database.transaction(lanh) as session:
+        service.end_role(session, lanh, membership)
+    assert province.actor("lanh").memberships == ()
+    assert province.one("SELECT ended_by FROM memberships WHERE id = :id", id=membership) == province["lanh"]
+
+
+@pytest.mark.parametrize("name", ["minh", "admin"])
+def test_nobody_sets_their_own_password_without_the_present_one(province: Province, name: str) -> None:
+    actor = province.actor(name)
+    if name == "admin":
+        at = province.one("SELECT organisation_id FROM memberships WHERE role = 'administrator'")
+    else:
+        at = province["coop"]
+        province.password("minh")
+    before = province.rows("SELECT * FROM credentials ORDER BY person_id")
+    with pytest.raises(Forbidden) as refused, province.database.transaction(actor) as session:
+        service.first_password(session, actor, at, province[name])
+    assert refused.value.code == "own_password"
+    assert "Đổi mật khẩu" in refused.value.vi
+    assert province.rows("SELECT * FROM credentials ORDER BY person_id") == before
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Hộ bà Lý Thị Mai 0912 345 678 CCCD 020190001234",
+        "Hộ 0912345678",
+        "Hộ 0912,345,678",
+        "Hộ (0205) 3-812.345",
+        "Hộ 020190001234",
+        "Hộ ở 21.85371, 106.76112",
+        "Hộ ở 21°51'",
+        "Hộ bà Mai",
+        "Hộ Ông Tạ",
+        "hộ chị Na",
+        "Hộ Lý Thị Mai",
+    ],
+)
+def test_a_households_label_names_nobody(province: Province, name: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        HouseholdIn(id=new_id(), name=name, village_id=province["village"])
+    error = refused.value.errors()[0]["ctx"]["error"]
+    assert error.code in {"personal_number", "names_a_person"}
+    if error.code == "names_a_person":
+        assert "Hộ số 07" in error.vi
+    before = counts(province)
+    minh = province.actor("minh")
+    if error.code == "names_a_person":  # renaming, and an administrator's form, come to the same rule
+        with pytest.raises(Invalid) as again, province.database.transaction(minh) as session:
+            form = OrganisationChange(name=name, version=1)
+            service.change_organisation(session, minh, province["household"], form)
+        assert (again.value.code, again.value.field) == ("names_a_person", "name")
+        admin = province.actor("admin")
+        with pytest.raises(Invalid), province.database.transaction(admin) as session:
+            made = OrganisationIn(
+                id=new_id(), kind=OrganisationKind.HOUSEHOLD, name=name, village_id=province["village"]
+            )
+            service.create_organisation(session, admin, made)
+    assert counts(province) == before
+
+
+@pytest.mark.parametrize(
+    "name", ["Hộ số 07", "Hộ số 12 thôn Chi Lăng", "Hộ số 3 Ba Bể", "Hộ số 5 Văn Quan", "Hộ 12, 13, 14, 15, 16"]
+)
+def test_a_plain_label_is_taken(name: str) -> None:
+    assert HouseholdIn(id=new_id(), name=name, village_id=new_id()).name == name
+
+
+def test_an_organisations_name_holds_no_number_of_a_person_and_may_hold_a_date() -> None:
+    assert OrganisationChange(name="HTX Bà Triệu 12/05/2026", version=1).name == "HTX Bà Triệu 12/05/2026"
+    for name in ("HTX Nà Mẫu 0912 345 678", "HTX +84 912 345 678"):
+        with pytest.raises(ValidationError):
+            OrganisationChange(name=name, version=1)
+        with pytest.raises(ValidationError):
+            OrganisationIn(id=new_id(), kind=OrganisationKind.COOPERATIVE, name=name, commune_id=new_id())
 
 
 def test_a_phone_with_another_name_tells_nothing(province: Province) -> None:

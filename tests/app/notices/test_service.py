@@ -5,20 +5,21 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from app import clock, outbox
 from app.accounts import privacy
-from app.accounts.events import CardScanned, DataRequestReceived, PersonErased
-from app.accounts.models import PersonalData, Purpose, RequestKind
-from app.accounts.schemas import DataRequestIn
-from app.actor import PUBLIC, SYSTEM
+from app.accounts import service as accounts
+from app.accounts.events import CardScanned, DataRequestReceived, PersonErased, RoleOffered
+from app.accounts.models import AddressAs, PersonalData, Purpose, RequestKind
+from app.accounts.schemas import DataRequestIn, PersonIn
+from app.actor import PUBLIC, SYSTEM, Role
 from app.db import Database, Words, new_id
 from app.errors import NotFound, Unavailable
 from app.notices import queries, service
 from app.notices.carriers import CarrierError, Email, Message, Recipient
 from app.notices.events import NoticeCreated
-from app.notices.models import NoticeDelivery, Urgency
+from app.notices.models import Notice, NoticeDelivery, Urgency
 from app.outbox import DeliveryGivenUp, OutboxEvent
 from app.settings import Settings
 from tests.app.accounts.conftest import Province, make_province
@@ -276,7 +277,7 @@ def test_a_password_goes_to_no_far_server_in_the_clear(
 
 
 def test_every_event_of_accounts_that_concerns_people_has_its_notice() -> None:
-    for event in (NoticeCreated, CardScanned, DataRequestReceived, PersonErased):
+    for event in (NoticeCreated, CardScanned, DataRequestReceived, RoleOffered, PersonErased):
         assert event.name in reactions.BY_EVENT
 
 
@@ -313,6 +314,26 @@ def test_administrators_hear_once_a_day_of_each_kind_of_work_that_was_given_up(
     for notice in told:
         service.deliver(province.database, mailing, NoticeCreated(notice_id=notice.id))
     assert len(box.mails) == 2, "a mail about mails that do not leave would not leave either"
+
+
+def test_who_is_offered_a_role_hears_of_it_while_it_waits(province: Province) -> None:
+    minh, khac = province.actor("minh"), province.actor("khac")
+    form = PersonIn(
+        id=new_id(), full_name="Lý Thị Khác", address_as=AddressAs.BAC, phone="0912 000 003", role=Role.PURCHASER
+    )
+    with province.database.transaction(minh) as session:
+        accounts.add_person(session, minh, province["coop"], form)
+    event = RoleOffered(role_offer_id=province.one("SELECT id FROM role_offers"))
+    for _ in range(2):
+        with province.database.transaction(SYSTEM) as session:
+            service.role_offered(session, SYSTEM, event)
+    assert province.rows("SELECT person_id, link FROM notices") == [(province["khac"], "/du-lieu-cua-toi")]
+    with province.database.transaction(khac) as session:
+        accounts.answer_offer(session, khac, event.role_offer_id, accepted=False)
+    with province.database.transaction(SYSTEM) as session:
+        session.execute(delete(Notice))
+        service.role_offered(session, SYSTEM, event)
+    assert province.rows("SELECT id FROM notices") == []
 
 
 def test_what_somebody_was_told_goes_when_they_are_erased(province: Province, settings: Settings) -> None:

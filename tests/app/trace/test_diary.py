@@ -15,7 +15,8 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import ProgrammingError
 
 from app import clock
-from app.accounts.models import Membership, Organisation, Person
+from app.accounts import privacy
+from app.accounts.models import Membership, Organisation, Person, Purpose
 from app.actor import PUBLIC, SYSTEM, Actor, Role
 from app.actor import Membership as Held
 from app.db import Database, new_id
@@ -62,6 +63,61 @@ def test_somebody_else_writes_for_the_one_who_did_it(database: Database, world: 
     assert line.log.performed_by == world.farmer.person_id
     assert line.log.written_by == world.manager.person_id
     assert line.log.witnessed_by == world.manager.person_id
+
+
+def says(database: Database, actor: Actor, *, diary_agreed: bool) -> None:
+    with database.transaction(actor) as session:
+        given = {Purpose.ACCOUNT} | ({Purpose.DIARY} if diary_agreed else set())
+        privacy.answer_consents(session, actor, given)
+
+
+def named(database: Database, *log_ids: UUID) -> list[UUID | None]:
+    with database.transaction(SYSTEM) as session:
+        found = {row.id: row.performed_by for row in session.execute(select(CareLog.id, CareLog.performed_by))}
+    return [found[i] for i in log_ids]
+
+
+def test_who_said_no_is_written_for_without_their_name(database: Database, world: World) -> None:
+    site = a_site(database, world.farmer, world.household, world.village)
+    before, after, again = (a_log(site, performed_by=world.farmer.person_id) for _ in range(3))
+    assert write(database, world.manager, before) == ["stored"]  # never asked: named
+    says(database, world.farmer, diary_agreed=False)
+    assert write(database, world.manager, after) == ["stored"]
+    assert write(database, world.manager, after) == ["repeated"]
+    says(database, world.farmer, diary_agreed=True)
+    assert write(database, world.manager, again) == ["stored"]
+    assert named(database, before.id, after.id, again.id) == [world.farmer.person_id, None, world.farmer.person_id]
+
+
+def test_a_correction_does_not_bring_the_name_back(database: Database, world: World) -> None:
+    site = a_site(database, world.farmer, world.household, world.village)
+    log = a_log(site, performed_by=world.farmer.person_id)
+    write(database, world.manager, log)
+    says(database, world.farmer, diary_agreed=False)
+    correction = CorrectionIn(**log.model_dump(exclude={"id"}), id=new_id(), reason="Ghi lại cho đúng")
+    with database.transaction(world.manager) as session:
+        diary.correct_care_log(session, world.manager, log.id, correction)
+    assert named(database, correction.id) == [None]
+
+
+def test_who_said_no_writes_nothing_under_their_own_name(database: Database, world: World) -> None:
+    site = a_site(database, world.farmer, world.household, world.village)
+    first = a_log(site)
+    assert write(database, world.farmer, first) == ["stored"]  # never asked: the work is not lost
+    says(database, world.farmer, diary_agreed=False)
+    with database.transaction(world.farmer) as session:
+        outcome = diary.record_care_logs(session, world.farmer, [a_log(site)])[0]
+    assert (outcome.status, outcome.error.code if outcome.error else None) == ("refused", "diary_not_agreed")
+    assert outcome.error is not None
+    assert "/dong-y" in outcome.error.vi
+    assert "/dong-y" in outcome.error.en
+    correction = CorrectionIn(**first.model_dump(exclude={"id"}), id=new_id(), reason="Ghi nhầm", withdrawn=True)
+    with database.transaction(world.farmer) as session, pytest.raises(Forbidden) as refused:
+        diary.correct_care_log(session, world.farmer, first.id, correction)
+    assert refused.value.code == "diary_not_agreed"
+    assert rows(database) == 1
+    says(database, world.farmer, diary_agreed=True)
+    assert write(database, world.farmer, a_log(site)) == ["stored"]
 
 
 @pytest.mark.parametrize(
@@ -496,6 +552,21 @@ def everything(database: Database) -> list[Any]:
         sent = session.execute(text("SELECT id FROM outbox_events ORDER BY id")).all()
         trail = session.execute(text("SELECT id FROM audit_entries ORDER BY id")).all()
     return [logs, sent, trail]
+
+
+def test_a_certifier_who_said_no_records_and_corrects_no_finding(
+    database: Database, world: World, finding: Finding
+) -> None:
+    says(database, finding.certifier, diary_agreed=False)
+    before = everything(database)
+    with database.transaction(finding.certifier) as session, pytest.raises(Forbidden) as refused:
+        diary.record_finding(session, finding.certifier, finding.site, FindingIn(id=new_id(), note="Thấy khác."))
+    assert refused.value.code == "diary_not_agreed"
+    correction = FindingCorrectionIn(id=new_id(), note="Không phải thuốc cấm.", reason="Xem lại nhãn")
+    with database.transaction(finding.certifier) as session, pytest.raises(Forbidden) as refused:
+        diary.correct_finding(session, finding.certifier, finding.id, correction)
+    assert refused.value.code == "diary_not_agreed"
+    assert everything(database) == before
 
 
 @pytest.mark.parametrize("who", ["farmer", "manager", "officer", "farmer_who_certifies"])

@@ -13,6 +13,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import clock
+from app.accounts import privacy, signin
+from app.accounts.models import Purpose
 from app.actor import SYSTEM
 from app.db import Database, new_id
 from app.factory import create_app
@@ -56,6 +58,16 @@ def test_an_item_is_stored_as_sent_and_under_its_own_id(world: World, phone_of: 
     assert (log.performed_by, log.written_by, log.witness, log.device_id, log.time_doubtful) == (
         world["lanh"], world["lanh"], "farmer", device, False,
     )  # fmt: skip
+
+
+def test_who_has_not_answered_yet_writes_first_and_only_a_no_refuses(world: World, phone_of: PhoneOf) -> None:
+    phone, first, then = phone_of("lanh"), item(world), item(world)
+    assert outcomes(send(phone, first)) == [(first["id"], "stored", None)]
+    with world.database.transaction(SYSTEM) as session:
+        lanh = signin.actor_for(session, world["lanh"])
+        privacy.answer_consents(session, lanh, {Purpose.ACCOUNT})
+    assert outcomes(send(phone, then)) == [(then["id"], "refused", "diary_not_agreed")]
+    assert [str(log.id) for log in world.logs()] == [first["id"]]
 
 
 def test_a_batch_sent_again_answers_repeated_and_stores_nothing_new(world: World, phone_of: PhoneOf) -> None:
