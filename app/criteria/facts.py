@@ -122,11 +122,12 @@ def _digital_group(sheet: dict[str, Fact], rows: dict[str, list[VillageFact]], q
     if activities:
         since = question.since("group_window_days")
         inside = [a for a in activities if a.observed_on >= since]
+        proven = [a for a in inside if a.evidence]
         leaves = min((a.observed_on for a in inside), default=None)
         sheet["digital_group_activities"] = _recorded(
-            inside or activities[:1],
+            proven or inside or activities[:1],
             value=ItemSet(
-                have=tuple(_activity(a) for a in inside if a.evidence),
+                have=tuple(_activity(a) for a in proven),
                 unknown=tuple(_unproven(_activity(a)) for a in inside if not a.evidence),
             ),
             question=question,
