@@ -720,7 +720,7 @@ def test_departure_that_did_not_decide_is_not_flagged() -> None:
 def test_two_thousand_villages_are_judged_within_seconds() -> None:
     facts = village()
     pack = shipped()[LETTER]
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(200):
         evaluate(pack, facts, {}, TODAY)
-    assert (time.perf_counter() - start) * 10 < 10
+    assert (time.process_time() - start) * 10 < 10

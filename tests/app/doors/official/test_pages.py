@@ -112,7 +112,7 @@ def test_village_page_gives_the_answer_the_reason_and_who_can_mend(province: Pro
     assert "trang riêng không phải là sàn nên không được tính." in page
     assert "Người xử lý: HTX Nà Mẫu" in page
     assert "“Nhà văn hóa thôn được trang bị mạng WiFi miễn phí.”" in page
-    assert "Không có trong văn bản, tỉnh chưa chọn, dùng giá trị có sẵn: 17 điều" in page
+    assert "Ngoài văn bản: 17 giá trị có sẵn, tỉnh chưa chọn" in page
     assert "chưa ai ghi" in page
 
 
@@ -181,12 +181,12 @@ def test_retired_product_says_so_where_it_was_counted(
 @pytest.mark.parametrize(
     ("clause", "line"),
     [
-        (1, "Không có trong văn bản, tỉnh chưa chọn, dùng giá trị có sẵn: 2 điều"),
-        (2, "Không có trong văn bản: 1 lựa chọn của tỉnh, 4 giá trị có sẵn, tỉnh chưa chọn"),
-        (3, "Lựa chọn của tỉnh, không có trong văn bản: 1 điều"),
+        (1, "Ngoài văn bản: 2 giá trị có sẵn, tỉnh chưa chọn"),
+        (2, "1 lựa chọn của tỉnh, không có trong văn bản; 4 giá trị có sẵn, tỉnh chưa chọn"),
+        (3, "1 lựa chọn của tỉnh, không có trong văn bản"),
         (4, None),
-        (5, "Không có trong văn bản, tỉnh chưa chọn, dùng giá trị có sẵn: 5 điều"),
-        (6, "Không có trong văn bản, tỉnh chưa chọn, dùng giá trị có sẵn: 4 điều"),
+        (5, "Ngoài văn bản: 5 giá trị có sẵn, tỉnh chưa chọn"),
+        (6, "Ngoài văn bản: 4 giá trị có sẵn, tỉnh chưa chọn"),
     ],
 )
 def test_each_clause_says_what_of_its_answer_is_not_in_the_letter(
