@@ -4,7 +4,7 @@ Set-wise: a fixed number of statements whatever the number of villages. A fact t
 """
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -29,6 +29,9 @@ FIELD_FACTS = {
     "smart_lighting": "models_smart_lighting",
     "smart_agriculture": "models_smart_agriculture",
 }
+# Who vouches, the weakest word first; from the officer on it is somebody outside the village.
+LADDER = ("village", "digital_group", "officer", "commune", "province")
+VERIFYING = LADDER[LADDER.index("officer") :]
 PREMISES_VI = {"household": "hộ", "office": "trụ sở", "culture_house": "nhà văn hóa"}
 
 
@@ -87,44 +90,70 @@ def provide(
 # --- recorded by people ------------------------------------------------------------------------------------------
 
 
-def _recorded(row: VillageFact, value: bool | int | ItemSet, question: Question, **more: date | None) -> Fact:  # noqa: FBT001 - a fact's value
-    verified = row.witness in {"commune", "province", "officer"}
+def _recorded(
+    rows: Sequence[VillageFact],
+    value: bool | ItemSet | int,  # noqa: FBT001 - a fact's value
+    question: Question,
+    *,
+    observed_on: date | None = None,
+    next_change_on: date | None = None,
+) -> Fact:
+    """What these rows say together: it is worth as much as the weakest of their witnesses, and shows all their evidence.
+
+    A yes that nothing shows is not proven; a no needs no evidence, and sets say it of each of their things.
+    """
+    witness = min((r.witness for r in rows), key=LADDER.index)
     return Fact(
         value=value,
         as_of=question.as_of,
-        source=Source.VERIFIED if verified else Source.SELF_DECLARED,
-        observed_on=row.observed_on,
-        witness=row.witness,
-        evidence=tuple(str(e) for e in row.evidence),
-        next_change_on=more.get("next_change_on"),
+        source=Source.VERIFIED if witness in VERIFYING else Source.SELF_DECLARED,
+        observed_on=observed_on or min(r.observed_on for r in rows),
+        witness=witness,
+        evidence=tuple(dict.fromkeys(str(e) for r in rows for e in r.evidence)),
+        next_change_on=next_change_on,
+        proven=value is not True or all(r.evidence for r in rows),
     )
 
 
 def _digital_group(sheet: dict[str, Fact], rows: dict[str, list[VillageFact]], question: Question) -> None:
     for row in rows["digital_group"][:1]:
-        sheet["digital_group_established"] = _recorded(row, value=True, question=question)
+        sheet["digital_group_established"] = _recorded([row], value=True, question=question)
     activities = rows["group_activity"]
     if activities:
         since = question.since("group_window_days")
         inside = [a for a in activities if a.observed_on >= since]
+        proven = [a for a in inside if a.evidence]
         leaves = min((a.observed_on for a in inside), default=None)
         sheet["digital_group_activities"] = _recorded(
-            activities[0],
-            value=len(inside),
+            proven or inside or activities[:1],
+            value=ItemSet(
+                have=tuple(_activity(a) for a in proven),
+                unknown=tuple(_unproven(_activity(a)) for a in inside if not a.evidence),
+            ),
             question=question,
             next_change_on=leaves + timedelta(days=question.days("group_window_days")) if leaves else None,
         )
 
 
+def _activity(row: VillageFact) -> Item:
+    return Item(str(row.subject), "activity", f"“{row.value['topic']}” ({row.observed_on:%d/%m/%Y})")
+
+
+def _unproven(item: Item) -> Item:
+    return _with(item, "Chưa có minh chứng.", "Nothing proves it yet.")
+
+
 def _channel(sheet: dict[str, Fact], rows: dict[str, list[VillageFact]], question: Question) -> None:
     for row in rows["channel"][:1]:
-        sheet["village_channel_in_use"] = _recorded(row, value=bool(row.value["exists"]), question=question)
+        sheet["village_channel_in_use"] = _recorded([row], value=bool(row.value["exists"]), question=question)
     feedback = rows["feedback"]
     if not feedback:
         return
     since, limit = question.since("feedback_window_days"), timedelta(days=question.days("feedback_days"))
     have: list[Item] = []
     missing: list[Item] = []
+    unproven: list[Item] = []
+    inside: list[VillageFact] = []
     changes: list[date] = []
     for row in feedback:
         received = date.fromisoformat(row.value["received_on"])
@@ -139,8 +168,13 @@ def _channel(sheet: dict[str, Fact], rows: dict[str, list[VillageFact]], questio
         if answered is None and question.as_of <= deadline:
             changes.append(deadline + timedelta(days=1))
             continue
+        inside.append(row)
         if answered is not None and answered <= deadline:
-            have.append(Item(str(row.subject), "feedback", label))
+            item = Item(str(row.subject), "feedback", label)
+            if row.evidence:
+                have.append(item)
+            else:
+                unproven.append(_unproven(item))
         elif answered is not None:
             late = (answered - received).days
             missing.append(
@@ -162,17 +196,16 @@ def _channel(sheet: dict[str, Fact], rows: dict[str, list[VillageFact]], questio
                     f"Not answered, more than {limit.days} days old.",
                 )
             )
-    counted = ItemSet(have=tuple(have), missing=tuple(missing))
+    counted = ItemSet(have=tuple(have), missing=tuple(missing), unknown=tuple(unproven))
     change = min((c for c in changes if c > question.as_of), default=None)
-    sheet["feedback_received"] = _recorded(
-        feedback[0], value=len(have) + len(missing), question=question, next_change_on=change
-    )
-    sheet["feedback_answered_in_time"] = _recorded(feedback[0], value=counted, question=question, next_change_on=change)
+    spoken = inside or feedback[:1]
+    sheet["feedback_received"] = _recorded(spoken, value=len(inside), question=question, next_change_on=change)
+    sheet["feedback_answered_in_time"] = _recorded(spoken, value=counted, question=question, next_change_on=change)
 
 
 def _wifi(sheet: dict[str, Fact], rows: dict[str, list[VillageFact]], question: Question) -> None:
     for row in rows["wifi"][:1]:
-        sheet["culture_house_free_wifi"] = _recorded(row, value=bool(row.value["available"]), question=question)
+        sheet["culture_house_free_wifi"] = _recorded([row], value=bool(row.value["available"]), question=question)
 
 
 def _models(sheet: dict[str, Fact], rows: dict[str, list[VillageFact]], question: Question) -> None:
@@ -182,6 +215,7 @@ def _models(sheet: dict[str, Fact], rows: dict[str, list[VillageFact]], question
     for name, found in by_field.items():
         have: list[Item] = []
         missing: list[Item] = []
+        counted: list[VillageFact] = []
         for row in found:
             label = str(row.value["title"])
             ended = date.fromisoformat(row.value["ended_on"]) if row.value.get("ended_on") else None
@@ -206,15 +240,18 @@ def _models(sheet: dict[str, Fact], rows: dict[str, list[VillageFact]], question
                     )
                 )
             else:
+                counted.append(row)
                 have.append(Item(str(row.subject), "model", label))
-        proven = [r for r in found if r.evidence]
-        newest = max(proven, key=lambda r: r.observed_on) if proven else found[0]
+        spoken = counted or found
         sheet[FIELD_FACTS[name]] = _recorded(
-            newest, value=ItemSet(have=tuple(have), missing=tuple(missing)), question=question
+            spoken,
+            value=ItemSet(have=tuple(have), missing=tuple(missing)),
+            question=question,
+            observed_on=max(r.observed_on for r in spoken),  # one running model is enough, so the newest decides
         )
     for row in rows["no_model"]:
         # A model that was recorded speaks for itself, whatever was declared of its field.
-        sheet.setdefault(FIELD_FACTS[row.value["field"]], _recorded(row, value=ItemSet(), question=question))
+        sheet.setdefault(FIELD_FACTS[row.value["field"]], _recorded([row], value=ItemSet(), question=question))
 
 
 def _digital_addresses(
@@ -228,26 +265,35 @@ def _digital_addresses(
         counted = [p for p in premises if p.kind in {"household", "office"}]
         if not counted:
             continue
-        rows = [r for r in recorded.get(village, []) if r.kind == "digital_address"]
-        coded = {UUID(r.value["premises_id"]) for r in rows if r.value.get("code")}
+        rows = {
+            UUID(r.value["premises_id"]): r
+            for r in reversed(recorded.get(village, []))  # the newest word on a premises stands
+            if r.kind == "digital_address"
+        }
         sheet = sheets[village]
         sheet["premises"] = Fact(len(counted), question.as_of, Source.DERIVED)
         if not rows:
             continue
-        have = tuple(Item(str(p.id), "premises", _premises(p.kind, p.label)) for p in counted if p.id in coded)
-        lacking = tuple(
-            Item(
-                str(p.id),
-                "premises",
-                _premises(p.kind, p.label),
-                "Chưa có mã địa chỉ số Vpostcode.",
-                "No Vpostcode digital address yet.",
-            )
-            for p in counted
-            if p.id not in coded
-        )
+        given = Counter(r.value["code"] for p in counted if (r := rows.get(p.id)) is not None)
+        have: list[Item] = []
+        lacking: list[Item] = []
+        unknown: list[Item] = []
+        for p in counted:
+            item = Item(str(p.id), "premises", _premises(p.kind, p.label))
+            row = rows.get(p.id)
+            if row is None or not row.value.get("code"):
+                lacking.append(_with(item, "Chưa có mã địa chỉ số Vpostcode.", "No Vpostcode digital address yet."))
+            elif given[row.value["code"]] > 1:
+                unknown.append(_with(item, "Mã trùng với một nơi khác.", "Its code is another place's too."))
+            elif not row.evidence:
+                unknown.append(_unproven(item))
+            else:
+                have.append(item)
+        used = [rows[UUID(i.id)] for i in have]
         sheet["premises_with_digital_address"] = _recorded(
-            rows[0], value=ItemSet(have=have, missing=lacking), question=question
+            used or list(rows.values()),
+            value=ItemSet(have=tuple(have), missing=tuple(lacking), unknown=tuple(unknown)),
+            question=question,
         )
 
 
@@ -293,9 +339,12 @@ def _ocop(session: Session, sheets: dict[UUID, dict[str, Fact]], question: Quest
             )
             if row.valid_to is not None and row.certificate == "valid":
                 changes.append(row.valid_to + timedelta(days=1))
-            if row.certificate == "lapsed" and not lapsed_stay:
-                left.append(_with(item, *_lapsed_words(row.lapsed_on)))
+            gone = _gone_words(row, lapsed_stays=lapsed_stay)
+            if gone is not None:
+                left.append(_with(item, *gone))
                 continue
+            if row.left is not None:
+                continue  # it never counted: nobody misses it
             if row.certificate == "none":
                 if row.ocop_group is not None:
                     # Entered as an OCOP product without its certificate: nobody can say whether it counts.
@@ -329,6 +378,21 @@ def _ocop(session: Session, sheets: dict[UUID, dict[str, Fact]], question: Quest
 
 def _with(item: Item, vi: str, en: str) -> Item:
     return Item(item.id, item.kind, item.label, vi, en, item.link, item.label_en)
+
+
+def _gone_words(row: products.VillageProduct, *, lapsed_stays: bool) -> tuple[str, str] | None:
+    """Why a product that once counted for the village no longer does: whatever came first. None while it is in play."""
+    if row.certificate == "none":
+        return None
+    lapsed = row.certificate == "lapsed" and not lapsed_stays
+    if row.left is None or row.left_on is None:
+        return _lapsed_words(row.lapsed_on) if lapsed else None
+    if lapsed and row.lapsed_on is not None and row.lapsed_on <= row.left_on:
+        return _lapsed_words(row.lapsed_on)
+    day = f"{row.left_on:%d/%m/%Y}"
+    if row.left == "retired":
+        return f"Chủ thể thôi làm sản phẩm này từ {day}.", f"The holder stopped making it on {day}."
+    return f"Thôi sản xuất ở thôn này từ {day}.", f"No longer made in this village since {day}."
 
 
 def _lapsed_words(lapsed_on: date | None) -> tuple[str, str]:
@@ -399,15 +463,19 @@ def _diary(
         last=question.as_of,
         known_at=question.known_at,
     )
-    names = accounts.organisation_names(session, {h for found in logs.values() for h in found})
+    # A model that names no household is everybody's who keeps the diary, whomever another one names.
+    households_of = {
+        village: {UUID(h) for row in agriculture[village] for h in row.value.get("household_ids", [])}
+        | (set(logs.get(village, {})) if any(not r.value.get("household_ids") for r in agriculture[village]) else set())
+        for village in wanted
+    }
+    names = accounts.organisation_names(session, {h for found in households_of.values() for h in found})
     for village in wanted:
-        chosen = {UUID(h) for row in agriculture[village] for h in row.value.get("household_ids", [])}
         kept = logs.get(village, {})
-        households = chosen or set(kept)
         have: list[Item] = []
         missing: list[Item] = []
         changes: list[date] = []
-        for household in households:
+        for household in households_of[village]:
             days = kept.get(household, ())
             label = names.get(household, "hộ tham gia")
             if len(days) >= need:

@@ -17,7 +17,8 @@ class VillageFact(Base):
     """One thing that a named person recorded of a village, with its evidence.
 
     `subject` tells apart the things of one kind (an activity, a piece of feedback, a premises, a model); the newest row
-    of a subject stands, and it names the one before in `supersedes_id`. A row with `withdrawn` takes the thing back.
+    of a subject stands, and it names the one before in `supersedes_id`: a subject has one first row and every row one
+    successor at most, so that of two people who write at once only one is taken. A row with `withdrawn` takes the thing back.
     """
 
     __tablename__ = "village_facts"
@@ -26,6 +27,14 @@ class VillageFact(Base):
         CheckConstraint(f"witness IN {WITNESSES}", name="witness"),
         Index("ix_village_facts_village_id", "village_id", "kind"),
         Index("uq_village_facts_supersedes_id", "supersedes_id", unique=True),
+        Index(
+            "uq_village_facts_first",
+            "village_id",
+            "kind",
+            "subject",
+            unique=True,
+            postgresql_where=text("supersedes_id IS NULL"),
+        ),
     )
 
     id: Mapped[Id]

@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypedDict
 from uuid import UUID
 
-from sqlalchemy import Label, and_, exists, func, or_, select, true
+from sqlalchemy import Label, and_, exists, func, or_, select, text, true
 from sqlalchemy.orm import Session, aliased, defer
 
 from app.accounts.models import Organisation, OrganisationKind
@@ -18,11 +18,18 @@ from app.criteria.packs import shipped
 from app.criteria.rules import Assessment, Pack
 from app.db import picked
 from app.errors import not_found
-from app.places.models import Level, Place
+from app.places.models import Level, Place, PlaceAttribute
 from app.places.queries import in_force
 from app.products.models import Product, ProductVillage
 
 SMART_VILLAGE = "lang-son-thon-thong-minh-2022"
+
+
+class When(TypedDict):
+    """On which civil date, as known at which moment."""
+
+    as_of: date
+    known_at: datetime
 
 
 def pack(pack_id: str = SMART_VILLAGE) -> Pack:
@@ -66,18 +73,23 @@ def standing_facts(
 
 
 def fact_history(
-    session: Session, actor: Actor, village_id: UUID, kinds: Sequence[str], *, limit: int = 200
+    session: Session,
+    actor: Actor,
+    village_id: UUID,
+    kinds: Sequence[str],
+    *,
+    as_of: date | None = None,
+    known_at: datetime | None = None,
+    limit: int = 200,
 ) -> list[VillageFact]:
-    """The rows of these kinds, the newest first: nothing is ever edited, so this is the whole story."""
+    """The newest rows of these kinds, the newest first, up to a day and a state of knowledge; nothing is ever edited."""
     require_village(actor, village_id)
-    return list(
-        session.scalars(
-            select(VillageFact)
-            .where(VillageFact.village_id == village_id, VillageFact.kind.in_(kinds))
-            .order_by(VillageFact.recorded_at.desc(), VillageFact.id.desc())
-            .limit(limit)
-        )
-    )
+    query = select(VillageFact).where(VillageFact.village_id == village_id, VillageFact.kind.in_(kinds))
+    if as_of is not None:
+        query = query.where(VillageFact.observed_on <= as_of)
+    if known_at is not None:
+        query = query.where(VillageFact.recorded_at <= known_at)
+    return list(session.scalars(query.order_by(VillageFact.recorded_at.desc(), VillageFact.id.desc()).limit(limit)))
 
 
 def newest_fact_at(session: Session, village_id: UUID) -> datetime | None:
@@ -85,10 +97,16 @@ def newest_fact_at(session: Session, village_id: UUID) -> datetime | None:
     return session.scalar(select(func.max(VillageFact.recorded_at)).where(VillageFact.village_id == village_id))
 
 
-def superseded_ids(session: Session, fact_ids: Iterable[UUID]) -> set[UUID]:
-    """Those of the rows that a later one corrects."""
-    found = session.scalars(select(VillageFact.supersedes_id).where(VillageFact.supersedes_id.in_(list(fact_ids))))
-    return {i for i in found if i is not None}
+def superseded_ids(
+    session: Session, fact_ids: Iterable[UUID], *, as_of: date | None = None, known_at: datetime | None = None
+) -> set[UUID]:
+    """Those of the rows that a later one corrects, as it was on the day and as it was known."""
+    query = select(VillageFact.supersedes_id).where(VillageFact.supersedes_id.in_(list(fact_ids)))
+    if as_of is not None:
+        query = query.where(VillageFact.observed_on <= as_of)
+    if known_at is not None:
+        query = query.where(VillageFact.recorded_at <= known_at)
+    return {i for i in session.scalars(query) if i is not None}
 
 
 def evidence_of(session: Session, village_id: UUID, kind: str, subject: UUID) -> set[str]:
@@ -111,9 +129,40 @@ def households_of(session: Session, village_ids: Collection[UUID]) -> dict[UUID,
     return dict(rows.all())
 
 
+def attributes(
+    session: Session, village_ids: Collection[UUID], keys: Collection[str], *, as_of: date, known_at: datetime
+) -> dict[UUID, dict[str, str]]:
+    """Village id to its attributes on the date: its own, else its commune's."""
+    found: dict[UUID, dict[str, str]] = {village: {} for village in village_ids}
+    if not keys:
+        return found
+    own = PlaceAttribute.place_id == Place.id
+    rows = session.execute(
+        select(Place.id, PlaceAttribute.key, PlaceAttribute.value)
+        .join(PlaceAttribute, or_(own, PlaceAttribute.place_id == Place.parent_id))
+        .where(
+            among(Place.id, village_ids),
+            PlaceAttribute.key.in_(keys),
+            PlaceAttribute.valid_from <= as_of,
+            or_(PlaceAttribute.valid_to.is_(None), PlaceAttribute.valid_to >= as_of),
+            PlaceAttribute.recorded_at <= known_at,
+        )
+        .order_by(own, PlaceAttribute.recorded_at)
+    )
+    for village, key, value in rows:
+        found[village][key] = value
+    return found
+
+
 def choices(session: Session, pack_id: str, *, as_of: date, known_at: datetime) -> dict[str, int | str]:
-    """The province's choices in force on the date, as they were known then."""
-    found: dict[str, int | str] = {}
+    """The values that the province chose in force on the date, as they were known then."""
+    rows = choices_in_force(session, pack_id, as_of=as_of, known_at=known_at)
+    return {name: row.value for name, row in rows.items()}
+
+
+def choices_in_force(session: Session, pack_id: str, *, as_of: date, known_at: datetime) -> dict[str, ParameterChoice]:
+    """Parameter name to the decision in force on the date: the one with the latest first day, of these the newest."""
+    found: dict[str, ParameterChoice] = {}
     for row in session.scalars(
         select(ParameterChoice)
         .where(
@@ -123,7 +172,7 @@ def choices(session: Session, pack_id: str, *, as_of: date, known_at: datetime) 
         )
         .order_by(ParameterChoice.valid_from, ParameterChoice.recorded_at, ParameterChoice.id)
     ):
-        found[row.name] = row.value
+        found[row.name] = row
     return found
 
 
@@ -160,14 +209,30 @@ def _bytes(result: dict[str, Any]) -> str:
     return text
 
 
+def flags_of(row: VillageAssessment) -> list[dict[str, Any]]:
+    """What left the count and so brought an answer about that stands now; those of open answers wait until it stands."""
+    return [f for f in row.flags if row.values.get(f["criterion_id"]) in FLAGGED]
+
+
+FLAGGED = ("met", "not_applicable")
+_FLAGGED = text(
+    "EXISTS (SELECT FROM jsonb_array_elements(village_assessments.flags) AS f"
+    " WHERE village_assessments.values ->> (f ->> 'criterion_id') IN ('met', 'not_applicable'))"
+)  # flags_of() for a whole province
+
+
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many of a place's villages have which overall answer; `total` counts every village of today."""
+    """How many of a place's villages have which overall answer; `total` counts every village of today.
+
+    `flagged` are those with an answer that stands only because something left the count.
+    """
 
     met: int = 0
     unmet: int = 0
     insufficient: int = 0
     not_assessed: int = 0
+    flagged: int = 0
 
     @property
     def total(self) -> int:
@@ -179,6 +244,7 @@ class Tally:
             self.unmet + other.unmet,
             self.insufficient + other.insufficient,
             self.not_assessed + other.not_assessed,
+            self.flagged + other.flagged,
         )
 
 
@@ -195,13 +261,21 @@ def tallies(session: Session, on: date, pack_id: str = SMART_VILLAGE) -> dict[UU
         return func.count().filter(VillageAssessment.overall.in_(values)).label(values[0])
 
     rows = session.execute(
-        select(Place.parent_id, func.count().label("total"), having("met"), having("unmet"), having("insufficient"))
+        select(
+            Place.parent_id,
+            func.count().label("total"),
+            having("met"),
+            having("unmet"),
+            having("insufficient"),
+            func.count().filter(_FLAGGED).label("flagged"),
+        )
         .outerjoin(VillageAssessment, answer)
         .where(Place.level == Level.VILLAGE, in_force(on))
         .group_by(Place.parent_id)
     )
     return {
-        r.parent_id: Tally(r.met, r.unmet, r.insufficient, r.total - r.met - r.unmet - r.insufficient) for r in rows
+        r.parent_id: Tally(r.met, r.unmet, r.insufficient, r.total - r.met - r.unmet - r.insufficient, r.flagged)
+        for r in rows
     }
 
 
@@ -215,7 +289,12 @@ def by_criterion(
         .select_from(VillageAssessment)
         .join(each, true())
         .join(Place, Place.id == VillageAssessment.village_id)
-        .where(VillageAssessment.pack_id == pack_id, VillageAssessment.current, in_force(on))
+        .where(
+            VillageAssessment.pack_id == pack_id,
+            VillageAssessment.current,
+            Place.level == Level.VILLAGE,
+            in_force(on),
+        )
         .group_by(each.c.key, each.c.value)
     )
     if commune_id is not None:
@@ -232,6 +311,34 @@ def computed_at(session: Session, pack_id: str = SMART_VILLAGE) -> datetime | No
         select(func.max(VillageAssessment.confirmed_at)).where(
             VillageAssessment.pack_id == pack_id, VillageAssessment.current
         )
+    )
+
+
+def last_decided(session: Session, village_id: UUID, pack_id: str, criterion_id: str) -> VillageAssessment | None:
+    """The newest answer in which this criterion was met or unmet."""
+    return session.scalar(
+        select(VillageAssessment)
+        .where(
+            VillageAssessment.village_id == village_id,
+            VillageAssessment.pack_id == pack_id,
+            VillageAssessment.values[criterion_id].astext.in_(["met", "unmet"]),
+        )
+        .order_by(VillageAssessment.computed_at.desc())
+        .limit(1)
+    )
+
+
+def answer_at(session: Session, village_id: UUID, moment: datetime, pack_id: str) -> VillageAssessment | None:
+    """The answer that stood at that moment."""
+    return session.scalar(
+        select(VillageAssessment)
+        .where(
+            VillageAssessment.village_id == village_id,
+            VillageAssessment.pack_id == pack_id,
+            VillageAssessment.computed_at <= moment,
+        )
+        .order_by(VillageAssessment.computed_at.desc())
+        .limit(1)
     )
 
 

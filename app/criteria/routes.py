@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Collection
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
@@ -64,6 +64,7 @@ PAGES: dict[str, tuple[tuple[Kind, ...], str]] = {
 }
 MANY = {"group_activity", "feedback", "model"}
 MAX_PROOFS = 4
+Link = Annotated[str, StringConstraints(pattern=r"^https://[^\s]{3,300}$")]
 
 
 class Common(BaseModel):
@@ -73,10 +74,17 @@ class Common(BaseModel):
     id: UUID
     subject: UUID | None = None
     observed_on: date | None = None
-    link: Annotated[str, StringConstraints(pattern=r"^https://[^\s]{3,300}$")] | None = None
+    link: Link | None = None
     note: Annotated[str, StringConstraints(max_length=1000)] = ""
     keep: tuple[str, ...] = ()
-    withdrawn: bool = False
+
+
+class Withdrawn(BaseModel):
+    """Which record was a mistake."""
+
+    model_config = ConfigDict(frozen=True)
+    id: UUID
+    fact: UUID
 
 
 class Asked(BaseModel):
@@ -90,6 +98,7 @@ class Addresses(BaseModel):
     model_config = ConfigDict(frozen=True)
     observed_on: date
     list: Annotated[str, StringConstraints(max_length=200_000)] = ""
+    link: Link | None = None
 
 
 class Chosen(BaseModel):
@@ -230,9 +239,8 @@ def record_send(village_id: UUID, kind: str) -> BaseResponse:
                 kind=kinds[0],
                 subject=subject,
                 observed_on=common.observed_on or _observed_on(value),
-                evidence=_evidence(session, common, before),
+                evidence=_evidence(session, [e for e in common.keep if e in before], common.link),
                 note=common.note,
-                withdrawn=common.withdrawn,
             ),
             value,
         )
@@ -273,10 +281,10 @@ def _value(shape: type[Shape]) -> Shape:
     return parse_data(shape, data)
 
 
-def _evidence(session: Session, common: Common, before: Collection[str]) -> tuple[str, ...]:
-    """Photos and PDFs of this form, what is kept of the row `before`, and the link."""
+def _evidence(session: Session, kept: Sequence[str], link: str | None) -> tuple[str, ...]:
+    """What is kept of the row before, photos and PDFs of this form, and the link."""
     store = media.store_for(web().settings)
-    found = [e for e in common.keep if e in before]
+    found = list(kept)
     for sent in _files():
         raw = sent.stream.read(media.MAX_BYTES + 1)
         found.append(
@@ -284,8 +292,8 @@ def _evidence(session: Session, common: Common, before: Collection[str]) -> tupl
             if raw.startswith(b"%PDF-")
             else media.store_photo(session, store, raw).sha256
         )
-    if common.link:
-        found.append(common.link)
+    if link:
+        found.append(link)
     return tuple(dict.fromkeys(found))
 
 
@@ -299,6 +307,17 @@ def _files() -> list[FileStorage]:
             field="proof",
         )
     return sent
+
+
+@blueprint.post("/thon/<uuid:village_id>/ghi/<kind>/rut-lai")
+def withdraw_send(village_id: UUID, kind: str) -> BaseResponse:
+    actor = _recorder(village_id)
+    _page_of(kind)
+    form = parse(Withdrawn)
+    with transaction() as session:
+        service.withdraw_village_fact(session, actor, village_id, form.fact, form.id)
+    flash(_("Đã rút lại. Kết quả của thôn tự tính lại trong vài giây."), "met")
+    return redirect(url_for("criteria.record", village_id=village_id, kind=kind), 303)
 
 
 def _declare_none(actor: Actor, village_id: UUID) -> BaseResponse:
@@ -330,8 +349,17 @@ def _record_addresses(actor: Actor, village_id: UUID) -> BaseResponse:
     form = parse(Addresses)
     with transaction() as session:
         premises = _counted(places.premises_of(session, village_id, clock.today()))
-        codes = _typed_codes(premises) | _listed_codes(premises, form.list)
-        service.record_digital_addresses(session, actor, village_id, codes=codes, observed_on=form.observed_on)
+        typed = _typed_codes(premises)
+        listed, lines = _listed_codes(premises, form.list)
+        service.record_digital_addresses(
+            session,
+            actor,
+            village_id,
+            codes=typed | listed,
+            observed_on=form.observed_on,
+            evidence=_evidence(session, (), form.link),
+            lines=lines,
+        )
     return _recorded(village_id)
 
 
@@ -365,14 +393,15 @@ def _take(found: dict[UUID, str | None], faults: list[Invalid], one: Premises, t
         )
 
 
-def _listed_codes(premises: list[Premises], text: str) -> dict[UUID, str | None]:
-    """Lines of a pasted list, "label;code" with a semicolon, a tab or a comma between."""
+def _listed_codes(premises: list[Premises], text: str) -> tuple[dict[UUID, str | None], dict[UUID, int]]:
+    """Lines of a pasted list, "label;code" with a semicolon, a tab or a comma between: the codes, and the line of each."""
     if not text.strip():
-        return {}
+        return {}, {}
     by_label = {fold(p.label): p for p in premises}
     first = text.strip().splitlines()[0]
     between = next((s for s in ("\t", ";", ",") if s in first), ";")
     found: dict[UUID, str | None] = {}
+    lines: dict[UUID, int] = {}
     faults: list[Invalid] = []
     for number, line in enumerate(csv.reader(io.StringIO(text.strip()), delimiter=between), start=1):
         if not any(cell.strip() for cell in line):
@@ -391,9 +420,10 @@ def _listed_codes(premises: list[Premises], text: str) -> dict[UUID, str | None]
             )
             continue
         _take(found, faults, one, line[1] if len(line) > 1 else "", "list")
+        lines[one.id] = number
     if faults:
         raise InvalidMany(faults) if len(faults) > 1 else faults[0]
-    return {premises_id: code for premises_id, code in found.items() if code is not None}
+    return {premises_id: code for premises_id, code in found.items() if code is not None}, lines
 
 
 # --- the province's choices --------------------------------------------------------------------------------------
@@ -405,13 +435,12 @@ def choices() -> Response:
     pack = queries.pack()
     with transaction() as session:
         actor = signed_in()
-        chosen = queries.choices(session, pack.id, as_of=clock.today(), known_at=clock.now())
+        in_force = queries.choices_in_force(session, pack.id, as_of=clock.today(), known_at=clock.now())
         return page(
             "criteria/choices.html",
             pack=pack,
-            chosen=chosen,
-            values=pack.settings(chosen),
-            history=queries.choice_history(session, pack.id),
+            in_force=in_force,
+            values=pack.settings({name: row.value for name, row in in_force.items()}),
             may_choose=actor.has(*CHOOSERS),
         )
 

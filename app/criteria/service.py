@@ -1,14 +1,16 @@
 """Recording facts of villages, the province's choices, and deriving answers from the records."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from itertools import pairwise
+from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app import audit, clock, outbox
 from app.accounts import queries as accounts
@@ -18,7 +20,7 @@ from app.criteria import facts as providers
 from app.criteria import queries
 from app.criteria.events import AssessmentChanged, ParameterChosen, VillageFactRecorded
 from app.criteria.models import ParameterChoice, VillageAssessment, VillageFact
-from app.criteria.rules import VALUE_LABELS, Assessment, Pack, Value, compare, evaluate
+from app.criteria.rules import VALUE_LABELS, Assessment, Departure, Item, Pack, Value, carried, compare, evaluate
 from app.criteria.schemas import (
     VALUES,
     DigitalAddress,
@@ -29,8 +31,8 @@ from app.criteria.schemas import (
     NewVillageFact,
     Shape,
 )
-from app.db import Database, Words, canonical_json, new_id
-from app.errors import Conflict, Invalid, forbidden, not_found
+from app.db import Database, Words, canonical_json, insert_once, new_id
+from app.errors import Conflict, Invalid, InvalidMany, forbidden, not_found
 from app.marketplace_sync.events import DeclaredConfirmed, ListingObserved
 from app.notices import service as notices
 from app.notices.models import Urgency
@@ -64,14 +66,63 @@ def record_village_fact(session: Session, actor: Actor, village_id: UUID, new: N
     The same id again is the same answer. Raises Forbidden, NotFound (a village elsewhere), Invalid (a day in the future,
     a value of another kind) and Conflict (the id with other content, or a correction made meanwhile).
     """
+    if isinstance(value, DigitalAddress) and not new.withdrawn:
+        queries.require_village(actor, village_id)
+        _check_codes(session, village_id, {value.premises_id: value.code})
     if _add_fact(session, actor, village_id, new, value):
         outbox.publish(session, actor, VillageFactRecorded(village_id=village_id))
     return new.id
 
 
+def withdraw_village_fact(session: Session, actor: Actor, village_id: UUID, fact_id: UUID, withdrawal_id: UUID) -> UUID:
+    """Take back a record that was a mistake: from the day it spoke of, nothing of its subject stands any more.
+
+    The row and its withdrawal both stay in the history. Taking back twice is the same answer. Raises Forbidden, NotFound
+    (a village or row elsewhere) and Conflict (the row was corrected meanwhile).
+    """
+    witness_of(actor)
+    queries.require_village(actor, village_id)
+    row = session.get(VillageFact, fact_id)
+    if row is None or row.village_id != village_id:
+        raise not_found("lần ghi này", "this record")
+    after = session.scalar(select(VillageFact).where(VillageFact.supersedes_id == fact_id))
+    if after is not None and after.withdrawn:
+        return after.id
+    if after is not None or row.withdrawn:
+        raise _changed_meanwhile()
+    if session.get(VillageFact, withdrawal_id) is not None:
+        raise _other_content()
+    new = NewVillageFact(
+        id=withdrawal_id,
+        kind=row.kind,
+        subject=row.subject,
+        observed_on=row.observed_on,
+        withdrawn=True,
+    )
+    _write(session, actor, village_id, new, row.value, before=row.id)
+    outbox.publish(session, actor, VillageFactRecorded(village_id=village_id))
+    return withdrawal_id
+
+
+def _other_content() -> Conflict:
+    return Conflict(
+        "same_id_other_content",
+        vi="Việc này đã ghi với nội dung khác. Bác mở lại trang rồi ghi lại.",
+        en="This was recorded already with other content. Open the page again and record anew.",
+    )
+
+
+def _changed_meanwhile() -> Conflict:
+    return Conflict(
+        "changed_meanwhile",
+        vi="Có người vừa ghi mục này. Bác tải lại trang để thấy bản mới rồi ghi tiếp.",
+        en="Somebody recorded this meanwhile. Reload the page to see it, then go on.",
+    )
+
+
 def _add_fact(session: Session, actor: Actor, village_id: UUID, new: NewVillageFact, value: Shape) -> bool:
     """Whether a row was written: the same id and content again writes none."""
-    witness = witness_of(actor)
+    witness_of(actor)
     if actor.person_id is None or village_id not in actor.places:
         raise not_found("thôn này", "this village")
     if not isinstance(value, VALUES[new.kind]):
@@ -83,15 +134,18 @@ def _add_fact(session: Session, actor: Actor, village_id: UUID, new: NewVillageF
     body = json.loads(canonical_json(value))
     stored = session.get(VillageFact, new.id)
     if stored is not None:
-        same = (stored.village_id, stored.kind, stored.subject, stored.value, stored.observed_on, stored.withdrawn)
-        if same == (village_id, new.kind, new.subject, body, new.observed_on, new.withdrawn):
+        sent = new.model_dump() | {"village_id": village_id, "value": body, "evidence": list(new.evidence)}
+        if all(getattr(stored, name) == value for name, value in sent.items()):
             return False
-        raise Conflict(
-            "same_id_other_content",
-            vi="Việc này đã ghi với nội dung khác. Bác mở lại trang rồi ghi lại.",
-            en="This was recorded already with other content. Open the page again and record anew.",
-        )
-    before = _standing(session, village_id, new.kind, new.subject)
+        raise _other_content()
+    _write(session, actor, village_id, new, body, before=_standing(session, village_id, new.kind, new.subject))
+    return True
+
+
+def _write(
+    session: Session, actor: Actor, village_id: UUID, new: NewVillageFact, body: dict[str, Any], *, before: UUID | None
+) -> None:
+    """Raises Conflict when somebody else was faster, be it to correct the row `before` or to write the first one."""
     try:
         with session.begin_nested():
             session.add(
@@ -104,7 +158,7 @@ def _add_fact(session: Session, actor: Actor, village_id: UUID, new: NewVillageF
                     observed_on=new.observed_on,
                     recorded_at=clock.now(),
                     person_id=actor.person_id,
-                    witness=witness,
+                    witness=witness_of(actor),
                     evidence=list(new.evidence),
                     note=new.note,
                     withdrawn=new.withdrawn,
@@ -112,13 +166,9 @@ def _add_fact(session: Session, actor: Actor, village_id: UUID, new: NewVillageF
                 )
             )
     except IntegrityError:
-        raise Conflict(
-            "changed_meanwhile",
-            vi="Có người vừa ghi mục này. Bác tải lại trang để thấy bản mới rồi ghi tiếp.",
-            en="Somebody recorded this meanwhile. Reload the page to see it, then go on.",
-        ) from None
-    audit.record(session, actor, f"criteria:{new.kind}:record", subject_id=new.id, village_id=village_id)
-    return True
+        raise _changed_meanwhile() from None
+    verb = "withdraw" if new.withdrawn else "record"
+    audit.record(session, actor, f"criteria:{new.kind}:{verb}", subject_id=new.id, village_id=village_id)
 
 
 def _check_days(observed_on: date, value: Shape) -> None:
@@ -184,20 +234,24 @@ def record_digital_addresses(
     codes: Mapping[UUID, str | None],
     observed_on: date,
     evidence: tuple[str, ...] = (),
+    lines: Mapping[UUID, int] | None = None,
 ) -> int:
     """Record the codes of premises that differ from what stands (None takes one back). Returns how many were recorded.
 
-    Raises what `record_village_fact` raises; all are recorded or none.
+    Evidence is for the codes of this list that changed or had none yet; without any, a code keeps what it has.
+    `lines`: premises id to its line in a pasted list, for the words of a refusal. Raises what `record_village_fact`
+    raises, and all codes that two premises share at once; all are recorded or none.
     """
     witness_of(actor)
     queries.require_village(actor, village_id)
-    rows = queries.standing_facts(
-        session, [village_id], as_of=clock.today(), known_at=clock.now(), kinds=("digital_address",)
-    )
-    known = {UUID(r.value["premises_id"]): r.value.get("code") for r in rows.get(village_id, [])}
+    _check_codes(session, village_id, codes, lines)
+    known = _standing_codes(session, village_id)
     recorded = 0
     for premises_id, code in sorted(codes.items()):
-        if (premises_id in known or code is not None) and known.get(premises_id) != code:
+        stands = known.get(premises_id)
+        before = stands.value.get("code") if stands is not None else None
+        proven = stands is not None and bool(stands.evidence)
+        if before != code or (code is not None and evidence and not proven):
             new = NewVillageFact(
                 id=new_id(), kind="digital_address", subject=premises_id, observed_on=observed_on, evidence=evidence
             )
@@ -208,39 +262,74 @@ def record_digital_addresses(
     return recorded
 
 
+def _standing_codes(session: Session, village_id: UUID) -> dict[UUID, VillageFact]:
+    """Premises id to the newest row on its digital address."""
+    rows = queries.standing_facts(
+        session, [village_id], as_of=clock.today(), known_at=clock.now(), kinds=("digital_address",)
+    )
+    return {UUID(r.value["premises_id"]): r for r in reversed(rows.get(village_id, []))}
+
+
+def _check_codes(
+    session: Session, village_id: UUID, codes: Mapping[UUID, str | None], lines: Mapping[UUID, int] | None = None
+) -> None:
+    """A Vpostcode is of one place. Raises InvalidMany with every premises of these whose code another one has."""
+    place_names = places.premises_labels(session, village_id)
+    current = {p.id for p in places.premises_of(session, village_id, clock.today())}
+    known = {p: row.value.get("code") for p, row in _standing_codes(session, village_id).items() if p in current}
+    holders: dict[str, list[UUID]] = defaultdict(list)
+    for premises_id, code in (known | dict(codes)).items():
+        if code is not None:
+            holders[code].append(premises_id)
+    faults: list[Invalid] = []
+    for premises_id, code in codes.items():
+        others = [p for p in holders.get(code or "", []) if p != premises_id]
+        if others:
+            line = (lines or {}).get(premises_id)
+            here, there = (place_names.get(str(p), "?") for p in (premises_id, others[0]))
+            faults.append(
+                Invalid(
+                    "digital_address_taken",
+                    vi=f"{f'Dòng {line}: ' if line else ''}{here} có mã {code} trùng với {there}."
+                    " Mỗi nơi có một mã riêng; bác xem lại hai nơi này.",
+                    en=f"{f'Line {line}: ' if line else ''}{here} has the code {code}, which is {there}'s too."
+                    " Every place has a code of its own; check the two.",
+                    field="list" if line else f"code_{premises_id}",
+                )
+            )
+    if faults:
+        raise InvalidMany(faults) if len(faults) > 1 else faults[0]
+
+
 def _standing(session: Session, village_id: UUID, kind: str, subject: UUID) -> UUID | None:
-    superseded = select(VillageFact.supersedes_id).where(VillageFact.supersedes_id.is_not(None))
+    later = aliased(VillageFact)
     return session.scalar(
         select(VillageFact.id).where(
             VillageFact.village_id == village_id,
             VillageFact.kind == kind,
             VillageFact.subject == subject,
-            VillageFact.id.not_in(superseded),
+            ~exists().where(later.supersedes_id == VillageFact.id),
         )
     )
 
 
 def choose_parameter(session: Session, actor: Actor, new: NewParameterChoice) -> UUID:
-    """Write down what the province decided. Raises Forbidden, NotFound (pack) and Invalid (name, value)."""
+    """Write down what the province decided; the same id and content again is the same answer.
+
+    Raises Forbidden, NotFound (pack), Invalid (name, value) and Conflict (the id with other content).
+    """
     if not actor.has(Role.PROVINCE_OFFICIAL, Role.ADMINISTRATOR) or actor.person_id is None:
         raise forbidden()
     pack = queries.pack(new.pack_id)
     value: int | str = int(new.value) if isinstance(new.value, str) and new.value.isdigit() else new.value
     pack.settings({new.name: value})
-    if session.get(ParameterChoice, new.id) is not None:
+    content = new.model_dump() | {"value": value}
+    row = ParameterChoice(**content, recorded_at=clock.now(), person_id=actor.person_id)
+    if not insert_once(session, row):
+        stored = session.get_one(ParameterChoice, new.id)
+        if any(getattr(stored, name) != one for name, one in content.items()):
+            raise _other_content()
         return new.id
-    session.add(
-        ParameterChoice(
-            id=new.id,
-            pack_id=new.pack_id,
-            name=new.name,
-            value=value,
-            valid_from=new.valid_from,
-            decided_by=new.decided_by,
-            recorded_at=clock.now(),
-            person_id=actor.person_id,
-        )
-    )
     audit.record(session, actor, "criteria:parameter:choose", subject_id=new.id, name=new.name, value=value)
     outbox.publish(
         session,
@@ -259,7 +348,8 @@ def assess(
     chosen = queries.choices(session, pack.id, as_of=as_of, known_at=known_at)
     parameters = pack.settings(chosen)
     sheets = providers.provide(session, wanted, as_of=as_of, known_at=known_at, parameters=parameters)
-    return {village: evaluate(pack, sheets[village], {}, as_of, chosen) for village in wanted}
+    attributes = queries.attributes(session, wanted, pack.attributes, as_of=as_of, known_at=known_at)
+    return {village: evaluate(pack, sheets[village], attributes[village], as_of, chosen) for village in wanted}
 
 
 def derive(session: Session, actor: Actor, village_ids: Iterable[UUID], pack_id: str = queries.SMART_VILLAGE) -> int:
@@ -317,23 +407,7 @@ def _replace(
     flags: list[dict[str, object]] = []
     if old is not None:
         session.execute(update(VillageAssessment).where(VillageAssessment.id == old.id).values(current=False))
-        earlier = queries.assessment(old)
-        found = compare(earlier, answer)
-        flags = [
-            {
-                "criterion_id": f.criterion_id,
-                "clause": f.clause,
-                "vi": f.reason.vi,
-                "en": f.reason.en,
-                "only": f.only,
-                "left": [{"id": i.id, "label": i.label, "vi": i.reason_vi, "en": i.reason_en} for i in f.left],
-            }
-            for f in found
-        ]
-        # A flag stays as long as the pass it explains stands, whatever else changes on the page meanwhile.
-        passing = {r.id for r in answer.results if r.answer.value in {Value.MET, Value.NOT_APPLICABLE}}
-        flagged = {str(f["criterion_id"]) for f in flags}
-        flags += [f for f in old.flags if f["criterion_id"] in passing and f["criterion_id"] not in flagged]
+        flags = [_flag(f) for f in _departures(session, old, answer)]
     row = VillageAssessment(
         id=new_id(),
         village_id=village_id,
@@ -357,6 +431,57 @@ def _replace(
     session.flush()  # the next village's row must not meet this one's unique index out of order
     if old is None or old.overall != row.overall or old.values != row.values:
         outbox.publish(session, actor, AssessmentChanged(village_id=village_id, assessment_id=row.id))
+
+
+def _departures(session: Session, old: VillageAssessment, answer: Assessment) -> tuple[Departure, ...]:
+    """What left the count and so brought an answer about, since the last time that the answer was met or unmet.
+
+    An answer that is open for lack of data, or does not apply, lies between: it neither starts the story nor ends it.
+    """
+    fresh = {f.criterion_id: f for f in compare(queries.assessment(old), answer)}
+    undecided = {Value.INSUFFICIENT.value, Value.NOT_APPLICABLE.value}
+    for result in answer.results:
+        if old.values.get(result.id) in undecided and not result.answer.value.is_open:
+            decided = queries.last_decided(session, old.village_id, old.pack_id, result.id)
+            if decided is not None:
+                found = compare(queries.assessment(decided), answer)
+                fresh.update({f.criterion_id: f for f in found if f.criterion_id == result.id})
+    return carried([_departure(f, old) for f in old.flags], tuple(fresh.values()), answer)
+
+
+def flags_at(session: Session, village_id: UUID, answer: Assessment, moment: datetime) -> list[dict[str, object]]:
+    """What left the count by that moment and explains this answer, worked out for a day or a knowledge asked about."""
+    row = queries.answer_at(session, village_id, moment, answer.pack_id)
+    if row is None:
+        return []
+    found = carried([_departure(f, row) for f in row.flags], (), answer)
+    return [_flag(f) for f in found if not answer.result(f.criterion_id).answer.value.is_open]
+
+
+def _flag(found: Departure) -> dict[str, object]:
+    """As it is stored with an answer, its sentence included."""
+    return {
+        "criterion_id": found.criterion_id,
+        "clause": found.clause,
+        "outcome": found.outcome.value,
+        "vi": found.reason.vi,
+        "en": found.reason.en,
+        "only": found.only,
+        "left": [
+            {"id": i.id, "kind": i.kind, "label": i.label, "label_en": i.label_en, "vi": i.reason_vi, "en": i.reason_en}
+            for i in found.left
+        ],
+    }
+
+
+def _departure(flag: dict[str, Any], row: VillageAssessment) -> Departure:
+    """A stored flag read back; rows older than its `outcome` say it with their own answer."""
+    left = tuple(
+        Item(i["id"], i.get("kind", "product"), i["label"], i["vi"], i["en"], label_en=i.get("label_en"))
+        for i in flag["left"]
+    )
+    outcome = Value(flag.get("outcome") or row.values[flag["criterion_id"]])
+    return Departure(flag["criterion_id"], flag["clause"], outcome, left, only=flag["only"])
 
 
 def _answer_digest(answer: Assessment) -> str:

@@ -271,11 +271,13 @@ def ocop_states(session: Session, product_ids: Collection[UUID], on: date) -> di
 
 @dataclass(frozen=True, slots=True)
 class VillageProduct:
-    """One product that counts for a village.
+    """One product that counts for a village, or counted once.
 
     certificate  valid: an OCOP certificate holds on the day; lapsed: one held before; none: there was never one
     valid_to     the last day of the certificate that holds longest (of valid ones)
     lapsed_on    the first day without, where it lapsed
+    left         retired: the holder stopped making it; moved: it is made in this village no longer. None: it is in play
+    left_on      the first day on which that was so
     """
 
     village_id: UUID
@@ -287,6 +289,8 @@ class VillageProduct:
     valid_to: date | None
     lapsed_on: date | None
     ocop_group: int | None = None
+    left: Literal["retired", "moved"] | None = None
+    left_on: date | None = None
 
 
 # A row that never held (withdrawn from its first day on: written by mistake) counts for nothing.
@@ -307,21 +311,24 @@ WITH counted AS (
            max(last_day) FILTER (WHERE last_day < :on) + 1 AS lapsed_on
       FROM held WHERE last_day >= valid_from GROUP BY product_id
 )
-SELECT DISTINCT counted.village_id, p.id, p.organisation_id, p.name, p.name_folded, p.ocop_group, state.valid, state.valid_to,
-       state.stars, state.lapsed_on
+SELECT counted.village_id, p.id, p.organisation_id, p.name, p.ocop_group, state.valid, state.valid_to, state.stars,
+       state.lapsed_on, counted.moved_on, CASE WHEN p.retired_on <= least(:on, :known_on) THEN p.retired_on END AS retired_on
   FROM counted JOIN products p ON p.id = counted.product_id LEFT JOIN state ON state.product_id = p.id
- WHERE p.created_at <= :known_at AND (p.retired_on IS NULL OR p.retired_on > :on)
+ WHERE p.created_at <= :known_at
  ORDER BY counted.village_id, p.name_folded, p.id
 """
 _COUNTED = {
     "holder_seat": (
-        "SELECT o.village_id, p.id AS product_id FROM organisations o JOIN products p ON p.organisation_id = o.id"
-        " WHERE o.village_id = ANY (:villages)"
+        "SELECT o.village_id, p.id AS product_id, NULL::date AS moved_on"
+        " FROM organisations o JOIN products p ON p.organisation_id = o.id WHERE o.village_id = ANY (:villages)"
     ),
+    # A row that ended before it began was written by mistake.
     "producing_village": (
-        "SELECT v.village_id, v.product_id FROM product_villages v WHERE v.village_id = ANY (:villages)"
-        " AND v.recorded_at <= :known_at AND v.valid_from <= :on"
-        " AND (v.valid_to IS NULL OR v.valid_to >= :on OR v.ended_at > :known_at)"
+        "SELECT v.village_id, v.product_id, CASE WHEN NOT bool_or(v.valid_to IS NULL OR v.valid_to >= :on"
+        " OR v.ended_at > :known_at) THEN max(v.valid_to) + 1 END AS moved_on"
+        " FROM product_villages v WHERE v.village_id = ANY (:villages) AND v.recorded_at <= :known_at"
+        " AND v.valid_from <= :on AND (v.valid_to IS NULL OR v.valid_to >= v.valid_from OR v.ended_at > :known_at)"
+        " GROUP BY v.village_id, v.product_id"
     ),
 }
 
@@ -334,21 +341,24 @@ def ocop_products_of_villages(
     on: date,
     known_at: datetime | None = None,
 ) -> list[VillageProduct]:
-    """The products that count for villages on a civil date, as known at a moment, in one statement.
+    """The products that count for villages on a civil date, as known at a moment, or that left (`left`); in one statement.
 
-    `rule`: holder_seat (the village of the holder's seat) or producing_village (each village where it is made).
+    A product is retired on the day on which that is recorded, so the day tells what was known. `rule`: holder_seat (the village of the holder's seat) or producing_village (each village where it is made).
     """
     if not village_ids:
         return []
+    known = known_at or clock.now()
     rows = session.execute(
         text(_OCOP.format(counted=_COUNTED[rule])),
-        {"villages": sorted(village_ids), "on": on, "known_at": known_at or clock.now()},
+        {"villages": sorted(village_ids), "on": on, "known_at": known, "known_on": clock.local(known).date()},
     )
     return [_village_product(row) for row in rows]
 
 
 def _village_product(row: Row[tuple[object, ...]]) -> VillageProduct:
     state: Literal["valid", "lapsed", "none"] = "valid" if row.valid else "lapsed" if row.lapsed_on else "none"
+    retired = row.retired_on is not None and (row.moved_on is None or row.retired_on <= row.moved_on)
+    left: Literal["retired", "moved"] | None = "retired" if retired else "moved" if row.moved_on is not None else None
     return VillageProduct(
         village_id=row.village_id,
         product_id=row.id,
@@ -359,6 +369,8 @@ def _village_product(row: Row[tuple[object, ...]]) -> VillageProduct:
         valid_to=row.valid_to,
         lapsed_on=row.lapsed_on if state == "lapsed" else None,
         ocop_group=row.ocop_group,
+        left=left,
+        left_on=row.retired_on if retired else row.moved_on,
     )
 
 

@@ -295,6 +295,8 @@ def test_a_fruit_goes_from_a_hill_to_a_floor_and_its_village_turns_met_and_the_p
         until(official, clause(official, 5), f"{NA} (Chứng nhận OCOP hết hạn từ {lapsed:%d/%m/%Y})")
         expect(verdict(official, 5)).to_have_text("Không áp dụng")
         expect(clause(official, 5)).to_contain_text("Thôi được tính:")
+        flag = official.locator(".flash", has_text="Không còn áp dụng vì có mục rời danh sách")
+        expect(flag).to_contain_text(f"{NA} (Chứng nhận OCOP hết hạn từ {lapsed:%d/%m/%Y})")
         buyer.goto(address)
         until(buyer, buyer.locator("body"), "Không có chứng nhận còn hạn")
 

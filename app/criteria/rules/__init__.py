@@ -15,8 +15,8 @@ Kinds, frozen: a change of meaning is a new kind (`ratio_at_least@2`), so that a
     threshold_by_attribute@1  count or ratio whose threshold depends on an attribute of the place (commune_group)
 A composite of nothing but not_applicable is not_applicable.
 
-A fact cannot be used, and the answer is insufficient, when nobody recorded it, when `max_age_days` is set and its evidence
-is older or undated, when it is dated after the day asked about, or when its own `next_change_on` has come.
+A fact cannot be used, and the answer is insufficient, when nobody recorded it, when nothing proves it, when `max_age_days`
+is set and its evidence is older or undated, when it is dated after the day asked about, or when its own `next_change_on` has come.
 
 Facts are the contract with the providers: each pack declares the name, type, meaning and parameters of every fact it reads.
 
@@ -27,14 +27,15 @@ in `run`; `engine` puts them together, `departures` compares two assessments, `w
 
 from app.criteria.rules.answers import VALUE_LABELS, Answer, Assessment, Choice, Value
 from app.criteria.rules.composite import all_of_1, any_of_1, k_of_n_1
-from app.criteria.rules.departures import compare
-from app.criteria.rules.engine import NOT_FROM_LETTER, evaluate, outside_period
+from app.criteria.rules.departures import Departure, carried, compare
+from app.criteria.rules.engine import NOT_CHOSEN, NOT_FROM_LETTER, evaluate, outside_period
 from app.criteria.rules.kinds import CountAtLeast, Flag, KOfN, RatioAtLeast, Rule, ThresholdByAttribute
 from app.criteria.rules.pack import Criterion, Pack, Parameter
 from app.criteria.rules.sheet import Fact, Item, ItemSet, Source, facts_from_json, facts_to_json
 from app.criteria.rules.words import Both, percent_text
 
 __all__ = [
+    "NOT_CHOSEN",
     "NOT_FROM_LETTER",
     "VALUE_LABELS",
     "Answer",
@@ -43,6 +44,7 @@ __all__ = [
     "Choice",
     "CountAtLeast",
     "Criterion",
+    "Departure",
     "Fact",
     "Flag",
     "Item",
@@ -57,6 +59,7 @@ __all__ = [
     "Value",
     "all_of_1",
     "any_of_1",
+    "carried",
     "compare",
     "evaluate",
     "facts_from_json",

@@ -73,7 +73,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A parameter as it stood for this assessment; `note` is set where the text left it open."""
+    """A parameter as it stood for this assessment.
+
+    note     set where the letter left it open: that the province chose it, or that nobody has and it is a preset
+    chosen   the province chose it
+    """
 
     name: str
     value: int | str
@@ -81,6 +85,7 @@ class Choice:
     value_label: Both
     source: str
     note: Both | None
+    chosen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,7 @@ class Assessment:
         raise KeyError(criterion_id)
 
     def choices_of(self, answer: Answer) -> tuple[Choice, ...]:
-        """The province's choices that this answer depends on, to be shown with it."""
+        """What the letter leaves open and this answer depends on, to be shown with it."""
         return tuple(choice for choice in self.parameters if choice.note and choice.name in answer.parameters_used)
 
     def shortest_path(self) -> tuple[CriterionResult, ...]:

@@ -1,46 +1,97 @@
-"""Two assessments compared: a pass that came only because things left the count is said, not hidden."""
+"""Two assessments compared: an answer that came only because things left the count is said, not hidden."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.criteria.rules.answers import VALUE_LABELS, Answer, Assessment, CriterionResult
+from app.criteria.rules.answers import VALUE_LABELS, Answer, Assessment, CriterionResult, Value
 from app.criteria.rules.sheet import Item, ItemSet
 from app.criteria.rules.words import Both, left_words
 
 
 @dataclass(frozen=True, slots=True)
-class PassByDeparture:
-    """A pass that would not stand had nothing left the count.
+class Departure:
+    """A pass that would not stand had nothing left the count, or a criterion that no longer applies because all left it.
 
-    left    what left, each with the reason the provider gave
-    gained  what joined the numerator meanwhile
-    only    nothing joined: the pass came by departure alone
+    outcome  met or not_applicable: what the answer became
+    left     what left, each with the reason the provider gave
+    gained   what joined the numerator meanwhile
+    only     nothing joined: it came by departure alone
     """
 
     criterion_id: str
     clause: int
+    outcome: Value
     left: tuple[Item, ...]
-    gained: tuple[Item, ...]
-    only: bool
-    reason: Both
+    gained: tuple[Item, ...] = ()
+    only: bool = True
+
+    @property
+    def reason(self) -> Both:
+        words = left_words(self.left)
+        what = Both("chỉ vì", "only because") if self.only else Both("một phần vì", "partly because")
+        outcome = VALUE_LABELS[self.outcome]
+        return Both(
+            f"Tiêu chí {self.clause} chuyển sang “{outcome.vi.lower()}” {what.vi} có mục thôi được tính.{words.vi}",
+            f"Criterion {self.clause} became “{outcome.en.lower()}” {what.en} something left the count.{words.en}",
+        )
 
 
-def compare(before: Assessment, after: Assessment) -> tuple[PassByDeparture, ...]:
-    """Criteria that were not met before, and now are met or no longer apply, because things left a denominator."""
+def compare(before: Assessment, after: Assessment) -> tuple[Departure, ...]:
+    """Criteria that are met now and were not, or no longer apply and did, because things left a denominator."""
     earlier = {result.id: result for result in before.results}
-    found: list[PassByDeparture] = []
+    found: list[Departure] = []
     for result in after.results:
         old = earlier.get(result.id)
-        if old is None or not old.answer.value.is_open or result.answer.value.is_open:
+        now = result.answer.value
+        if old is None or now.is_open or now is old.answer.value or old.answer.value is Value.NOT_APPLICABLE:
             continue
-        for leaf in result.answer.walk():
-            ratio = leaf.percent is not None or (leaf.of == 0 and len(leaf.facts_used) == 2)  # noqa: PLR2004 - numerator, denominator
-            if ratio and not leaf.value.is_open:
-                flagged = _departed(before, after, result, leaf)
-                found.extend([flagged] if flagged else [])
+        for leaf in _ratios(result.answer):
+            flagged = None if leaf.value.is_open else _departed(before, after, result, leaf)
+            found.extend([flagged] if flagged else [])
     return tuple(found)
 
 
-def _departed(before: Assessment, after: Assessment, result: CriterionResult, leaf: Answer) -> PassByDeparture | None:
+def carried(earlier: Sequence[Departure], fresh: Sequence[Departure], after: Assessment) -> tuple[Departure, ...]:
+    """The departures to be told with `after`: the fresh ones, and earlier ones that still explain its answers.
+
+    An earlier one stays while the answer is open for lack of data, and for as long as what left stays out. It ends when
+    the criterion is not met, when everything that left is counted again, and when a criterion that had ceased to apply
+    is met by something else.
+    """
+    found = {one.criterion_id: one for one in fresh}
+    for one in earlier:
+        result = next((r for r in after.results if r.id == one.criterion_id), None)
+        if result is None or result.answer.value is Value.UNMET:
+            continue
+        if one.outcome is Value.NOT_APPLICABLE and result.answer.value is Value.MET:
+            continue
+        newer = found.get(one.criterion_id)
+        known = {item.id for item in newer.left} if newer else set()
+        left = tuple(i for i in one.left if i.id not in known and i.id not in _counted(after, result.answer))
+        if newer is None and left:
+            found[one.criterion_id] = Departure(one.criterion_id, one.clause, one.outcome, left, one.gained, one.only)
+        elif newer is not None and left:
+            only = newer.only and one.only
+            found[one.criterion_id] = Departure(
+                one.criterion_id, one.clause, newer.outcome, (*newer.left, *left), newer.gained, only
+            )
+    return tuple(sorted(found.values(), key=lambda one: one.clause))
+
+
+def _ratios(answer: Answer) -> list[Answer]:
+    return [leaf for leaf in answer.walk() if not leaf.children and len(leaf.facts_used) == 2]  # noqa: PLR2004 - numerator, denominator
+
+
+def _counted(assessment: Assessment, answer: Answer) -> set[str]:
+    """What the denominators of this answer count, by id."""
+    found: set[str] = set()
+    for leaf in _ratios(answer):
+        sets = _sets(assessment, *leaf.facts_used)
+        found.update(sets[1] if sets else ())
+    return found
+
+
+def _departed(before: Assessment, after: Assessment, result: CriterionResult, leaf: Answer) -> Departure | None:
     numerator, denominator = leaf.facts_used
     old, new = _sets(before, numerator, denominator), _sets(after, numerator, denominator)
     if old is None or new is None:
@@ -49,20 +100,14 @@ def _departed(before: Assessment, after: Assessment, result: CriterionResult, le
     left_ids = old_of.keys() - new_of.keys()
     kept = new_have.keys() | (old_have.keys() & left_ids)
     percent = leaf.percent if leaf.percent is not None else 100
-    if not left_ids or len(kept) * 100 >= (len(new_of) + len(left_ids)) * percent:
+    stands = leaf.value is Value.MET and len(kept) * 100 >= (len(new_of) + len(left_ids)) * percent
+    if not left_ids or stands:
         return None
     fact = after.facts[denominator].value
     explained = {item.id: item for item in fact.missing} if isinstance(fact, ItemSet) else {}
     left = tuple(sorted((explained.get(i, old_of[i]) for i in left_ids), key=lambda item: (item.label, item.id)))
     gained = tuple(item for key, item in new_have.items() if key not in old_have)
-    words = left_words(left)
-    what = Both("chỉ vì", "only because") if not gained else Both("một phần vì", "partly because")
-    outcome = VALUE_LABELS[result.answer.value]
-    reason = Both(
-        f"Tiêu chí {result.clause} chuyển sang “{outcome.vi.lower()}” {what.vi} có mục thôi được tính.{words.vi}",
-        f"Criterion {result.clause} became “{outcome.en.lower()}” {what.en} something left the count.{words.en}",
-    )
-    return PassByDeparture(result.id, result.clause, left, gained, not gained, reason)
+    return Departure(result.id, result.clause, result.answer.value, left, gained, not gained)
 
 
 def _sets(assessment: Assessment, numerator: str, denominator: str) -> tuple[dict[str, Item], dict[str, Item]] | None:

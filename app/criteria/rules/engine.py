@@ -29,6 +29,9 @@ from app.criteria.rules.words import Both, day_text, joined
 
 ENGINE: Final = 1
 NOT_FROM_LETTER: Final = Both("lựa chọn của tỉnh, không có trong văn bản", "the province's choice, not in the letter")
+NOT_CHOSEN: Final = Both(
+    "giá trị có sẵn, tỉnh chưa chọn, không có trong văn bản", "a preset, not chosen by the province, not in the letter"
+)
 CRITERIA: Final = Both("tiêu chí", "criteria")
 
 
@@ -90,7 +93,10 @@ def evaluate(
         pack_sha256=pack.sha256,
         as_of=as_of,
         attributes=dict(sorted(attributes.items())),
-        parameters=tuple(_choice(parameter, parameters[parameter.name]) for parameter in pack.parameter),
+        parameters=tuple(
+            _choice(parameter, parameters[parameter.name], chosen=parameter.name in (choices or {}))
+            for parameter in pack.parameter
+        ),
         facts=kept,
         results=results,
         overall=_overall(run, timed, results),
@@ -121,9 +127,10 @@ def _overall(run: Run, timed: Sequence[Timed], results: Sequence[CriterionResult
     return replace(answer, kind=run.pack.result.kind, reason=joined(parts), unit=CRITERIA, children=())
 
 
-def _choice(parameter: Parameter, value: int | str) -> Choice:
-    note = NOT_FROM_LETTER if parameter.source == "not_from_letter" else None
-    return Choice(parameter.name, value, parameter.label, parameter.words(value), parameter.source, note)
+def _choice(parameter: Parameter, value: int | str, *, chosen: bool) -> Choice:
+    left_open = NOT_FROM_LETTER if chosen else NOT_CHOSEN
+    note = left_open if parameter.source == "not_from_letter" else None
+    return Choice(parameter.name, value, parameter.label, parameter.words(value), parameter.source, note, chosen)
 
 
 def outside_period(pack: Pack, as_of: date) -> Both | None:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from app.criteria.rules.canonical import digest
-from app.criteria.rules.kinds import Name, Rule, Shape, Slug, Whole
+from app.criteria.rules.kinds import Name, Rule, Shape, Slug, ThresholdByAttribute, Whole
 from app.criteria.rules.words import Both
 from app.errors import Invalid, InvalidMany
 
@@ -123,6 +123,17 @@ class Pack(Shape):
     @cached_property
     def criteria_by_id(self) -> Mapping[str, Criterion]:
         return {criterion.id: criterion for criterion in self.criterion}
+
+    @cached_property
+    def attributes(self) -> frozenset[str]:
+        """The attributes of a place that the thresholds of this pack depend on."""
+        todo, found = [criterion.rule for criterion in self.criterion], set()
+        while todo:
+            rule = todo.pop()
+            todo.extend(rule.children)
+            if isinstance(rule, ThresholdByAttribute):
+                found.add(rule.attribute)
+        return frozenset(found)
 
     def settings(self, choices: Mapping[str, int | str] | None = None) -> dict[str, int | str]:
         """Every parameter's value: the province's choice where there is one, else the default.

@@ -77,6 +77,9 @@ def trouble(run: Run, name: str, max_age: int | None, day: date) -> tuple[Item, 
             f"the figures must be worked out anew from {day_text(fact.next_change_on)}",
         )
         kind = "fact"
+    elif not fact.proven:
+        why = Both("đã ghi nhưng chưa có minh chứng", "recorded, but nothing proves it yet")
+        kind = "evidence"
     elif max_age is None:
         return None
     elif fact.observed_on is None:

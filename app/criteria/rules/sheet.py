@@ -57,6 +57,7 @@ class Fact:
     """What one provider says of one place on the civil date `as_of`.
 
     observed_on     the date of the oldest evidence the value rests on; rules with `max_age_days` measure from it
+    proven          False: somebody said so and showed nothing for it, so that no rule uses it
     next_change_on  the first date on which time alone may change the value (a certificate ends, a window of logs moves
                     on); from that date the fact has to be provided anew and is not used
     """
@@ -69,6 +70,7 @@ class Fact:
     rung: str | None = None
     evidence: tuple[str, ...] = ()
     next_change_on: date | None = None
+    proven: bool = True
 
     def __post_init__(self) -> None:
         if isinstance(self.value, int) and self.value < 0:

@@ -44,6 +44,7 @@ SESSIONS = (
     "Thanh toán tiền điện không tiền mặt",
     "Tránh lừa đảo trên mạng",
 )
+ONCE = {"digital_group", "channel", "wifi"}
 PROOF = "https://minh-chung.example/"
 
 
@@ -89,7 +90,7 @@ class _Recorder:
                     {
                         "id": key("fact", self.village, kind, name),
                         "kind": kind,
-                        "subject": key("subject", self.village, kind, name),
+                        "subject": _subject(self.stage.villages[self.village], kind, name),
                         "observed_on": day,
                         "evidence": evidence,
                     }
@@ -112,11 +113,13 @@ class _Recorder:
             (self.stage.picture("sheet", self.village),),
         )
         for index, ago in enumerate((8, 27, 55, 76)[: 0 if self.village == "missing" else 4]):
-            self.note("group_activity", str(index), ago, GroupActivity(topic=SESSIONS[index], people=9 + index * 4))
+            value = GroupActivity(topic=SESSIONS[index], people=9 + index * 4)
+            picture = self.stage.picture("house", f"{self.village}{index}")
+            self.note("group_activity", str(index), ago, value, (picture,))
 
     def channel(self) -> None:
         link = f"https://zalo.example/{self.village}"
-        self.note("channel", "channel", 20, Channel(exists=True, platform="zalo", link=link, households=24))
+        self.note("channel", "channel", 20, Channel(exists=True, platform="zalo", link=link, households=24), (link,))
         for index, (ago, days) in enumerate(((70, 2), (41, 1), (15, 3))):
             self.note(
                 "feedback",
@@ -127,6 +130,7 @@ class _Recorder:
                     received_on=_day(self.stage.today, ago),
                     answered_on=_day(self.stage.today, ago - days),
                 ),
+                (self.stage.picture("sheet", f"{self.village}{index}"),),
             )
 
     def wifi(self) -> None:
@@ -145,6 +149,7 @@ class _Recorder:
             self.stage.session.execute(insert(Premises), rows)
         coded = [row for row in rows if row["kind"] != PremisesKind.CULTURE_HOUSE]
         town = sum(map(ord, self.village))
+        listed = (self.stage.picture("sheet", f"{self.village} Vpostcode"),)
         facts = [
             _fact(
                 village_id,
@@ -154,6 +159,7 @@ class _Recorder:
                 DigitalAddress(premises_id=row["id"], code=f"00{town:05d}{index:03d}"),
                 self.person_id,
                 "village",
+                listed,
             )
             for index, row in enumerate(coded)
         ]
@@ -207,6 +213,11 @@ def _premises(village_id: UUID, kind: PremisesKind, label: str, since: date) -> 
     }
 
 
+def _subject(village_id: UUID, kind: str, name: str) -> UUID:
+    """As the pages name it, so that a correction there follows this row."""
+    return service.subject_of(village_id, kind, "" if kind in ONCE else name)
+
+
 def _fact(
     village_id: UUID,
     kind: str,
@@ -222,7 +233,7 @@ def _fact(
         "id": key("fact", village_id, kind, name),
         "village_id": village_id,
         "kind": kind,
-        "subject": key("subject", village_id, kind, name),
+        "subject": value.premises_id if isinstance(value, DigitalAddress) else _subject(village_id, kind, name),
         "value": json.loads(canonical_json(value)),
         "observed_on": day,
         "recorded_at": clock.start_of_day(day) + timedelta(hours=16),
@@ -297,24 +308,25 @@ def _invent(
         group = DigitalGroup(decision_number=number, decided_on=decided, issuer="UBND xã (dữ liệu mẫu)", members=4)
         note("digital_group", "group", 290, group, proof)
         for index in range(chance.choice((2, 3, 4, 4))):
-            note("group_activity", str(index), 5 + index * 19, GroupActivity(topic=SESSIONS[index], people=8 + index))
+            session_held = GroupActivity(topic=SESSIONS[index], people=8 + index)
+            note("group_activity", str(index), 5 + index * 19, session_held, proof)
     if "channel" in kinds:
-        note("channel", "channel", chance.randint(5, 120), Channel(exists=True, platform="zalo", households=20))
+        note("channel", "channel", chance.randint(5, 120), Channel(exists=True, platform="zalo", households=20), proof)
     if "feedback" in kinds:
-        _invent_feedback(chance, today, note)
+        _invent_feedback(chance, today, note, proof)
     if "wifi" in kinds or lacks == "wifi":
         note("wifi", "wifi", chance.randint(10, 300), Wifi(available="wifi" in kinds), proof)
     if "model" in kinds:
         _invent_model(chance, today, note, proof)
     if whole:
-        _invent_addresses(chance, village_id, today, note, premises, complete="addresses" in kinds)
+        _invent_addresses(chance, village_id, today, note, premises, proof, complete="addresses" in kinds)
 
 
-def _invent_feedback(chance: Random, today: date, note: Any) -> None:  # noqa: ANN401 - the inner function of _invent
+def _invent_feedback(chance: Random, today: date, note: Any, proof: tuple[str, ...]) -> None:  # noqa: ANN401 - the inner function of _invent
     received = today - timedelta(days=chance.randint(20, 60))
     answered = received + timedelta(days=chance.choice((1, 2, 3, 4, 9)))
     value = Feedback(topic=chance.choice(TOPICS), received_on=received, answered_on=answered)
-    note("feedback", "0", (today - answered).days, value)
+    note("feedback", "0", (today - answered).days, value, proof)
 
 
 def _invent_model(chance: Random, today: date, note: Any, proof: tuple[str, ...]) -> None:  # noqa: ANN401 - as above
@@ -343,6 +355,7 @@ def _invent_addresses(
     today: date,
     note: Any,  # noqa: ANN401 - as above
     premises: list[dict[str, Any]],
+    proof: tuple[str, ...],
     *,
     complete: bool,
 ) -> None:
@@ -356,4 +369,4 @@ def _invent_addresses(
         premises.append(row)
         if index >= lacking:
             code = f"00{chance.randrange(100_000):05d}{index:03d}"
-            note("digital_address", str(index), 45, DigitalAddress(premises_id=row["id"], code=code))
+            note("digital_address", str(index), 45, DigitalAddress(premises_id=row["id"], code=code), proof)

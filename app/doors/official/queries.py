@@ -25,6 +25,7 @@ from app.products.models import Certificate
 from app.trace import queries as trace
 
 MONTHS = 12
+HISTORY_LIMIT = 200
 # Which form mends which fact; what is not here is mended where the record itself is made.
 FORMS: dict[str, str] = {
     "digital_group_established": "to-cong-nghe-so",
@@ -39,6 +40,13 @@ FORMS: dict[str, str] = {
     "models_public_order": "mo-hinh",
     "models_smart_lighting": "mo-hinh",
     "models_smart_agriculture": "mo-hinh",
+}
+# The form that mends one named thing.
+FORM_OF_ITEM: dict[str, str] = {
+    "activity": "hoat-dong",
+    "feedback": "phan-anh",
+    "premises": "dia-chi-so",
+    "model": "mo-hinh",
 }
 # The form that a criterion's own button opens.
 FORM_OF: dict[str, str] = {
@@ -78,23 +86,29 @@ class CommuneLine:
 
 @dataclass(frozen=True, slots=True)
 class ClauseLine:
-    """One criterion over many villages."""
+    """One criterion over all villages of a place, those without any answer yet included."""
 
     criterion: Criterion
     met: int
     unmet: int
     insufficient: int
     not_applicable: int
+    total: int
 
     @property
-    def total(self) -> int:
-        return self.met + self.unmet + self.insufficient + self.not_applicable
+    def not_assessed(self) -> int:
+        return self.total - self.met - self.unmet - self.insufficient - self.not_applicable
 
 
 @dataclass(frozen=True, slots=True)
 class VillageLine:
     place: Place
     assessment: VillageAssessment | None
+
+    @property
+    def flags(self) -> int:
+        """How many of its answers stand only because something left the count."""
+        return len(criteria.flags_of(self.assessment)) if self.assessment is not None else 0
 
 
 def commune_lines(session: Session, on: date) -> list[CommuneLine]:
@@ -106,12 +120,17 @@ def total(tallies: Iterable[Tally]) -> Tally:
     return sum(tallies, Tally())
 
 
-def clause_lines(session: Session, on: date, pack: Pack, commune_id: UUID | None = None) -> list[ClauseLine]:
+def clause_lines(
+    session: Session, on: date, pack: Pack, villages: int, commune_id: UUID | None = None
+) -> list[ClauseLine]:
+    """Each criterion over the `villages` of the province, or of one commune."""
     counts = criteria.by_criterion(session, on, commune_id, pack.id)
-    return [
-        ClauseLine(c, *(counts.get(c.id, {}).get(v.value, 0) for v in (Value.MET, Value.UNMET, Value.INSUFFICIENT, Value.NOT_APPLICABLE)))
-        for c in pack.criterion
-    ]  # fmt: skip
+    found: list[ClauseLine] = []
+    for criterion in pack.criterion:
+        of = counts.get(criterion.id, {})
+        met, unmet, insufficient, not_applicable = (of.get(value.value, 0) for value in Value)
+        found.append(ClauseLine(criterion, met, unmet, insufficient, not_applicable, villages))
+    return found
 
 
 def village_lines(session: Session, villages: Sequence[Place]) -> list[VillageLine]:
@@ -139,7 +158,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One criterion as the page shows it."""
+    """One criterion as the page shows it; `choices` is what the letter leaves open and this answer depends on."""
 
     criterion: Criterion
     answer: Answer
@@ -166,6 +185,7 @@ class VillageView:
     offices: int | None
     history: list["Change"]
     points: list[tuple[date, int]]
+    flags: list[dict[str, object]]
 
     @property
     def statuses(self) -> list[str]:
@@ -175,10 +195,6 @@ class VillageView:
     def shortest(self) -> list[Clause]:
         by_id = {c.criterion.id: c for c in self.clauses}
         return [by_id[r.id] for r in self.assessment.shortest_path()]
-
-    @property
-    def flags(self) -> list[dict[str, object]]:
-        return list(self.stored.flags) if self.stored is not None else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +233,11 @@ def village(
             else service.assess(session, [village_id], pack, as_of=day, known_at=known)[village_id]
         )
         clauses = _clauses(session, pack, answer)
+        flags = (
+            criteria.flags_of(stored)
+            if stored is not None
+            else service.flags_at(session, village_id, answer, min(known, clock.start_of_day(day + timedelta(days=1))))
+        )
     return VillageView(
         village=place,
         above=above,
@@ -232,6 +253,7 @@ def village(
         offices=counts.get("office"),
         history=_changes(pack, rows)[::-1],
         points=_points(rows, today),
+        flags=flags,
     )
 
 
@@ -261,6 +283,8 @@ def _holders(session: Session, product_ids: set[UUID]) -> dict[str, str]:
 def _named(item: Item, answer: Answer, holders: dict[str, str]) -> Named:
     if item.kind in {"product", "household"}:
         return Named(item, who=holders.get(item.id, ""))
+    if item.kind in FORM_OF_ITEM:
+        return Named(item, form=FORM_OF_ITEM[item.kind])
     names = [item.id, *(n for leaf in answer.walk() if not leaf.children for n in leaf.facts_used)]
     return Named(item, form=next((FORMS[n] for n in names if n in FORMS), ""))
 
@@ -331,8 +355,11 @@ class DiaryLine:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
+    """`standing` are the records that the answer rests on; `recorded` the newest of all that was ever written, to read."""
+
     clause: Clause
     facts: list[FactLine]
+    standing: list[VillageFact]
     recorded: list[VillageFact]
     superseded: set[UUID]
     premises_names: dict[str, str]
@@ -356,12 +383,16 @@ def proof(database: Database, actor: Actor, view: VillageView, criterion_id: str
         raise not_found("tiêu chí này", "this criterion")
     used = dict.fromkeys(n for leaf in clause.answer.walk() if not leaf.children for n in leaf.facts_used)
     with database.transaction(actor) as session:
-        recorded = criteria.fact_history(session, actor, view.village.id, KINDS_OF.get(criterion_id, ()))
-        superseded = criteria.superseded_ids(session, [r.id for r in recorded])
+        kinds = KINDS_OF.get(criterion_id, ())
+        when: criteria.When = {"as_of": view.as_of, "known_at": view.known_at}
+        standing = criteria.standing_facts(session, [view.village.id], **when, kinds=kinds) if kinds else {}
+        recorded = criteria.fact_history(session, actor, view.village.id, kinds, **when, limit=HISTORY_LIMIT)
+        superseded = criteria.superseded_ids(session, [r.id for r in recorded], **when)
         names = places.premises_labels(session, view.village.id) if criterion_id == "dia-chi-so" else {}
     return Proof(
         clause=clause,
         facts=[_fact_line(view, name, language) for name in used],
+        standing=standing.get(view.village.id, []),
         recorded=recorded,
         superseded=superseded,
         premises_names=names,
@@ -408,6 +439,7 @@ def _product_lines(database: Database, view: VillageView) -> list[ProductLine]:
             r, names.get(r.organisation_id, ""), certificates.get(r.product_id, []), evidence.get(r.product_id, [])
         )
         for r in rows
+        if r.left is None or r.certificate != "none"
     ]
 
 

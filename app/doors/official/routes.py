@@ -16,6 +16,7 @@ from app.criteria import queries as criteria
 from app.criteria import service
 from app.criteria.rules import VALUE_LABELS, Value, outside_period
 from app.doors.official import queries
+from app.errors import Invalid
 from app.places import queries as places
 from app.places.models import Level, Place
 from app.web import language, page, parse_query, require, transaction, web
@@ -48,6 +49,30 @@ class Dials(BaseModel):
         if self.biet_den is None:
             return None
         return min(clock.start_of_day(self.biet_den + timedelta(days=1)) - timedelta(microseconds=1), clock.now())
+
+
+def _dials() -> Dials:
+    """Raises Invalid for a day that is not from the pack's first day until today."""
+    dials = parse_query(Dials)
+    first, last = criteria.pack().effective_from, clock.today()
+    faults = [
+        (name, label_vi, label_en)
+        for name, day, label_vi, label_en in (
+            ("ngay", dials.ngay, "Tính đến ngày", "As of"),
+            ("biet_den", dials.biet_den, "Theo điều đã ghi đến hết ngày", "As recorded by the end of"),
+        )
+        if day is not None and not first <= day <= last
+    ]
+    if faults:  # a page of its own tells of it, without a form to put each sentence beside its field
+        raise Invalid(
+            "day_out_of_range",
+            vi=" ".join(
+                f"Ô “{vi}”: chọn một ngày từ {first:%d/%m/%Y} đến hôm nay, {last:%d/%m/%Y}." for _, vi, _ in faults
+            ),
+            en=" ".join(f"“{en}”: choose a day from {first:%d/%m/%Y} to today, {last:%d/%m/%Y}." for *_, en in faults),
+            field=faults[0][0],
+        )
+    return dials
 
 
 def _official() -> Actor:
@@ -110,6 +135,7 @@ def province() -> Response:
         here = queries.place_of(session, actor, places.province(session).id, Level.PROVINCE)
         pack = criteria.pack()
         lines = queries.commune_lines(session, today)
+        total = queries.total(line.tally for line in lines)
         found = queries.villages_named(session, actor, asked.q, today) if asked.q else []
         above = places.chains(session, [p.id for p in found])
         return page(
@@ -120,8 +146,8 @@ def province() -> Response:
             outside=outside_period(pack, today),
             lines=_sorted(_filtered(lines, asked), asked),
             communes=len(lines),
-            total=queries.total(line.tally for line in lines),
-            clauses=queries.clause_lines(session, today, pack),
+            total=total,
+            clauses=queries.clause_lines(session, today, pack, total.total),
             found=[(p, _url(p), places.full_name(p, above.get(p.id, ()))) for p in found],
             computed_at=criteria.computed_at(session),
         )
@@ -158,6 +184,7 @@ def commune(commune_id: UUID) -> Response:
         lines = queries.village_lines(session, places.current_villages(session, commune_id, today))
         wanted: dict[str, set[str | None]] = {"dat": {"met"}, "chua-dat": {"unmet"}, "thieu": {"insufficient", None}}
         overall = wanted.get(asked.loc)
+        total = criteria.tallies(session, today).get(commune_id, criteria.Tally())
         shown = [x for x in lines if overall is None or (x.assessment.overall if x.assessment else None) in overall]
         if asked.xep == "dat":
             shown.sort(key=lambda x: -(x.assessment.met if x.assessment else -1))
@@ -169,8 +196,8 @@ def commune(commune_id: UUID) -> Response:
             trail=_trail(actor, places.ancestors(session, commune_id), _title(here)),
             outside=outside_period(pack, today),
             lines=shown,
-            total=criteria.tallies(session, today).get(commune_id, criteria.Tally()),
-            clauses=queries.clause_lines(session, today, pack, commune_id),
+            total=total,
+            clauses=queries.clause_lines(session, today, pack, total.total, commune_id),
             computed_at=max((x.assessment.confirmed_at for x in lines if x.assessment), default=None),
         )
 
@@ -205,7 +232,7 @@ def _csv(rows: list[tuple[Place | None, queries.VillageLine]], name: str) -> Res
     write.writerow(
         ["Mã xã", "Xã, phường", "Mã thôn", "Thôn", "Kết quả", "Số tiêu chí đạt", "Số tiêu chí xét"]
         + [f"{c.clause}. {c.label.vi}" for c in pack.criterion]
-        + ["Tính lúc"]
+        + ["Số tiêu chí có mục thôi tính", "Tính lúc"]
     )
     for commune_place, line in rows:
         found = line.assessment
@@ -214,6 +241,7 @@ def _csv(rows: list[tuple[Place | None, queries.VillageLine]], name: str) -> Res
             + [line.place.code, _safe(_title(line.place))]
             + [_word(found.overall if found else None), found.met if found else "", found.total if found else ""]
             + [_word(found.values.get(c.id) if found else None) for c in pack.criterion]
+            + [line.flags if found else ""]
             + [f"{clock.local(found.confirmed_at):%d/%m/%Y %H:%M}" if found else ""]
         )
     return Response(
@@ -237,7 +265,7 @@ def _word(value: str | None) -> str:
 
 def _view(village_id: UUID) -> tuple[Actor, Dials, queries.VillageView]:
     actor = _official()
-    dials = parse_query(Dials)
+    dials = _dials()
     return actor, dials, queries.village(web().database, actor, village_id, as_of=dials.ngay, known_at=dials.known_at)
 
 

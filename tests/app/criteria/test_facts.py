@@ -9,8 +9,9 @@ import pytest
 
 from app.actor import SYSTEM
 from app.criteria import queries, service
+from app.criteria.models import VillageFact
 from app.criteria.rules import Value
-from app.criteria.schemas import NewParameterChoice
+from app.criteria.schemas import DigitalAddress, NewParameterChoice
 from app.db import new_id
 from tests.app.criteria.world import Province
 
@@ -79,6 +80,25 @@ def test_group_without_a_register_of_sessions_is_short_of_data(province: Provinc
     assert province.answer(1).value is UNKNOWN
 
 
+def test_group_without_its_decision_or_proof_of_a_session_is_short_of_data(province: Province) -> None:
+    value = {"decision_number": "12/QĐ-UBND", "decided_on": "2026-02-01", "issuer": "UBND xã", "members": 5}
+    first = province.record("digital_group", 100, evidence=(), **value)
+    for number in range(3):
+        province.record("group_activity", 5 + number, topic="Tập huấn", people=9)
+    established, operating = province.answer(1).children
+    assert (province.answer(1).value, established.value, operating.value) == (UNKNOWN, UNKNOWN, MET)
+    assert established.reason.vi == ("Quyết định thành lập tổ công nghệ số cộng đồng: đã ghi nhưng chưa có minh chứng.")
+    province.record("digital_group", 100, subject=first.subject, **value)
+    assert province.answer(1).value is MET
+    third = province.record("group_activity", 80, topic="Cài VNeID", people=9, evidence=())
+    choose(province, "group_min_activities", 4)
+    operating = province.answer(1).children[1]
+    assert (operating.value, operating.have) == (UNKNOWN, 3)
+    assert [(i.id, i.label, i.reason_vi) for i in operating.missing] == [
+        (str(third.subject), "“Cài VNeID” (04/09/2026)", "Chưa có minh chứng.")
+    ]
+
+
 # --- clause 2
 
 
@@ -114,6 +134,28 @@ def test_village_that_looked_and_has_no_channel_is_not_met(province: Province) -
     assert province.answer(2).value is UNMET
 
 
+def test_channel_that_nothing_shows_is_short_of_data_though_its_absence_needs_no_proof(province: Province) -> None:
+    province.record("feedback", 20, topic="Đèn hỏng", received_on="2026-11-03", answered_on="2026-11-05")
+    first = province.record("channel", exists=True, platform="zalo", evidence=())
+    channel = province.answer(2).children[0]
+    assert (province.answer(2).value, channel.value) == (UNKNOWN, UNKNOWN)
+    assert channel.reason.vi.endswith("đã ghi nhưng chưa có minh chứng.")
+    assert [i.kind for i in channel.missing] == ["evidence"]
+    province.record("channel", subject=first.subject, exists=False, evidence=())
+    assert province.answer(2).value is UNMET
+
+
+def test_answer_to_feedback_without_proof_is_neither_in_time_nor_late(province: Province) -> None:
+    province.record("channel", exists=True, platform="zalo")
+    said = {"topic": "Đèn hỏng", "received_on": "2026-11-03", "answered_on": "2026-11-05"}
+    first = province.record("feedback", 18, evidence=(), **said)
+    answer = province.answer(2)
+    assert answer.value is UNKNOWN
+    assert [(i.label, i.reason_vi) for i in answer.missing] == [("“Đèn hỏng” (03/11/2026)", "Chưa có minh chứng.")]
+    province.record("feedback", 18, subject=first.subject, **said)
+    assert province.answer(2).value is MET
+
+
 # --- clause 3
 
 
@@ -129,7 +171,50 @@ def test_wifi_counts_while_its_picture_is_a_year_old_at_most(
     assert province.answer(3).value is value
 
 
+def test_wifi_without_a_picture_is_short_of_data(province: Province) -> None:
+    province.record("wifi", available=True, evidence=())
+    answer = province.answer(3)
+    assert answer.value is UNKNOWN
+    assert answer.reason.vi == "Wi-Fi miễn phí ở nhà văn hóa thôn: đã ghi nhưng chưa có minh chứng."
+
+
 # --- clause 4
+
+
+def test_code_that_nothing_shows_or_that_two_places_have_is_uncertain(province: Province) -> None:
+    first, second, third = province.premises(3)
+    province.record("digital_address", subject=first, premises_id=first, code="0123456789", evidence=())
+    province.record("digital_address", subject=second, premises_id=second, code="0123456780")
+    shared = DigitalAddress(premises_id=third, code="0123456780")
+    actor = province.actors["officer"]
+    row = VillageFact(
+        id=new_id(), village_id=province.village, kind="digital_address", subject=third,
+        value=shared.model_dump(mode="json"), observed_on=date(2026, 11, 1), recorded_at=datetime(2026, 11, 1, tzinfo=UTC),
+        person_id=actor.person_id, witness="village", evidence=["ab" * 32], note="", withdrawn=False,
+    )  # fmt: skip
+    province.add(row)  # as it may stand from before codes were compared
+    answer = province.answer(4)
+    assert (answer.value, answer.have, answer.of) == (UNKNOWN, 0, 3)
+    assert [(i.label, i.reason_vi) for i in answer.missing] == [
+        ("Hộ số 1", "Chưa có minh chứng."),
+        ("Hộ số 2", "Mã trùng với một nơi khác."),
+        ("Hộ số 3", "Mã trùng với một nơi khác."),
+    ]
+
+
+def test_fact_of_many_rows_is_worth_its_weakest_witness_and_shows_all_evidence(province: Province) -> None:
+    first, second = province.premises(2)
+    province.record(
+        "digital_address", 30, who="commune", subject=first, premises_id=first, code="0123456789", evidence=("cd" * 32,)
+    )
+
+    def fact() -> tuple[str, str | None, tuple[str, ...], date | None]:
+        found = province.assess().facts["premises_with_digital_address"]
+        return found.source.value, found.witness, found.evidence, found.observed_on
+
+    assert fact() == ("verified", "commune", ("cd" * 32,), date(2026, 10, 24))
+    province.record("digital_address", 3, subject=second, premises_id=second, code="0123456780")
+    assert fact() == ("self_declared", "village", ("cd" * 32, "ab" * 32), date(2026, 10, 24))
 
 
 def test_every_premises_with_a_code_is_met_and_the_one_without_is_named(province: Province) -> None:
@@ -294,6 +379,38 @@ def test_diary_of_chosen_participants_alone_counts_when_some_are_named(province:
     province.model("smart_agriculture", household_ids=[str(h) for h in named[:4]])
     household = next(a for a in province.answer(6).children if a.id == "nong-nghiep").children[1]
     assert (household.value, household.have) == (UNMET, 4)
+
+
+def test_ended_model_does_not_lend_its_fresh_proof_to_a_running_one(province: Province) -> None:
+    for name in ("production_business", "public_order", "smart_agriculture"):
+        province.record("no_model", field=name)
+    province.model("smart_lighting", 366, title="Đèn ngõ 3")
+    province.model("smart_lighting", 5, title="Đèn ngõ 5", ended_on="2026-11-20")
+    assert province.answer(6).value is UNKNOWN
+    assert province.assess().facts["models_smart_lighting"].observed_on == date(2025, 11, 22)
+    province.model("smart_lighting", 365, title="Đèn ngõ 7")
+    assert province.answer(6).value is MET
+
+
+def test_participant_without_a_single_step_is_named(province: Province) -> None:
+    quiet = province.diary("Hộ Nông Văn Mẫu", 0)
+    province.model("smart_agriculture", household_ids=[str(quiet)])
+    agriculture = next(a for a in province.answer(6).children if a.id == "nong-nghiep")
+    assert [(i.label, i.reason_vi) for i in agriculture.missing] == [
+        ("Hộ Nông Văn Mẫu", "Mới ghi 0 bước trong 90 ngày, cần 3.")
+    ]
+
+
+def test_model_for_everybody_counts_beside_one_that_names_its_households(province: Province) -> None:
+    named = province.diary("Hộ 1", 3)
+    for number in range(2, 6):
+        province.diary(f"Hộ {number}", 3)
+    province.model("smart_agriculture", household_ids=[str(named)])
+    household = next(a for a in province.answer(6).children if a.id == "nong-nghiep").children[1]
+    assert household.have == 1
+    province.model("smart_agriculture", title="Nhật ký chung")
+    household = next(a for a in province.answer(6).children if a.id == "nong-nghiep").children[1]
+    assert (household.value, household.have) == (MET, 5)
 
 
 # --- the two dials

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.criteria.packs import DATA, document_schema, lint, parse, shipped
-from app.criteria.rules import NOT_FROM_LETTER, Value, evaluate
+from app.criteria.rules import NOT_CHOSEN, NOT_FROM_LETTER, Value, evaluate
 from app.errors import InvalidMany
 
 FILE = DATA / "lang-son-thon-thong-minh-2022.toml"
@@ -126,7 +126,10 @@ def test_every_parameter_of_the_shipped_pack_is_the_provinces_choice_and_is_show
     }
     assert sorted(name for names in shown.values() for name in names) == sorted(pack.parameters_by_name)
     choice = nothing.choices_of(nothing.result("ocop-tren-san").answer)[0]
-    assert choice.note == NOT_FROM_LETTER
+    assert (choice.note, choice.chosen) == (NOT_CHOSEN, False)
+    decided = evaluate(pack, {}, {}, date(2026, 11, 24), {"village_of_product": "holder_seat"})
+    choice = decided.choices_of(decided.result("ocop-tren-san").answer)[0]
+    assert (choice.note, choice.chosen) == (NOT_FROM_LETTER, True)
     assert choice.label.vi == "Sản phẩm OCOP tính cho thôn nào"
     assert choice.value_label.vi == "thôn có trụ sở của chủ thể"
 

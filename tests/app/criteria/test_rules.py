@@ -508,7 +508,9 @@ def village(**changes: Fact | None) -> dict[str, Fact]:
     premises = tuple(Item(f"nha-{n}", "premises", f"Nhà {n}") for n in range(1, 132))
     sheet: dict[str, Fact | None] = {
         "digital_group_established": fact(value=True),
-        "digital_group_activities": fact(6),
+        "digital_group_activities": fact(
+            ItemSet(have=tuple(Item(f"buoi-{n}", "activity", f"Buổi {n}") for n in range(6)))
+        ),
         "village_channel_in_use": fact(value=True, observed_on=date(2026, 11, 1)),
         "feedback_received": fact(14),
         "feedback_answered_in_time": fact(
@@ -598,7 +600,7 @@ def test_wifi_picture_older_than_a_year_is_missing_data() -> None:
 
 
 def test_group_established_but_idle_is_not_met() -> None:
-    answer = judged(village(digital_group_activities=fact(0))).result("to-cong-nghe-so").answer
+    answer = judged(village(digital_group_activities=fact(ItemSet()))).result("to-cong-nghe-so").answer
     assert answer.value is UNMET
     assert answer.reason.vi == (
         "Đạt 1/2 điều kiện. Hoạt động: Chưa có hoạt động của tổ công nghệ số cộng đồng; cần ít nhất 3, còn thiếu 3."
@@ -718,7 +720,7 @@ def test_departure_that_did_not_decide_is_not_flagged() -> None:
 def test_two_thousand_villages_are_judged_within_seconds() -> None:
     facts = village()
     pack = shipped()[LETTER]
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(200):
         evaluate(pack, facts, {}, TODAY)
-    assert (time.perf_counter() - start) * 10 < 10
+    assert (time.process_time() - start) * 10 < 10

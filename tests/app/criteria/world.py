@@ -6,17 +6,20 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import insert, update
+
 from app import clock
 from app.accounts.models import Membership as Held
 from app.accounts.models import Organisation, Person
 from app.actor import SYSTEM, Actor, Membership, Role
 from app.criteria import queries, service
+from app.criteria.models import VillageAssessment
 from app.criteria.rules import Answer, Assessment
 from app.criteria.schemas import VALUES, NewVillageFact
 from app.db import Database, Words, new_id, sort_key
 from app.marketplace_sync.models import ChannelAccount, Floor, FloorDecision, Listing, ListingObservation
 from app.places.models import Place, Premises
-from app.products.models import Certificate, Product, Variant
+from app.products.models import Certificate, Product, ProductVillage, Variant
 from app.trace.models import CareLog, Site, SiteVillage
 
 NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)  # ten in the morning in Vietnam
@@ -143,26 +146,53 @@ class Province:
                 created_at=LONG_AGO,
             ),
         ]
-        if until is not None:
-            rows.append(
-                Certificate(
-                    organisation_id=self.cooperative,
-                    product_id=product,
-                    scheme="ocop",
-                    issuer="UBND tỉnh",
-                    decision_number="45/QĐ-UBND",
-                    decided_on=date(2024, 7, 1),
-                    stars=4,
-                    valid_from=date(2024, 7, 1),
-                    valid_to=until,
-                    recorded_at=LONG_AGO,
-                    content_sha256=new_id().hex,
-                )
-            )
         self.add(*rows)
         self.ids[name] = product
         self.ids[f"{name}/variant"] = variant
+        if until is not None:
+            self.certify(product, until)
         return product
+
+    def certify(self, product: UUID, until: date) -> None:
+        self.add(
+            Certificate(
+                organisation_id=self.cooperative,
+                product_id=product,
+                scheme="ocop",
+                issuer="UBND tỉnh",
+                decision_number="45/QĐ-UBND",
+                decided_on=date(2024, 7, 1),
+                stars=4,
+                valid_from=date(2024, 7, 1),
+                valid_to=until,
+                recorded_at=LONG_AGO,
+                content_sha256=new_id().hex,
+            )
+        )
+
+    def made_in(self, name: str, village: str) -> None:
+        row = ProductVillage(
+            product_id=self.ids[name],
+            organisation_id=self.cooperative,
+            village_id=self.ids[village],
+            valid_from=date(2026, 1, 1),
+            recorded_at=LONG_AGO,
+        )
+        self.add(row)
+
+    def moved_away(self, name: str, last_day: date) -> None:
+        """Made in its village until that day, which is learned on the next."""
+        told = clock.start_of_day(last_day + timedelta(days=1))
+        with self.database.transaction(SYSTEM) as session:
+            session.execute(
+                update(ProductVillage)
+                .where(ProductVillage.product_id == self.ids[name])
+                .values(valid_to=last_day, ended_at=told)
+            )
+
+    def retire(self, name: str, on: date) -> None:
+        with self.database.transaction(SYSTEM) as session:
+            session.execute(update(Product).where(Product.id == self.ids[name]).values(retired_on=on))
 
     def seen(
         self, name: str, account: str = "on_floor", *, hours_ago: float = 2, live: bool = True, reasons: Any = ()
@@ -240,6 +270,32 @@ class Province:
         self.add(*rows)
         self.ids[household] = organisation
         return organisation
+
+    def many_villages(self, number: int) -> list[UUID]:
+        """More villages of the commune, every other one with an answer that its Wi-Fi, and it, are met."""
+        ids = [new_id() for _ in range(number)]
+        made = [
+            {
+                "id": one, "code": f"M{n:05}", "level": "village", "kind_word": "thôn", "name": f"Mới {n}",
+                "sort_key": sort_key(f"Mới {n}"), "parent_id": self.commune, "valid_from": date(2025, 7, 1),
+                "recorded_at": LONG_AGO,
+            }
+            for n, one in enumerate(ids)
+        ]  # fmt: skip
+        pack = queries.pack()
+        answers = [
+            {
+                "id": new_id(), "village_id": one, "pack_id": pack.id, "pack_version": pack.version,
+                "pack_sha256": pack.sha256, "as_of": TODAY, "computed_at": NOW, "confirmed_at": NOW, "overall": "met",
+                "values": {c.id: "met" for c in pack.criterion}, "met": 6, "total": 6, "result": {}, "flags": [],
+                "answer_sha256": "0" * 64, "next_change_on": None, "current": True,
+            }
+            for one in ids[::2]
+        ]  # fmt: skip
+        with self.database.transaction(SYSTEM) as session:
+            session.execute(insert(Place), made)
+            session.execute(insert(VillageAssessment), answers)
+        return ids
 
     # --- asking
 

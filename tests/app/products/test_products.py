@@ -304,14 +304,20 @@ def test_an_ocop_certificate_needs_its_product_and_strangers_write_none(database
 # --- what counts for a village -----------------------------------------------------------------------------------
 
 
-def counted(database: Database, world: World, rule: str, on: date, **how: Any) -> dict[UUID, list[tuple[Any, ...]]]:
+def counted(
+    database: Database, world: World, rule: str, on: date, *, left: bool = False, **how: Any
+) -> dict[UUID, list[tuple[Any, ...]]]:
+    """What counts for the two villages, or what left them, why and when."""
     with database.transaction(SYSTEM) as session:
         rows = queries.ocop_products_of_villages(
             session, [world.village, world.second_village], rule=rule, on=on, **how
         )
     found: dict[UUID, list[tuple[Any, ...]]] = {}
     for r in rows:
-        found.setdefault(r.village_id, []).append((r.name.vi, r.certificate, r.stars, r.valid_to, r.lapsed_on))
+        if left and r.left is not None:
+            found.setdefault(r.village_id, []).append((r.name.vi, r.certificate, r.left, r.left_on))
+        elif not left and r.left is None:
+            found.setdefault(r.village_id, []).append((r.name.vi, r.certificate, r.stars, r.valid_to, r.lapsed_on))
     return found
 
 
@@ -352,8 +358,32 @@ def test_retired_products_leave_and_the_past_keeps_its_answer(database: Database
         service.retire_product(session, world.manager, product, 1)
         service.retire_product(session, world.manager, product, 1)
     assert counted(database, world, "holder_seat", date(2026, 11, 30)) == {}
+    assert counted(database, world, "holder_seat", date(2026, 11, 30), left=True) == {
+        world.village: [("Na dai Đồng Mẫu", "valid", "retired", date(2026, 11, 30))]
+    }
     assert list(counted(database, world, "holder_seat", date(2026, 11, 29))) == [world.village]
+    before = NOON + timedelta(days=9)
+    assert list(counted(database, world, "holder_seat", date(2026, 11, 30), known_at=before)) == [world.village]
     assert names(database).count("products.product_retired") == 1
     with database.transaction(SYSTEM) as session:
         session.execute(update(Organisation).where(Organisation.id == world.cooperative).values(village_id=None))
     assert counted(database, world, "holder_seat", date(2026, 11, 29)) == {}
+
+
+def test_product_made_elsewhere_since_a_day_leaves_its_village_and_says_when(
+    database: Database, world: World, clock_at: Any
+) -> None:
+    product = a_product(database, world, village_ids=(world.village,))
+    certify(database, world.manager, world, product)
+    clock_at(NOON + timedelta(days=10))
+    with database.transaction(world.manager) as session:
+        edit = EditProduct(version=1, name_vi="Na dai Đồng Mẫu", village_ids=(world.second_village,))
+        service.update_product(session, world.manager, product, edit)
+    then, now = date(2026, 11, 29), date(2026, 11, 30)
+    assert list(counted(database, world, "producing_village", then)) == [world.village]
+    assert list(counted(database, world, "producing_village", now)) == [world.second_village]
+    assert counted(database, world, "producing_village", now, left=True) == {
+        world.village: [("Na dai Đồng Mẫu", "valid", "moved", now)]
+    }
+    before = NOON + timedelta(days=9)
+    assert list(counted(database, world, "producing_village", now, known_at=before)) == [world.village]

@@ -4,20 +4,24 @@ import csv
 import io
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from PIL import Image
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
+from app import clock
 from app.actor import SYSTEM
+from app.criteria import service
 from app.criteria.models import ParameterChoice, VillageFact
-from app.db import new_id
-from tests.app.criteria.world import Province
+from app.db import Words, new_id
+from app.products.models import Product
+from tests.app.criteria.world import PROOF, Province
 
 SignIn = Callable[[str], FlaskClient]
 
@@ -108,7 +112,7 @@ def test_village_page_gives_the_answer_the_reason_and_who_can_mend(province: Pro
     assert "trang riêng không phải là sàn nên không được tính." in page
     assert "Người xử lý: HTX Nà Mẫu" in page
     assert "“Nhà văn hóa thôn được trang bị mạng WiFi miễn phí.”" in page
-    assert "Lựa chọn của tỉnh, không có trong văn bản" in page
+    assert "Ngoài văn bản: 17 giá trị có sẵn, tỉnh chưa chọn" in page
     assert "chưa ai ghi" in page
 
 
@@ -133,6 +137,115 @@ def test_pass_by_departure_is_flagged_on_the_page(
     assert "Thôi tính 1: Mật ong (Chứng nhận OCOP hết hạn từ 24/11/2026)." in page
 
 
+def test_flags_are_counted_in_commune_province_and_table_and_titled_by_outcome(
+    province: Province, sign_in: SignIn, clock_at: Callable[[datetime], None]
+) -> None:
+    province.product("Na dai", until=date(2026, 11, 23))
+    province.seen("Na dai")
+    province.derive("village", "sister")
+    clock_at(datetime(2026, 11, 23, 17, 30, tzinfo=UTC))
+    province.derive()
+    client = sign_in("province")
+    page = text_of(client.get(f"/thon/{province.village}"))
+    assert "Không còn áp dụng vì có mục rời danh sách Tiêu chí 5 chuyển sang “không áp dụng” chỉ vì" in page
+    assert "Đạt vì có mục rời danh sách" not in page
+    assert "1 tiêu chí có mục rời danh sách" in text_of(client.get(f"/xa/{province.commune}"))
+    whole = text_of(client.get("/tinh"))
+    assert "1 thôn có tiêu chí đạt hoặc không còn áp dụng vì có mục rời danh sách" in whole
+    assert "Xã Đồng Mẫu 1 thôn có mục rời danh sách 2" in whole
+    table = client.get("/tinh/thon.csv").data.decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(table), delimiter=";"))
+    assert {r["Thôn"]: r["Số tiêu chí có mục thôi tính"] for r in rows} == {
+        "Thôn Nà Mẫu": "1",
+        "Thôn Bản Thử": "0",
+        "Thôn Xa": "",
+    }
+
+
+def test_retired_product_says_so_where_it_was_counted(
+    province: Province, sign_in: SignIn, clock_at: Callable[[datetime], None]
+) -> None:
+    province.product("Na dai")
+    province.product("Trà", until=None)
+    province.retire("Na dai", date(2026, 11, 23))
+    province.retire("Trà", date(2026, 11, 23))
+    province.derive()
+    client = sign_in("officer")
+    page = text_of(client.get(f"/thon/{province.village}"))
+    assert "Thôi được tính: Na dai (Chủ thể thôi làm sản phẩm này từ 23/11/2026)." in page
+    proof = text_of(client.get(f"/thon/{province.village}/tieu-chi/ocop-tren-san"))
+    assert "Chủ thể thôi làm sản phẩm này từ 23/11/2026." in proof
+    assert "Trà" not in proof  # it never had a certificate: nobody misses it
+
+
+@pytest.mark.parametrize(
+    ("clause", "line"),
+    [
+        (1, "Ngoài văn bản: 2 giá trị có sẵn, tỉnh chưa chọn"),
+        (2, "1 lựa chọn của tỉnh, không có trong văn bản; 4 giá trị có sẵn, tỉnh chưa chọn"),
+        (3, "1 lựa chọn của tỉnh, không có trong văn bản"),
+        (4, None),
+        (5, "Ngoài văn bản: 5 giá trị có sẵn, tỉnh chưa chọn"),
+        (6, "Ngoài văn bản: 4 giá trị có sẵn, tỉnh chưa chọn"),
+    ],
+)
+def test_each_clause_says_what_of_its_answer_is_not_in_the_letter(
+    province: Province, sign_in: SignIn, clause: int, line: str | None
+) -> None:
+    client = sign_in("province")
+    for name, value in (("feedback_days", "7"), ("wifi_max_age_days", "200")):
+        form = {"id": str(new_id()), "value": value, "valid_from": "2026-11-01", "decided_by": "Công văn 345/SNNMT"}
+        assert client.post(f"/tinh/lua-chon/{name}", data=form).status_code == 303
+    shown = re.findall(
+        r'<li class="crit\b.*?</li>\s*(?=<li class="crit\b|</ol>)',
+        client.get(f"/thon/{province.village}").text,
+        re.DOTALL,
+    )
+    assert len(shown) == 6
+    said = " ".join(re.sub(r"<[^>]+>", " ", shown[clause - 1]).split())
+    assert (line in said) if line else ("không có trong văn bản" not in said.lower())
+    if clause == 3:
+        assert "200 ngày lựa chọn của tỉnh, không có trong văn bản" in said
+    if clause == 1:
+        assert "90 ngày giá trị có sẵn, tỉnh chưa chọn, không có trong văn bản" in said
+
+
+def test_page_of_choices_names_the_decision_in_force(
+    province: Province, sign_in: SignIn, clock_at: Callable[[datetime], None]
+) -> None:
+    client = sign_in("province")
+    for hour, value, decided_by in ((4, "7", "Công văn 100"), (5, "9", "Công văn 200")):
+        clock_at(datetime(2026, 11, 23, hour, tzinfo=UTC))
+        form = {"id": str(new_id()), "value": value, "valid_from": "2026-11-01", "decided_by": decided_by}
+        assert client.post("/tinh/lua-chon/feedback_days", data=form).status_code == 303
+    page = text_of(client.get("/tinh/lua-chon"))
+    assert "Xử lý kịp thời là trong vòng 9 ngày Công văn 200 từ 01/11/2026" in page
+    assert "Công văn 100" not in page
+
+
+def test_letter_is_marked_as_vietnamese_and_names_are_in_the_readers_language(
+    province: Province, sign_in: SignIn
+) -> None:
+    product = province.product("Na dai")
+    with province.database.transaction(SYSTEM) as session:
+        session.get_one(Product, product).name = Words(vi="Na dai", en="Custard apple")
+    province.derive()
+    client = sign_in("officer")
+    village = f"/thon/{province.village}"
+    for address, mark in (
+        (village, '<blockquote class="clause" lang="vi">“100%'),
+        (f"{village}/tieu-chi/ocop-tren-san", '<blockquote class="clause" lang="vi">“100%'),
+        (f"{village}/in", '<small lang="vi">100%'),
+        (f"{village}/ghi/wifi", '<blockquote class="clause" lang="vi">“'),
+    ):
+        page = client.get(f"{address}?lang=en").text
+        assert '<html lang="en"' in page
+        assert mark in page
+    path = client.get(f"{village}?lang=en").text.partition('<ol class="path">')[2].partition("</ol>")[0]
+    assert "Custard apple" in path
+    assert "Na dai" not in path
+
+
 def test_dials_show_another_day_as_it_was_known_and_offer_no_writing(
     province: Province, sign_in: SignIn, clock_at: Callable[[datetime], None]
 ) -> None:
@@ -146,6 +259,85 @@ def test_dials_show_another_day_as_it_was_known_and_offer_no_writing(
     assert "Bác đang xem kết quả như vào ngày 20/11/2026, chỉ theo những gì đã ghi đến 22/11/2026 23:59." in past
     assert "Wi-Fi miễn phí ở nhà văn hóa thôn: chưa ai ghi." in past
     assert "Ghi việc của thôn" not in past
+
+
+PAGES_WITH_DIALS = ("", "/tieu-chi/wifi-nha-van-hoa", "/in")
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_DIALS)
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("biet_den=9999-12-31", ["Ô “Theo điều đã ghi đến hết ngày”"]),
+        ("ngay=0001-01-01", ["Ô “Tính đến ngày”"]),
+        ("ngay=9999-12-31", ["Ô “Tính đến ngày”"]),
+        ("ngay=2026-11-24", ["Ô “Tính đến ngày”"]),
+        ("ngay=2022-09-30&biet_den=2026-11-24", ["Ô “Tính đến ngày”", "Ô “Theo điều đã ghi đến hết ngày”"]),
+    ],
+)
+def test_day_that_cannot_be_asked_about_is_refused_with_the_days_that_can(
+    province: Province, sign_in: SignIn, page: str, asked: str, said: list[str]
+) -> None:
+    answer = sign_in("officer").get(f"/thon/{province.village}{page}?{asked}")
+    assert answer.status_code == 422
+    for label in said:
+        assert f"{label}: chọn một ngày từ 01/10/2022 đến hôm nay, 23/11/2026." in answer.text
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_DIALS)
+@pytest.mark.parametrize("day", ["2022-10-01", "2026-11-23"])
+def test_first_and_last_day_of_the_dials_can_be_asked_about(
+    province: Province, sign_in: SignIn, page: str, day: str
+) -> None:
+    assert sign_in("officer").get(f"/thon/{province.village}{page}?ngay={day}&biet_den={day}").status_code == 200
+
+
+def test_paper_counts_every_premises_and_only_what_stood_on_the_day(
+    province: Province, sign_in: SignIn, clock_at: Callable[[datetime], None]
+) -> None:
+    homes = province.premises(230)
+    officer = province.actors["officer"]
+
+    def send_codes(codes: dict[Any, str | None]) -> None:
+        with province.database.transaction(officer) as session:
+            service.record_digital_addresses(
+                session, officer, province.village, codes=codes, observed_on=clock.today(), evidence=(PROOF,)
+            )
+
+    send_codes({home: f"{number:010}" for number, home in enumerate(homes)})
+    first = province.record("wifi", 2, available=True)
+    clock_at(datetime(2026, 11, 25, 3, tzinfo=UTC))
+    send_codes(dict.fromkeys(homes[:10]))
+    province.record("wifi", 0, subject=first.subject, available=False)
+    client = sign_in("officer")
+    now, then = (text_of(client.get(f"/thon/{province.village}/in{dials}")) for dials in ("", "?ngay=2026-11-24"))
+    assert "220 mã địa chỉ số đã ghi kèm minh chứng" in now
+    assert "230 mã địa chỉ số đã ghi kèm minh chứng" in then
+    assert "Nhà văn hóa chưa có Wi-Fi miễn phí (25/11/2026" in now
+    assert "Nhà văn hóa có Wi-Fi miễn phí (21/11/2026" in then
+    assert "Nhà văn hóa chưa có Wi-Fi miễn phí (25/11/2026" not in then
+    history = text_of(client.get(f"/thon/{province.village}/tieu-chi/dia-chi-so"))
+    assert "Chỉ hiện 200 lần ghi mới nhất." in history
+    past = text_of(client.get(f"/thon/{province.village}/tieu-chi/wifi-nha-van-hoa?biet_den=2026-11-24"))
+    assert "chưa có Wi-Fi miễn phí" not in past
+    assert "đã có lần ghi sau thay thế" not in past
+
+
+def test_paper_of_another_day_says_what_had_left_by_then(
+    province: Province, sign_in: SignIn, clock_at: Callable[[datetime], None]
+) -> None:
+    province.product("Na dai")
+    province.product("Mật ong", until=date(2026, 11, 23))
+    province.seen("Na dai")
+    province.derive()
+    clock_at(datetime(2026, 11, 24, 3, tzinfo=UTC))
+    province.seen("Na dai", hours_ago=0)
+    province.derive()
+    client = sign_in("officer")
+    clock_at(datetime(2026, 11, 26, 3, tzinfo=UTC))
+    flag = "Đạt vì có mục rời danh sách. Tiêu chí 5 chuyển sang “đạt” chỉ vì có mục thôi được tính."
+    assert flag in text_of(client.get(f"/thon/{province.village}/in?ngay=2026-11-25"))
+    assert flag not in text_of(client.get(f"/thon/{province.village}/in?ngay=2026-11-23"))
 
 
 def test_page_says_that_it_waits_while_a_newer_record_is_not_yet_in_the_answer(
@@ -205,6 +397,51 @@ def test_province_page_counts_villages_and_finds_them_without_accents(province: 
     assert "Xã Khác" not in only
 
 
+def test_clauses_count_the_villages_without_any_answer_too(province: Province, sign_in: SignIn) -> None:
+    province.record("wifi", available=True)
+    province.derive("village")
+    page = text_of(sign_in("province").get("/tinh"))
+    assert "Tỉnh Thử: 0 trên 3 thôn đạt" in page
+    assert "3. Wi-Fi miễn phí ở nhà văn hóa 1 0 2 0" in page
+    assert "Thiếu dữ liệu gồm cả 2 thôn chưa tính lần nào." in page
+    assert 'aria-label="1 trên 3 thôn đạt"' in sign_in("province").get("/tinh").text
+
+
+def test_province_of_1700_villages_takes_as_many_statements_as_one_of_three(
+    province: Province, sign_in: SignIn
+) -> None:
+    pages = ("/tinh", "/tinh?q=na+mau", "/tinh/thon.csv")
+    province.derive("village", "sister", "foreign")
+
+    def statements(client: FlaskClient, address: str) -> int:
+        seen: list[str] = []
+        with province.database.transaction(SYSTEM) as session:
+            engine = session.get_bind().engine
+
+        def count(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+            seen.append(statement)
+
+        event.listen(engine, "before_cursor_execute", count)
+        try:
+            assert client.get(address).status_code == 200
+        finally:
+            event.remove(engine, "before_cursor_execute", count)
+        return len(seen)
+
+    few = [statements(sign_in("province"), p) for p in pages]
+    ids = province.many_villages(1697)
+    province.actors["province"] = replace(
+        province.actors["province"], places=province.actors["province"].places | frozenset(ids)
+    )
+    client = sign_in("province")
+    assert [statements(client, p) for p in pages] == few
+    assert max(few) < 40
+    page = text_of(client.get("/tinh"))
+    assert "Tỉnh Thử: 849 trên 1.700 thôn đạt" in page
+    assert "3. Wi-Fi miễn phí ở nhà văn hóa 849 0 851 0" in page
+    assert len(client.get("/tinh/thon.csv").data.splitlines()) == 1701
+
+
 def test_commune_page_lists_its_villages_with_six_answers_each(province: Province, sign_in: SignIn) -> None:
     province.record("wifi", available=True)
     province.derive("village")
@@ -221,7 +458,7 @@ def test_table_of_villages_opens_in_a_spreadsheet(province: Province, sign_in: S
     rows = list(csv.reader(io.StringIO(answer.data.decode("utf-8-sig")), delimiter=";"))
     assert rows[2] == [
         "T9901", "Xã Đồng Mẫu", "T990101", "Thôn Nà Mẫu", "Thiếu dữ liệu", "1", "5",
-        "Thiếu dữ liệu", "Thiếu dữ liệu", "Đạt", "Thiếu dữ liệu", "Không áp dụng", "Thiếu dữ liệu", "23/11/2026 10:00",
+        "Thiếu dữ liệu", "Thiếu dữ liệu", "Đạt", "Thiếu dữ liệu", "Không áp dụng", "Thiếu dữ liệu", "0", "23/11/2026 10:00",
     ]  # fmt: skip
     assert rows[1][:5] == ["T9901", "Xã Đồng Mẫu", "T990102", "Thôn Bản Thử", "Chưa tính"]
 
@@ -302,7 +539,59 @@ def test_pasted_list_of_codes_matches_labels_without_accents_and_keeps_leading_z
     form = {"observed_on": "2026-11-20", "list": "Nơi;Mã\nho so 1;0123456789\nTrụ sở số 1;00 0000 0001\n"}
     assert client.post(address, data=form).status_code == 303
     answer = province.answer(4)
+    assert (answer.have, answer.of, len(answer.missing)) == (0, 3, 3)  # nothing proves the list yet
+    assert send(client, address, form | {"proof": photo()}).status_code == 303
+    answer = province.answer(4)
     assert (answer.have, answer.of, [i.label for i in answer.missing]) == (2, 3, ["Hộ số 2"])
+
+
+def test_codes_given_twice_in_a_list_are_refused_at_once_with_their_lines(province: Province, sign_in: SignIn) -> None:
+    province.premises(3)
+    form = {
+        "observed_on": "2026-11-20",
+        "list": "Nơi;Mã\nHộ số 1;0123456789\nHộ số 2;0123456780\nHộ số 3;01234 56789\n",
+    }
+    answer = sign_in("officer").post(f"/thon/{province.village}/ghi/dia-chi-so", data=form)
+    assert answer.status_code == 422
+    assert "Dòng 2: Hộ số 1 có mã 0123456789 trùng với Hộ số 3." in answer.text
+    assert "Dòng 4: Hộ số 3 có mã 0123456789 trùng với Hộ số 1." in answer.text
+    assert "Hộ số 2 có mã" not in answer.text
+    assert facts(province) == 0
+
+
+def test_record_written_by_mistake_is_taken_back_where_it_stands(province: Province, sign_in: SignIn) -> None:
+    for kind, record in (
+        ("wifi", province.record("wifi", available=True)),
+        ("phan-anh", province.record("feedback", topic="Rác", received_on="2026-11-10")),
+        ("mo-hinh", province.record("no_model", field="public_order")),
+    ):
+        client = sign_in("officer")
+        address = f"/thon/{province.village}/ghi/{kind}"
+        before = client.get(address).text
+        assert f'action="{address}/rut-lai"' in before
+        assert f'name="fact" value="{record.id}"' in before
+        assert "Rút lại, ghi nhầm" in before
+        form = {"id": str(new_id()), "fact": str(record.id)}
+        assert sign_in("foreigner").post(f"{address}/rut-lai", data=form).status_code == 404
+        client = sign_in("officer")
+        for _ in range(2):  # a double tap
+            answer = client.post(f"{address}/rut-lai", data=form)
+            assert (answer.status_code, answer.location) == (303, address)
+        after = client.get(address).text
+        assert f'value="{record.id}"' not in after
+        assert "Rút lại: " in after
+    assert facts(province) == 6
+    assert province.answer(3).reason.vi == "Wi-Fi miễn phí ở nhà văn hóa thôn: chưa ai ghi."
+
+
+def test_every_kind_of_proof_that_the_pack_asks_for_has_words_on_its_form(province: Province, sign_in: SignIn) -> None:
+    client = sign_in("officer")
+    said = {k: text_of(client.get(f"/thon/{province.village}/ghi/{k}")) for k in ("wifi", "dia-chi-so", "mo-hinh")}
+    assert "Minh chứng dùng được: ảnh, ảnh đo tốc độ mạng." in said["wifi"]
+    assert "Minh chứng dùng được: danh sách có mã của từng nơi, ảnh." in said["dia-chi-so"]
+    assert "Minh chứng dùng được: ảnh, tài liệu, nhật ký chăm sóc." in said["mo-hinh"]
+    page = text_of(client.get(f"/thon/{province.village}/tieu-chi/ocop-tren-san"))
+    assert "Minh chứng dùng được: giấy chứng nhận, đường dẫn, ảnh chụp màn hình." in page
 
 
 @pytest.mark.parametrize(
