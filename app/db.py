@@ -1,6 +1,7 @@
 """The database: typed base, one transaction per request and task, the actor told to row-level security."""
 
 import json
+import re
 import unicodedata
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -51,6 +52,26 @@ def fold(value: str) -> str:
     """What search compares: lower case, no diacritics, đ as d. Same answer as SQL's vn_fold()."""
     decomposed = unicodedata.normalize("NFD", nfc(value).casefold().replace("đ", "d"))
     return "".join(c for c in decomposed if not unicodedata.combining(c))
+
+
+_LONG_NUMBER = re.compile(r"\d(?:[\W_]{0,3}\d){8,}")  # a phone or identity number, also written in groups
+_TITLED = re.compile(r"\b(?i:ông|bà|anh|chị|cụ|bác|cô|chú)\.?\s+(\w)")
+_FULL_NAME = re.compile(
+    r"\b(?:Bế|Bùi|Chu|Đàm|Đặng|Đinh|Đỗ|Dương|Hà|Hồ|Hoàng|Hứa|Huỳnh|La|Lâm|Lăng|Lê|Lộc|Lương|Lý|Mã|Ngô|Nguyễn|Nông|Phạm"
+    r"|Phan|Phùng|Trần|Triệu|Vi|Võ|Vũ|Vương) (?:Thị|Văn) \w",
+    re.IGNORECASE,
+)
+
+
+def no_personal_numbers(value: str) -> bool:
+    """False when the text holds nine digits or more in a row, whatever separates them."""
+    return _LONG_NUMBER.search(nfc(value)) is None
+
+
+def names_a_person(value: str) -> bool:
+    """“bà Lý Thị Mai”, “ông Páo”, “Lý Thị Mai”: a title before a capital letter, or a family name with Thị or Văn."""
+    text = nfc(value)
+    return any(m[1].isupper() for m in _TITLED.finditer(text)) or _FULL_NAME.search(text) is not None
 
 
 class Words(BaseModel):
