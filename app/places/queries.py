@@ -87,6 +87,15 @@ def places(session: Session, place_ids: Collection[UUID]) -> dict[UUID, Place]:
     return {p.id: p for p in session.scalars(select(Place).where(Place.id.in_(set(place_ids))))}
 
 
+def existing(session: Session, place_ids: Iterable[UUID], on: date) -> set[UUID]:
+    """Those of these places that exist on the date."""
+    wanted = sorted(set(place_ids))
+    if not wanted:
+        return set()
+    asked = Place.id == any_(literal(wanted, ARRAY(Uuid())))
+    return set(session.scalars(select(Place.id).where(asked, in_force(on))))
+
+
 def children(session: Session, place_id: UUID, on: date) -> list[Place]:
     """In dictionary order of their names."""
     return list(
