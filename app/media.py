@@ -23,6 +23,7 @@ from obstore.store import LocalStore, S3Store
 from PIL import Image, UnidentifiedImageError
 from sqlalchemy import CheckConstraint, ForeignKey, Index, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app import clock
@@ -140,6 +141,15 @@ class MediaStore:
             return bytes(obstore.get(self._objects, key).bytes())
         except FileNotFoundError:
             return None
+        except (BaseError, OSError) as error:
+            raise _away() from error
+
+    def delete(self, key: str) -> None:
+        """Also when there is no such object."""
+        try:
+            obstore.delete(self._objects, key)
+        except FileNotFoundError:
+            return
         except (BaseError, OSError) as error:
             raise _away() from error
 
@@ -324,6 +334,17 @@ def store_file(session: Session, store: MediaStore, raw: bytes, *, kind: str, me
     )
     _keep(session, store, [row], [raw])
     return digest
+
+
+def forget_list(session: Session, store: MediaStore, digest: str) -> bool:
+    """Delete a list that came to be imported, row and bytes. False when other rows point to the same bytes. Runs as SYSTEM."""
+    try:
+        with session.begin_nested():
+            session.execute(delete(MediaBlob).where(MediaBlob.sha256 == digest, MediaBlob.kind == "import"))
+    except IntegrityError:
+        return False
+    store.delete(_blob_key(digest))
+    return True
 
 
 def open_blob(session: Session, store: MediaStore, digest: str, *, small: bool = False) -> OpenedBlob:

@@ -54,6 +54,12 @@ def forget_old_uploads(database: Database, settings: Settings) -> None:
         media.forget_old_uploads(session, media.store_for(settings))
 
 
+def forget_lists(database: Database, settings: Settings) -> None:
+    """Delete the files of imports that nobody applied."""
+    with database.transaction(SYSTEM) as session:
+        places.forget_lists(session, media.store_for(settings))
+
+
 def derive_due_villages(database: Database, _settings: Settings) -> None:
     """Answers that the calendar alone may have changed: a certificate ended, a window of days moved on."""
     with database.transaction(SYSTEM) as session:

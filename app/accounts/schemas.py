@@ -12,7 +12,7 @@ from stdnum.vn import mst
 
 from app.accounts.models import AddressAs, OrganisationKind, Purpose, RequestKind
 from app.actor import Role
-from app.db import nfc, no_personal_numbers
+from app.db import names_a_person, nfc, no_personal_numbers
 from app.errors import Invalid
 
 _PERSONAL_NUMBER = re.compile(
@@ -87,26 +87,15 @@ def readable(value: str) -> str:
     return plain
 
 
-_TITLES = frozenset({"ông", "bà", "anh", "chị", "cụ", "bác", "cô", "chú", "dì", "cậu", "mợ", "thím"})
-
-
 def neutral_label(value: str) -> str:
-    """A household's label, which anybody may read: it names no person ("bà Mai", "Lý Thị Mai"). Raises Unreadable.
-
-    Compared with its tone marks: "Bà Mai" is somebody, "Ba Bể" is a place.
-    """
-    words = value.split()
-    capital = [word[0].isupper() for word in words]
-    for n, word in enumerate(words[:-1]):
-        titled = word.casefold() in _TITLES
-        middle = word == "Thị" and n > 0 and capital[n - 1]
-        if (titled or middle) and capital[n + 1]:
-            raise Unreadable(
-                "names_a_person",
-                vi="Tên hộ ai cũng đọc được nên không ghi tên người. Bác đặt tên chung, ví dụ “Hộ số 07”.",
-                en="Anybody may read a household's label, so it names no person. Choose a plain one, for example “Hộ số 07”.",
-                field="name",
-            )
+    """A household's label, which anybody may read, so it names no person. Raises Unreadable."""
+    if names_a_person(value):
+        raise Unreadable(
+            "names_a_person",
+            vi="Tên hộ ai cũng đọc được nên không ghi tên người. Bác đặt tên chung, ví dụ “Hộ số 07”.",
+            en="Anybody may read a household's label, so it names no person. Choose a plain one, for example “Hộ số 07”.",
+            field="name",
+        )
     return value
 
 

@@ -387,7 +387,8 @@ def due(session: Session, today: date, *, limit: int = 500) -> list[UUID]:
     return list(
         session.scalars(
             select(VillageAssessment.village_id)
-            .where(VillageAssessment.current, VillageAssessment.next_change_on <= today)
+            .join(Place, Place.id == VillageAssessment.village_id)
+            .where(VillageAssessment.current, VillageAssessment.next_change_on <= today, in_force(today))
             .order_by(VillageAssessment.next_change_on)
             .limit(limit)
         )

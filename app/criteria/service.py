@@ -355,9 +355,10 @@ def assess(
 def derive(session: Session, actor: Actor, village_ids: Iterable[UUID], pack_id: str = queries.SMART_VILLAGE) -> int:
     """Derive today's answers and store those that changed. Returns how many changed.
 
+    A village that is no more keeps its last answer.
     Safe to run twice and side by side: the villages' current rows are locked in one order.
     """
-    wanted = sorted(set(village_ids))
+    wanted = sorted(places.existing(session, village_ids, clock.today()))
     if not wanted:
         return 0
     pack = queries.pack(pack_id)

@@ -9,7 +9,7 @@ from app.outbox import Event
 
 @dataclass(frozen=True, slots=True)
 class PlaceChanged(Event):
-    """A name or an attribute of a place is different from a day on."""
+    """A name or an attribute of a place is different from a day on, or the place ended."""
 
     name: ClassVar[str] = "places.place_changed"
     place_id: UUID

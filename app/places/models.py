@@ -39,12 +39,14 @@ class Place(Base):
     """One unit. `name` and `kind_word` are today's, without each other: "Chi Lăng" and "xã".
 
     `valid_from` None: in force since before our records begin. Codes repeat over time, never on one day.
+    `ended_at`, here and below: when we learned of `valid_to`, so that what we knew then is answered as of then.
     """
 
     __tablename__ = "places"
     __table_args__ = (
         one_of("level", Level),
         CheckConstraint("valid_to >= valid_from", name="order"),
+        CheckConstraint("(valid_to IS NULL) = (ended_at IS NULL)", name="ended"),
         CheckConstraint("(level = 'province') = (parent_id IS NULL)", name="parent"),
         ExcludeConstraint(
             (text("code"), "="),
@@ -73,6 +75,7 @@ class Place(Base):
     valid_from: Mapped[date | None]
     valid_to: Mapped[date | None]
     recorded_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
 
 
 class PlaceName(Base):
@@ -81,6 +84,7 @@ class PlaceName(Base):
     __tablename__ = "place_names"
     __table_args__ = (
         CheckConstraint("valid_to >= valid_from - 1", name="order"),
+        CheckConstraint("(valid_to IS NULL) = (ended_at IS NULL)", name="ended"),
         Index("ix_place_names_place_id", "place_id"),
     )
 
@@ -91,6 +95,7 @@ class PlaceName(Base):
     valid_from: Mapped[date | None]
     valid_to: Mapped[date | None]
     recorded_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
     person_id: Mapped[UUID | None]
 
 
@@ -107,12 +112,27 @@ class PlaceLineage(Base):
     effective_on: Mapped[date]
 
 
+class PlaceEnding(Base):
+    """The decision that ended a village: merged, split or dissolved. What it went into is PlaceLineage; the id is the client's."""
+
+    __tablename__ = "place_endings"
+    __table_args__ = (Index("uq_place_endings_place_id", "place_id", unique=True),)
+
+    id: Mapped[Id]
+    place_id: Mapped[UUID] = mapped_column(ForeignKey("places.id"))
+    last_day: Mapped[date]
+    decision: Mapped[str]
+    recorded_at: Mapped[datetime]
+    person_id: Mapped[UUID | None]
+
+
 class PlaceAttribute(Base):
     """A dated value of a place with the document it rests on. A correction ends the old row, as PlaceName does."""
 
     __tablename__ = "place_attributes"
     __table_args__ = (
         CheckConstraint("valid_to >= valid_from - 1", name="order"),
+        CheckConstraint("(valid_to IS NULL) = (ended_at IS NULL)", name="ended"),
         CheckConstraint("key <> 'commune_group' OR value IN ('1', '2', '3')", name="commune_group"),
         Index("uq_place_attributes_open", "place_id", "key", unique=True, postgresql_where=text("valid_to IS NULL")),
     )
@@ -125,14 +145,12 @@ class PlaceAttribute(Base):
     valid_to: Mapped[date | None]
     basis: Mapped[str]
     recorded_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
     person_id: Mapped[UUID | None]
 
 
 class Premises(Base):
-    """A household's place, an office or a culture house under a local label that names no person.
-
-    `ended_at` is when we learned of `valid_to`, so that a question about what we knew then is answered as of then.
-    """
+    """A household's place, an office or a culture house under a local label that names no person."""
 
     __tablename__ = "premises"
     __table_args__ = (

@@ -15,7 +15,18 @@ from app import clock
 from app.actor import Actor
 from app.db import fold, nfc, picked
 from app.errors import not_found
-from app.places.models import Level, Place, PlaceAttribute, PlaceImport, PlaceLineage, PlaceName, Premises
+from app.jobs import Job, JobState
+from app.media import MediaBlob
+from app.places.models import (
+    Level,
+    Place,
+    PlaceAttribute,
+    PlaceEnding,
+    PlaceImport,
+    PlaceLineage,
+    PlaceName,
+    Premises,
+)
 
 KIND_WORDS = (
     "tỉnh", "thành phố", "thị xã", "thị trấn", "huyện", "xã", "phường",
@@ -24,11 +35,21 @@ KIND_WORDS = (
 _PREFIX = re.compile(r"^(" + "|".join(re.escape(fold(w)) for w in KIND_WORDS) + r")\s+(?=\S)")
 
 
-def in_force(on: date) -> ColumnElement[bool]:
+def _then(
+    dated: type[Place | PlaceName | PlaceAttribute | Premises], on: date, known_at: datetime | None
+) -> ColumnElement[bool]:
+    """The rows in force on a civil date, as we knew them at `known_at` (aware; None: now)."""
+    began = or_(dated.valid_from.is_(None), dated.valid_from <= on)
+    still = or_(dated.valid_to.is_(None), dated.valid_to >= on)
+    if known_at is None:
+        return and_(began, still)
+    # An end that we learned of later was not yet known then.
+    return and_(began, dated.recorded_at <= known_at, or_(still, dated.ended_at > known_at))
+
+
+def in_force(on: date, known_at: datetime | None = None) -> ColumnElement[bool]:
     """The places that exist on a civil date. No start means: since before our records begin."""
-    return and_(
-        or_(Place.valid_from.is_(None), Place.valid_from <= on), or_(Place.valid_to.is_(None), Place.valid_to >= on)
-    )
+    return _then(Place, on, known_at)
 
 
 def place(session: Session, place_id: UUID) -> Place:
@@ -52,10 +73,27 @@ def province(session: Session, on: date | None = None) -> Place:
     return found
 
 
+def open_village(session: Session, place_id: UUID) -> Place:
+    """A village without an end. Raises NotFound."""
+    found = session.get(Place, place_id)
+    if found is None or found.level != Level.VILLAGE or found.valid_to is not None:
+        raise not_found("thôn này", "this village")
+    return found
+
+
 def places(session: Session, place_ids: Collection[UUID]) -> dict[UUID, Place]:
     if not place_ids:
         return {}
     return {p.id: p for p in session.scalars(select(Place).where(Place.id.in_(set(place_ids))))}
+
+
+def existing(session: Session, place_ids: Iterable[UUID], on: date) -> set[UUID]:
+    """Those of these places that exist on the date."""
+    wanted = sorted(set(place_ids))
+    if not wanted:
+        return set()
+    asked = Place.id == any_(literal(wanted, ARRAY(Uuid())))
+    return set(session.scalars(select(Place.id).where(asked, in_force(on))))
 
 
 def children(session: Session, place_id: UUID, on: date) -> list[Place]:
@@ -119,7 +157,7 @@ def chains(session: Session, place_ids: Collection[UUID]) -> dict[UUID, list[Pla
     return found
 
 
-def full_name(one: Place, above: Iterable[Place] = ()) -> str:
+def full_name(one: Place | PlaceName, above: Iterable[Place | PlaceName] = ()) -> str:
     """For example "thôn Nà Mẫu, xã Chi Lăng, tỉnh Lạng Sơn"."""
     return ", ".join(f"{p.kind_word} {p.name}" for p in (one, *above))
 
@@ -143,6 +181,8 @@ def search_places(
 ) -> list[Place]:
     """Places whose name holds the text, accents or not, or whose code it is; today's unless `on` says otherwise.
 
+    With `on`, a place is found by the name it bore then as well as by today's.
+
     Whole names come first, then beginnings, then the rest; what matches with its accents goes before what does not.
     """
     wanted = fold(text)
@@ -151,12 +191,16 @@ def search_places(
         return []
     pattern = bare.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     word = next((w for w in KIND_WORDS if wanted != bare and wanted.startswith(fold(w) + " ")), None)
+    named: ColumnElement[bool] = Place.name_folded.like(f"%{pattern}%", escape="\\")
+    if on is not None:
+        then = func.vn_fold(PlaceName.name).like(f"%{pattern}%", escape="\\")
+        named = or_(named, Place.id.in_(select(PlaceName.place_id).where(then, _then(PlaceName, on, None))))
     exact_accents = Place.name.ilike(f"%{_PREFIXED.sub('', nfc(text))}%", escape="\\")
     query = (
         select(Place)
         .where(
             in_force(on or clock.today()),
-            or_(Place.name_folded.like(f"%{pattern}%", escape="\\"), Place.code == nfc(text).upper()),
+            or_(named, Place.code == nfc(text).upper()),
         )
         .order_by(
             case((Place.name_folded == bare, 0), (Place.name_folded.like(f"{pattern}%", escape="\\"), 1), else_=2),
@@ -216,6 +260,25 @@ def _kin(session: Session, wanted: object, given: object, place_ids: Collection[
     return found
 
 
+def names_on(
+    session: Session, place_ids: Collection[UUID], on: date, known_at: datetime | None = None
+) -> dict[UUID, PlaceName]:
+    """What places were called on a date, as we knew it at `known_at`; one without a name on that date is missing."""
+    if not place_ids:
+        return {}
+    rows = session.scalars(
+        select(PlaceName)
+        .where(PlaceName.place_id.in_(set(place_ids)), _then(PlaceName, on, known_at))
+        .order_by(PlaceName.recorded_at)  # the name recorded last wins
+    )
+    return {row.place_id: row for row in rows}
+
+
+def ending_of(session: Session, place_id: UUID) -> PlaceEnding | None:
+    """The decision that ended a village; None for one in force, and for what was loaded with its end."""
+    return session.scalar(select(PlaceEnding).where(PlaceEnding.place_id == place_id))
+
+
 def names_of(session: Session, place_id: UUID) -> list[PlaceName]:
     """Every name the place has borne, newest first; names that were corrected before their first day are left out."""
     return list(
@@ -237,16 +300,22 @@ def names_of(session: Session, place_id: UUID) -> list[PlaceName]:
 # --- attributes --------------------------------------------------------------------------------------------------
 
 
-def attribute(session: Session, place_id: UUID, key: str, on: date) -> str | None:
-    """The value on that date, None when nobody has recorded one."""
-    return attributes_on(session, key, on, [place_id]).get(place_id)
+def attribute(session: Session, place_id: UUID, key: str, on: date, known_at: datetime | None = None) -> str | None:
+    """The value on that date, None when nobody had recorded one by `known_at`."""
+    return attributes_on(session, key, on, [place_id], known_at).get(place_id)
 
 
-def attributes_on(session: Session, key: str, on: date, place_ids: Collection[UUID] | None = None) -> dict[UUID, str]:
-    query = select(PlaceAttribute.place_id, PlaceAttribute.value).where(
-        PlaceAttribute.key == key,
-        PlaceAttribute.valid_from <= on,
-        or_(PlaceAttribute.valid_to.is_(None), PlaceAttribute.valid_to >= on),
+def attributes_on(
+    session: Session,
+    key: str,
+    on: date,
+    place_ids: Collection[UUID] | None = None,
+    known_at: datetime | None = None,
+) -> dict[UUID, str]:
+    query = (
+        select(PlaceAttribute.place_id, PlaceAttribute.value)
+        .where(PlaceAttribute.key == key, _then(PlaceAttribute, on, known_at))
+        .order_by(PlaceAttribute.recorded_at)  # the value recorded last wins
     )
     if place_ids is not None:
         query = query.where(PlaceAttribute.place_id.in_(set(place_ids)))
@@ -267,21 +336,12 @@ def attribute_history(session: Session, place_id: UUID, key: str) -> list[PlaceA
 # --- premises ----------------------------------------------------------------------------------------------------
 
 
-def _premises_then(on: date, known_at: datetime | None) -> ColumnElement[bool]:
-    began = Premises.valid_from <= on
-    still = or_(Premises.valid_to.is_(None), Premises.valid_to >= on)
-    if known_at is None:
-        return and_(began, still)
-    # An end that we learned of later was not yet known then.
-    return and_(began, Premises.recorded_at <= known_at, or_(still, Premises.ended_at > known_at))
-
-
 def premises_of(session: Session, village_id: UUID, on: date, known_at: datetime | None = None) -> list[Premises]:
     """The premises of a village on a date, as we knew them at `known_at` (aware; None: now)."""
     return list(
         session.scalars(
             select(Premises)
-            .where(Premises.village_id == village_id, _premises_then(on, known_at))
+            .where(Premises.village_id == village_id, _then(Premises, on, known_at))
             .order_by(Premises.kind, Premises.label_folded, Premises.id)
         )
     )
@@ -296,7 +356,7 @@ def premises_counts(
         return found
     for village_id, kind, count in session.execute(
         select(Premises.village_id, Premises.kind, func.count())
-        .where(Premises.village_id.in_(set(village_ids)), _premises_then(on, known_at))
+        .where(Premises.village_id.in_(set(village_ids)), _then(Premises, on, known_at))
         .group_by(Premises.village_id, Premises.kind)
     ):
         found[village_id][kind] = count
@@ -328,6 +388,37 @@ def recent_imports(session: Session, actor: Actor, *, limit: int = 10) -> list[P
     )
 
 
+def lists_to_forget(session: Session, before: datetime) -> list[str]:
+    """Hashes of lists sent before a moment that nobody applied, and that no younger, running or applied import shares."""
+    other = aliased(PlaceImport)
+    needed = (
+        select(other.id)
+        .outerjoin(Job, Job.id == other.job_id)
+        .where(
+            other.blob_sha256 == MediaBlob.sha256,
+            or_(
+                other.applied_at.is_not(None),
+                other.created_at >= before,
+                Job.state.in_([JobState.QUEUED, JobState.RUNNING]),
+            ),
+        )
+    )
+    sent = select(PlaceImport.blob_sha256).where(PlaceImport.created_at < before)
+    return list(
+        session.scalars(
+            select(MediaBlob.sha256)
+            .where(MediaBlob.kind == "import", MediaBlob.sha256.in_(sent), ~needed.exists())
+            .order_by(MediaBlob.sha256)
+        )
+    )
+
+
+def failed_job(session: Session, row: PlaceImport) -> Job | None:
+    """The job of an import that could not be done; None while it waits, runs, is done or was never asked for."""
+    job = session.get(Job, row.job_id) if row.job_id is not None and row.applied_at is None else None
+    return job if job is not None and job.state == JobState.FAILED else None
+
+
 def all_by_code(session: Session, codes: Collection[str], on: date) -> dict[str, Place]:
     found: dict[str, Place] = {}
     wanted = sorted(codes)
@@ -340,15 +431,26 @@ def all_by_code(session: Session, codes: Collection[str], on: date) -> dict[str,
 def closed_by_code(session: Session, codes: Collection[str], on: date) -> dict[str, list[Place]]:
     """Units that bore these codes and ended before the date."""
     found: dict[str, list[Place]] = defaultdict(list)
-    if codes:
-        for one in session.scalars(select(Place).where(Place.code.in_(set(codes)), Place.valid_to < on)):
+    wanted = sorted(codes)
+    for start in range(0, len(wanted), 5000):
+        part = Place.code.in_(wanted[start : start + 5000])
+        for one in session.scalars(select(Place).where(part, Place.valid_to < on)):
             found[one.code].append(one)
     return found
 
 
+def ended_villages(session: Session, codes: Collection[str], on: date) -> dict[str, Place]:
+    """Villages of these codes that ended before the date: a village's code is its own for ever."""
+    ended = closed_by_code(session, codes, on)
+    return {code: one for code, found in ended.items() for one in found if one.level == Level.VILLAGE}
+
+
 @dataclass(frozen=True, slots=True)
 class CommuneLine:
+    """`name` as it was on the date of the list."""
+
     place: Place
+    name: Place | PlaceName
     villages: int
     group: str | None
 
@@ -357,7 +459,9 @@ def commune_lines(session: Session, on: date) -> list[CommuneLine]:
     """Every commune of the date with how many villages it has and its group of Decision 51/2025."""
     counts = village_counts(session, on)
     groups = attributes_on(session, "commune_group", on)
-    return [CommuneLine(p, counts.get(p.id, 0), groups.get(p.id)) for p in current_communes(session, on)]
+    communes = current_communes(session, on)
+    names = names_on(session, [p.id for p in communes], on)
+    return [CommuneLine(p, names.get(p.id, p), counts.get(p.id, 0), groups.get(p.id)) for p in communes]
 
 
 def premises_keys(session: Session, village_ids: Sequence[UUID]) -> set[tuple[UUID, str, str]]:
@@ -383,7 +487,7 @@ def premises_of_villages(
         for one in session.scalars(
             select(Premises)
             .where(
-                Premises.village_id == any_(literal(sorted(village_ids), ARRAY(Uuid()))), _premises_then(on, known_at)
+                Premises.village_id == any_(literal(sorted(village_ids), ARRAY(Uuid()))), _then(Premises, on, known_at)
             )
             .order_by(Premises.village_id, Premises.kind, Premises.label_folded, Premises.id)
         ):
@@ -409,7 +513,7 @@ def premises_labels(session: Session, village_id: UUID) -> dict[str, str]:
 def about_me(session: Session, actor: Actor) -> dict[str, Any]:
     """What this person recorded of places, for the file of their own data."""
 
-    def mine(model: type[PlaceName | PlaceAttribute | Premises], names: str) -> list[dict[str, Any]]:
+    def mine(model: type[PlaceName | PlaceAttribute | PlaceEnding | Premises], names: str) -> list[dict[str, Any]]:
         rows = session.scalars(
             select(model).where(model.person_id == actor.person_id).order_by(model.recorded_at, model.id)
         )
@@ -422,6 +526,7 @@ def about_me(session: Session, actor: Actor) -> dict[str, Any]:
     )
     return {
         "names": mine(PlaceName, "id place_id kind_word name valid_from valid_to recorded_at"),
+        "endings": mine(PlaceEnding, "id place_id last_day decision recorded_at"),
         "attributes": mine(PlaceAttribute, "id place_id key value valid_from valid_to basis recorded_at"),
         # The label is the household's, not of who typed it.
         "premises": mine(Premises, "id village_id kind valid_from valid_to recorded_at"),

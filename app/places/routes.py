@@ -1,16 +1,17 @@
-"""Browse and search the province, import lists, set the group of a commune."""
+"""Browse and search the province, import lists, rename and end villages and premises, set the group of a commune."""
 
 from uuid import UUID
 
-from flask import Blueprint, Response, redirect, request, url_for
+from flask import Blueprint, Response, flash, redirect, request, url_for
+from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock, media
 from app.actor import Actor
 from app.errors import Invalid, forbidden
-from app.places import imports, queries, service
+from app.places import imports, queries, service, villages
 from app.places.models import ImportKind, Level, Place, PlaceName
-from app.places.schemas import Browse, CommuneGroup, NewImport
+from app.places.schemas import Browse, CommuneGroup, NewImport, NewName, PremisesEnd, VillageEnd
 from app.web import (
     accept_files,
     language,
@@ -49,14 +50,21 @@ def browse() -> Response:
         found = queries.search_places(session, asked.q, on=on)
         above = queries.chains(session, [p.id for p in found])
         lines = [] if asked.q else queries.commune_lines(session, on)
+        old_communes = [] if lines or asked.q else queries.current_communes(session, on)
+        shown = [*found, *old_communes, *(p for chain in above.values() for p in chain)]
+        names = queries.names_on(session, [p.id for p in shown], on)
+
+        def named(place: Place) -> Place | PlaceName:
+            return names.get(place.id, place)
+
         return page(
             "places/browse.html",
             asked=asked,
             on=on,
             province=queries.province(session),
             lines=lines,
-            old_communes=[] if lines or asked.q else queries.current_communes(session, on),
-            found=[(p, queries.full_name(p, above.get(p.id, ()))) for p in found],
+            old_communes=[(p, named(p)) for p in old_communes],
+            found=[(p, named(p), queries.full_name(named(p), [named(a) for a in above.get(p.id, ())])) for p in found],
             may_manage=service.may_manage(actor),
         )
 
@@ -78,11 +86,84 @@ def show(place_id: UUID) -> Response:
             names=queries.names_of(session, place_id),
             became=queries.became(session, place_id),
             before=queries.was_before(session, place_id),
+            ending=queries.ending_of(session, place_id),
             premises=premises,
             groups=queries.attribute_history(session, place_id, service.GROUP_KEY),
             group=queries.attribute(session, place_id, service.GROUP_KEY, on),
             may_manage=service.may_manage(actor),
         )
+
+
+@blueprint.post("/dia-ban/<uuid:place_id>")
+def show_end_premises(place_id: UUID) -> BaseResponse:
+    """The form on the village's page: some premises are no more."""
+    actor = _manager()
+    form = parse(PremisesEnd)
+    with transaction() as session:
+        villages.end_premises(session, actor, place_id, form.premises_id, last_day=form.last_day)
+    flash(_("Đã ghi ngày cuối. Kết quả của thôn tự tính lại trong vài giây."), "met")
+    return redirect(url_for("places.show", place_id=place_id), 303)
+
+
+# --- one village -------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/dia-ban/<uuid:place_id>/doi-ten")
+def rename_form(place_id: UUID) -> Response:
+    _manager()
+    with transaction() as session:
+        return page(
+            "places/rename.html",
+            place=queries.open_village(session, place_id),
+            names=queries.names_of(session, place_id),
+            kinds=imports.VILLAGE_WORDS,
+        )
+
+
+@blueprint.post("/dia-ban/<uuid:place_id>/doi-ten")
+def rename_send(place_id: UUID) -> BaseResponse:
+    actor = _manager()
+    form = parse(NewName)
+    with transaction() as session:
+        villages.rename_village(
+            session, actor, place_id, kind_word=form.kind_word, name=form.name, valid_from=form.valid_from
+        )
+    return redirect(url_for("places.show", place_id=place_id), 303)
+
+
+@blueprint.get("/dia-ban/<uuid:place_id>/ket-thuc")
+def end_form(place_id: UUID) -> Response:
+    _manager()
+    today = clock.today()
+    with transaction() as session:
+        place = queries.open_village(session, place_id)
+        commune = queries.place(session, place.parent_id) if place.parent_id is not None else place
+        others = queries.current_villages(session, commune.id, today)
+        return page(
+            "places/end.html",
+            place=place,
+            commune=commune,
+            others=[v for v in others if v.id != place_id],
+            chosen=frozenset(request.form.getlist("into")),
+            premises=len(queries.premises_of(session, place_id, today)),
+        )
+
+
+@blueprint.post("/dia-ban/<uuid:place_id>/ket-thuc")
+def end_send(place_id: UUID) -> BaseResponse:
+    actor = _manager()
+    form = parse(VillageEnd)
+    with transaction() as session:
+        villages.end_village(
+            session,
+            actor,
+            place_id,
+            ending_id=form.id,
+            last_day=form.last_day,
+            into=form.into,
+            decision=form.decision,
+        )
+    return redirect(url_for("places.show", place_id=place_id), 303)
 
 
 # --- the group of a commune --------------------------------------------------------------------------------------
@@ -137,6 +218,7 @@ def new_import() -> Response:
             recent=queries.recent_imports(session, actor),
             effective_on=clock.today() if has_villages else service.MERGER,
             max_rows=imports.MAX_ROWS,
+            kept_days=service.LISTS_KEPT.days,
         )
 
 
@@ -171,6 +253,7 @@ def preview(import_id: UUID) -> Response:
             "places/import_preview.html",
             row=row,
             plan=plan,
+            failed=queries.failed_job(session, row),
             shown_problems=plan.problems[:SHOWN_PROBLEMS],
             shown_changes=SHOWN_CHANGES,
         )

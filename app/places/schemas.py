@@ -29,6 +29,26 @@ class NewImport(Form):
     effective_on: date
 
 
+class PremisesEnd(Form):
+    premises_id: UUID
+    last_day: date
+
+
+class VillageEnd(Form):
+    """`into`: the villages that take it over; empty when it is dissolved."""
+
+    id: UUID
+    last_day: date
+    into: frozenset[UUID] = frozenset()
+    decision: Text
+
+
+class NewName(Form):
+    kind_word: str
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80), AfterValidator(nfc)]
+    valid_from: date
+
+
 class CommuneGroup(Form):
     """The group of Decision 51/2025/QĐ-TTg: 1 near-urban, 2 the rest, 3 khu vực II and III."""
 

@@ -1,8 +1,8 @@
-"""The verbs of places: load the province, import lists, set attributes, end premises."""
+"""The verbs of places: load the province, import lists, add and rename, set attributes."""
 
 import csv
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from io import StringIO
 from itertools import islice
 from pathlib import Path
@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 from app import audit, clock, jobs
 from app.actor import Actor, Role
 from app.db import Words, new_id, nfc, sort_key
-from app.errors import Conflict, Invalid, forbidden, not_found
+from app.errors import Conflict, Invalid, forbidden
 from app.jobs import Job, Report
-from app.media import MediaStore, open_blob, store_file
+from app.media import MediaBlob, MediaStore, forget_list, open_blob, store_file
 from app.outbox import publish
 from app.places import imports, queries
 from app.places.events import PlaceChanged, PremisesChanged, VillagesImported
@@ -38,6 +38,8 @@ MERGER = date(2025, 7, 1)
 MERGER_DECISION = "Nghị quyết 1672/NQ-UBTVQH15 ngày 16/06/2025"
 IMPORT_JOB = "places.import_villages"
 IMPORT_LOCK = 20250701  # one import at a time: two that add the same village would each find it missing
+LISTS_LOCK = 20250702  # shared by whoever sends a list, alone for whoever deletes old ones
+LISTS_KEPT = timedelta(days=2)  # a list that nobody applied; it may hold what should not have been sent
 CHUNK = 1000
 GROUP_KEY = "commune_group"
 
@@ -49,7 +51,8 @@ def may_manage(actor: Actor) -> bool:
     return actor.kind == "system" or actor.has(Role.PROVINCE_OFFICIAL, Role.ADMINISTRATOR)
 
 
-def _require_manager(actor: Actor) -> None:
+def require_manager(actor: Actor) -> None:
+    """Raises Forbidden."""
     if not may_manage(actor):
         raise forbidden()
 
@@ -110,7 +113,10 @@ def _reference_row(unit: dict[str, str], known: dict[tuple[str, bool], UUID]) ->
 def _insert_places(session: Session, places: Sequence[dict[str, Any]], person_id: UUID | None) -> int:
     now = clock.now()
     for part in _chunks(places, CHUNK):
-        session.execute(insert(Place), [p | {"sort_key": sort_key(p["name"]), "recorded_at": now} for p in part])
+        session.execute(
+            insert(Place),
+            [p | {"sort_key": sort_key(p["name"]), "recorded_at": now, "ended_at": _ended(p, now)} for p in part],
+        )
         session.execute(
             insert(PlaceName),
             [
@@ -122,12 +128,17 @@ def _insert_places(session: Session, places: Sequence[dict[str, Any]], person_id
                     "valid_from": p["valid_from"],
                     "valid_to": p["valid_to"],
                     "recorded_at": now,
+                    "ended_at": _ended(p, now),
                     "person_id": person_id,
                 }
                 for p in part
             ],
         )
     return len(places)
+
+
+def _ended(place: dict[str, Any], now: datetime) -> datetime | None:
+    return now if place["valid_to"] is not None else None
 
 
 def _chunks(items: Sequence[T], size: int) -> Iterator[list[T]]:
@@ -151,7 +162,7 @@ def begin_import(
     raw: bytes,
 ) -> UUID:
     """Keep the file to be looked at; nothing is applied. The same id with the same file again changes nothing."""
-    _require_manager(actor)
+    require_manager(actor)
     if actor.person_id is None:
         raise forbidden()
     if effective_on > clock.today() or effective_on < MERGER:
@@ -164,6 +175,7 @@ def begin_import(
     media_type = "text/csv"
     if raw.startswith(b"PK\x03\x04"):
         media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    session.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": LISTS_LOCK})
     digest = store_file(session, store, raw, kind="import", media_type=media_type)
     known = session.get(PlaceImport, import_id)
     if known is not None:
@@ -191,17 +203,26 @@ def begin_import(
 
 def plan_import(session: Session, actor: Actor, store: MediaStore, import_id: UUID) -> tuple[PlaceImport, Plan]:
     """What the kept file would do if it were applied now."""
-    _require_manager(actor)
+    require_manager(actor)
     row = queries.import_of(session, actor, import_id)
+    if session.get(MediaBlob, row.blob_sha256) is None:
+        raise Conflict(
+            "import_forgotten",
+            vi=f"Tệp này chưa được nhập nên đã bị xóa sau {LISTS_KEPT.days} ngày. Bác gửi lại tệp.",
+            en=f"This file was not imported and has been deleted after {LISTS_KEPT.days} days. Send it again.",
+        )
     raw = open_blob(session, store, row.blob_sha256).data
     return row, imports.plan(session, raw, ImportKind(row.kind), row.effective_on)
 
 
 def request_import(session: Session, actor: Actor, store: MediaStore, import_id: UUID) -> UUID:
-    """Queue the import and return its job; pressing again returns the same job. Raises Invalid while a row is wrong."""
-    _require_manager(actor)
+    """Queue the import and return its job; pressing again returns the same job, unless that one failed: then a new one.
+
+    Raises Invalid while a row is wrong.
+    """
+    require_manager(actor)
     row = queries.import_of(session, actor, import_id, lock=True)
-    if row.job_id is not None:
+    if row.job_id is not None and queries.failed_job(session, row) is None:
         return row.job_id
     plan = plan_import(session, actor, store, import_id)[1]
     imports.refuse_problems(plan)
@@ -266,6 +287,13 @@ def apply_import(session: Session, actor: Actor, job: Job, report: Report, store
     return row.summary
 
 
+def forget_lists(session: Session, store: MediaStore) -> int:
+    """Delete the files of imports that nobody applied in time; the rows stay. Returns how many. Runs as SYSTEM."""
+    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LISTS_LOCK})
+    old = queries.lists_to_forget(session, clock.now() - LISTS_KEPT)
+    return sum(forget_list(session, store, digest) for digest in old)
+
+
 def add_villages(session: Session, rows: Sequence[AddVillage], valid_from: date, person_id: UUID | None) -> None:
     """Insert villages that the caller has judged."""
     _insert_places(
@@ -294,6 +322,7 @@ def rename_place(
 
     The old name's row ends the day before. A day not after the old name's own first day corrects that name instead.
     """
+    now = clock.now()
     current = session.scalars(
         select(PlaceName)
         .where(PlaceName.place_id == place.id, PlaceName.valid_to.is_not_distinct_from(place.valid_to))
@@ -304,6 +333,7 @@ def rename_place(
         if current.valid_from is not None and current.valid_from >= valid_from:
             start = current.valid_from
         current.valid_to = start - timedelta(days=1)
+        current.ended_at = now
     session.add(
         PlaceName(
             place_id=place.id,
@@ -311,7 +341,8 @@ def rename_place(
             name=name,
             valid_from=start,
             valid_to=place.valid_to,
-            recorded_at=clock.now(),
+            recorded_at=now,
+            ended_at=now if place.valid_to is not None else None,
             person_id=person_id,
         )
     )
@@ -345,27 +376,6 @@ def add_premises(session: Session, rows: Sequence[AddPremises], valid_from: date
     )
 
 
-def end_premises(session: Session, actor: Actor, premises_id: UUID, *, last_day: date) -> None:
-    """Say that premises are no more after `last_day`. Ending it again on the same day changes nothing."""
-    _require_manager(actor)
-    row = session.scalar(select(Premises).where(Premises.id == premises_id).with_for_update())
-    if row is None:
-        raise not_found("cơ sở này", "these premises")
-    if row.valid_to == last_day:
-        return
-    if row.valid_to is not None or not row.valid_from <= last_day <= clock.today():
-        raise Invalid(
-            "last_day",
-            vi=f"Ngày cuối phải từ {row.valid_from:%d/%m/%Y} đến hôm nay, và chỉ ghi được một lần.",
-            en=f"The last day must be between {row.valid_from:%d/%m/%Y} and today, and can be set only once.",
-            field="last_day",
-        )
-    row.valid_to = last_day
-    row.ended_at = clock.now()
-    audit.record(session, actor, "places:premises:end", subject_id=premises_id, last_day=last_day)
-    publish(session, actor, PremisesChanged(village_id=row.village_id))
-
-
 # --- attributes --------------------------------------------------------------------------------------------------
 
 
@@ -376,7 +386,7 @@ def set_attribute(
 
     The same value and basis again change nothing. A day before the present value's first day is refused.
     """
-    _require_manager(actor)
+    require_manager(actor)
     place = queries.place(session, place_id)
     if (key == GROUP_KEY and place.level != Level.COMMUNE) or place.valid_to is not None:
         raise Invalid(
@@ -407,6 +417,7 @@ def set_attribute(
                 field="valid_from",
             )
         current.valid_to = valid_from - timedelta(days=1)
+        current.ended_at = clock.now()
         session.flush()  # the open row must be closed before the next one opens: one open row for each key
     row = PlaceAttribute(
         id=new_id(),
@@ -432,11 +443,12 @@ __all__ = [
     "add_villages",
     "apply_import",
     "begin_import",
-    "end_premises",
+    "forget_lists",
     "load_reference",
     "may_manage",
     "plan_import",
     "rename_place",
     "request_import",
+    "require_manager",
     "set_attribute",
 ]

@@ -12,7 +12,18 @@ from sqlalchemy.exc import ProgrammingError, StatementError
 from app import audit, outbox
 from app.actor import PUBLIC, SYSTEM, Actor
 from app.audit import AuditEntry
-from app.db import Database, Words, canonical_json, fold, new_id, nfc, no_personal_numbers, sort_key
+from app.db import (
+    Database,
+    Words,
+    canonical_json,
+    fold,
+    holds_personal_number,
+    names_a_person,
+    new_id,
+    nfc,
+    no_personal_numbers,
+    sort_key,
+)
 from app.errors import Invalid
 from app.jobs import JobRequested
 from app.migrations import tables
@@ -48,6 +59,22 @@ def test_vietnamese_order_is_letters_first_then_tones() -> None:
         "cam",
     ]
     assert sort_key("dâu") < sort_key("đa") < sort_key("Đà")
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [("0912345678", False), ("0 9_12(3)4–5.6\u00a07.8", False), ("Hộ số 12345678", True), ("7 hộ, năm 2025", True)],
+)
+def test_nine_digits_are_a_personal_number_whatever_stands_between_them(value: str, *, plain: bool) -> None:
+    assert holds_personal_number(value) is not plain
+
+
+@pytest.mark.parametrize(
+    ("value", "person"),
+    [("Hộ bà Lý Thị Mai", True), ("ÔNG PÁO", True), ("nông văn páo", True), ("Bác sĩ trạm", False), ("Nhà Văn Hóa", False)],
+)  # fmt: skip
+def test_a_title_before_a_capital_or_a_whole_name_is_a_person(value: str, *, person: bool) -> None:
+    assert names_a_person(value) is person
 
 
 def test_equal_contents_have_equal_json() -> None:

@@ -4,8 +4,10 @@ import random
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from html.parser import HTMLParser
+from http import HTTPStatus
 from io import BytesIO
 from itertools import product
 from urllib.parse import unquote, urljoin, urlsplit
@@ -24,6 +26,7 @@ from app import clock
 from app.accounts import signin
 from app.accounts.models import PersonalData, SignInMethod
 from app.actor import SYSTEM
+from app.criteria import queries as criteria
 from app.db import new_id
 from app.doors.demo import cast, samples
 from app.doors.demo.names import key
@@ -35,6 +38,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SEED, SAMPLE = 2026, 48
 WORDS = 3
+# Each word of these is a page of its own look: in the long run somebody opens every one.
+MANY = {"official.criterion", "criteria.record", "farmer.write"}
 SIZES = ((360, 640), (1280, 800))
 LANGUAGES = ("vi", "en")
 THEMES = ("light", "dark")
@@ -71,18 +76,42 @@ UNLINKED = {
 STARTS = ("/", "/doi-mat-khau", "/viec-nen")
 # Whose card is still to be printed: of the many people of a cooperative, one page is opened.
 ALSO = {"hop-tac-xa": (f"/don-vi/{key('organisation', 'household-story-0')}/nguoi/{key('person', 'nong-dan')}",)}
+# One form of each kind, sent with every field emptied: what a person reads who left something out.
+REFUSED = {
+    "accounts.change_password",
+    "criteria.choose",
+    "criteria.record",
+    "farmer.write",
+    "places.end_form",
+    "places.group_form",
+    "places.new_import",
+    "places.rename_form",
+    "places.show",
+}
+FORM = re.compile(r'<main.*<form[^>]*\bmethod="post".*</main>', re.DOTALL)
+EMPTIED = """() => { const form = document.querySelector('main form[method=post]');
+  for (const e of form.querySelectorAll('input:not([type=hidden]),select,textarea')) {
+    if (['checkbox', 'radio'].includes(e.type)) e.checked = false; else e.value = ''; }
+  form.noValidate = true; form.requestSubmit(); }"""
 NOBODYS = ("/", "/_style", "/tra-cuu", "/t/khong-phai-ma", "/khong-co-trang-nay")
+LOOKS = ("xem", "ngay")  # tiles instead of a table; a day in the past
 BROKEN = {"/t/khong-phai-ma": 400, "/khong-co-trang-nay": 404}  # pages too: what one reads when something is not there
 LISTED = "Mã xã,Tên thôn\n06463,Nà Mẫu Mới\n99999,Không ở đâu\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One page as one person meets it."""
+    """One page as one person meets it; `refused`: its form comes back with what is missing."""
 
     who: str
     endpoint: str
     path: str
+    refused: bool = False
+
+    @property
+    def kind(self) -> tuple[str, bool, str]:
+        """What is looked at in the short run: one page of each endpoint, one view of a page with another look."""
+        return self.endpoint, self.refused, "&".join(sorted(q for q in LOOKS if f"{q}=" in urlsplit(self.path).query))
 
 
 @dataclass(slots=True)
@@ -92,6 +121,8 @@ class Walk:
     visits: list[Visit] = field(default_factory=list)
     pages: set[str] = field(default_factory=set)
     reached: set[str] = field(default_factory=set)
+    words: set[tuple[str, str]] = field(default_factory=set)
+    forms: dict[str, Visit] = field(default_factory=dict)
     dead: list[str] = field(default_factory=list)
 
 
@@ -119,8 +150,8 @@ def endpoint_of(app: Flask, path: str) -> tuple[str, str] | None:
     return endpoint, "/".join(words)
 
 
-def follow(app: Flask, client: FlaskClient, who: str, start: list[str], walk: Walk) -> None:
-    """Follow links breadth first; of each kind of page open one, of a page that comes in many words three."""
+def follow(app: Flask, client: FlaskClient, who: str, start: list[str], walk: Walk, *, everything: bool) -> None:
+    """Follow links breadth first: all of `start`, then of each kind of page one, of a page that comes in many words three."""
     waiting = [(path, "") for path in start]
     opened: set[tuple[str, str]] = set()
     words: dict[str, set[str]] = defaultdict(set)
@@ -139,8 +170,11 @@ def follow(app: Flask, client: FlaskClient, who: str, start: list[str], walk: Wa
             continue
         endpoint, word = found
         words[endpoint].add(word)
-        if found in opened or len(words[endpoint]) > WORDS:
+        first_of_all = everything and endpoint in MANY and found not in walk.words
+        enough = len(words[endpoint]) > WORDS and not first_of_all
+        if path not in start and (found in opened or enough):
             continue
+        walk.words.add(found)
         opened.add(found)
         answer = client.get(path)
         if answer.status_code in {301, 302, 303, 307, 308}:
@@ -154,7 +188,10 @@ def follow(app: Flask, client: FlaskClient, who: str, start: list[str], walk: Wa
         if answer.mimetype != "text/html":
             continue
         walk.visits.append(Visit(who, endpoint, path))
-        for href in Links(answer.get_data(as_text=True)).found:
+        html = answer.get_data(as_text=True)
+        if endpoint in REFUSED and FORM.search(html):
+            walk.forms.setdefault(endpoint, walk.visits[-1])
+        for href in Links(html).found:
             inside = local(href, path)
             if inside.startswith("/"):
                 waiting.append((inside, path))
@@ -192,7 +229,19 @@ def prepare(app: Flask, tokens: dict[str, str], card: str) -> None:
         assert answer.status_code == 303, answer.get_data(as_text=True)
 
 
-def walk_everywhere(demo: Province) -> tuple[Walk, dict[str, str]]:
+def asked_for(*, everything: bool) -> dict[str, list[str]]:
+    """Pages in a look that no first link shows; in the long run every criterion of the four villages with a part in the demo."""
+    villages = {v.key: f"/thon/{key('village', v.key)}" for v in cast.VILLAGES}
+    day = clock.today() - timedelta(days=30)
+    found = ["/tinh?xem=o", f"{villages['story']}?ngay={day}&biet_den={day}"]
+    village = f"/dia-ban/{key('village', 'passing')}"
+    found += [village, f"{village}/ket-thuc", f"{village}/doi-ten"]
+    if everything:
+        found += [f"{v}/tieu-chi/{c.id}" for v in villages.values() for c in criteria.pack().criterion]
+    return {"tinh": found}
+
+
+def walk_everywhere(demo: Province, *, everything: bool) -> tuple[Walk, dict[str, str]]:
     """Every page that links reach, of everybody in the demo; and the token each one is signed in with."""
     app = create_app(demo.running.settings, demo.database)
     walk = Walk(pages={r.endpoint for r in app.url_map.iter_rules() if "GET" in (r.methods or ())})
@@ -204,11 +253,15 @@ def walk_everywhere(demo: Province) -> tuple[Walk, dict[str, str]]:
             for p in cast.PLAYERS
         }
     prepare(app, tokens, given.card or "")
-    follow(app, app.test_client(), NOBODY, [*NOBODYS, given.card or "/the"], walk)
+    follow(app, app.test_client(), NOBODY, [*NOBODYS, given.card or "/the"], walk, everything=everything)
+    asked = asked_for(everything=everything)
     for who, token in tokens.items():
         client = app.test_client()
         client.set_cookie(SIGN_IN_COOKIE, token)
-        follow(app, client, who, [*STARTS, *ALSO.get(who, ())], walk)
+        start = [*STARTS, *ALSO.get(who, ()), *asked.get(who, ())]
+        follow(app, client, who, start, walk, everything=everything)
+    assert walk.forms.keys() == REFUSED
+    walk.visits += [replace(visit, refused=True) for visit in walk.forms.values()]
     return walk, tokens
 
 
@@ -247,20 +300,25 @@ class Eyes:
         path = visit.path
         if visit.endpoint.startswith("consumer.") and language == "en":
             path += "&lang=en" if "?" in path else "?lang=en"
-        where = f"{visit.who} {path} {size[0]} {language} {theme}"
+        where = f"{visit.who} {path} {size[0]} {language} {theme}{' refused' if visit.refused else ''}"
         self._heard.clear()
         for once_more in (True, False):
             try:
                 answer = page.goto(path)
+                if visit.refused:
+                    with page.expect_navigation() as sent:
+                        page.evaluate(EMPTIED)
+                    answer = sent.value
                 found = self._seen(page)
             except PlaywrightError as error:  # pages that wait for news renew themselves, also while we look
                 if once_more and ("context was destroyed" in error.message or "interrupted" in error.message):
                     continue
                 raise
             break
-        if answer is None or answer.status != BROKEN.get(visit.path, 200):
+        wanted = 422 if visit.refused else BROKEN.get(visit.path, 200)
+        if answer is None or answer.status != wanted:
             found.append(f"status {answer.status if answer else 'none'}")
-        if visit.path in BROKEN:  # the browser's own word on it
+        if wanted != HTTPStatus.OK:  # the browser's own word on it
             self._heard = [text for text in self._heard if "Failed to load resource" not in text]
         self.problems += [f"{where}: {what}" for what in found + [f"console: {text}" for text in self._heard]]
 
@@ -290,13 +348,13 @@ def plan(visits: list[Visit], *, everything: bool) -> Iterator[tuple[Visit, tupl
         for visit, (size, language, theme) in product(visits, VARIANTS):
             yield visit, size, language, theme
         return
-    kinds: dict[str, Visit] = {}
+    kinds: dict[tuple[str, bool, str], Visit] = {}
     for visit in visits:
-        kinds.setdefault(visit.endpoint, visit)
+        kinds.setdefault(visit.kind, visit)
     chosen = random.Random(SEED).sample(sorted(kinds), min(SAMPLE, len(kinds)))
-    for number, endpoint in enumerate(chosen):
+    for number, kind in enumerate(chosen):
         size, language, theme = VARIANTS[number % len(VARIANTS)]
-        yield kinds[endpoint], size, language, theme
+        yield kinds[kind], size, language, theme
 
 
 def test_every_page_is_whole_and_open_to_everybody(
@@ -305,7 +363,7 @@ def test_every_page_is_whole_and_open_to_everybody(
     long_run: bool,  # noqa: FBT001 - a fixture's value
 ) -> None:
     demo = province("web", "relay", "worker", "caller")
-    walk, tokens = walk_everywhere(demo)
+    walk, tokens = walk_everywhere(demo, everything=long_run)
     assert walk.dead == []
     assert walk.pages - walk.reached - UNLINKED.keys() == set()
     eyes = Eyes(browser, demo.url, tokens)

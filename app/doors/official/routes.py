@@ -227,12 +227,13 @@ def commune_csv(commune_id: UUID) -> Response:
 def _csv(rows: list[tuple[Place | None, queries.VillageLine]], name: str) -> Response:
     """One line for each village, as spreadsheets in Vietnam open it: semicolons, and the mark of UTF-8."""
     pack = criteria.pack()
+    sample = ["dữ liệu mẫu"] if web().settings.demo else []
     out = io.StringIO()
     write = csv.writer(out, delimiter=";")
     write.writerow(
         ["Mã xã", "Xã, phường", "Mã thôn", "Thôn", "Kết quả", "Số tiêu chí đạt", "Số tiêu chí xét"]
         + [f"{c.clause}. {c.label.vi}" for c in pack.criterion]
-        + ["Số tiêu chí có mục thôi tính", "Tính lúc"]
+        + ["Số tiêu chí có mục thôi tính", "Tính lúc", *(["Ghi chú"] if sample else [])]
     )
     for commune_place, line in rows:
         found = line.assessment
@@ -243,6 +244,7 @@ def _csv(rows: list[tuple[Place | None, queries.VillageLine]], name: str) -> Res
             + [_word(found.values.get(c.id) if found else None) for c in pack.criterion]
             + [line.flags if found else ""]
             + [f"{clock.local(found.confirmed_at):%d/%m/%Y %H:%M}" if found else ""]
+            + sample
         )
     return Response(
         ("\ufeff" + out.getvalue()).encode(),

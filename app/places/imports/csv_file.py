@@ -3,7 +3,9 @@
 import csv
 import re
 import unicodedata
+from collections.abc import Iterable
 from io import StringIO
+from string import ascii_letters
 
 from app.db import Words
 from app.places.imports.columns import MAX_ROWS
@@ -53,9 +55,15 @@ _TCVN3 = dict(
 )
 _VOWELS = set("aăâeêioôơuưy")
 _MARKS = {"\u0300", "\u0301", "\u0303", "\u0309", "\u0323"}
-_LETTERS = set(_TCVN3.values()) | {c.upper() for c in _TCVN3.values()}
+LETTERS = frozenset(ascii_letters) | set(_TCVN3.values()) | {c.upper() for c in _TCVN3.values()}  # that Vietnamese has
 _PUNCTUATION = set("–—‘’“”… \u00a0")
 _BROKEN = re.compile("[ÃÄÂÆ][\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|áº|á»")
+# What a file typed in an old font holds once Excel has saved it: bytes of TCVN3 or VNI, read as if they were Western letters.
+_WESTERN = "".join(sorted(({chr(b) for b in _TCVN3} | set("ØøÛûÏïÑñÖöÄäÅåËëÜü")) - LETTERS))
+_OLD_FONT = re.compile(
+    f"[A-Za-z][{_WESTERN}]|[{_WESTERN}][A-Za-z]|a[ùõâê]|e[ùõâ]|o[ùâ]|u[ùõ]",  # VNI writes á as aù, ă as aê
+    re.IGNORECASE,
+)
 
 
 def decode(raw: bytes) -> tuple[str, Words | None]:
@@ -77,6 +85,27 @@ def decode(raw: bytes) -> tuple[str, Words | None]:
     if tcvn3 is not None:
         return tcvn3, _guessed("TCVN3 (phông .VnTime)")
     raise _encoding()
+
+
+def refuse_garbled(lines: Iterable[list[str]]) -> None:
+    """Raise Unreadable when a cell holds letters of an old font, or letters that were broken before the file was saved.
+
+    The whole file, not the cell: in an old font “Má” is “Mỏ”, and nothing in the word itself says so.
+    """
+    for number, cells in enumerate(lines, start=1):
+        for cell in cells:
+            if cell.isascii():
+                continue
+            text = unicodedata.normalize("NFC", cell)
+            _checked(text)
+            if _OLD_FONT.search(text):
+                shown = clip(text.replace("\n", " ").replace("\r", " "))
+                raise unreadable(
+                    f"Tệp dùng phông .VnTime (TCVN3) hoặc VNI, ví dụ dòng {number}: “{shown}”.",
+                    f"The file is in an old font, .VnTime (TCVN3) or VNI, for example in row {number}: “{shown}”.",
+                    "Mở UniKey, bấm Ctrl+Shift+F6, chuyển bảng mã của tệp sang Unicode, lưu rồi gửi lại.",
+                    "Convert it to Unicode, for example with UniKey (Ctrl+Shift+F6), save it and send it again.",
+                )
 
 
 def _strict(raw: bytes, name: str) -> str:
@@ -128,7 +157,7 @@ def _windows1258(raw: bytes) -> str | None:
             if base not in _VOWELS:
                 return None
         elif ord(character) > 127 and not (  # noqa: PLR2004 - the end of ASCII
-            unicodedata.normalize("NFC", character) in _LETTERS or character in _PUNCTUATION
+            unicodedata.normalize("NFC", character) in LETTERS or character in _PUNCTUATION
         ):
             return None
         before = character

@@ -94,6 +94,7 @@ def _compare_villages(
     unknown = {v.commune_code for v in villages} - communes.keys()
     closed = _closed_words(session, unknown, today)
     there = queries.all_by_code(session, {v.code for v in villages}, today)
+    gone = queries.ended_villages(session, {v.code for v in villages}, today)
     for v in villages:
         commune = communes.get(v.commune_code)
         if commune is None:
@@ -117,8 +118,18 @@ def _compare_villages(
                 "Choose a day from then on.",
             )
             continue
-        known = there.get(v.code)
-        if known is None:
+        known = there.get(v.code) or gone.get(v.code)
+        if known is not None and known.level == Level.VILLAGE and known.valid_to is not None:
+            what = f"{known.kind_word} {known.name}"
+            refuse(
+                v.row,
+                "code",
+                f"Mã {v.code} là mã của {what}, không còn từ sau ngày {known.valid_to:%d/%m/%Y}.",
+                f"The code {v.code} belongs to {what}, which ended on {known.valid_to:%d/%m/%Y}.",
+                "Xóa dòng này; nếu là thôn mới, dùng một mã chưa dùng.",
+                "Delete the row; for a new village use a code that was never used.",
+            )
+        elif known is None:
             result.villages.append(AddVillage(v, commune))
         elif known.level != Level.VILLAGE or known.parent_id != commune.id:
             what = f"{known.kind_word} {known.name}"
@@ -181,7 +192,7 @@ def _compare_premises(session: Session, result: Plan, labels: list[Label], table
     there = queries.premises_keys(session, [v.id for v in villages.values()])
     for p in labels:
         village = villages.get(p.village_code)
-        if village is None:
+        if village is None or village.valid_to is not None:
             refuse(
                 p.row,
                 "code",

@@ -4,14 +4,15 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from app.db import Words, fold, nfc
+from app.db import Words, fold, holds_personal_number, names_a_person, nfc
 from app.places.imports.columns import COLUMNS, VILLAGE_WORDS
+from app.places.imports.csv_file import LETTERS
 from app.places.imports.problems import FORMULA_STARTS, Problem, clip
 from app.places.imports.table import Table
 from app.places.models import ImportKind, PremisesKind
 
 CODE = re.compile(r"^[0-9A-Z][0-9A-Z.\-]{0,19}$")
-LONG_NUMBER = re.compile(r"\d{9,}")  # a phone or identity number: personal data, which a label must not hold
+NAME_CHARACTERS = LETTERS | set("0123456789 -–.,:;'’\"“”()/&+°")
 MAX_NAME = 80
 PREMISES_WORDS: dict[str, PremisesKind] = {
     "hộ": PremisesKind.HOUSEHOLD,
@@ -93,6 +94,21 @@ class Row:
             return ""
         return value
 
+    def name(self, key: str) -> str:
+        """The cell as a name: Vietnamese letters, digits and common punctuation."""
+        value = self.text(key)
+        strange = next((c for c in value if c not in NAME_CHARACTERS), "")
+        if strange:
+            self.wrong(
+                key,
+                f"“{clip(value)}” có ký tự lạ “{strange}”.",
+                f"“{clip(value)}” holds the strange character “{strange}”.",
+                "Gõ lại bằng bảng mã Unicode: chữ tiếng Việt, số và dấu câu thường.",
+                "Type it again in Unicode: Vietnamese letters, digits and common punctuation.",
+            )
+            return ""
+        return value
+
     def code(self, key: str) -> str:
         value = self.text(key).upper()
         if value and not CODE.match(value):
@@ -137,7 +153,7 @@ def villages_in(table: Table) -> tuple[list[Village], list[Problem]]:
 
 
 def _kind_and_name(row: Row) -> tuple[str, str]:
-    name = row.text("name")
+    name = row.name("name")
     kind = row.text("kind", required=False).casefold()
     inside = next((w for w in VILLAGE_WORDS if name.casefold().startswith(w + " ")), "")
     if kind and kind not in VILLAGE_WORDS:
@@ -168,7 +184,7 @@ def labels_in(table: Table) -> tuple[list[Label], list[Problem]]:
     first: dict[tuple[str, str, str], int] = {}
     for number, cells in table.rows:
         row = Row(number, cells, table.letters, ImportKind.PREMISES)
-        code, word, label = row.code("code"), row.text("kind").casefold(), row.text("name")
+        code, word, label = row.code("code"), row.text("kind").casefold(), row.name("name")
         kind = PREMISES_WORDS.get(word)
         if word and kind is None:
             row.wrong(
@@ -178,13 +194,21 @@ def labels_in(table: Table) -> tuple[list[Label], list[Problem]]:
                 "Dùng một trong: hộ, trụ sở, nhà văn hóa.",
                 "Use one of: hộ, trụ sở, nhà văn hóa.",
             )
-        if LONG_NUMBER.search(re.sub(r"[\s.\-]", "", label)):
+        if holds_personal_number(label):
             row.wrong(
                 "name",
                 "Nhãn có số dài như số điện thoại hoặc số giấy tờ.",
                 "The label holds a long number like a phone or identity number.",
-                "Thay bằng tên gọi tại thôn, ví dụ “Hộ số 12”.",
-                "Use a local label such as “Hộ số 12”.",
+                "Thay bằng tên gọi tại thôn, ví dụ “Hộ số 07”.",
+                "Use a local label such as “Hộ số 07”.",
+            )
+        elif names_a_person(label):
+            row.wrong(
+                "name",
+                f"Nhãn “{clip(label)}” như tên của một người.",
+                f"The label “{clip(label)}” looks like somebody's name.",
+                "Không ghi họ tên ai. Thay bằng tên gọi tại thôn, ví dụ “Hộ số 07”.",
+                "Name nobody. Use a local label such as “Hộ số 07”.",
             )
         if kind is not None and not row.problems:
             key = (code, kind, fold(label))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from app.db import Words, fold
 from app.places.imports.columns import COLUMNS, MAX_ROWS
-from app.places.imports.csv_file import csv_lines, decode
+from app.places.imports.csv_file import csv_lines, decode, refuse_garbled
 from app.places.imports.problems import Problem, Unreadable, clip, unreadable
 from app.places.imports.xlsx_file import xlsx_lines
 from app.places.models import ImportKind
@@ -37,6 +37,7 @@ def read_table(raw: bytes, kind: ImportKind) -> Table:
         if note is not None:
             notes.append(note)
         lines = csv_lines(text)
+    refuse_garbled(lines)
     numbered = [(n, cells) for n, cells in enumerate(lines, start=1) if any(c.strip() for c in cells)]
     if not numbered:
         raise unreadable(

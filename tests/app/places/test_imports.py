@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import TooLarge
 from app.places import imports
-from app.places.imports import MAX_ROWS, Plan, Problem, csv_file
+from app.places.imports import MAX_ROWS, Plan, Problem, clip, csv_file
 from app.places.models import ImportKind
 
 DAY = date(2026, 11, 1)
@@ -104,6 +104,92 @@ def test_old_vietnamese_encodings_are_read_and_the_reader_is_told(province: Sess
     assert plan.problems == []
     assert names(plan) == ["T01 thôn Nà Mẫu", "T02 bản Lũng Sưa"]
     assert name in plan.notes[0].vi
+
+
+def as_vni(text: str) -> str:
+    """As a .xlsx holds a text that was typed in a VNI font."""
+    tones = dict(zip("\u0300\u0301\u0303\u0309\u0323", "øùõûï", strict=True))
+    hats = {"ă": "aê", "â": "aâ", "ê": "eâ", "ô": "oâ", "đ": "ñ", "Đ": "Ñ", "ư": "ö", "ơ": "ô"}
+    out = ""
+    for character in text:
+        base, tone = character, ""
+        if character not in hats and not character.isascii():
+            base, mark = split_tone(character)
+            tone = tones[mark]
+        out += hats.get(base, base) + tone
+    return out
+
+
+@pytest.mark.parametrize("name", ["Quán Thanh", "Đồng Mỏ", "Nà Mẫu", "Lũng Sưa", "Bản Đảy", "Nhà Văn", "Tổ Một"])
+@pytest.mark.parametrize("font", [lambda t: as_tcvn3(t).decode("latin-1"), as_vni], ids=["TCVN3", "VNI"])
+def test_names_typed_in_an_old_font_are_refused_in_a_csv_and_in_a_workbook(
+    province: Session, make_workbook: Workbook, name: str, font: Callable[[str], str]
+) -> None:
+    rows = [HEAD.split(";"), ["06463", "T01", "thôn", "Một"], ["06463", "T02", "thôn", font(name)]]
+    for raw in ("\n".join(";".join(r) for r in rows).encode(), make_workbook(rows)):
+        plan = planned(province, raw)
+        assert told(plan.problems) == [
+            ("", f"Tệp dùng phông .VnTime (TCVN3) hoặc VNI, ví dụ dòng 3: “{clip(font(name))}”.")
+        ]
+        assert "UniKey" in plan.problems[0].way_out.vi
+        assert plan.changes == 0
+
+
+def test_headings_in_an_old_font_are_told_apart_from_unknown_columns(
+    province: Session, make_workbook: Workbook
+) -> None:
+    heading = [as_tcvn3(t).decode("latin-1") for t in HEAD.split(";")]
+    plan = planned(province, make_workbook([heading, ["06463", "T01", "th«n", "Mét"]]))
+    assert told(plan.problems) == [("", "Tệp dùng phông .VnTime (TCVN3) hoặc VNI, ví dụ dòng 1: “M· x·”.")]
+
+
+def test_a_workbook_whose_letters_were_broken_before_is_refused_like_a_csv(
+    province: Session, make_workbook: Workbook
+) -> None:
+    broken = [line.encode().decode("cp1252", "replace").split(";") for line in ["Mã thôn", "Quán Thanh"]]
+    plan = planned(province, make_workbook([HEAD.split(";"), ["06463", "T01", "thôn", broken[1][0]]]))
+    assert ["đã hỏng từ trước" in p.why.vi for p in plan.problems] == [True]
+
+
+def test_a_name_of_strange_characters_is_refused_with_its_cell(province: Session, village_csv: Csv) -> None:
+    plan = planned(
+        province,
+        village_csv(
+            "06463;T01;thôn;Nà ★ Mẫu", "06463;T02;thôn;Нà", "06463;T03;tổ dân phố;5A/2 (khu “Đèo” - Kéo), ô 3. 'B' & C"
+        ),
+    )
+    assert told(plan.problems) == [("D2", "“Nà ★ Mẫu” có ký tự lạ “★”."), ("D3", "“Нà” có ký tự lạ “Н”.")]
+    assert names(plan) == ["T03 tổ dân phố 5A/2 (khu “Đèo” - Kéo), ô 3. 'B' & C"]
+
+
+def test_names_of_the_mountains_pass(province: Session, village_csv: Csv) -> None:
+    spelled = [
+        "Moóc",
+        "Loỏng",
+        "Slam",
+        "Tâư",
+        "Noọng",
+        "Khuổi",
+        "Xuân",
+        "Quế",
+        "Yên",
+        "Quyết",
+        "Huề",
+        "Thuẫn",
+        "Quý",
+        "Khoẻ",
+        "Hoà",
+        "Thuý",
+        "Luỹ",
+        "Bưởi",
+        "Cưởm",
+        "Ngòa",
+        "Ỷ",
+        "Ngoẹo",
+        "Tuynh",
+    ]
+    plan = planned(province, village_csv(*(f"06463;T{n};thôn;{name}" for n, name in enumerate(spelled))))
+    assert (plan.problems, [v.new.name for v in plan.villages]) == ([], spelled)
 
 
 @pytest.mark.parametrize(
@@ -221,6 +307,36 @@ def test_premises_are_judged_in_the_same_way(province: Session) -> None:
         ("C4", "Nhãn có số dài như số điện thoại hoặc số giấy tờ."),
         ("C5", "“Nhãn” để trống."),
     ]
+
+
+@pytest.mark.parametrize(
+    ("label", "why"),
+    [
+        ("Hộ 0912.345.678", "số dài"),
+        ("Hộ 0912/345/678", "số dài"),
+        ("Hộ (0912) 345 - 678", "số dài"),
+        ("CCCD 020 165 000 123", "số dài"),
+        ("Hộ bà Lý Thị Mai, sinh 1965", "tên của một người"),
+        ("HỘ ÔNG PÁO", "tên của một người"),
+        ("Nhà anh Đạt", "tên của một người"),
+        ("cụ Ỷ", "tên của một người"),
+        ("Hộ Lý Thị Mai", "tên của một người"),
+        ("hộ nông văn páo", "tên của một người"),
+    ],
+)
+def test_a_label_that_names_or_numbers_a_person_is_refused_and_another_proposed(
+    province: Session, label: str, why: str
+) -> None:
+    plan = planned(province, f"Mã thôn;Loại;Nhãn\nT1;hộ;{label}\n".encode(), ImportKind.PREMISES)
+    assert [(p.cell, why in p.why.vi, "“Hộ số 07”" in p.way_out.vi) for p in plan.problems] == [("C2", True, True)]
+
+
+@pytest.mark.parametrize(
+    "label", ["Hộ số 07", "Hộ 12/3, ngõ 4", "Nhà Văn Hóa Thị Trấn", "Trạm bác sĩ", "Hộ Nà Mẫu 2024", "Hộ số 12345678"]
+)
+def test_a_plain_local_label_passes(province: Session, label: str) -> None:
+    plan = planned(province, f"Mã thôn;Loại;Nhãn\nT1;hộ;{label}\n".encode(), ImportKind.PREMISES)
+    assert [p.cell for p in plan.problems] == ["A2"]  # only the village is unknown here
 
 
 # --- size --------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 from flask import Flask
@@ -16,8 +17,9 @@ from app.accounts.models import Person, PersonalData
 from app.actor import SYSTEM, Actor, Role
 from app.db import Database, new_id
 from app.factory import create_app
+from app.jobs import Job
 from app.places import queries, service
-from app.places.models import Place, PlaceAttribute, PlaceImport
+from app.places.models import Place, PlaceAttribute, PlaceEnding, PlaceImport, Premises
 from app.settings import Settings
 
 Csv = Callable[..., bytes]
@@ -138,6 +140,119 @@ def test_a_list_goes_from_file_to_villages_by_preview_and_button(
     assert "thôn Quán Thanh, xã Chi Lăng, tỉnh Lạng Sơn" in client.get("/dia-ban?q=quan thanh").text
 
 
+def applied(client: FlaskClient, database: Database, settings: Settings, raw: bytes, **fields: str) -> None:
+    """A list sent, its button pressed, and its job run."""
+    status, location, _ = upload(client, raw, **fields)
+    assert (status, client.post(location).status_code) == (303, 303)
+    store = media.store_for(settings)
+    handler: jobs.Handler = lambda s, a, j, r: service.apply_import(s, a, j, r, store)  # noqa: E731 - one line
+    with database.transaction(SYSTEM) as session:
+        job_id = session.scalars(select(Job.id).where(Job.state == "queued")).one()
+        jobs.run(database, session, job_id, {service.IMPORT_JOB: handler}.__getitem__, SYSTEM)
+
+
+@pytest.fixture
+def villages(client: FlaskClient, loaded: Database, settings: Settings, village_csv: Csv) -> dict[str, str]:
+    """The addresses of two villages of one commune by code; T01 has two premises."""
+    applied(client, loaded, settings, village_csv("06463;T01;thôn;Một", "06463;T02;thôn;Hai"))
+    raw = "Mã thôn;Loại;Nhãn\nT01;hộ;Hộ số 1\nT01;trụ sở;Trụ sở thôn\n".encode()
+    applied(client, loaded, settings, raw, kind="premises")
+    with loaded.transaction(SYSTEM) as session:
+        return {p.code: f"/dia-ban/{p.id}" for p in session.scalars(select(Place).where(Place.level == "village"))}
+
+
+def test_a_failed_list_says_why_and_offers_its_button_again(
+    client: FlaskClient, loaded: Database, village_csv: Csv
+) -> None:
+    _, location, _ = upload(client, village_csv("06463;T01;thôn;Một"))
+    first = client.post(location).headers["Location"]
+    assert "Xem tiến độ" in client.get(location).text
+    with loaded.transaction(SYSTEM) as session:
+        jobs.give_up(session, session.scalars(select(PlaceImport.job_id)).one() or new_id())
+    page = client.get(location).text
+    assert "thử nhiều lần vẫn không xong" in page
+    assert "Nhập 1 thôn" in page
+    assert client.post(location).headers["Location"] != first
+    assert "Xem tiến độ" in client.get(location).text
+
+
+def test_premises_end_by_the_form_of_their_village(
+    client: FlaskClient, loaded: Database, villages: dict[str, str]
+) -> None:
+    page = client.get(villages["T01"]).text
+    assert "Ghi một nơi không còn" in page
+    assert "Hộ số 1 (Hộ)" in page
+    with loaded.transaction(SYSTEM) as session:
+        row = session.scalars(select(Premises).where(Premises.label == "Hộ số 1")).one()
+    yesterday = clock.today() - timedelta(days=1)
+    refused = client.post(villages["T01"], data={"premises_id": str(row.id), "last_day": "2020-01-01"})
+    assert refused.status_code == 422
+    assert "Ngày cuối phải từ 01/07/2025" in refused.text
+    sent = {"premises_id": str(row.id), "last_day": f"{yesterday}"}
+    assert client.post(villages["T02"], data=sent).status_code == 404
+    for _again in range(2):
+        assert client.post(villages["T01"], data=sent).status_code == 303
+    assert "Hộ số 1 (Hộ)" not in client.get(villages["T01"]).text
+    with loaded.transaction(SYSTEM) as session:
+        ends = session.execute(select(Premises.label, Premises.valid_to).order_by(Premises.label))
+        assert [tuple(e) for e in ends] == [("Hộ số 1", yesterday), ("Trụ sở thôn", None)]
+
+
+def test_a_village_ends_by_its_form_which_shows_what_follows(
+    client: FlaskClient, loaded: Database, villages: dict[str, str]
+) -> None:
+    address = villages["T01"] + "/ket-thuc"
+    form = client.get(address).text
+    assert "2 hộ, trụ sở, nhà văn hóa đang ghi ở thôn hết cùng ngày." in form
+    heir = villages["T02"].removeprefix("/dia-ban/")
+    assert f'value="{heir}"' in form
+    sent = {"id": str(new_id()), "last_day": "2025-07-31", "into": heir, "decision": "NQ thử 5"}
+    refused = client.post(address, data=sent | {"last_day": "2020-01-01"})
+    assert refused.status_code == 422
+    assert "Ngày cuối phải từ 01/07/2025" in refused.text
+    assert f'value="{heir}" checked' in refused.text
+    assert sent["id"] in refused.text
+    assert client.post(address, data=sent).headers["Location"] == villages["T01"]
+    assert client.post(address, data=sent).status_code == 303
+    page = client.get(villages["T01"]).text
+    for said in ("không còn từ sau ngày 31/07/2025", "Căn cứ: NQ thử 5.", "Nay thuộc", "Thôn Hai"):
+        assert said in page
+    assert "Ghi một nơi không còn" not in page
+    assert client.get(address).status_code == 404
+    with loaded.transaction(SYSTEM) as session:
+        assert session.scalars(select(PlaceEnding.decision)).all() == ["NQ thử 5"]
+
+
+def test_a_village_is_renamed_by_its_form_and_an_old_day_shows_the_old_name(
+    client: FlaskClient, villages: dict[str, str]
+) -> None:
+    address = villages["T01"] + "/doi-ten"
+    assert 'value="Một"' in client.get(address).text
+    sent = {"kind_word": "khối phố", "name": "Chợ Mới", "valid_from": "2026-03-01"}
+    assert client.post(address, data=sent | {"name": "Chî ★"}).status_code == 422
+    assert client.post(address, data=sent).status_code == 303
+    assert "Khối phố Chợ Mới" in client.get(villages["T01"]).text
+    for asked in ("một", "chợ mới"):
+        old = client.get(f"/dia-ban?q={asked}&on=2026-02-28").text
+        assert "Thôn Một" in old
+        assert "thôn Một, xã Chi Lăng, tỉnh Lạng Sơn" in old
+        assert "Khối phố Chợ Mới" not in old
+    assert "Khối phố Chợ Mới" in client.get("/dia-ban?q=chợ mới&on=2026-03-01").text
+
+
+def test_the_communes_of_an_old_day_bear_their_names_of_then(client: FlaskClient, loaded: Database) -> None:
+    with loaded.transaction(SYSTEM) as session:
+        commune = queries.by_code(session, "06463", clock.today())
+        assert commune is not None
+        service.rename_place(
+            session, commune, kind_word="phường", name="Chi Lăng Mới", valid_from=date(2026, 3, 1), person_id=None
+        )
+    assert "Phường Chi Lăng Mới" in client.get("/dia-ban").text
+    old = client.get("/dia-ban?on=2026-02-28").text
+    assert "Phường Chi Lăng Mới" not in old
+    assert "Xã Chi Lăng<" in old
+
+
 def test_a_list_with_mistakes_shows_them_all_and_no_button(
     client: FlaskClient, loaded: Database, village_csv: Csv
 ) -> None:
@@ -225,10 +340,19 @@ def test_others_read_the_province_and_find_no_way_to_change_it(
         "/dia-ban/nhom-xa",
         "/dia-ban/nhap/mau/villages.csv",
         f"/dia-ban/{commune.id}/nhom",
+        f"/dia-ban/{commune.id}/ket-thuc",
+        f"/dia-ban/{commune.id}/doi-ten",
         f"/dia-ban/nhap/{new_id()}",
     ):
         assert client.get(path).status_code == 403, path
-    for path in ("/dia-ban/nhap", f"/dia-ban/{commune.id}/nhom", f"/dia-ban/nhap/{new_id()}"):
+    for path in (
+        "/dia-ban/nhap",
+        f"/dia-ban/{commune.id}",
+        f"/dia-ban/{commune.id}/nhom",
+        f"/dia-ban/{commune.id}/ket-thuc",
+        f"/dia-ban/{commune.id}/doi-ten",
+        f"/dia-ban/nhap/{new_id()}",
+    ):
         assert client.post(path, data={"id": str(new_id())}).status_code == 403, path
 
 
