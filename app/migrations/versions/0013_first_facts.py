@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0013"
-down_revision = "0010"
+down_revision = "0012"
 
 # Two first rows of one subject become one story: the later one corrects the last row of the earlier one.
 CHAIN = """

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0018"
-down_revision = "0010"
+down_revision = "0016"
 
 # A month cannot be added while rows of it sit in the default partition: they move with it. Whoever reads or writes the
 # parent waits for that moment, which comes once a month; nobody waits while no month is missing. Behind a long reader (a
