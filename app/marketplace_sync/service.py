@@ -201,7 +201,7 @@ def resume_account(session: Session, actor: Actor, account_id: UUID) -> None:
 
 
 def _activate(session: Session, account: ChannelAccount) -> None:
-    account.state, account.error = "active", None
+    account.state, account.error, account.looks_failing_since = "active", None, None
     for listing in session.scalars(select(Listing).where(Listing.account_id == account.id)):
         if listing.applied_version < listing.wanted_version or listing.state == "parked":
             listing.failures, listing.failing_since = 0, None
