@@ -401,6 +401,13 @@ def after_price_changed(session: Session, actor: Actor, event: PriceChanged) -> 
 
 def after_stock_moved(session: Session, actor: Actor, event: StockMoved) -> None:
     refresh(session, actor, variant_ids=[event.variant_id])
+    for listing in session.scalars(
+        select(Listing)
+        .where(Listing.variant_id == event.variant_id, Listing.wanted == "unlisted", Listing.sold_there > 0)
+        .order_by(Listing.id)
+        .with_for_update()
+    ):
+        sync.reckon(session, listing)  # no push comes to do it
     product_id = session.scalar(select(Variant.product_id).where(Variant.id == event.variant_id))
     if product_id is not None:
         _end_recall_pauses(session, product_id)
