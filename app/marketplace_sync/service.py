@@ -201,7 +201,7 @@ def resume_account(session: Session, actor: Actor, account_id: UUID) -> None:
 
 
 def _activate(session: Session, account: ChannelAccount) -> None:
-    account.state, account.error = "active", None
+    account.state, account.error, account.looks_failing_since = "active", None, None
     for listing in session.scalars(select(Listing).where(Listing.account_id == account.id)):
         if listing.applied_version < listing.wanted_version or listing.state == "parked":
             listing.failures, listing.failing_since = 0, None
@@ -401,6 +401,13 @@ def after_price_changed(session: Session, actor: Actor, event: PriceChanged) -> 
 
 def after_stock_moved(session: Session, actor: Actor, event: StockMoved) -> None:
     refresh(session, actor, variant_ids=[event.variant_id])
+    for listing in session.scalars(
+        select(Listing)
+        .where(Listing.variant_id == event.variant_id, Listing.wanted == "unlisted", Listing.sold_there > 0)
+        .order_by(Listing.id)
+        .with_for_update()
+    ):
+        sync.reckon(session, listing)  # no push comes to do it
     product_id = session.scalar(select(Variant.product_id).where(Variant.id == event.variant_id))
     if product_id is not None:
         _end_recall_pauses(session, product_id)

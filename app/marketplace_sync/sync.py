@@ -189,7 +189,7 @@ def _claim(session: Session, settings: Settings, listing_id: UUID) -> Claim | No
     if listing.wanted == "unlisted" and listing.remote_id is None and listing.state == "draft":
         listing.applied_version, listing.state = listing.wanted_version, "unlisted"
         return None
-    known_stock = _reckon(session, listing) if listing.wanted == "live" else ()
+    known_stock = reckon(session, listing) if listing.wanted == "live" else ()
     draft = replace(draft_of(session, settings, listing, account), known_stock=known_stock)
     if listing.wanted == "live":
         listing.sent_stock = draft.stock
@@ -236,7 +236,7 @@ def is_retired(session: Session, variant: Variant) -> bool:
     return variant.retired_on is not None or session.get_one(Product, variant.product_id).retired_on is not None
 
 
-def _reckon(session: Session, listing: Listing) -> tuple[int, ...]:
+def reckon(session: Session, listing: Listing) -> tuple[int, ...]:
     """What the shop may have now if it sold nothing that our ledger does not know; see ListingDraft.known_stock.
 
     A fall of the ledger since the last push is taken for the recording of the shop's sales: first of those we know of
@@ -246,6 +246,8 @@ def _reckon(session: Session, listing: Listing) -> tuple[int, ...]:
     fall = max((listing.ledger_stock or 0) - held, 0)
     recorded = min(fall, listing.sold_there)
     listing.sold_there -= recorded
+    if not listing.sold_there:
+        clear_note(listing, "sold_there")
     listing.ledger_stock = held
     return tuple(
         number - (fall - recorded) for number in (listing.applied_stock, listing.sent_stock) if number is not None
@@ -470,13 +472,16 @@ def break_account(session: Session, account_id: UUID, error: HoiError) -> None:
 # --- looking -----------------------------------------------------------------------------------------------------
 
 
-def take_in(session: Session, settings: Settings, listing: Listing, seen: RemoteStatus) -> None:
-    """Keep what the marketplace said, and let the listing's state follow it: its word wins over ours."""
+def take_in(session: Session, settings: Settings, listing: Listing, seen: RemoteStatus) -> bool:
+    """Keep what the marketplace said, and let the listing's state follow it: its word wins over ours.
+
+    False when it decides nothing: it was no observation, or something newer was seen meanwhile.
+    """
     # What could not be seen is due again before what could: it comes first in the next round.
     wait = settings.look_seconds if seen.verified else settings.look_seconds / 2
     listing.next_look_at = clock.machine_now() + timedelta(seconds=wait)
     if not seen.verified:
-        return
+        return False
     before = session.scalar(
         select(ListingObservation)
         .where(ListingObservation.listing_id == listing.id)
@@ -498,7 +503,7 @@ def take_in(session: Session, settings: Settings, listing: Listing, seen: Remote
     )
     session.add(row)
     if before is not None and seen.seen_at <= before.seen_at:
-        return  # something newer was seen meanwhile; this one stands in the history and decides nothing
+        return False  # it stands in the history
     was = listing.state
     _follow(listing, seen)
     if listing.state in TROUBLED and was != listing.state:
@@ -514,6 +519,7 @@ def take_in(session: Session, settings: Settings, listing: Listing, seen: Remote
     if news or stale:
         listing.announced_at = clock.now()
         outbox.publish(session, SYSTEM, ListingObserved(listing_id=listing.id, product_id=listing.product_id))
+    return True
 
 
 def _follow(listing: Listing, seen: RemoteStatus) -> None:
@@ -659,8 +665,8 @@ def _record_look(
             # A push wrote while we read: nobody knows which of the two came first.
             listing.next_look_at = clock.machine_now() + BUSY_WAIT
             continue
-        take_in(session, settings, listing, seen)
-        _mend(session, settings, listing, seen)
+        if take_in(session, settings, listing, seen):
+            _mend(session, settings, listing, seen)
 
 
 def _follow_looks(session: Session, account: ChannelAccount, answers: list[RemoteStatus] | ChannelError) -> None:
@@ -686,7 +692,7 @@ def _mend(session: Session, settings: Settings, listing: Listing, seen: RemoteSt
     - more stock than we have: ours is sent again; less was sold there, and is never put up again
     """
     settled = listing.applied_version >= listing.wanted_version and listing.lease_id is None
-    if not (settled and seen.verified):
+    if not settled:
         return
     if not seen.live:
         clear_note(listing, "back_on_sale")

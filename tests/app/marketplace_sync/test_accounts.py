@@ -78,7 +78,10 @@ def test_a_paused_account_makes_no_call_and_keeps_the_link(world: World, listing
 
 def test_resuming_leaves_alone_what_is_in_order_and_looks_at_it_now(world: World, listing_id: UUID) -> None:
     do(world, service.pause_account, world.account_id)
+    with world.database.transaction(SYSTEM) as session:
+        session.execute(update(ChannelAccount).values(looks_failing_since=clock.now() - timedelta(days=2)))
     do(world, service.resume_account, world.account_id)
+    assert account(world).looks_failing_since is None, "the days of the pause are no silence"
     listing = world.read(listing_id)
     assert (listing.wanted_version, listing.applied_version) == (1, 1)
     assert listing.next_look_at is not None

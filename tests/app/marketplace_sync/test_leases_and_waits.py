@@ -159,6 +159,17 @@ def test_a_sighting_older_than_the_newest_decides_nothing(world: World, listing_
     assert len(observations(world)) == 3
 
 
+def test_an_older_sighting_does_not_bring_sold_packs_back(world: World, listing_id: UUID) -> None:
+    first = due_look(world, listing_id)
+    old = read_there(world, first)
+    world.woo.order(world.woo.items()[0].remote_id, 3)
+    change(world, ChannelAccount, look_until=None)
+    assert world.look(listing_id).sold_there == 3
+    record(world, first, old)
+    listing = world.read(listing_id)
+    assert (listing.sold_there, listing.applied_stock, listing.note_code) == (3, 37, "sold_there")
+
+
 def test_a_sighting_of_the_very_same_moment_decides_nothing(world: World, listing_id: UUID) -> None:
     one = due_look(world, listing_id)
     (seen,) = read_there(world, one)

@@ -12,7 +12,7 @@ from flask import Flask
 from app import clock
 from app.accounts.models import PersonalData
 from app.actor import SYSTEM
-from app.db import Database, new_id
+from app.db import Database, Words, new_id
 from app.factory import create_app
 from app.marketplace_sync import queries
 from app.marketplace_sync.models import ChannelAccount, Listing
@@ -52,10 +52,10 @@ def account(database: Database, organisation_id: UUID, state: str = "active") ->
     return row.id
 
 
-def shown(app: Flask) -> str:
+def shown(app: Flask, path: str = "/san") -> str:
     client = app.test_client()
     client.set_cookie("hoi_phien", "token")
-    answer = client.get("/san")
+    answer = client.get(path)
     assert answer.status_code == 200
     return answer.get_data(as_text=True)
 
@@ -115,3 +115,28 @@ def test_only_what_can_be_put_on_sale_is_offered(database: Database, world: Worl
         accounts = [session.get_one(ChannelAccount, a) for a in (at, foreign)]
         found = queries.offers(session, accounts)
     assert {a: [(o.variant.id, o.left) for o in os] for a, os in found.items()} == {at: [(kept, None)], foreign: []}
+
+
+def test_a_note_a_recall_and_a_silent_account_are_said_on_the_pages(
+    app: Flask, database: Database, world: World
+) -> None:
+    product = a_product(database, world)
+    pack, at, listing = a_pack(database, world, product), account(database, world.cooperative), new_id()
+    with database.transaction(SYSTEM) as session:
+        session.add(
+            Listing(id=listing, organisation_id=world.cooperative, account_id=at, product_id=product, variant_id=pack,
+                    wanted="unlisted", state="live", recall_paused=True, note_code="sold_there",
+                    note=Words(vi="Sàn đã bán 3 gói."), note_at=clock.now(), created_at=clock.now())
+        )  # fmt: skip
+        row = session.get_one(ChannelAccount, at)
+        row.looks_failing_since, row.error = clock.now(), Words(vi="Gian hàng không trả lời.")
+    page = shown(app, f"/san/tin/{listing}")
+    assert "Lô hàng đang thu hồi và không còn gói nào bán được." in page
+    assert "Sàn đã bán 3 gói." in page
+    assert f'action="/san/tin/{listing}/unlist"' in page, "what is on sale though unwanted can be taken off again"
+    overview = shown(app)
+    for words in ("Tạm ngưng vì thu hồi", "Sàn đã bán 3 gói.", "Gian hàng không trả lời."):
+        assert words in overview
+    silent = shown(app, f"/san/tai-khoan/{at}")
+    assert "Không xem được gian hàng từ" in silent
+    assert "Gian hàng không trả lời." in silent

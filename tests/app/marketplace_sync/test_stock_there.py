@@ -204,3 +204,17 @@ def test_the_sellers_are_told_once_to_record_the_sale(world: World, listing_id: 
     assert told[0].title.vi == "Xem lại “Mật ong rừng” ở Gian hàng tỉnh"
     assert told[0].body.en.startswith("The shop sold 3 packs that your stock ledger does not have.")
     assert told[0].created_at <= clock.now()
+
+
+def test_a_sale_recorded_after_the_listing_was_taken_off_ends_the_note(world: World, listing_id: UUID) -> None:
+    order(world, 3)
+    world.look(listing_id)
+    with world.database.transaction(world.manager) as session:
+        service.want_unlisted(session, world.manager, listing_id)
+    assert world.push(listing_id).note_code == "sold_there"
+    move(world, MovementKind.SOLD, 2)
+    assert (world.read(listing_id).sold_there, world.read(listing_id).note_code) == (1, "sold_there")
+    move(world, MovementKind.SOLD, 1)
+    assert (world.read(listing_id).sold_there, world.read(listing_id).note) == (0, None)
+    world.want()
+    assert (world.push(listing_id).state, there(world)) == ("live", [37])

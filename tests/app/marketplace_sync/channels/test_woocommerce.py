@@ -441,6 +441,25 @@ def test_a_conversation_has_one_time_budget_and_begins_no_write_after_it(monkeyp
     assert (caught.value.code, seen) == ("out_of_time", [("GET", 30), ("GET", 25)])
 
 
+def test_a_round_of_slow_pages_ends_in_time_and_leaves_the_rest_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed = [0.0]
+
+    def shop(request: httpx.Request) -> httpx.Response:
+        if request.url.path.startswith("/wp-json/"):
+            return httpx.Response(200, json=[item(id=n) for n in (5, 6, 7)])
+        passed[0] += 35
+        return httpx.Response(200)
+
+    monkeypatch.setattr(http.time, "monotonic", lambda: passed[0])
+    with faked(shop) as channel:
+        assert [(s.remote_id, s.verified) for s in channel.status(["5", "6", "7"])] == [
+            ("5", True),
+            ("6", True),
+            ("7", False),
+        ]
+    assert passed == [70]
+
+
 @pytest.mark.parametrize(
     ("known", "there", "wanted", "sent"),
     [
