@@ -115,6 +115,12 @@ def channel_specs() -> list[Spec]:
     return specs()
 
 
+def check_seller(actor: Actor, organisation_id: UUID) -> None:
+    """Raises Forbidden for anybody but the organisation's sellers."""
+    if not actor.has(*SELLERS, organisation_id=organisation_id):
+        raise forbidden()
+
+
 def check_account(settings: Settings, new: NewAccount) -> str:
     """Ask the shop whether these keys work; returns its name. Call it before any transaction is open.
 
@@ -129,8 +135,7 @@ def connect_account(session: Session, actor: Actor, settings: Settings, new: New
 
     Raises Forbidden for anybody but the organisation's sellers, Conflict for the same id with another address.
     """
-    if not actor.has(*SELLERS, organisation_id=new.organisation_id):
-        raise forbidden()
+    check_seller(actor, new.organisation_id)
     base_url = new.credentials.get("base_url") or new.credentials.get("url") or ""
     stored = session.get(ChannelAccount, new.id)
     if stored is not None:
