@@ -144,7 +144,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=True,
-            hide_parameters=True,
+            hide_parameters=True,  # names and numbers of people must not stand in the text of an error
             connect_args={"options": options, "application_name": application, "connect_timeout": 5},
         )
 
