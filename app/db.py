@@ -4,7 +4,7 @@ import json
 import re
 import unicodedata
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -32,7 +32,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from app import clock
-from app.actor import Actor
+from app.actor import Actor, Role
 from app.errors import Conflict, Invalid
 
 APP_ROLE = "hoi_app"
@@ -216,20 +216,29 @@ class Database:
             clock.shift(row.shift or timedelta())
 
 
+# The shift is asked of what was told, since row-level security shows it only to an actor that is known already.
 _TELL = text(
-    "SELECT set_config('hoi.kind', :kind, true), set_config('hoi.person', :person, true),"
+    "SELECT told.*, (SELECT shift FROM clock_shift WHERE told.kind IS NOT NULL) AS shift FROM (SELECT"
+    " set_config('hoi.kind', :kind, true) AS kind, set_config('hoi.person', :person, true),"
     " set_config('hoi.organisations', :organisations, true), set_config('hoi.places', :places, true),"
-    " (SELECT shift FROM clock_shift) AS shift"
+    " set_config('hoi.roles', :roles, true), set_config('hoi.managed', :managed, true) OFFSET 0) AS told"
 )
 
 
 def actor_settings(actor: Actor) -> dict[str, str]:
+    """What row-level security reads: its own copies of the actor's rights, as PostgreSQL spells arrays."""
     return {
         "kind": actor.kind,
         "person": str(actor.person_id or ""),
-        "organisations": "{" + ",".join(sorted(map(str, actor.organisations))) + "}",
-        "places": "{" + ",".join(sorted(map(str, actor.places))) + "}",
+        "organisations": _array(actor.organisations),
+        "places": _array(actor.places),
+        "roles": _array(actor.roles),
+        "managed": _array(actor.organisations_as(Role.COOPERATIVE_MANAGER)),
     }
+
+
+def _array(values: Iterable[object]) -> str:
+    return "{" + ",".join(sorted(map(str, values))) + "}"
 
 
 def psycopg_url(url: str) -> str:

@@ -104,7 +104,7 @@ class Pages:
     def _ask(self, code: str, language: str, etag: str) -> Found | None:
         cursor = getattr(self._local, "cursor", None)
         if cursor is None:
-            connection = connect(self._url, "hoi-front", "-c default_transaction_read_only=on")
+            connection = connect(self._url, "hoi-front", "-c hoi.kind=public -c default_transaction_read_only=on")
             connection.prepare_threshold = 0
             cursor = self._local.cursor = connection.cursor(binary=True)
         asked = {"code": code, "language": language, "etag": etag, "now": clock.machine_now(), "movable": self._movable}

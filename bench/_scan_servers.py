@@ -30,7 +30,7 @@ def answer(row: Row, settings: Settings) -> tuple[list[tuple[str, str]], bytes]:
 def bare() -> "WSGIApplication":
     """A WSGI function that knows one page and nothing else."""
     settings = settings_module.load()
-    with connect(settings.database_url or "", "bench", "") as connection:
+    with connect(settings.database_url or "", "bench", "-c hoi.kind=public") as connection:
         row = connection.execute("SELECT code, etag, body FROM public_pages ORDER BY code LIMIT 1").fetchone()
     assert row is not None
     headers, body = answer(row, settings)
@@ -52,7 +52,7 @@ def raw_select() -> Flask:
     def page(code: str) -> Response:
         cursor: psycopg.Cursor[Row] | None = getattr(local, "cursor", None)
         if cursor is None:
-            connection = connect(settings.database_url or "", "bench", "")
+            connection = connect(settings.database_url or "", "bench", "-c hoi.kind=public")
             connection.prepare_threshold = 0
             cursor = local.cursor = connection.cursor(binary=True)
         row = cursor.execute(SELECT, (code,)).fetchone()

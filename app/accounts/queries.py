@@ -104,14 +104,15 @@ def own_organisations(session: Session, actor: Actor) -> list[Organisation]:
 
 
 def member_households(
-    session: Session, cooperative_id: UUID, on: date | None = None, known_at: datetime | None = None
+    session: Session, actor: Actor, cooperative_id: UUID, on: date | None = None, known_at: datetime | None = None
 ) -> list[Organisation]:
-    """The households that are thành viên of the cooperative on a date, by label."""
+    """The households that are thành viên of the cooperative on a date, as far as the actor may open them, by label."""
     return list(
         session.scalars(
             select(Organisation)
             .join(HouseholdMembership, HouseholdMembership.household_id == Organisation.id)
             .where(
+                visible(actor),
                 HouseholdMembership.cooperative_id == cooperative_id,
                 known_then(HouseholdMembership, on or clock.today(), known_at),
             )
@@ -256,6 +257,20 @@ def looked_after(session: Session, actor: Actor, person_id: UUID) -> PersonalDat
     if found is None:
         raise not_found("người này", "this person")
     return found
+
+
+def known_people(
+    session: Session, actor: Actor, person_ids: Collection[UUID], *, also_of: Collection[UUID] = ()
+) -> list[PersonalData]:
+    """Those of these people whom the actor may know: with a role, now or before, where the actor acts for others or in one
+    of `also_of`; and the actor.
+    """
+    query = select(PersonalData).where(among(PersonalData.person_id, person_ids))
+    if actor.kind != "system":
+        there = among(Membership.organisation_id, actor.organisations | set(also_of))
+        shared = select(Membership.id).where(Membership.person_id == PersonalData.person_id, there).exists()
+        query = query.where(or_(PersonalData.person_id == actor.person_id, shared))
+    return list(session.scalars(query))
 
 
 def public_person_labels(session: Session, person_ids: Collection[UUID], language: str = "vi") -> dict[UUID, str]:

@@ -623,7 +623,7 @@ def _people_page(db: Session, known: Actor, row: Organisation) -> dict[str, Any]
     """Everybody who may open the organisation sees what it is; its people only who looks after them."""
     may_look = service.may_look_after(db, known, row)
     wider = service.look_after(db, known, row.id) if may_look else known
-    households = queries.member_households(db, row.id) if row.kind != OrganisationKind.HOUSEHOLD else []
+    households = queries.member_households(db, known, row.id) if row.kind != OrganisationKind.HOUSEHOLD else []
     place_id = row.village_id or row.commune_id
     people = queries.members(db, wider, [row.id]) if may_look else []
     return {

@@ -101,9 +101,7 @@ def confirm(session: Session, actor: Actor, new: NewConfirmation) -> UUID:
     Sent again with the same content it answers the same. Raises Forbidden (not a looker), NotFound (foreign), Conflict
     (the declarer confirming alone, or the same id with other content), Invalid (day, picture).
     """
-    declared = session.get(DeclaredListing, new.declared_listing_id)  # row-level security hides foreign ones
-    if declared is None or declared.withdrawn_at is not None:
-        raise not_found("đường dẫn này", "this link")
+    declared = queries.declared_listing(session, actor, new.declared_listing_id)
     if actor.person_id is None or not actor.has(*LOOKERS):
         raise forbidden()
     if declared.declared_by == actor.person_id:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -385,20 +385,28 @@ def calls(session: Session, listing_id: UUID, *, limit: int = 20) -> list[Channe
     )
 
 
-def declared_of(session: Session, actor: Actor) -> list[tuple[DeclaredListing, DeclaredConfirmation | None]]:
+def _declared_seen_by(actor: Actor) -> ColumnElement[bool]:
     """Open declared listings that the actor sees: own ones, and those of organisations in an official's places."""
     overseen = exists().where(
         Organisation.id == DeclaredListing.organisation_id,
         or_(Organisation.village_id.in_(actor.places), Organisation.commune_id.in_(actor.places)),
     )
-    products = set(
-        session.scalars(
-            select(DeclaredListing.product_id).where(
-                DeclaredListing.withdrawn_at.is_(None),
-                or_(DeclaredListing.organisation_id.in_(actor.organisations), overseen),
-            )
-        )
+    return and_(
+        DeclaredListing.withdrawn_at.is_(None), or_(DeclaredListing.organisation_id.in_(actor.organisations), overseen)
     )
+
+
+def declared_listing(session: Session, actor: Actor, declared_id: UUID) -> DeclaredListing:
+    """Raises NotFound, also for one that was withdrawn or that the actor does not see."""
+    found = session.scalar(select(DeclaredListing).where(DeclaredListing.id == declared_id, _declared_seen_by(actor)))
+    if found is None:
+        raise not_found("đường dẫn này", "this link")
+    return found
+
+
+def declared_of(session: Session, actor: Actor) -> list[tuple[DeclaredListing, DeclaredConfirmation | None]]:
+    """Open declared listings that the actor sees, each with the newest look at it."""
+    products = set(session.scalars(select(DeclaredListing.product_id).where(_declared_seen_by(actor))))
     return _declared_with_looks(session, products, clock.now()) if products else []
 
 

@@ -135,6 +135,7 @@ def connect_send() -> BaseResponse:
             },
         },
     )
+    service.check_seller(actor, new.organisation_id)
     service.missing_credentials(new)
     settings = web().settings
     shop = service.check_account(settings, new)

@@ -128,6 +128,12 @@ def channel_specs() -> list[Spec]:
     return specs()
 
 
+def check_seller(actor: Actor, organisation_id: UUID) -> None:
+    """Raises Forbidden for anybody but the organisation's sellers."""
+    if not actor.has(*SELLERS, organisation_id=organisation_id):
+        raise forbidden()
+
+
 def check_account(settings: Settings, new: NewAccount) -> str:
     """Ask the shop whether these keys work; returns its name. Call it before any transaction is open.
 
@@ -143,8 +149,7 @@ def connect_account(session: Session, actor: Actor, settings: Settings, new: New
     Sent again with the same content it answers the same. Raises Forbidden for anybody but the organisation's sellers,
     Conflict for the same id with other content.
     """
-    if not actor.has(*SELLERS, organisation_id=new.organisation_id):
-        raise forbidden()
+    check_seller(actor, new.organisation_id)
     base_url = new.credentials.get("base_url") or new.credentials.get("url") or ""
     floor = queries.floor_of_host(session, base_url)
     content = {

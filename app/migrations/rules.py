@@ -14,7 +14,7 @@ def grant(table: str, rights: str) -> None:
 
 
 def open_rows(table: str, rights: str = DATED) -> None:
-    """Rows that belong to nobody in particular (places, packs, public pages): every actor reads them."""
+    """Rows that belong to nobody in particular (places, packs, public pages): without a policy, until `replace` adds some."""
     grant(table, rights)
 
 
@@ -42,6 +42,21 @@ def guarded_rows(table: str, using: str, rights: str = DATED, check: str | None 
     """Rows with a rule of their own: `using` is an SQL condition, `check` another one for writing."""
     grant(table, rights)
     _policy(table, using, check)
+
+
+def replace(table: str, *, read: str, add: str, change: str, remove: str = "hoi_is_system()") -> None:
+    """Put one SQL condition for each command in the place of every policy that the table has had until now."""
+    op.execute(f"""
+        DO $$ DECLARE old name; BEGIN
+            FOR old IN SELECT policyname FROM pg_policies WHERE schemaname = 'public' AND tablename = '{table}' LOOP
+                EXECUTE format('DROP POLICY %I ON {table}', old);
+            END LOOP;
+        END $$""")
+    op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+    op.execute(f"CREATE POLICY {table}_read ON {table} FOR SELECT TO hoi_app USING ({read})")
+    op.execute(f"CREATE POLICY {table}_add ON {table} FOR INSERT TO hoi_app WITH CHECK ({add})")
+    op.execute(f"CREATE POLICY {table}_change ON {table} FOR UPDATE TO hoi_app USING ({change})")
+    op.execute(f"CREATE POLICY {table}_remove ON {table} FOR DELETE TO hoi_app USING ({remove})")
 
 
 def _policy(table: str, using: str, check: str | None = None) -> None:

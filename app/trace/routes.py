@@ -540,7 +540,7 @@ def batch(batch_id: UUID) -> Response:
             held=queries.is_held(session, row.id),
             events=queries.events_of(session, row.id),
             event_words=_event_words(),
-            sources=queries.sources_of(session, row.id),
+            sources=queries.sources_of(session, actor, row.id),
             codes=[
                 (c, pages.path_of_code(c.code), codes.grouped(c.code) if c.kind == CodeKind.SHORT else c.code)
                 for c in queries.codes_of(session, row.id)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from app import clock
 from app.accounts import queries as accounts
 from app.accounts import service
-from app.accounts.models import OrganisationKind, PersonalData
+from app.accounts.models import OrganisationKind
 from app.actor import Actor, Role
 from app.db import Words
 from app.doors.farmer import pictures
@@ -118,10 +118,14 @@ def people(session: Session, at: House) -> list[Doer]:
     return list(found.values())
 
 
-def names(session: Session, person_ids: Collection[UUID | None]) -> dict[UUID, str]:
-    """How to call the people whom this session may know; others are missing."""
+def names(
+    session: Session, person_ids: Collection[UUID | None], *, house_ids: Collection[UUID] = ()
+) -> dict[UUID, str]:
+    """How to call the people whom this session's actor may know, also those of households opened already; others are
+    missing.
+    """
     wanted = {p for p in person_ids if p is not None}
-    rows = session.scalars(select(PersonalData).where(accounts.among(PersonalData.person_id, wanted)))
+    rows = accounts.known_people(session, session.info["actor"], wanted, also_of=house_ids)
     return {row.person_id: accounts.addressed(row) for row in rows}
 
 
@@ -229,7 +233,11 @@ def recent(
 
 
 def views(session: Session, rows: Sequence[CareLog]) -> list[LogView]:
-    called = names(session, {p for r in rows for p in (r.performed_by, r.written_by)})
+    called = names(
+        session,
+        {p for r in rows for p in (r.performed_by, r.written_by)},
+        house_ids={r.organisation_id for r in rows},
+    )
     where = {s.id: s.name for s in session.scalars(select(Site).where(Site.id.in_({r.site_id for r in rows})))}
     return [_view(row, called, where) for row in rows]
 

@@ -6,7 +6,7 @@ from alembic import op
 from app.migrations import columns, rules
 
 revision = "0016"
-down_revision = "0014"
+down_revision = "0015"
 
 # An end was learned when the next name or value was recorded; a unit loaded with its end was never known without it.
 NEXT = """

@@ -18,6 +18,7 @@ from app.actor import Actor
 from app.trace import steps
 from app.trace.models import Batch, BatchSource, CareLog, Cycle, Site
 from app.trace.queries.chains import current, current_logs, root_id
+from app.trace.queries.rights import visible
 from app.trace.schemas import factor
 
 
@@ -115,9 +116,15 @@ class SourceLine:
     holder: str
 
 
-def sources_of(session: Session, batch_id: UUID) -> list[SourceLine]:
+def sources_of(session: Session, actor: Actor, batch_id: UUID) -> list[SourceLine]:
+    """The harvests of a batch that the actor has opened; a line without its log is one that they may not open."""
     sources = session.scalars(select(BatchSource).where(BatchSource.batch_id == batch_id)).all()
-    logs = current_logs(session, [s.care_log_id for s in sources])
+    opened = session.scalars(
+        select(CareLog.id).where(
+            among(CareLog.id, {s.care_log_id for s in sources}), visible(actor, CareLog.organisation_id)
+        )
+    )
+    logs = current_logs(session, list(opened))
     names = accounts.organisation_names(session, {s.log_organisation_id for s in sources})
     sites = {
         s.id: s.name for s in session.scalars(select(Site).where(among(Site.id, {r.site_id for r in logs.values()})))

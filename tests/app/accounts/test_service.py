@@ -381,9 +381,9 @@ def test_a_household_that_left_is_out_of_reach_the_day_after(province: Province)
     with province.database.transaction(after) as session:
         assert session.get(PersonalData, province["lanh"]) is None
     with province.database.transaction(SYSTEM) as session:
-        assert queries.member_households(session, province["coop"]) == []
+        assert queries.member_households(session, SYSTEM, province["coop"]) == []
         known_before = clock.now() - timedelta(hours=1)
-        assert queries.member_households(session, province["coop"], clock.today(), known_before) == []
+        assert queries.member_households(session, SYSTEM, province["coop"], clock.today(), known_before) == []
 
 
 def test_what_was_known_then_is_still_answered(province: Province) -> None:
@@ -395,7 +395,7 @@ def test_what_was_known_then_is_still_answered(province: Province) -> None:
             session, minh, province["household"], province["coop"], on=clock.today() - timedelta(days=1)
         )
     with province.database.transaction(SYSTEM) as session:
-        known = queries.member_households(session, province["coop"], clock.today(), then)
+        known = queries.member_households(session, SYSTEM, province["coop"], clock.today(), then)
         assert [h.id for h in known] == [province["household"]]
 
 

@@ -7,8 +7,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
+from app import clock
 from app.actor import SYSTEM, Actor
 from app.db import Database, new_id
 from app.errors import Conflict, Forbidden, HoiError, Invalid, NotFound
@@ -61,6 +62,8 @@ def pay_debts(database: Database) -> None:
     while True:
         with database.transaction(SYSTEM) as session:
             rows = session.execute(owed).all()
+            leased = update(Delivery).values(lease_until=clock.machine_now() + timedelta(minutes=1))
+            session.execute(leased.where(Delivery.done_at.is_(None)))
         if not rows:
             return
         for event_id, reaction in rows:
