@@ -38,15 +38,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_place_endings"),
     )
     op.create_index("uq_place_endings_place_id", "place_endings", ["place_id"], unique=True)
-    somebody = "(SELECT hoi_is_system() OR hoi_person() IS NOT NULL)"
-    rules.guarded_rows("place_endings", "true", rules.APPEND_ONLY, somebody)
+    rules.open_rows("place_endings", rules.APPEND_ONLY)
+    rules.replace(
+        "place_endings",
+        read="(SELECT hoi_kind() <> '')",
+        add="(SELECT hoi_is_of_province())",
+        change="false",
+    )
 
     # Blobs stay for ever, but for a list that was never applied: it may hold what should not have been sent.
     op.execute("GRANT DELETE ON media_blobs TO hoi_app")
-    op.execute("ALTER TABLE media_blobs ENABLE ROW LEVEL SECURITY")
-    op.execute("CREATE POLICY media_blobs_read ON media_blobs FOR SELECT TO hoi_app USING (true)")
-    op.execute("CREATE POLICY media_blobs_add ON media_blobs FOR INSERT TO hoi_app WITH CHECK (true)")
-    op.execute(
-        "CREATE POLICY media_blobs_forget ON media_blobs FOR DELETE TO hoi_app"
-        " USING (kind = 'import' AND hoi_is_system())"
-    )
+    op.execute("ALTER POLICY media_blobs_remove ON media_blobs USING (kind = 'import' AND hoi_is_system())")
