@@ -3,7 +3,8 @@
 import io
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from itertools import product
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
@@ -12,10 +13,13 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
+from app import clock, outbox
 from app.accounts import signin
+from app.accounts.events import ConsentChanged
 from app.accounts.models import SignInMethod
-from app.actor import SYSTEM
+from app.actor import SYSTEM, Actor
 from app.db import Database, new_id
 from app.doors.demo import cast
 from app.factory import create_app
@@ -23,6 +27,7 @@ from app.logs import configure_logging
 from app.settings import Settings
 from app.trace import pages
 from app.web import SIGN_IN_COOKIE
+from worker import reactions, tasks
 
 SEPARATOR = r"[ .\-\u00a0\u202f]?"
 PHONE = re.compile(rf"(?<![\d\w])(?:\+?84|0){SEPARATOR}\d(?:{SEPARATOR}\d){{8,9}}(?!\d)")
@@ -157,6 +162,68 @@ def test_no_export_and_no_log_tells_a_number_or_a_position(
     assert '"endpoint": "accounts.change_me_send"' in logged.getvalue()
     assert in_log(logged) == []
     assert "Lành" not in logged.getvalue()
+
+
+PERSON = {"name": "Hoàng Thị Lành", "phone": "0912 345 678", "number": "012345678901", "where": "21.853712, 106.761534"}
+# What the database says of these quotes the row, or what was typed.
+BROKEN = {
+    "a row that breaks a rule": (
+        "INSERT INTO personal_data (person_id, phone, full_name, address_as, language, updated_at)"
+        " VALUES (gen_random_uuid(), :phone, :name, 'bác', 'vi', now())"
+    ),
+    "a word that is no id": "SELECT CAST(CAST(:name || ' ' || :phone || ' ' || :number || ' ' || :where AS text) AS uuid)",
+}
+
+
+def break_with(session: Session, statement: str) -> None:
+    session.execute(text(statement), {name: said for name, said in PERSON.items() if f":{name}" in statement})
+
+
+def break_a_row(session: Session, _actor: Actor, _event: ConsentChanged) -> None:
+    break_with(session, BROKEN["a row that breaks a rule"])
+
+
+def break_an_id(session: Session, _actor: Actor, _event: ConsentChanged) -> None:
+    break_with(session, BROKEN["a word that is no id"])
+
+
+@pytest.mark.parametrize(("which", "verb"), list(zip(BROKEN, (break_a_row, break_an_id), strict=True)))
+def test_an_error_that_quotes_a_person_is_logged_and_kept_without_the_quotation(
+    province: Flask,
+    demo_database: Database,
+    logged: io.StringIO,
+    monkeypatch: pytest.MonkeyPatch,
+    which: str,
+    verb: Callable[..., None],
+) -> None:
+    def page_that_breaks() -> None:
+        with demo_database.transaction(SYSTEM) as session:
+            break_with(session, BROKEN[which])
+
+    province.add_url_rule("/_hong", view_func=page_that_breaks)
+    assert province.test_client().get("/_hong").status_code in {409, 500}
+
+    reaction = reactions.Reaction(ConsentChanged, "test.break", verb=f"{__name__}:{verb.__name__}")
+    monkeypatch.setitem(reactions.BY_NAME, "test.break", reaction)
+    monkeypatch.setattr(tasks, "MAX_ATTEMPTS", 1)
+    with demo_database.transaction(SYSTEM) as session:
+        event_id = outbox.publish(session, SYSTEM, ConsentChanged(person_id=new_id()))
+        session.flush()
+        now = clock.machine_now()
+        sent = outbox.Delivery(
+            event_id=event_id, reaction="test.break", run_after=now, lease_until=now + timedelta(hours=1)
+        )
+        session.add(sent)
+    tasks.pay(demo_database, event_id, "test.break")
+    with demo_database.transaction(SYSTEM) as session:
+        reason = session.execute(
+            text("SELECT dead_reason FROM outbox_deliveries WHERE reaction = 'test.break'")
+        ).scalar_one()
+    assert reason.split()[0] in {"IntegrityError", "DataError"}
+    assert "reaction failed" in logged.getvalue()
+    assert in_log(logged) + revealing(reason) == []
+    for word in ("Lành", *PERSON.values()):
+        assert word not in logged.getvalue() + reason
 
 
 def imported(client: FlaskClient) -> list[str]:

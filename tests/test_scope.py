@@ -153,6 +153,8 @@ INSERT INTO data_requests (id, person_id, kind, detail, received_at, answer_due_
     VALUES (gen_random_uuid(), :person, 'see', '', now(), now(), now());
 INSERT INTO notices (id, person_id, key, reason, urgency, title, body, created_at)
     VALUES (gen_random_uuid(), :person, 'test', 'test', 'low', '{"vi": "Tin"}', '{"vi": "Tin"}', now());
+INSERT INTO role_offers (id, person_id, organisation_id, role, offered_at)
+    VALUES (gen_random_uuid(), :person, :organisation, 'purchaser', now());
 WITH card AS (
     INSERT INTO cards (id, person_id, organisation_id, secret_sha256, pin_tries, printed_at, expires_at)
     VALUES (gen_random_uuid(), :person, :organisation, 'secret', 0, now(), now()) RETURNING *
