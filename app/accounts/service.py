@@ -446,14 +446,14 @@ def end_role(session: Session, actor: Actor, membership_id: UUID) -> None:
     row = session.get(Membership, membership_id)
     if row is None:
         raise not_found("vai trò này", "this role")
-    lock_ids(session, [row.organisation_id])  # before the row, as erasing does
-    session.refresh(row, with_for_update=True)
-    if row.valid_to is not None:
-        raise not_found("vai trò này", "this role")
     if row.person_id == actor.person_id:
         signin.check_card_suffices(session, actor)
     else:
         _check_may_grant(session, actor, row.organisation_id, Role(row.role))
+    lock_ids(session, [row.organisation_id])  # before the row, as erasing does
+    session.refresh(row, with_for_update=True)  # only whoever may end it can lock it
+    if row.valid_to is not None:
+        raise not_found("vai trò này", "this role")
     signin.act_also_for(session, actor, row.organisation_id)
     signin.check_somebody_stays(session, row.person_id, [row])
     # The role's rights end now, so its last whole day was yesterday.
