@@ -58,11 +58,11 @@ class PersonalNumber(Invalid, ValueError):
     """An Invalid that pydantic lets through with both of its sentences."""
 
 
-_BETWEEN_DIGITS = r"[\s.\-\u2010-\u2015_()+]*|,"
+_BETWEEN_DIGITS = r"[\s./\-\u2010-\u2015_()+]*|,"
 _LONG_NUMBER = re.compile(rf"\d(?:(?:{_BETWEEN_DIGITS})\d){{8,}}")
 _COORDINATES = re.compile(r"\d{1,3}[.,]\d{4,}\s*°?\s*[NSEWBĐ]?\s*[,;/\s]\s*[NSEWBĐ]?\s*-?\d{1,3}[.,]\d{4,}|\d\s*°\s*\d")
 _TITLED = re.compile(r"\b(?i:ông|bà|anh|chị|cụ|bác|cô|chú|dì|cậu|mợ|thím)\.?\s+(\w)")
-_MIDDLE_NAME = re.compile(r"\b(\w)\w*\s+Thị\s+(\w)")
+_MIDDLE_NAME = re.compile(r"\b(\w)\w*\s+Thị\s+(?!Trấn\b|Xã\b)(\w)")
 _FULL_NAME = re.compile(
     r"\b(?:Bế|Bùi|Chu|Đàm|Đặng|Đinh|Đỗ|Dương|Hà|Hồ|Hoàng|Hứa|Huỳnh|La|Lâm|Lăng|Lê|Lộc|Lương|Lý|Mã|Ngô|Nguyễn|Nông|Phạm"
     r"|Phan|Phùng|Trần|Triệu|Vi|Võ|Vũ|Vương) (?:Thị|Văn) \w",

@@ -195,7 +195,7 @@ TOLD = {
     "data_requests.person_id", "declared_confirmations.confirmed_by", "declared_listings.declared_by",
     "devices.person_id", "floor_decisions.person_id", "jobs.person_id", "memberships.person_id", "notices.person_id",
     "parameter_choices.person_id", "personal_data.person_id", "place_attributes.person_id", "place_imports.person_id",
-    "place_names.person_id", "premises.person_id", "role_offers.person_id", "product_villages.ended_by", "product_villages.person_id",
+    "place_endings.person_id", "place_names.person_id", "premises.person_id", "role_offers.person_id", "product_villages.ended_by", "product_villages.person_id",
     "products.person_id", "sign_ins.person_id", "site_villages.ended_by", "site_villages.person_id", "sites.person_id",
     "stock_movements.person_id", "trace_codes.person_id", "uploads.person_id", "village_facts.person_id",
 }  # fmt: skip

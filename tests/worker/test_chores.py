@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError
+from structlog.testing import capture_logs
 
 from app import clock, outbox
 from app.actor import PUBLIC, SYSTEM
@@ -114,15 +115,13 @@ def test_months_are_made_soon_after_the_clock_was_moved() -> None:
     assert schedule.CHORES["make_partitions"].every_seconds <= 60
 
 
-def test_a_chore_that_fails_tells_no_values(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_chore_that_fails_tells_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(schedule.CHORES, "make_partitions", schedule.Chore(f"{__name__}:fail", 60))
     monkeypatch.setattr(tasks, "process_database", lambda: None)
-    tasks.scheduled("make_partitions")
-    logged = "".join(capsys.readouterr())
-    assert "error=ValueError" in logged
-    assert "0912345678" not in logged
+    with capture_logs() as logged:
+        tasks.scheduled("make_partitions")
+    assert [line["error"] for line in logged] == ["ValueError"]
+    assert "0912345678" not in str(logged)
 
 
 def fail(_database: Database, _settings: Settings) -> None:

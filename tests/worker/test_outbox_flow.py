@@ -14,6 +14,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import ResponseError
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
+from structlog.testing import capture_logs
 
 from app import audit, clock, jobs, outbox
 from app.actor import SYSTEM, Actor
@@ -257,7 +258,6 @@ def refuse_by_a_rule(_session: Session, _actor: Actor, _event: Rang) -> None:
 def test_the_reason_of_a_failure_names_no_person(
     fresh_database: Database,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
     verb: Any,
     reason: str,
 ) -> None:
@@ -267,9 +267,10 @@ def test_the_reason_of_a_failure_names_no_person(
     change(fresh_database, attempts=tasks.MAX_ATTEMPTS - 1)
     broker = FakeBroker()
     relay.send_due(fresh_database, broker)
-    tasks.pay(fresh_database, UUID(broker.sent[0][0]), "test.private")
+    with capture_logs() as lines:
+        tasks.pay(fresh_database, UUID(broker.sent[0][0]), "test.private")
     assert owed(fresh_database).dead_reason == reason
-    logged = "".join(capsys.readouterr())
+    logged = str(lines)
     assert f"tests/worker/test_outbox_flow.py:{verb.__code__.co_firstlineno + 1} {verb.__name__}" in logged
     assert [word for word in (PHONE, *NAME.split()) if word in logged] == []
 

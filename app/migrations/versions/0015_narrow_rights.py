@@ -97,16 +97,15 @@ def _people() -> None:
         add=f"{ADMINISTRATOR} OR hoi_manages(organisation_id)",
         change="hoi_is_person(person_id)",
     )
-    # Whoever is offered a role takes it themselves.
-    offered = (
+    accepted = (
         "EXISTS (SELECT FROM role_offers o WHERE o.person_id = memberships.person_id AND o.role = memberships.role"
-        " AND o.organisation_id = memberships.organisation_id AND o.accepted)"
+        " AND o.organisation_id = memberships.organisation_id AND o.accepted AND hoi_is_person(o.person_id))"
     )
+    given = f"{accepted} OR (role IN ('farmer', 'cooperative_manager', 'purchaser') AND hoi_manages(organisation_id))"
     rules.replace(
         "memberships",
         read="hoi_is_person(person_id) OR hoi_sees(organisation_id)",
-        add=f"{ADMINISTRATOR} OR (role IN ('farmer', 'cooperative_manager', 'purchaser') AND hoi_manages(organisation_id))"
-        f" OR (hoi_is_person(person_id) AND place_id IS NULL AND {offered})",
+        add=f"{ADMINISTRATOR} OR {given}",
         change=f"{ADMINISTRATOR} OR hoi_is_person(person_id) OR hoi_manages(organisation_id)",
     )
     rules.replace(
@@ -135,7 +134,7 @@ def _signing_in() -> None:
         rules.replace(table, read=whose, add=add, change=whose)
     # Whose sign-in it is, and its secret, never change.
     op.execute("REVOKE UPDATE ON sign_ins FROM hoi_app")
-    op.execute("GRANT UPDATE (description, last_seen_at, expires_at, ended_at, ended_by) ON sign_ins TO hoi_app")
+    op.execute("GRANT UPDATE (last_seen_at, expires_at, ended_at, ended_by, description) ON sign_ins TO hoi_app")
     of_managed_phone = "EXISTS (SELECT FROM devices d WHERE d.id = device_id AND hoi_manages(d.organisation_id))"
     whose = f"hoi_is_person(person_id) OR {ADMINISTRATOR} OR hoi_manages_person(person_id) OR {of_managed_phone}"
     rules.replace("sign_ins", read=whose, add=SYSTEM, change=whose)

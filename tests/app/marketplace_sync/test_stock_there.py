@@ -103,7 +103,7 @@ def test_a_sale_recorded_before_we_saw_it_is_not_taken_off_twice(world: World, l
 def test_new_packs_are_put_up_less_what_was_sold_there(world: World, listing_id: UUID) -> None:
     order(world, 3)
     world.look(listing_id)
-    move(world, MovementKind.RETURNED, 20)
+    move(world, MovementKind.PACKED, 20)
     assert (world.push(listing_id).sold_there, there(world)) == (3, [57])
     move(world, MovementKind.SOLD, 5)
     assert (world.push(listing_id).sold_there, there(world)) == (0, [55])
@@ -128,7 +128,7 @@ def test_orders_beyond_the_stock_are_remembered_in_full(world: World, listing_id
     order(world, 43)
     listing = world.look(listing_id)
     assert (listing.sold_there, listing.wanted_version, there(world)) == (43, 1, [-3])
-    move(world, MovementKind.RETURNED, 10)
+    move(world, MovementKind.PACKED, 10)
     assert (world.push(listing_id).sold_there, there(world)) == (43, [7])
 
 
