@@ -140,6 +140,12 @@ def forget(session: Session, batch_ids: Collection[UUID]) -> None:
     )
 
 
+def forget_all(session: Session) -> int:
+    """Make every public page be rendered anew when it is next asked for. Returns how many there are."""
+    forgotten = text("UPDATE public_pages SET wanted_version = wanted_version + 1 RETURNING code")
+    return len(session.scalars(forgotten).all())
+
+
 def read(session: Session, code: str, language: str) -> StoredPage | None:
     """The stored page, when it may still be served."""
     row = (

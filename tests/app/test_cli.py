@@ -270,6 +270,24 @@ def test_the_demos_clock_moves_is_shown_and_returns(home: Path, fresh_database: 
     assert "(giờ thật)" in hoi("clock", "--reset", **with_servers).stdout
 
 
+@pytest.mark.slow
+def test_all_that_is_derived_is_made_anew_from_the_records(home: Path, demo_database: Any, redis_url: str) -> None:
+    on = {"var": home / "var", "database_url": demo_database.url, "redis_url": redis_url, "clock_movable": True}
+    versions = text("SELECT code, language, wanted_version FROM public_pages ORDER BY code, language")
+    with demo_database.transaction(SYSTEM) as session:
+        before = [tuple(row) for row in session.execute(versions)]
+    first = f"✓ {len(before)} trang công khai sẽ được dựng lại khi có người mở\n"
+    assert (len(before), hoi("rebuild", **on).stdout.startswith(first)) == (2, True)
+    with demo_database.transaction(SYSTEM) as session:
+        assert [tuple(row) for row in session.execute(versions)] == [(c, lang, n + 1) for c, lang, n in before]
+        answers = session.scalars(text("SELECT count(*) FROM village_assessments")).one()
+        villages = session.scalars(text("SELECT count(*) FROM places WHERE level = 'village'")).one()
+    assert answers >= villages
+    assert hoi("rebuild", **on).stdout.endswith("  Không kết quả nào khác trước\n")
+    with demo_database.transaction(SYSTEM) as session:
+        assert session.scalars(text("SELECT count(*) FROM village_assessments")).one() == answers
+
+
 def test_work_that_was_given_up_is_shown_with_its_reason_and_done_again(
     home: Path, fresh_database: Any, redis_url: str
 ) -> None:
