@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import hashlib
 import os
 import re
 import secrets
@@ -360,9 +361,7 @@ def kept_secret(path: Path) -> str:
 def _start(processes: supervisor.Supervisor, settings: Settings, doors: list[str]) -> None:
     """Web first: it is what somebody waits for, and two cores are quickly busy."""
     began = time.monotonic()
-    metrics = settings.var / "run" / "metrics"  # what an earlier run left there would be counted again
-    shutil.rmtree(metrics, ignore_errors=True)
-    metrics.mkdir()
+    metrics = metrics_folder(settings) if settings.web_workers > 1 else None
     listens = (settings.web_host, settings.web_port)
     processes.start(supervisor.web(*listens, settings.web_workers, settings.web_threads, metrics))
     processes.wait_ready("web")
@@ -379,6 +378,22 @@ def _start(processes: supervisor.Supervisor, settings: Settings, doors: list[str
     for child in (*workers, supervisor.scheduler(settings.var)):
         processes.start(child)
     say("Dừng bằng Ctrl-C.")
+
+
+def metrics_folder(settings: Settings) -> Path:
+    """An empty folder for the figures that several web processes keep together.
+
+    In memory where there is such a place: the files are mapped, and on a full disk writing to them would kill the process.
+    """
+    name = f"hoi-metrics-{hashlib.sha256(str(settings.var).encode()).hexdigest()[:16]}"
+    memory = Path("/dev/shm")  # noqa: S108 - made anew, private, and refused where somebody else's lies there
+    folder = memory / name if os.access(memory, os.W_OK) else settings.var / "run" / "metrics"
+    shutil.rmtree(folder, ignore_errors=True)  # what an earlier run left there would be counted again
+    try:
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        raise local.unwritable(folder, error) from error
+    return folder
 
 
 def address(settings: Settings) -> str:
@@ -495,6 +510,8 @@ def deliveries(reaction: str | None, *, revive: bool) -> None:
             database.dispose()
     if revive:
         say(f"✓ Đã đưa {revived} việc vào hàng chờ lại")
+        if any(d.reaction == outbox.JOBS for d in dead):
+            say(f"  Việc {outbox.JOBS} không làm lại từ đây: người đã giao việc mở trang của nó và bấm làm lại.")
     elif dead:
         say(f"{len(dead)} việc đã bỏ. Sửa nguyên nhân nêu trên rồi chạy: ./hoi deliveries --revive")
     else:

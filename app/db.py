@@ -70,9 +70,13 @@ _FULL_NAME = re.compile(
 )
 
 
+_DATE = re.compile(r"\b\d{1,2}/\d{1,2}/\d{4}\b")
+_OF_A_PLACE = frozenset({"xã", "phường", "trấn", "thôn", "bản", "khối", "phố", "đường", "khu", "tổ", "đội"})
+
+
 def holds_personal_number(value: str) -> bool:
-    """Nine digits or more, however they are spaced (a phone or identity number), or coordinates."""
-    text = nfc(value)
+    """Nine digits or more, however they are spaced (a phone or identity number), or coordinates; dates are neither."""
+    text = _DATE.sub(" ngày ", nfc(value))
     return _LONG_NUMBER.search(text) is not None or _COORDINATES.search(text) is not None
 
 
@@ -87,12 +91,27 @@ def no_personal_numbers(value: str) -> str:
     return value
 
 
+def _without_places(text: str) -> str:
+    """Without the names of places: “xã Hoàng Văn Thụ” and “phố Bà Triệu” are nobody."""
+    kept, of_a_place = [], 0
+    for word in text.split():
+        if word.casefold() in _OF_A_PLACE:
+            of_a_place = 3  # no more words than the longest name of a commune
+            kept.append("–")
+        elif of_a_place and word[0].isupper():
+            of_a_place = 0 if word.endswith((",", ";")) else of_a_place - 1
+        else:
+            of_a_place = 0
+            kept.append(word)
+    return " ".join(kept)
+
+
 def names_a_person(value: str) -> bool:
     """“bà Mai”, “Sùng Thị Mai”, “lý văn páo”: a title or a middle name before a capital letter, or a known family name with Thị or Văn.
 
     Read with its tone marks: “Bà Mai” is somebody, “Ba Bể” is a place.
     """
-    text = nfc(value)
+    text = _without_places(nfc(value))
     return (
         any(m[1].isupper() for m in _TITLED.finditer(text))
         or any(m[1].isupper() and m[2].isupper() for m in _MIDDLE_NAME.finditer(text))

@@ -179,7 +179,8 @@ class Spool:
         self._handle = None
 
     def adopt(self, write: Callable[[list[Tally]], None]) -> None:
-        """Write what processes that are gone have left. What `write` raises passes, and nothing of that file is lost."""
+        """Write what processes that are gone have left. What `write` raises passes in the end; that file stays."""
+        refused: psycopg.Error | None = None
         for lock in sorted(self._folder.glob("*.lock")):
             try:
                 handle = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
@@ -191,8 +192,12 @@ class Spool:
                 lock.unlink(missing_ok=True)
             except BlockingIOError:  # its process lives
                 continue
+            except psycopg.Error as error:
+                refused = error
             finally:
                 os.close(handle)
+        if refused is not None:
+            raise refused
 
     def _write_orphan(self, file: Path, write: Callable[[list[Tally]], None]) -> None:
         try:
@@ -313,7 +318,6 @@ class Scans:
             fresh[code] = fresh.get(code, 0) + 1
         if not fresh:
             return
-        SCANS.inc(sum(fresh.values()))
         now = clock.now()
         for code, scans in fresh.items():
             old = self._waiting.get(code) or Tally(new_id(), now, code, 0)
@@ -321,6 +325,7 @@ class Scans:
         self._changed = True
         if self._since is None:
             self._since = monotonic()
+        SCANS.inc(sum(fresh.values()))  # last: where the figures lie the disk may be full
 
     def _forget(self) -> None:
         """The database has everything."""

@@ -133,7 +133,10 @@ def in_use(directory: Path) -> Iterator[None]:
     A process that is killed leaves too, and the servers stay for the next one.
     """
     directory = prepare(directory)
-    handle = os.open(directory / "run" / "users.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        handle = os.open(directory / "run" / "users.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise unwritable(directory, error) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_SH)  # somebody may be stopping them: then wait, and start them anew
         yield

@@ -21,6 +21,7 @@ class Event:
 
 
 EventT = TypeVar("EventT", bound=Event)
+JOBS = "jobs.run"  # the reaction that runs a background job
 
 
 class NotYet(Exception):
@@ -146,8 +147,13 @@ def count_dead(session: Session) -> int:
 
 
 def revive(session: Session, reaction: str | None = None) -> int:
-    """Owe the given-up deliveries again, all or those of one reaction, with all their attempts. Returns how many."""
-    chosen = update(Delivery).where(Delivery.dead_at.is_not(None)).returning(Delivery.event_id)
+    """Owe the given-up deliveries again, all or those of one reaction, with all their attempts. Returns how many.
+
+    Not those of background jobs: such a job is marked as failed, and who gave it starts another one from its page.
+    """
+    chosen = (
+        update(Delivery).where(Delivery.dead_at.is_not(None), Delivery.reaction != JOBS).returning(Delivery.event_id)
+    )
     if reaction is not None:
         chosen = chosen.where(Delivery.reaction == reaction)
     alive = chosen.values(

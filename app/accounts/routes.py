@@ -2,12 +2,26 @@
 
 from base64 import b64encode
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import qrcode
-from flask import Blueprint, Response, current_app, g, jsonify, make_response, redirect, request, session, url_for
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    flash,
+    g,
+    jsonify,
+    make_response,
+    redirect,
+    request,
+    session,
+    url_for,
+)
+from flask_babel import gettext as _
 from qrcode.constants import ERROR_CORRECT_M
 from sqlalchemy.orm import Session
 from werkzeug.local import LocalProxy
@@ -732,7 +746,8 @@ def new_household_send(organisation_id: UUID) -> BaseResponse:
 def household_leaves(organisation_id: UUID, household_id: UUID) -> BaseResponse:
     known = signed_in()
     with transaction() as db:
-        service.end_household(db, known, household_id, organisation_id, on=clock.today())
+        service.end_household(db, known, household_id, organisation_id, on=clock.today() - timedelta(days=1))
+    flash(_("Hộ này thôi là thành viên từ hôm nay."), "met")
     return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)
 
 
@@ -812,7 +827,7 @@ def grant_role(organisation_id: UUID, person_id: UUID) -> BaseResponse:
 def end_role(organisation_id: UUID, membership_id: UUID) -> BaseResponse:
     known = signed_in()
     with transaction() as db:
-        service.end_role(db, known, membership_id)
+        service.end_role(db, known, membership_id, organisation_id)
     return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
 from sqlalchemy import func, select, text
@@ -29,6 +29,7 @@ from app.outbox import publish
 from app.places import queries as places
 from app.places.models import Level
 
+OFFER_LASTS = timedelta(days=30)
 _TRADERS = frozenset({OrganisationKind.COOPERATIVE, OrganisationKind.COOPERATIVE_GROUP, OrganisationKind.ENTERPRISE})
 WHERE: dict[Role, frozenset[OrganisationKind]] = {
     Role.FARMER: frozenset({OrganisationKind.HOUSEHOLD, OrganisationKind.COOPERATIVE_GROUP}),
@@ -411,8 +412,10 @@ def answer_offer(session: Session, actor: Actor, role_offer_id: UUID, *, accepte
             vi="Lời mời này bác đã trả lời rồi. Bác tải lại trang.",
             en="You answered this offer already. Reload the page.",
         )
-    row.answered_at, row.accepted = clock.now(), accepted
     wider = signin.act_also_for(session, actor, row.organisation_id)
+    if accepted:
+        _check_still_offered(session, row)
+    row.answered_at, row.accepted = clock.now(), accepted
     audit.record(
         session,
         wider,
@@ -428,6 +431,19 @@ def answer_offer(session: Session, actor: Actor, role_offer_id: UUID, *, accepte
         )
 
 
+def _check_still_offered(session: Session, row: RoleOffer) -> None:
+    """An offer is worth what its maker could give today, and not for ever."""
+    makers = {row.organisation_id, *queries.cooperatives_of(session, row.organisation_id, clock.today())}
+    held = queries.all_roles(session, row.offered_by) if row.offered_by is not None else []
+    manages = any(role == Role.COOPERATIVE_MANAGER and where in makers for where, role in held)
+    if not manages or clock.now() - row.offered_at > OFFER_LASTS:
+        raise Conflict(
+            "offer_over",
+            vi="Lời mời này không còn hiệu lực: quá 30 ngày, hoặc người mời thôi quản lý ở đó. Bác nhờ đơn vị mời lại.",
+            en="This offer is over: it is more than 30 days old, or who made it manages there no more. Ask to be invited again.",
+        )
+
+
 def grant_role(session: Session, actor: Actor, organisation_id: UUID, person_id: UUID, form: RoleIn) -> None:
     """One more role for somebody of that organisation. A role held already is no error."""
     organisation = _check_may_grant(session, actor, organisation_id, form.role)
@@ -437,14 +453,18 @@ def grant_role(session: Session, actor: Actor, organisation_id: UUID, person_id:
     _grant(session, wider, person_id, organisation.id, form.role, place_id, clock.today())
 
 
-def end_role(session: Session, actor: Actor, membership_id: UUID) -> None:
-    """Its rights end now. By whoever may give it, and by its person.
+def end_role(session: Session, actor: Actor, membership_id: UUID, organisation_id: UUID | None = None) -> None:
+    """Its rights end now. By whoever may give it, and by its person. `organisation_id`: where the actor looks for it.
 
     Raises Conflict for the last administrator and the last manager of a cooperative, and Forbidden for one's own where a
     card does not suffice.
     """
+    if organisation_id is not None and actor.has(Role.ADMINISTRATOR):
+        look_after(
+            session, actor, organisation_id
+        )  # an authority may stand in no place that the administrator oversees
     row = session.get(Membership, membership_id)
-    if row is None:
+    if row is None or organisation_id not in {None, row.organisation_id}:
         raise not_found("vai trò này", "this role")
     if row.person_id == actor.person_id:
         signin.check_card_suffices(session, actor)

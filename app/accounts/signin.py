@@ -348,7 +348,8 @@ def _with_rights(session: Session, actor: Actor, *, farmer_only: bool) -> Actor:
         organisations=frozenset(
             {m.organisation_id for m in held} | queries.member_household_ids(session, managed, today)
         ),
-        places=frozenset(places.descendant_ids(session, answered_for, today)),
+        # Who answers for a commune goes on reading, for past days, the village that ended.
+        places=frozenset(places.descendant_ids(session, answered_for, None)),
     )
 
 

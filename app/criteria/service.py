@@ -38,6 +38,7 @@ from app.notices import service as notices
 from app.notices.models import Urgency
 from app.places import queries as places
 from app.places.events import PremisesChanged
+from app.places.models import Place
 from app.products import queries as products
 from app.products.events import CertificateLapsed, CertificateRecorded, ProductChanged, ProductRetired
 from app.trace import queries as trace
@@ -130,6 +131,7 @@ def _add_fact(session: Session, actor: Actor, village_id: UUID, new: NewVillageF
             "wrong_kind", vi="Nội dung không khớp với loại việc.", en="The content does not fit the kind.", field="kind"
         )
     _check_days(new.observed_on, value)
+    _check_there(session, village_id, new.observed_on)
     _check_members(session, village_id, value)
     body = json.loads(canonical_json(value))
     stored = session.get(VillageFact, new.id)
@@ -199,6 +201,17 @@ def _check_days(observed_on: date, value: Shape) -> None:
                 en=f"{second:%d/%m/%Y} is before {first:%d/%m/%Y}. Check the two days.",
                 field=field,
             )
+
+
+def _check_there(session: Session, village_id: UUID, observed_on: date) -> None:
+    village = session.get(Place, village_id)
+    if village is not None and village.valid_to is not None and observed_on > village.valid_to:
+        raise Invalid(
+            "village_ended",
+            vi=f"Thôn này hết từ sau ngày {village.valid_to:%d/%m/%Y}. Việc sau ngày đó ghi ở thôn mới.",
+            en=f"This village ended after {village.valid_to:%d/%m/%Y}. What was later belongs to the village that took over.",
+            field="observed_on",
+        )
 
 
 def _check_members(session: Session, village_id: UUID, value: Shape) -> None:

@@ -167,12 +167,13 @@ def full_names(session: Session, place_ids: Collection[UUID]) -> dict[UUID, str]
     return {key: full_name(one, above.get(key, ())) for key, one in places(session, place_ids).items()}
 
 
-def descendant_ids(session: Session, place_ids: Collection[UUID], on: date) -> set[UUID]:
-    """These places and everything below them that is in force on the date."""
+def descendant_ids(session: Session, place_ids: Collection[UUID], on: date | None) -> set[UUID]:
+    """These places and everything below them that is in force on the date; with None, also what ended or is yet to come."""
     if not place_ids:
         return set()
     start = select(Place.id).where(Place.id.in_(set(place_ids))).cte("below", recursive=True)
-    below = start.union_all(select(Place.id).join(start, Place.parent_id == start.c.id).where(in_force(on)))
+    children = select(Place.id).join(start, Place.parent_id == start.c.id)
+    below = start.union_all(children if on is None else children.where(in_force(on)))
     return set(session.scalars(select(below.c.id)))
 
 

@@ -296,7 +296,7 @@ def test_work_that_was_given_up_is_shown_with_its_reason_and_done_again(
     with fresh_database.transaction(SYSTEM) as session:
         event = outbox.publish(session, SYSTEM, JobRequested(job_id=new_id()))
         session.flush()
-        for reaction in ("jobs.run", "another.reaction"):
+        for reaction in ("jobs.run", "a.reaction", "another.reaction"):
             session.add(
                 Delivery(
                     event_id=event,
@@ -308,12 +308,14 @@ def test_work_that_was_given_up_is_shown_with_its_reason_and_done_again(
                 )
             )
     shown = hoi("deliveries", **on).stdout
-    assert shown.count(f"{event}\n    RuntimeError: hết đĩa\n") == 2
-    assert shown.endswith("2 việc đã bỏ. Sửa nguyên nhân nêu trên rồi chạy: ./hoi deliveries --revive\n")
-    revived = hoi("deliveries", "--revive", "--reaction", "jobs.run", **on).stdout
+    assert shown.count(f"{event}\n    RuntimeError: hết đĩa\n") == 3
+    assert shown.endswith("3 việc đã bỏ. Sửa nguyên nhân nêu trên rồi chạy: ./hoi deliveries --revive\n")
+    revived = hoi("deliveries", "--revive", "--reaction", "a.reaction", **on).stdout
     assert revived.endswith("✓ Đã đưa 1 việc vào hàng chờ lại\n")
+    of_jobs = hoi("deliveries", "--revive", "--reaction", "jobs.run", **on).stdout
+    assert "✓ Đã đưa 0 việc vào hàng chờ lại\n  Việc jobs.run không làm lại từ đây" in of_jobs
     with fresh_database.transaction(SYSTEM) as session:
-        assert [d.reaction for d in outbox.dead_deliveries(session)] == ["another.reaction"]
+        assert sorted(d.reaction for d in outbox.dead_deliveries(session)) == ["another.reaction", "jobs.run"]
 
 
 def test_a_preparation_that_fails_is_told_with_its_last_words(tmp_path: Path) -> None:

@@ -63,7 +63,13 @@ def test_vietnamese_order_is_letters_first_then_tones() -> None:
 
 @pytest.mark.parametrize(
     ("value", "plain"),
-    [("0912345678", False), ("0 9_12(3)4–5.6\u00a07.8", False), ("Hộ số 12345678", True), ("7 hộ, năm 2025", True)],
+    [
+        ("0912345678", False),
+        ("0 9_12(3)4–5.6\u00a07.8", False),
+        ("Hộ số 12345678", True),
+        ("7 hộ, năm 2025", True),
+        ("15/08/2019 - 31/12/2025", True),
+    ],
 )
 def test_nine_digits_are_a_personal_number_whatever_stands_between_them(value: str, *, plain: bool) -> None:
     assert holds_personal_number(value) is not plain
@@ -71,7 +77,8 @@ def test_nine_digits_are_a_personal_number_whatever_stands_between_them(value: s
 
 @pytest.mark.parametrize(
     ("value", "person"),
-    [("Hộ bà Lý Thị Mai", True), ("ÔNG PÁO", True), ("nông văn páo", True), ("Bác sĩ trạm", False), ("Nhà Văn Hóa", False)],
+    [("Hộ bà Lý Thị Mai", True), ("ÔNG PÁO", True), ("nông văn páo", True), ("Bác sĩ trạm", False), ("Nhà Văn Hóa", False),
+     ("Hộ số 12 xã Hoàng Văn Thụ", False), ("Hộ số 3 phố Bà Triệu", False), ("Hộ bà Mai, thôn Nà Mẫu", True)],
 )  # fmt: skip
 def test_a_title_before_a_capital_or_a_whole_name_is_a_person(value: str, *, person: bool) -> None:
     assert names_a_person(value) is person

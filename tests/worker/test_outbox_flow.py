@@ -315,7 +315,7 @@ def test_a_call_is_tried_for_three_days_then_given_up_and_told(
     waits = [tasks._pause(n) for n in range(1, tasks.MAX_CALL_ATTEMPTS)]
     assert timedelta(days=3) <= sum(waits, timedelta()) < timedelta(days=3, hours=1)
     assert max(waits) == timedelta(minutes=15)
-    react_with(monkeypatch, "test.call", call=f"{__name__}:call_in_vain")
+    react_with(monkeypatch, "test.call", call=f"{__name__}:call_in_vain", queue=schedule.CALLS)
     publish(fresh_database)
     relay.fan_out(fresh_database)
     broker = FakeBroker()

@@ -1,6 +1,7 @@
 """Who may add whom, and what a refusal leaves behind: nothing."""
 
-from datetime import date, timedelta
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -227,6 +228,28 @@ def test_who_accepts_has_the_role_and_who_declines_has_not(province: Province) -
     held = province.rows("SELECT organisation_id, role, granted_by FROM memberships WHERE person_id = :p AND role = 'purchaser'",
                          p=province["khac"])  # fmt: skip
     assert held == [(province["coop"], "purchaser", province["minh"])]
+
+
+@pytest.mark.parametrize("over", ["old", "maker left"])
+def test_an_offer_that_is_old_or_whose_maker_left_gives_nothing(
+    province: Province, clock_at: Callable[[datetime], None], over: str
+) -> None:
+    offer, khac = offer_to_khac(province), province.actor("khac")
+    if over == "old":
+        clock_at(clock.now() + timedelta(days=31))
+    else:
+        admin = province.actor("admin")
+        membership = province.one(
+            "SELECT id FROM memberships WHERE person_id = :p AND valid_to IS NULL", p=province["minh"]
+        )
+        province.person("admin", "coop", "nua", "Lý Văn Nữa", Role.COOPERATIVE_MANAGER, "0912 000 066")
+        with province.database.transaction(admin) as session:
+            service.end_role(session, admin, membership, province["coop"])
+    with pytest.raises(Conflict) as refused, province.database.transaction(khac) as session:
+        service.answer_offer(session, khac, offer, accepted=True)
+    assert refused.value.code == "offer_over"
+    assert roles_of(province, "khac") == ["cooperative_manager"]
+    assert province.one("SELECT answered_at FROM role_offers WHERE id = :id", id=offer) is None
 
 
 @pytest.mark.parametrize("by", ["minh", "lanh", "admin"])
