@@ -38,7 +38,7 @@ class FakeBroker:
         self.lives: list[float] = []
 
     def send_task(self, name: str, *, args: tuple[str, str], queue: str, expires: float, **_: object) -> None:
-        assert (name, queue) == ("hoi.react", schedule.WORK)
+        assert (name, queue) in {("hoi.react", schedule.WORK), ("hoi.react", schedule.CALLS)}
         self.sent.append(args)
         self.lives.append(expires)
 
