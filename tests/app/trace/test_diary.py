@@ -120,6 +120,27 @@ def test_who_said_no_writes_nothing_under_their_own_name(database: Database, wor
     assert write(database, world.farmer, a_log(site)) == ["stored"]
 
 
+def test_what_is_stored_is_answered_as_repeated_also_after_a_no(database: Database, world: World) -> None:
+    """The phone missed our answer; told that the step was refused, it would keep it and ask for what is done."""
+    site = a_site(database, world.farmer, world.household, world.village)
+    log = a_log(site)
+    correction = CorrectionIn(**log.model_dump(exclude={"id"}) | {"note": "Đã sửa"}, id=new_id(), reason="Ghi nhầm")
+
+    def correct(sent: CorrectionIn) -> str:
+        with database.transaction(world.farmer) as session:
+            return diary.correct_care_log(session, world.farmer, log.id, sent).status
+
+    assert (write(database, world.farmer, log), correct(correction)) == (["stored"], "stored")
+    says(database, world.farmer, diary_agreed=False)
+    before = everything(database)
+    other, fresh = log.model_copy(update={"note": "khác"}), a_log(site)
+    assert write(database, world.farmer, log, other, fresh) == ["repeated", "refused", "refused"]
+    assert correct(correction) == "repeated"
+    with pytest.raises(Forbidden, match="diary_not_agreed"):
+        correct(correction.model_copy(update={"note": "khác"}))
+    assert everything(database) == before
+
+
 @pytest.mark.parametrize(
     ("writer", "may"),
     [
