@@ -525,7 +525,7 @@ def _contents(session: Session, ids: Collection[UUID]) -> dict[UUID, str]:
     return {row.id: row.content_sha256 for row in found}
 
 
-def _is_stored(session: Session, log: StepFacts) -> bool:
+def _is_stored(session: Session, log: CorrectionIn) -> bool:
     """Whether the same content stands under this id already."""
     return _contents(session, [log.id]).get(log.id) == _digest(log)
 
