@@ -578,8 +578,13 @@ def everything(database: Database) -> list[Any]:
 def test_a_certifier_who_said_no_records_and_corrects_no_finding(
     database: Database, world: World, finding: Finding
 ) -> None:
+    stored = FindingCorrectionIn(id=new_id(), note="Thấy vỏ thuốc ở bờ ruộng.", reason="Ghi rõ hơn")
+    with database.transaction(finding.certifier) as session:
+        diary.correct_finding(session, finding.certifier, finding.id, stored)
     says(database, finding.certifier, diary_agreed=False)
     before = everything(database)
+    with database.transaction(finding.certifier) as session:
+        assert diary.correct_finding(session, finding.certifier, finding.id, stored).status == "repeated"
     with database.transaction(finding.certifier) as session, pytest.raises(Forbidden) as refused:
         diary.record_finding(session, finding.certifier, finding.site, FindingIn(id=new_id(), note="Thấy khác."))
     assert refused.value.code == "diary_not_agreed"
