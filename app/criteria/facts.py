@@ -381,9 +381,14 @@ def _with(item: Item, vi: str, en: str) -> Item:
 
 
 def _gone_words(row: products.VillageProduct, *, lapsed_stays: bool) -> tuple[str, str] | None:
-    """Why a product that once counted for the village no longer does: whatever came first. None while it is in play."""
+    """Why a product that once counted for the village no longer does: whatever came first. None while it is in play.
+
+    One that counted only by a mistake is named too: an answer that changed because of it must not lack its reason.
+    """
     if row.certificate == "none":
-        return None
+        # Entered as an OCOP product all the same: then its certificate is missing, and it is in play.
+        in_play = row.ocop_group is not None and row.left is None
+        return None if row.mistaken_on is None or in_play else _mistaken_words(row.mistaken_on)
     lapsed = row.certificate == "lapsed" and not lapsed_stays
     if row.left is None or row.left_on is None:
         return _lapsed_words(row.lapsed_on) if lapsed else None
@@ -401,6 +406,14 @@ def _lapsed_words(lapsed_on: date | None) -> tuple[str, str]:
     return (
         f"Chứng nhận OCOP hết hạn từ {lapsed_on:%d/%m/%Y}.",
         f"Its OCOP certificate lapsed on {lapsed_on:%d/%m/%Y}.",
+    )
+
+
+def _mistaken_words(mended_on: date) -> tuple[str, str]:
+    day = f"{mended_on:%d/%m/%Y}"
+    return (
+        f"Chứng nhận OCOP ghi nhầm, đã sửa ngày {day}.",
+        f"Its OCOP certificate was recorded by mistake; that was put right on {day}.",
     )
 
 

@@ -274,6 +274,7 @@ class VillageProduct:
     """One product that counts for a village, or counted once.
 
     certificate  valid: an OCOP certificate holds on the day; lapsed: one held before; none: there was never one
+    mistaken_on  the day on which a row was put right that said there was one (of none)
     valid_to     the last day of the certificate that holds longest (of valid ones)
     lapsed_on    the first day without, where it lapsed
     left         retired: the holder stopped making it; moved: it is made in this village no longer. None: it is in play
@@ -291,6 +292,7 @@ class VillageProduct:
     ocop_group: int | None = None
     left: Literal["retired", "moved"] | None = None
     left_on: date | None = None
+    mistaken_on: date | None = None
 
 
 # A row that never held (withdrawn from its first day on: written by mistake) counts for nothing.
@@ -310,10 +312,16 @@ WITH counted AS (
            max(stars) FILTER (WHERE valid_from <= :on AND last_day >= :on) AS stars,
            max(last_day) FILTER (WHERE last_day < :on) + 1 AS lapsed_on
       FROM held WHERE last_day >= valid_from GROUP BY product_id
+), mistaken AS (
+    SELECT c.product_id, max(l.recorded_at) AS mended_at
+      FROM certificates c JOIN certificates l ON l.supersedes_id = c.id AND l.recorded_at <= :known_at
+     WHERE c.scheme = 'ocop' AND c.product_id IN (SELECT product_id FROM counted) AND c.valid_from <= :on
+     GROUP BY c.product_id
 )
 SELECT counted.village_id, p.id, p.organisation_id, p.name, p.ocop_group, state.valid, state.valid_to, state.stars,
-       state.lapsed_on, counted.moved_on, CASE WHEN p.retired_on <= least(:on, :known_on) THEN p.retired_on END AS retired_on
+       state.lapsed_on, mistaken.mended_at, counted.moved_on, CASE WHEN p.retired_on <= least(:on, :known_on) THEN p.retired_on END AS retired_on
   FROM counted JOIN products p ON p.id = counted.product_id LEFT JOIN state ON state.product_id = p.id
+  LEFT JOIN mistaken ON mistaken.product_id = p.id
  WHERE p.created_at <= :known_at
  ORDER BY counted.village_id, p.name_folded, p.id
 """
@@ -371,6 +379,7 @@ def _village_product(row: Row[tuple[object, ...]]) -> VillageProduct:
         ocop_group=row.ocop_group,
         left=left,
         left_on=row.retired_on if retired else row.moved_on,
+        mistaken_on=clock.local(row.mended_at).date() if state == "none" and row.mended_at is not None else None,
     )
 
 

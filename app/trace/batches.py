@@ -328,7 +328,7 @@ def _hold_early(session: Session, actor: Actor, batch: Batch, harvested: Sequenc
     """Hold the batch for each step whose days to wait were not over. Returns whether something was added.
 
     A step is judged anew when a correction moved the first day allowed or the day of the harvest, not otherwise: whoever
-    released the batch has seen these two days.
+    released the batch has seen these two days. Days that come back after the batch was released for other ones hold it again.
     """
     since = min((clock.local(h.happened_at).date() for h in harvested), default=clock.today()) - timedelta(days=366)
     waiting = queries.waiting(session, {h.site_id for h in harvested}, since)
@@ -337,8 +337,16 @@ def _hold_early(session: Session, actor: Actor, batch: Batch, harvested: Sequenc
         for harvest in harvested
         for step in queries.too_early(harvest, waiting.get(harvest.site_id, []))
     }
+    events = queries.events_of(session, batch.id) if found else []
     added = False
     for (allowed_from, day, care_log_id), step in sorted(found.items(), key=lambda item: item[0]):
+        finding = (care_log_id, allowed_from, day)
+        holds = [e for e in events if (e.cause_id, e.allowed_from, e.harvested_on) == finding]
+        releases = [
+            e for e in events if holds and e.kind == BatchEventKind.RELEASED and e.position > holds[-1].position
+        ]
+        if holds and (not releases or any(_was_seen(session, e, finding, harvested) for e in releases)):
+            continue
         # The page of the batch shows the reason to everybody: no name of a site, which may be a person's.
         reason = Words(
             vi=f"Thu hoạch ngày {day:%d/%m/%Y} khi chưa hết thời gian cách ly: dùng {step.material or 'thuốc'}"
@@ -346,8 +354,39 @@ def _hold_early(session: Session, actor: Actor, batch: Batch, harvested: Sequenc
             en=f"Harvested on {day:%d/%m/%Y} before the days to wait were over: {step.material or 'a treatment'}"
             f" applied on {step.applied_on:%d/%m/%Y}, harvest allowed from {allowed_from:%d/%m/%Y}.",
         )
-        added |= _hold(session, actor, batch, reason, care_log_id, allowed_from=allowed_from, harvested_on=day)
+        added |= _hold(
+            session,
+            actor,
+            batch,
+            reason,
+            care_log_id,
+            allowed_from=allowed_from,
+            harvested_on=day,
+            undoes_id=releases[-1].id if releases else None,
+        )
     return added
+
+
+def _was_seen(
+    session: Session, release: BatchEvent, finding: tuple[UUID, date, date], harvested: Sequence[CareLog]
+) -> bool:
+    """Whether the diary said the same when the batch was released: the step's first day allowed and the harvest's day.
+
+    - was it a step then, on the site of the harvest, after which the same day was the first allowed?
+    - was a harvest of the batch on the same day then, and too early for it?
+    """
+    care_log_id, allowed_from, harvested_on = finding
+    roots = [queries.root_id(h) for h in harvested]
+    then = queries.current_logs(session, [care_log_id, *roots], release.recorded_at)
+    step = then.get(care_log_id)
+    if step is None or step.withdrawn:
+        return False
+    wait = queries.waiting_after(step)
+    return wait.allowed_from == allowed_from and any(
+        clock.local(h.happened_at).date() == harvested_on and h.site_id == wait.site_id and queries.too_early(h, [wait])
+        for h in (then[root] for root in roots if root in then)
+        if not h.withdrawn
+    )
 
 
 def _hold_contradicted(session: Session, actor: Actor, batch: Batch, logs: Sequence[CareLog]) -> bool:
@@ -395,6 +434,7 @@ def _hold(
     *,
     allowed_from: date | None = None,
     harvested_on: date | None = None,
+    undoes_id: UUID | None = None,
 ) -> bool:
     now = clock.now()
     statement = (
@@ -411,9 +451,10 @@ def _hold(
             cause_id=cause_id,
             allowed_from=allowed_from,
             harvested_on=harvested_on,
+            undoes_id=undoes_id,
         )
         .on_conflict_do_nothing(
-            index_elements=["batch_id", "cause_id", "allowed_from", "harvested_on"],
+            index_elements=["batch_id", "cause_id", "allowed_from", "harvested_on", "undoes_id"],
             index_where=BatchEvent.cause_id.is_not(None),
         )
         .returning(BatchEvent.id)

@@ -58,24 +58,31 @@ def record_care_logs(
             en=f"Send at most {MOST_LOGS} steps at once; send the rest after.",
         )
     outcomes: dict[int, LogOutcome] = {}
+    refusals: dict[int, HoiError] = {}
     rows: dict[UUID, dict[str, Any]] = {}
     sites = _Sites(session, actor, logs)
     for index, log in enumerate(logs):
-        error = sites.refusal(log, phone_now)
-        if error is not None:
-            outcomes[index] = LogOutcome(log.id, "refused", error)
+        refusal = sites.refusal(log, phone_now)
+        if refusal is not None:
+            refusals[index] = refusal
             continue
         row = _row(log, actor, writer, sites.organisation(log), phone_now, unnamed=sites.unnamed)
         if log.id not in rows:
             rows[log.id] = row
     stored = _insert(session, rows.values())
-    known = _contents(session, [i for i in rows if i not in stored])
+    known = _contents(session, {log.id for log in logs if log.id not in stored})
     kept: list[dict[str, Any]] = []
     answered: set[UUID] = set()
     for index, log in enumerate(logs):
-        if index in outcomes:
-            continue
         digest = _digest(log)
+        if index in refusals:
+            # What is stored stays stored: a phone that missed our answer must be told so, also after its owner has said no.
+            outcomes[index] = (
+                LogOutcome(log.id, "repeated")
+                if known.get(log.id) == digest
+                else LogOutcome(log.id, "refused", refusals[index])
+            )
+            continue
         if log.id in stored:
             same = digest == rows[log.id]["content_sha256"]
             first = log.id not in answered
@@ -106,6 +113,8 @@ def correct_care_log(
     sites = _Sites(session, actor, [correction])
     error = sites.refusal(correction, phone_now, kept_from=last if correction.withdrawn else None)
     if error is not None:
+        if _is_stored(session, correction):
+            return LogOutcome(correction.id, "repeated")
         raise error
     if sites.organisation(correction) != first.organisation_id:
         raise Invalid(
@@ -149,7 +158,7 @@ def _store_correction(
     row |= {"corrects_id": first.id, "withdrawn": correction.withdrawn, "reason": correction.reason}
     lock_ids(session, [first.id])
     if not _insert(session, [row]):
-        if _contents(session, [correction.id]).get(correction.id) == row["content_sha256"]:
+        if _is_stored(session, correction):
             return LogOutcome(correction.id, "repeated")
         raise _conflict()
     audit.record(
@@ -260,6 +269,8 @@ def correct_finding(session: Session, actor: Actor, care_log_id: UUID, new: Find
     people = {writer} | ({first.performed_by} if first.performed_by else set())
     unnamed = accounts.who_said_no(session, people, Purpose.DIARY)
     if writer in unnamed:
+        if _is_stored(session, correction):
+            return LogOutcome(new.id, "repeated")
         raise _not_agreed()
     wider = signin.act_also_for(session, actor, first.organisation_id)
     return _store_correction(session, wider, writer, first, last, correction, None, unnamed=unnamed)
@@ -512,6 +523,11 @@ def _contents(session: Session, ids: Collection[UUID]) -> dict[UUID, str]:
         return {}
     found = session.execute(select(CareLog.id, CareLog.content_sha256).where(among(CareLog.id, ids)))
     return {row.id: row.content_sha256 for row in found}
+
+
+def _is_stored(session: Session, log: CorrectionIn) -> bool:
+    """Whether the same content stands under this id already."""
+    return _contents(session, [log.id]).get(log.id) == _digest(log)
 
 
 def _kept(log: CareLogIn, actor: Actor, organisation_id: UUID, digest: str) -> dict[str, Any]:

@@ -288,9 +288,10 @@ class BatchSource(Base):
 class BatchEvent(Base):
     """What was decided about a batch. Append-only; the highest `position` of held/released and of recalled/lifted counts.
 
-    `cause_id` is the care log that made us put it on hold by rule. Each finding does so once, whatever people decide after:
+    `cause_id` is the care log that made us put it on hold by rule. Each finding does so until people have decided on it:
     for days to wait before harvest a finding is the step's first row with the two days that contradict each other, `allowed_from`
-    and `harvested_on`; for others it is the correction, without days.
+    and `harvested_on`; for others it is the correction, without days. `undoes_id` is the release after which the same finding
+    holds again, because the diary said other days when the batch was released.
     """
 
     __tablename__ = "batch_events"
@@ -304,6 +305,7 @@ class BatchEvent(Base):
             "cause_id",
             "allowed_from",
             "harvested_on",
+            "undoes_id",
             unique=True,
             postgresql_nulls_not_distinct=True,
             postgresql_where=text("cause_id IS NOT NULL"),
@@ -322,6 +324,7 @@ class BatchEvent(Base):
     cause_id: Mapped[UUID | None] = mapped_column(ForeignKey("care_logs.id"))
     allowed_from: Mapped[date | None]
     harvested_on: Mapped[date | None]
+    undoes_id: Mapped[UUID | None] = mapped_column(ForeignKey("batch_events.id"))
 
 
 class TraceCode(Base):

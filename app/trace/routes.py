@@ -80,6 +80,19 @@ class When(Form):
         return min(moment, clock.now()) if self.hour is None and self.day == clock.today() else moment
 
 
+class HappenedAt(Form):
+    """When packs moved; left out: now."""
+
+    day: Day | None = None
+    hour: time | None = None
+
+    def moment(self) -> datetime | None:
+        """None while it is now: the same form sent again a minute later must say the same."""
+        if self.hour is None and self.day in {None, clock.today()}:
+            return None
+        return When(day=self.day or clock.today(), hour=self.hour).moment()
+
+
 _DECISIONS = {
     BatchEventKind.HELD,
     BatchEventKind.RELEASED,
@@ -610,8 +623,10 @@ def issue_code(batch_id: UUID) -> BaseResponse:
 
 @blueprint.post("/lo/<uuid:batch_id>/kho")
 def move_stock(batch_id: UUID) -> BaseResponse:
+    when = parse_data(HappenedAt, {k: v for k, v in _form().items() if k in HappenedAt.model_fields})
+    new = parse_data(Movement, _form("day", "hour") | {"batch_id": batch_id, "happened_at": when.moment()})
     with transaction(signed_in()) as session:
-        stock.move(session, signed_in(), parse(Movement, batch_id=batch_id))
+        stock.move(session, signed_in(), new)
     flash(_("Đã ghi vào sổ kho."), "met")
     return redirect(url_for("trace.batch", batch_id=batch_id), 303)
 

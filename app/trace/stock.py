@@ -101,8 +101,8 @@ def move(session: Session, actor: Actor, new: Movement) -> UUID:
     """Add a line. Sent again with the same content it answers the same.
 
     Raises Conflict with the number left when there is not enough, when more would come back than buyers have or be there than the
-    lot's harvest allows, when the lot is on hold or recalled and goods would go to a buyer, or when the id holds other content;
-    NotFound, Forbidden, Invalid.
+    lot's harvest allows, when the lot is on hold or recalled and goods would go to a buyer (not when they were sold before), or
+    when the id holds other content; NotFound, Forbidden, Invalid.
     """
     variant = products.variant(session, actor, new.variant_id, lock=True)
     _require(actor, variant)
@@ -281,14 +281,28 @@ def _batch(session: Session, actor: Actor, variant: Variant, new: Movement) -> B
     lock_ids(session, [batch.id])
     if new.kind in _TO_BUYERS:
         state = queries.standing(session, batch.id).state
-        if state != "open":
+        if state != "open" and not _was_sold_while_open(session, batch, new):
             raise Conflict(
                 "batch_stopped",
-                vi=f"Lô {batch.lot} đang {'thu hồi' if state == 'recalled' else 'tạm giữ'}, chưa bán được.",
-                en=f"Batch {batch.lot} is {'recalled' if state == 'recalled' else 'on hold'} and must not be sold.",
+                vi=f"Lô {batch.lot} đang {'thu hồi' if state == 'recalled' else 'tạm giữ'}, chưa bán được."
+                " Gói nào đã bán từ trước đó thì bác ghi ngày giờ đã bán.",
+                en=f"Batch {batch.lot} is {'recalled' if state == 'recalled' else 'on hold'} and must not be sold."
+                " For packs that were sold before, give the day and hour of the sale.",
                 field="batch_id",
             )
     return batch
+
+
+def _was_sold_while_open(session: Session, batch: Batch, new: Movement) -> bool:
+    """Whether the line only writes down late what left the house before the lot was stopped.
+
+    - is it a sale, with its time? (a promise is made now, whatever its time)
+    - was the lot made by then?
+    - was it neither on hold nor recalled at that time?
+    """
+    if new.kind != MovementKind.SOLD or new.happened_at is None or new.happened_at < clock.start_of_day(batch.made_on):
+        return False
+    return queries.standing(session, batch.id, new.happened_at).state == "open"
 
 
 def _room(session: Session, variant: Variant, batch: Batch, kind: MovementKind) -> int | None:

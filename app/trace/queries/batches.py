@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
@@ -43,8 +43,8 @@ _HOLD = (BatchEventKind.HELD, BatchEventKind.RELEASED)
 _RECALL = (BatchEventKind.RECALLED, BatchEventKind.RECALL_LIFTED)
 
 
-def standings(session: Session, batch_ids: Collection[UUID]) -> dict[UUID, BatchStanding]:
-    """The state of each batch.
+def standings(session: Session, batch_ids: Collection[UUID], at: datetime | None = None) -> dict[UUID, BatchStanding]:
+    """The state of each batch; `at`: as it was at that moment, what was decided then included.
 
     - is the last of recalled/recall_lifted a recall? recalled
     - is the last of held/released a hold? held
@@ -52,9 +52,12 @@ def standings(session: Session, batch_ids: Collection[UUID]) -> dict[UUID, Batch
     """
     found = {b: BatchStanding("open", None) for b in batch_ids}
     pair = BatchEvent.kind.in_(_RECALL)
+    conditions = [among(BatchEvent.batch_id, batch_ids), BatchEvent.kind.in_((*_HOLD, *_RECALL))]
+    if at is not None:
+        conditions.append(BatchEvent.at <= at)
     rows = session.scalars(
         select(BatchEvent)
-        .where(among(BatchEvent.batch_id, batch_ids), BatchEvent.kind.in_((*_HOLD, *_RECALL)))
+        .where(*conditions)
         .ext(distinct_on(BatchEvent.batch_id, pair))
         .order_by(BatchEvent.batch_id, pair, BatchEvent.position.desc())
     )
@@ -66,8 +69,8 @@ def standings(session: Session, batch_ids: Collection[UUID]) -> dict[UUID, Batch
     return found
 
 
-def standing(session: Session, batch_id: UUID) -> BatchStanding:
-    return standings(session, [batch_id])[batch_id]
+def standing(session: Session, batch_id: UUID, at: datetime | None = None) -> BatchStanding:
+    return standings(session, [batch_id], at)[batch_id]
 
 
 def public_reason(event: BatchEvent | None) -> Words | None:

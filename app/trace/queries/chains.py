@@ -35,11 +35,11 @@ def current(known_at: datetime | None) -> ColumnElement[bool]:
     return and_(last_of_chain(known_at), ~CareLog.withdrawn)
 
 
-def current_logs(session: Session, root_ids: Collection[UUID]) -> dict[UUID, CareLog]:
-    """First id to the last row of the chain, withdrawn ones included."""
+def current_logs(session: Session, root_ids: Collection[UUID], known_at: datetime | None = None) -> dict[UUID, CareLog]:
+    """First id to the last row of the chain (that was recorded by `known_at`), withdrawn ones included."""
     rows = session.scalars(
         select(CareLog).where(
-            or_(among(CareLog.id, root_ids), among(CareLog.corrects_id, root_ids)), last_of_chain(None)
+            or_(among(CareLog.id, root_ids), among(CareLog.corrects_id, root_ids)), last_of_chain(known_at)
         )
     )
     return {root_id(r): r for r in rows}

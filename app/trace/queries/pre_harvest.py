@@ -39,10 +39,15 @@ def waiting(session: Session, site_ids: Collection[UUID], since: date | None = N
         query = query.where(CareLog.happened_at >= clock.start_of_day(since))
     found: dict[UUID, list[Waiting]] = defaultdict(list)
     for row in session.scalars(query):
-        day = clock.local(row.happened_at).date()
-        allowed = day + timedelta(days=row.pre_harvest_days or 0)
-        found[row.site_id].append(Waiting(row.site_id, root_id(row), row.material, day, allowed))
+        found[row.site_id].append(waiting_after(row))
     return found
+
+
+def waiting_after(step: CareLog) -> Waiting:
+    """What this row says; a step without days to wait allows the harvest on its own day."""
+    day = clock.local(step.happened_at).date()
+    allowed = day + timedelta(days=step.pre_harvest_days or 0)
+    return Waiting(step.site_id, root_id(step), step.material, day, allowed)
 
 
 def too_early(harvest: CareLog, steps_before: Sequence[Waiting]) -> list[Waiting]:

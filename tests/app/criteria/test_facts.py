@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from app import clock
 from app.actor import SYSTEM
 from app.criteria import queries, service
 from app.criteria.models import VillageFact
@@ -317,6 +318,23 @@ def test_lapsed_certificate_leaves_the_count_and_says_when(province: Province) -
     counted = province.answer(5)
     assert (counted.value, counted.have, counted.of) == (UNMET, 1, 2)
     assert [i.label for i in counted.missing] == ["Mật ong"]
+
+
+def test_certificate_written_by_mistake_leaves_the_count_from_when_that_was_known(province: Province) -> None:
+    province.product("Na dai")
+    province.seen("Na dai")
+    province.product("Mật ong")
+    province.product("Trà", until=None)
+    before = province.answer(5)
+    asked = clock.now()
+    province.stop_clock(asked + timedelta(minutes=1))
+    province.certified_by_mistake("Mật ong")
+    answer = province.answer(5)
+    assert (before.value, answer.value, answer.of) == (UNMET, MET, 1)
+    assert [(i.label, i.reason_vi) for i in answer.not_counted] == [
+        ("Mật ong", f"Chứng nhận OCOP ghi nhầm, đã sửa ngày {clock.today():%d/%m/%Y}.")
+    ]
+    assert province.answer(5, known_at=asked) == before
 
 
 def test_certificate_counts_on_its_last_day_and_no_longer_on_the_next(province: Province) -> None:

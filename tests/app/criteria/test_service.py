@@ -430,6 +430,33 @@ def test_flag_ends_when_what_left_counts_again(province: Province, clock_at: Cal
     assert (after.values["ocop-tren-san"], after.flags) == ("met", [])
 
 
+def test_pass_by_a_certificate_that_was_a_mistake_says_so_and_ends_when_the_product_counts(
+    province: Province, clock_at: Callable[[datetime], None]
+) -> None:
+    province.product("Na dai")
+    honey = province.product("Mật ong")
+    province.seen("Na dai")
+    province.derive()
+    assert current(province).values["ocop-tren-san"] == "unmet"
+    clock_at(tomorrow(1))
+    province.certified_by_mistake("Mật ong")
+    after = derive_at(province, clock_at, tomorrow(2))
+    assert after.values["ocop-tren-san"] == "met"
+    [flag] = after.flags
+    assert flag["vi"] == (
+        "Tiêu chí 5 chuyển sang “đạt” chỉ vì có mục thôi được tính."
+        " Thôi tính 1: Mật ong (Chứng nhận OCOP ghi nhầm, đã sửa ngày 24/11/2026)."
+    )
+    assert flag["en"] == (
+        "Criterion 5 became “met” only because something left the count."
+        " No longer counted, 1: Mật ong (Its OCOP certificate was recorded by mistake; that was put right on 24/11/2026)."
+    )
+    province.seen("Mật ong", hours_ago=0)
+    province.certify(honey, date(2029, 1, 1))
+    counted = derive_at(province, clock_at, tomorrow(3))
+    assert (counted.values["ocop-tren-san"], counted.flags) == ("met", [])
+
+
 def test_clause_that_no_longer_applies_because_its_last_product_left_is_flagged(
     province: Province, clock_at: Callable[[datetime], None]
 ) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
 from app import clock
 from app.accounts.models import Membership as Held
@@ -169,6 +169,26 @@ class Province:
                 content_sha256=new_id().hex,
             )
         )
+
+    def certified_by_mistake(self, name: str) -> None:
+        """Its certificates are withdrawn from their first day, which is known from now on."""
+        with self.database.transaction(SYSTEM) as session:
+            rows = session.scalars(select(Certificate).where(Certificate.product_id == self.ids[name])).all()
+        kept = (
+            "organisation_id", "product_id", "scheme", "issuer", "decision_number", "decided_on", "stars", "valid_from",
+            "valid_to",
+        )  # fmt: skip
+        for row in rows:
+            facts = {column: getattr(row, column) for column in kept}
+            self.add(
+                Certificate(
+                    **facts,
+                    supersedes_id=row.id,
+                    withdrawn_on=row.valid_from,
+                    recorded_at=clock.now(),
+                    content_sha256=new_id().hex,
+                )
+            )
 
     def made_in(self, name: str, village: str) -> None:
         row = ProductVillage(

@@ -1,7 +1,8 @@
 """Batches: never more than was harvested, on hold where the diary says so, and states read from events."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -353,6 +354,57 @@ def test_a_step_that_is_corrected_after_a_release_is_judged_anew(
     assert (state(database, batch), held_for(database, batch)) == ("open", [short, long, earlier])
     with database.transaction(SYSTEM) as session:
         assert session.scalars(select(OutboxEvent.name)).all().count(BatchHeld.name) == 3
+
+
+@pytest.mark.parametrize("mistaken", ["harvest", "step", "withdrawn step"])
+def test_days_that_come_back_after_a_release_for_other_days_hold_the_batch_again(
+    database: Database,
+    world: World,
+    site: UUID,
+    product: UUID,
+    clock_at: Callable[[datetime], None],
+    mistaken: str,
+) -> None:
+    spray = a_log(site, "spraying", 5, material="Dầu khoáng", pre_harvest_days=4)
+    write(database, world.farmer, spray)
+    log = harvest(database, world.farmer, site, 3)
+    batch = make(database, world.manager, product, log, made_on=date(2026, 11, 20))
+    early = (date(2026, 11, 19), date(2026, 11, 17))
+    assert held_for(database, batch) == [early]
+    minutes = iter(range(1, 100))
+
+    def diary_says(*, early_again: bool) -> None:
+        clock_at(NOON + timedelta(minutes=next(minutes)))
+        if mistaken == "harvest":
+            day = NOON - timedelta(days=3 if early_again else 0)
+            correct(database, world.farmer, log, happened_at=day, quantity=10, unit="kg")
+        elif mistaken == "step":
+            correct(database, world.farmer, spray, pre_harvest_days=4 if early_again else 1)
+        else:
+            correct(database, world.farmer, spray, withdrawn=not early_again)
+        clock_at(NOON + timedelta(minutes=next(minutes)))
+        react(database)
+
+    def release() -> None:
+        clock_at(NOON + timedelta(minutes=next(minutes)))
+        decide(database, world.manager, batch, "released")
+
+    diary_says(early_again=False)
+    release()
+    assert (state(database, batch), held_for(database, batch)) == ("open", [early])
+    diary_says(early_again=True)
+    react(database)
+    assert (state(database, batch), held_for(database, batch)) == ("held", [early, early])
+    release()  # with these days before the eyes: that is a decision on them, and it stays
+    react(database)
+    diary_says(early_again=False)
+    diary_says(early_again=True)
+    assert (state(database, batch), held_for(database, batch)) == ("open", [early, early])
+    with database.transaction(SYSTEM) as session:
+        events = queries.events_of(session, batch)
+        assert session.scalars(select(OutboxEvent.name)).all().count(BatchHeld.name) == 2
+    assert [e.kind for e in events] == ["created", "held", "released", "held", "released"]
+    assert [e.undoes_id for e in events] == [None, None, None, events[2].id, None]
 
 
 def test_what_is_said_outside_of_a_hold_names_no_site_and_no_telephone(

@@ -120,6 +120,27 @@ def test_who_said_no_writes_nothing_under_their_own_name(database: Database, wor
     assert write(database, world.farmer, a_log(site)) == ["stored"]
 
 
+def test_what_is_stored_is_answered_as_repeated_also_after_a_no(database: Database, world: World) -> None:
+    """The phone missed our answer; told that the step was refused, it would keep it and ask for what is done."""
+    site = a_site(database, world.farmer, world.household, world.village)
+    log = a_log(site)
+    correction = CorrectionIn(**log.model_dump(exclude={"id"}) | {"note": "Đã sửa"}, id=new_id(), reason="Ghi nhầm")
+
+    def correct(sent: CorrectionIn) -> str:
+        with database.transaction(world.farmer) as session:
+            return diary.correct_care_log(session, world.farmer, log.id, sent).status
+
+    assert (write(database, world.farmer, log), correct(correction)) == (["stored"], "stored")
+    says(database, world.farmer, diary_agreed=False)
+    before = everything(database)
+    other, fresh = log.model_copy(update={"note": "khác"}), a_log(site)
+    assert write(database, world.farmer, log, other, fresh) == ["repeated", "refused", "refused"]
+    assert correct(correction) == "repeated"
+    with pytest.raises(Forbidden, match="diary_not_agreed"):
+        correct(correction.model_copy(update={"note": "khác"}))
+    assert everything(database) == before
+
+
 @pytest.mark.parametrize(
     ("writer", "may"),
     [
@@ -557,8 +578,13 @@ def everything(database: Database) -> list[Any]:
 def test_a_certifier_who_said_no_records_and_corrects_no_finding(
     database: Database, world: World, finding: Finding
 ) -> None:
+    stored = FindingCorrectionIn(id=new_id(), note="Thấy vỏ thuốc ở bờ ruộng.", reason="Ghi rõ hơn")
+    with database.transaction(finding.certifier) as session:
+        diary.correct_finding(session, finding.certifier, finding.id, stored)
     says(database, finding.certifier, diary_agreed=False)
     before = everything(database)
+    with database.transaction(finding.certifier) as session:
+        assert diary.correct_finding(session, finding.certifier, finding.id, stored).status == "repeated"
     with database.transaction(finding.certifier) as session, pytest.raises(Forbidden) as refused:
         diary.record_finding(session, finding.certifier, finding.site, FindingIn(id=new_id(), note="Thấy khác."))
     assert refused.value.code == "diary_not_agreed"

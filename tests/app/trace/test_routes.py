@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from io import BytesIO
 from typing import Any
 from uuid import UUID
@@ -22,7 +23,7 @@ from app.products.models import Certificate, Product, Variant
 from app.settings import Settings
 from app.trace.codes import grouped
 from app.trace.models import Batch, CareLog, Cycle, Site, StockMovement, TraceCode
-from tests.app.trace.farm import World, a_log, a_pack, a_product, a_site, write
+from tests.app.trace.farm import NOON, World, a_log, a_pack, a_product, a_site, write
 
 MakeClient = Callable[[Actor], FlaskClient]
 
@@ -295,6 +296,38 @@ def a_batch(client: FlaskClient, database: Database, world: World, lot: str = "N
     client.post(f"/lo/{batch}/ma", data={"kind": "short"})
     client.post(f"/lo/{batch}/kho", data={"id": new_id(), "variant_id": variant, "kind": "packed", "units": "4"})
     return batch, variant
+
+
+def test_packs_sold_before_a_hold_are_written_down_with_the_day_and_hour_of_the_sale(
+    client_of: MakeClient, database: Database, world: World, clock_at: Callable[[datetime], None]
+) -> None:
+    client = client_of(world.manager)
+    batch, variant = a_batch(client, database, world)
+    clock_at(NOON + timedelta(hours=1))
+    client.post(f"/lo/{batch}/quyet-dinh", data={"id": new_id(), "kind": "held", "reason": "kiểm tra lại"})
+    clock_at(NOON + timedelta(days=1, hours=-2))
+    page = client.get(f"/lo/{batch}").text
+    assert [re.search(rf'<input[^>]*name="{n}"[^>]*type="(\w+)"', page) is not None for n in ("day", "hour")] == [
+        True
+    ] * 2
+    sale = {"variant_id": variant, "kind": "sold", "units": "3"}
+    for when in ({}, {"day": "2026-11-21"}, {"hour": "09:00"}, {"day": "2026-11-20", "hour": "13:00"}):
+        refused = client.post(f"/lo/{batch}/kho", data={"id": new_id(), **sale, **when})
+        assert (refused.status_code, "ghi ngày giờ đã bán" in refused.text) == (409, True)
+    assert count(database, StockMovement) == 1
+    late = {"id": new_id(), **sale, "day": "2026-11-20", "hour": "12:59"}
+    assert client.post(f"/lo/{batch}/kho", data=late).status_code == 303
+    with database.transaction(SYSTEM) as session:
+        line = session.scalars(select(StockMovement).where(StockMovement.kind == "sold")).one()
+    assert (line.units, line.happened_at) == (-3, NOON + timedelta(minutes=59))
+    # Without a time it is now, and the same form sent again later is the same line.
+    broken = {"id": new_id(), "variant_id": variant, "kind": "lost", "units": "1", "reason": "vỡ", "day": "2026-11-21"}
+    for minutes in (0, 5):
+        clock_at(NOON + timedelta(days=1, hours=-2, minutes=minutes))
+        assert client.post(f"/lo/{batch}/kho", data=broken).status_code == 303
+    with database.transaction(SYSTEM) as session:
+        line = session.scalars(select(StockMovement).where(StockMovement.kind == "lost")).one()
+    assert line.happened_at == NOON + timedelta(days=1, hours=-2)
 
 
 def test_a_recall_says_first_what_it_will_do_and_does_nothing_until_it_is_sent(

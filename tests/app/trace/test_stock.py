@@ -1,6 +1,8 @@
 """The ledger never goes below zero, never sells a lot that is stopped, and never counts a line twice."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -18,7 +20,7 @@ from app.products.models import Variant
 from app.trace import batches, stock
 from app.trace.models import MovementKind, StockMovement
 from app.trace.schemas import BatchEventIn, Movement, NewBatch, ReverseMovement, SourceIn
-from tests.app.trace.farm import World, a_log, a_pack, a_product, a_site, build, write
+from tests.app.trace.farm import NOON, World, a_log, a_pack, a_product, a_site, build, write
 
 
 def a_batch(database: Database, world: World, product: UUID, kilograms: int = 100, lot: str = "NA-1126-01") -> UUID:
@@ -223,6 +225,44 @@ def test_stopped_lots_are_not_sold_and_not_counted_as_on_hand(
         move(database, world.manager, variant, "returned", 1, batch_id=batch)
         decide(go)
     assert left(database, variant) == 10
+
+
+def test_what_was_sold_before_the_lot_was_stopped_can_still_be_written_down(
+    database: Database, world: World, pack: tuple[UUID, UUID], clock_at: Callable[[datetime], None]
+) -> None:
+    """A marketplace sells without asking us: the sale is learned of when the lot is on hold already."""
+    variant, batch = pack
+
+    def decide(kind: str, hour: int) -> datetime:
+        clock_at(NOON + timedelta(hours=hour))
+        with database.transaction(world.manager) as session:
+            event = BatchEventIn.model_validate({"id": new_id(), "kind": kind, "reason": "kiểm tra lại"})
+            batches.record_batch_event(session, world.manager, batch, event)
+        return NOON + timedelta(hours=hour)
+
+    held = decide("held", 1)
+    released = decide("released", 2)
+    recalled = decide("recalled", 3)
+    decide("held", 4)  # the later stop does not move the beginning of the earlier one
+    clock_at(NOON + timedelta(hours=5))
+    before = lines(database)
+    moment = timedelta(microseconds=1)
+    long_ago = NOON - timedelta(days=3)  # the lot was not made yet
+    sale_refused = (held, released - moment, recalled, NOON + timedelta(hours=3, minutes=30), long_ago, None)
+    for kind, when in [("sold", w) for w in sale_refused] + [("reserved", held - moment)]:
+        with pytest.raises(Conflict, match="batch_stopped") as refused:
+            move(database, world.manager, variant, kind, 1, batch_id=batch, happened_at=when)
+    assert refused.value.vi == (
+        "Lô NA-1126-01 đang thu hồi, chưa bán được. Gói nào đã bán từ trước đó thì bác ghi ngày giờ đã bán."
+    )
+    assert lines(database) == before
+    for when in (held - moment, released, recalled - moment):
+        move(database, world.manager, variant, "sold", 2, batch_id=batch, happened_at=when)
+    with pytest.raises(Conflict, match="not_enough"):
+        move(database, world.manager, variant, "sold", 5, batch_id=batch, happened_at=released)
+    with database.transaction(SYSTEM) as session:
+        assert stock.levels(session, [variant])[variant][batch] == stock.Level(there=4, promised=0, sold=6)
+    assert left(database, variant) == 0
 
 
 def test_the_same_line_again_is_answered_once_and_other_content_is_refused(

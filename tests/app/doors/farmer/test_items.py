@@ -66,7 +66,10 @@ def test_who_has_not_answered_yet_writes_first_and_only_a_no_refuses(world: Worl
     with world.database.transaction(SYSTEM) as session:
         lanh = signin.actor_for(session, world["lanh"])
         privacy.answer_consents(session, lanh, {Purpose.ACCOUNT})
-    assert outcomes(send(phone, then)) == [(then["id"], "refused", "diary_not_agreed")]
+    assert outcomes(send(phone, first, then)) == [
+        (first["id"], "repeated", None),
+        (then["id"], "refused", "diary_not_agreed"),
+    ]
     assert [str(log.id) for log in world.logs()] == [first["id"]]
 
 
