@@ -92,9 +92,10 @@ class Listing(Base):
     """What we want of one variant on one account, and how far we are. Never says whether it is live: observations do.
 
     applied_stock   the stock that the shop last told us; what is missing from it later was sold there
-    sent_stock      the stock that a push carries whose outcome nobody knows yet
-    sold_there      how many were sold there and are not in our ledger yet
-    ledger_stock    what the ledger held at the last push; a fall since then records sales of the shop
+    sent_stocks     the stock of the pushes whose outcome nobody knows yet
+    sold_there      how many were sold there and are not in our ledger yet (see reckoning)
+    recorded_there  how many were sold there and are in our ledger
+    spot_sales      how many of the ledger's sales were surely not this shop's when its number was last read
     sent_skus       the SKUs under which an item may have been made while `remote_id` is unknown
     mends           how often in a row we put right what was changed there, without seeing it stay right
     failing_since   the first failure since the last push that succeeded
@@ -131,9 +132,10 @@ class Listing(Base):
     failures: Mapped[int] = mapped_column(Integer, default=0)
     failing_since: Mapped[datetime | None]
     applied_stock: Mapped[int | None] = mapped_column(Integer)
-    sent_stock: Mapped[int | None] = mapped_column(Integer)
+    sent_stocks: Mapped[list[Any]] = mapped_column(default=list)
     sold_there: Mapped[int] = mapped_column(Integer, default=0)
-    ledger_stock: Mapped[int | None] = mapped_column(Integer)
+    recorded_there: Mapped[int] = mapped_column(Integer, default=0)
+    spot_sales: Mapped[int | None] = mapped_column(Integer)
     sent_skus: Mapped[list[Any]] = mapped_column(default=list)
     mends: Mapped[int] = mapped_column(Integer, default=0)
     note_code: Mapped[str | None]

@@ -31,6 +31,8 @@ from app.trace import stock
 
 OWN_SITE = Words(vi="trang bán hàng riêng", en="its own shop")
 ADVERTISING = Words(vi="trang quảng cáo", en="an advertising page")
+UNLISTED_BY_US = frozenset({"draft", "private", "hidden"})  # how a shop calls an item that we took off sale
+JUST_NOW = timedelta(minutes=10)  # asked about "now" a moment ago
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +106,18 @@ def live_evidence(
         return {}
     # The future has not been seen: today is judged by now, an earlier day by its last moment.
     moment = min(known_at, clock.start_of_day(as_of + timedelta(days=1)) - timedelta(microseconds=1))
+    # A pause is only known as it is now: of another day it says nothing.
+    now = clock.now()
+    current = as_of == clock.local(now).date() and moment >= now - JUST_NOW
     counted = counted_floors(session, as_of=as_of, known_at=known_at)
     names = {f.id: f for f in floors(session)}
     known = {i: f for i, f in names.items() if f.created_at <= known_at}
     found: dict[UUID, list[Evidence]] = defaultdict(list)
     for listing, account, seen in _listings_with_sightings(session, product_ids, moment):
-        found[listing.product_id].append(_of_listing(listing, account, seen, known, counted, moment, max_age_hours))
+        paused = listing.recall_paused and current
+        found[listing.product_id].append(
+            _of_listing(listing, account, seen, known, counted, moment, max_age_hours, paused=paused)
+        )
     for declared, look in _declared_with_looks(session, product_ids, moment):
         found[declared.product_id].append(
             _of_declared(declared, look, names, counted, as_of, timedelta(days=declared_max_age_days))
@@ -151,13 +159,15 @@ def _of_listing(
     counted: dict[UUID, FloorDecision],
     moment: datetime,
     max_age_hours: int,
+    *,
+    paused: bool,
 ) -> Evidence:
     floor = names.get(account.floor_id) if account.floor_id else None
     place = floor.name if floor else ADVERTISING if account.legal_kind == "advertising" else OWN_SITE
     counts = account.floor_id in counted
     expires = seen.seen_at + timedelta(hours=max_age_hours) if seen is not None and seen.live else None
     state = "no" if expires is None else "live" if moment < expires else "stale"
-    vi, en = _why(listing, account, seen, state, place, on_floor=floor is not None, counts=counts)
+    vi, en = _why(listing, account, seen, state, place, on_floor=floor is not None, counts=counts, paused=paused)
     return Evidence(
         product_id=listing.product_id,
         floor_name=place,
@@ -183,6 +193,7 @@ def _why(
     *,
     on_floor: bool,
     counts: bool,
+    paused: bool,
 ) -> tuple[str, str]:
     if not counts and state != "no":
         if not on_floor:
@@ -196,15 +207,17 @@ def _why(
         )
     if state != "no":
         return f"Đang bán trên {place.vi}.", f"On sale on {place.text('en')}."
-    if listing.recall_paused:
+    # What we hide ourselves the shop calls hidden; any other reason is the shop's own and comes first.
+    reasons = [r for r in seen.reasons if not (paused and r["code"] in UNLISTED_BY_US)] if seen is not None else []
+    if paused and not reasons:
         return (
             f"Tạm ngưng bán trên {place.vi} vì thu hồi lô hàng.",
             f"Paused on {place.text('en')} by a recall.",
         )
-    if seen is not None and seen.reasons:
+    if reasons:
         return (
-            f"{place.vi} không cho bán: " + " ".join(str(r["vi"]) for r in seen.reasons),
-            f"{place.text('en')} does not sell it: " + " ".join(str(r["en"]) for r in seen.reasons),
+            f"{place.vi} không cho bán: " + " ".join(str(r["vi"]) for r in reasons),
+            f"{place.text('en')} does not sell it: " + " ".join(str(r["en"]) for r in reasons),
         )
     if seen is not None:
         return f"Đã bị gỡ khỏi {place.vi}.", f"Taken off {place.text('en')}."

@@ -151,7 +151,13 @@ def account(account_id: UUID) -> Response:
     with transaction() as session:
         row = queries.account(session, actor, account_id)
         spec = next(s for s in service.channel_specs() if s.kind == row.channel)
-        return page("marketplace_sync/account.html", account=row, spec=spec)
+        return page(
+            "marketplace_sync/account.html",
+            account=row,
+            spec=spec,
+            chosen=service.known_credentials(web().settings, row),
+            quiet=row.quiet_until is not None and row.quiet_until > clock.machine_now(),
+        )
 
 
 @blueprint.post("/san/tai-khoan/<uuid:account_id>/<any(pause, resume):what>")
@@ -170,13 +176,18 @@ def reconnect(account_id: UUID) -> BaseResponse:
     with transaction() as session:
         row = queries.account(session, actor, account_id)
         spec = next(s for s in service.channel_specs() if s.kind == row.channel)
+        old = service.known_credentials(settings, row)
         fresh = {f.name: request.form.get(f.name, "").strip() for f in spec.fields}
         new = NewAccount(
             id=row.id,
             organisation_id=row.organisation_id,
             channel=row.channel,
             name=row.name,
-            credentials={k: v for k, v in fresh.items() if v} | {"base_url": row.base_url},
+            credentials={
+                **{f.name: old[f.name] for f in spec.fields if not f.required and f.name in old},
+                **{name: value for name, value in fresh.items() if value},
+                "base_url": row.base_url,
+            },
         )
     service.missing_credentials(new)
     service.check_account(settings, new)

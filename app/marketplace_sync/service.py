@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from app.actor import SYSTEM, Actor, Role
 from app.db import Words, fold, insert_once, new_id, picked
 from app.errors import Conflict, Forbidden, Invalid, InvalidMany, forbidden
 from app.marketplace_sync import queries, sync
-from app.marketplace_sync.channels.base import Credentials, Spec
+from app.marketplace_sync.channels.base import AuthRevoked, Credentials, Spec
 from app.marketplace_sync.channels.registry import open_channel, specs
 from app.marketplace_sync.events import (
     AccountBroken,
@@ -184,6 +184,14 @@ def connect_account(session: Session, actor: Actor, settings: Settings, new: New
     return new.id
 
 
+def known_credentials(settings: Settings, account: ChannelAccount) -> Mapping[str, str]:
+    """What opens the account now; nothing when the installation's key is another than when it was connected."""
+    try:
+        return sync.unseal(settings, account.credentials_sealed).values
+    except AuthRevoked:
+        return {}
+
+
 def reconnect_account(session: Session, actor: Actor, settings: Settings, account_id: UUID, fresh: Credentials) -> None:
     """Replace an account's keys and go on where it stopped."""
     account = _own_account(session, actor, account_id)
@@ -206,7 +214,7 @@ def resume_account(session: Session, actor: Actor, account_id: UUID) -> None:
 
 
 def _activate(session: Session, account: ChannelAccount) -> None:
-    account.state, account.error, account.looks_failing_since = "active", None, None
+    account.state, account.error, account.looks_failing_since, account.quiet_until = "active", None, None, None
     for listing in session.scalars(select(Listing).where(Listing.account_id == account.id)):
         if listing.applied_version < listing.wanted_version or listing.state == "parked":
             listing.failures, listing.failing_since = 0, None
@@ -267,7 +275,7 @@ def want_live(session: Session, actor: Actor, new: WantListing) -> UUID:
     else:
         if listing.state == "gone":
             # A person decided to start anew: the old item is no longer there to be written to.
-            listing.remote_id = listing.applied_stock = listing.sent_stock = None
+            listing.remote_id, listing.applied_stock, listing.sent_stocks = None, None, []
         _decided_by_a_person(listing)
         listing.wanted, listing.failures, listing.failing_since = "live", 0, None
         if listing.state in sync.TROUBLED:
@@ -405,17 +413,17 @@ def after_price_changed(session: Session, actor: Actor, event: PriceChanged) -> 
 
 
 def after_stock_moved(session: Session, actor: Actor, event: StockMoved) -> None:
-    refresh(session, actor, variant_ids=[event.variant_id])
-    for listing in session.scalars(
-        select(Listing)
-        .where(Listing.variant_id == event.variant_id, Listing.wanted == "unlisted", Listing.sold_there > 0)
-        .order_by(Listing.id)
-        .with_for_update()
-    ):
-        sync.reckon(session, listing)  # no push comes to do it
     product_id = session.scalar(select(Variant.product_id).where(Variant.id == event.variant_id))
-    if product_id is not None:
-        _end_recall_pauses(session, product_id)
+    if product_id is None:
+        return
+    listings = session.scalars(
+        select(Listing).where(Listing.product_id == product_id).order_by(Listing.id).with_for_update()
+    ).all()
+    siblings = [listing for listing in listings if listing.variant_id == event.variant_id]
+    if siblings:
+        sync.reckon(session, siblings)
+    refresh(session, actor, variant_ids=[event.variant_id])
+    _end_recall_pauses(session, product_id)
 
 
 def after_product_retired(session: Session, _actor: Actor, event: ProductRetired) -> None:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import html
 import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import monotonic
@@ -18,6 +19,7 @@ from app import clock, outbox
 from app.actor import SYSTEM
 from app.db import Database, Words, new_id
 from app.errors import HoiError, SetupError
+from app.marketplace_sync import reckoning
 from app.marketplace_sync.channels.base import (
     AuthExpired,
     AuthRevoked,
@@ -33,6 +35,7 @@ from app.marketplace_sync.channels.base import (
     Rejected,
     RemoteStatus,
     Retryable,
+    number_to_send,
 )
 from app.marketplace_sync.channels.registry import open_channel
 from app.marketplace_sync.events import (
@@ -60,6 +63,7 @@ LONG_SILENT = timedelta(hours=6)  # well before a sighting is too old to count
 LOOKS_AT_ONCE = 100  # one page of a shop's list, and a conversation that fits its lease
 # How often in a row we put right what was changed there before a person must see why it does not last.
 MOST_MENDS = {"live": 3, "unlisted": 1}
+TWICE = 2
 ANNOUNCE_AGAIN = timedelta(hours=6)
 TROUBLED = frozenset({"rejected", "blocked", "gone", "parked"})
 BANNED = "banned"
@@ -121,6 +125,7 @@ class Claim:
     version: int
     draft: ListingDraft
     sent_skus: tuple[str, ...]
+    sent_stocks: tuple[int, ...]
 
 
 def push(database: Database, settings: Settings, listing_id: UUID) -> None:
@@ -163,7 +168,8 @@ def _unreadable(error: Exception) -> ChannelError:
 
 def _claim(session: Session, settings: Settings, listing_id: UUID) -> Claim | None:
     _lock_account_of(session, listing_id)
-    listing = session.scalar(select(Listing).where(Listing.id == listing_id).with_for_update())
+    siblings = lock_siblings(session, [listing_id])
+    listing = session.get(Listing, listing_id)
     if listing is None or listing.applied_version >= listing.wanted_version:
         return None
     now = clock.machine_now()
@@ -189,10 +195,16 @@ def _claim(session: Session, settings: Settings, listing_id: UUID) -> Claim | No
     if listing.wanted == "unlisted" and listing.remote_id is None and listing.state == "draft":
         listing.applied_version, listing.state = listing.wanted_version, "unlisted"
         return None
-    known_stock = reckon(session, listing) if listing.wanted == "live" else ()
-    draft = replace(draft_of(session, settings, listing, account), known_stock=known_stock)
+    sold = reckon(session, siblings)
+    draft = replace(
+        draft_of(session, settings, listing, account),
+        known_stock=reckoning.known_stock(listing),
+        recorded_ahead=reckoning.recorded_ahead(listing, siblings, sold),
+    )
+    in_doubt = tuple(listing.sent_stocks)
     if listing.wanted == "live":
-        listing.sent_stock = draft.stock
+        if draft.stock not in listing.sent_stocks:
+            listing.sent_stocks = [*listing.sent_stocks, draft.stock]
         if listing.remote_id is None and draft.sku not in listing.sent_skus:
             listing.sent_skus = [*listing.sent_skus, draft.sku]
     listing.lease_id = new_id()
@@ -211,6 +223,7 @@ def _claim(session: Session, settings: Settings, listing_id: UUID) -> Claim | No
         version=listing.wanted_version,
         draft=draft,
         sent_skus=tuple(listing.sent_skus),
+        sent_stocks=in_doubt,
     )
 
 
@@ -236,37 +249,34 @@ def is_retired(session: Session, variant: Variant) -> bool:
     return variant.retired_on is not None or session.get_one(Product, variant.product_id).retired_on is not None
 
 
-def reckon(session: Session, listing: Listing) -> tuple[int, ...]:
-    """What the shop may have now if it sold nothing that our ledger does not know; see ListingDraft.known_stock.
+def lock_siblings(session: Session, listing_ids: Collection[UUID]) -> list[Listing]:
+    """These listings and all others of their packs: one shop's sale changes what the others are offered.
 
-    A fall of the ledger since the last push is taken for the recording of the shop's sales: first of those we know of
-    (`sold_there` shrinks), then of those we are yet to see.
+    Always all at once and in one order, before any of them is read: pushes and looks must not wait for each other in a ring.
     """
-    held = _in_ledger(session, listing)
-    fall = max((listing.ledger_stock or 0) - held, 0)
-    recorded = min(fall, listing.sold_there)
-    listing.sold_there -= recorded
-    if not listing.sold_there:
-        clear_note(listing, "sold_there")
-    listing.ledger_stock = held
-    return tuple(
-        number - (fall - recorded) for number in (listing.applied_stock, listing.sent_stock) if number is not None
+    packs = select(Listing.variant_id).where(Listing.id.in_(list(listing_ids)))
+    return list(
+        session.scalars(select(Listing).where(Listing.variant_id.in_(packs)).order_by(Listing.id).with_for_update())
     )
 
 
-def _in_ledger(session: Session, listing: Listing) -> int:
-    """All that is there, lots on hold too: a hold is no sale."""
-    lots = stock.levels(session, [listing.variant_id]).get(listing.variant_id, {})
-    return sum(level.left for level in lots.values())
+def reckon(session: Session, siblings: Sequence[Listing]) -> int:
+    """Let the listings of one pack, all of them and locked, follow the ledger; returns its recorded sales."""
+    sold = stock.recorded_sales(session, siblings[0].variant_id)
+    reckoning.settle(siblings, sold)
+    for listing in siblings:
+        _tell_sold(session, listing)
+    return sold
 
 
 def draft_of(session: Session, settings: Settings, listing: Listing, account: ChannelAccount) -> ListingDraft:
     """What the listing should say now: texts of the product, price of the variant, and the stock less the account's
-    buffer and less what the shop sold that the ledger does not know yet.
+    buffer and less what any shop sold of it that the ledger does not know yet.
     """
     variant = session.get_one(Variant, listing.variant_id)
     product = session.get_one(Product, listing.product_id)
     left = stock.on_hand(session, [variant.id]).get(variant.id, 0)
+    siblings = session.scalars(select(Listing).where(Listing.variant_id == variant.id)).all()
     name = product.name.vi if variant.name.vi in product.name.vi else f"{product.name.vi}, {variant.name.vi}"
     images = (
         (Image(product.photo_sha256, f"{settings.printed_base()}/anh/{product.photo_sha256}.jpg"),)
@@ -279,7 +289,7 @@ def draft_of(session: Session, settings: Settings, listing: Listing, account: Ch
         name=name,
         description_html=_paragraphs(product.description.vi if product.description else ""),
         price_vnd=variant.price_dong,
-        stock=max(left - account.stock_buffer - listing.sold_there, 0),
+        stock=max(left - account.stock_buffer - reckoning.not_recorded(siblings), 0),
         weight_grams=variant.weight_grams,
         images=images,
         gtin=variant.gtin,
@@ -335,7 +345,8 @@ def _nothing_there(claim: Claim) -> RemoteStatus:
 
 def _record_push(session: Session, settings: Settings, claim: Claim, outcome: RemoteStatus | ChannelError) -> None:
     _lock_account_of(session, claim.listing_id)
-    listing = session.scalar(select(Listing).where(Listing.id == claim.listing_id).with_for_update())
+    siblings = lock_siblings(session, [claim.listing_id])
+    listing = session.get(Listing, claim.listing_id)
     if isinstance(outcome, RateLimited):
         _keep_quiet(session, claim.account_id, outcome)
     if listing is None:
@@ -356,11 +367,11 @@ def _record_push(session: Session, settings: Settings, claim: Claim, outcome: Re
         listing.state = "waiting" if listing.wanted == "live" else "unlisted"
         if listing.remote_id is not None:
             listing.sent_skus = []
-            if claim.wanted == "live":
-                listing.sent_stock = None
-                _count_sold(session, listing, claim.draft.stock, outcome.stock)
+            _record_numbers(session, settings, listing, siblings, claim, outcome)
             take_in(session, settings, listing, outcome)
     else:
+        if not isinstance(outcome, OutcomeUnknown) and not outcome.wrote:
+            listing.sent_stocks = list(claim.sent_stocks)
         _record_failure(session, listing, outcome)
     if listing.wanted_version > claim.version:
         outbox.publish(session, SYSTEM, ListingWanted(listing_id=listing.id))
@@ -373,30 +384,65 @@ def _keep_quiet(session: Session, account_id: UUID, error: RateLimited) -> None:
     account.quiet_until = max(until, account.quiet_until or until)
 
 
-def _count_sold(session: Session, listing: Listing, expected: int, there: int | None) -> None:
-    """Remember what the shop has now; what it has less than expected was sold there, what it has more came back."""
-    if there is None:
-        return
-    listing.applied_stock = there
-    listing.sold_there = max(listing.sold_there + expected - there, 0)
-    if listing.sold_there:
-        number = listing.sold_there
-        set_note(
-            session,
-            listing,
-            "sold_there",
-            vi=f"Sàn đã bán {number} gói mà sổ kho chưa ghi. Bác ghi bán {number} gói vào sổ kho."
-            " Nếu chưa bán mà có người sửa số trên sàn thì sửa lại ở đó.",
-            en=f"The shop sold {number} packs that your stock ledger does not have. Record the sale of {number} packs."
-            " If somebody only changed the number there, change it back there.",
-        )
+def _record_numbers(
+    session: Session,
+    settings: Settings,
+    listing: Listing,
+    siblings: Sequence[Listing],
+    claim: Claim,
+    outcome: RemoteStatus,
+) -> None:
+    """Count what the shop sold before the write, and after it. What we learned late is sent by one more push."""
+    before = reckoning.not_recorded(siblings)
+    sold = reckon(session, siblings)
+    if claim.wanted != "live":
+        if outcome.stock is not None:
+            reckoning.read(listing, siblings, sold, outcome.stock, claim.draft.known_stock)
     else:
+        expected = claim.draft.stock
+        if outcome.stock_before is not None:
+            reckoning.read(listing, siblings, sold, outcome.stock_before, claim.draft.known_stock)
+            expected = number_to_send(claim.draft, outcome.stock_before)
+        listing.sent_stocks = []
+        if outcome.stock is not None:
+            reckoning.read(listing, siblings, sold, outcome.stock, [expected])
+        account = session.get_one(ChannelAccount, listing.account_id)
+        offered = draft_of(session, settings, listing, account).stock
+        if listing.wanted == "live" and max(expected, 0) != offered and outcome.stock != offered:
+            want_again(session, listing)
+    _after_reading(session, listing, siblings, before)
+
+
+def _after_reading(session: Session, listing: Listing, siblings: Sequence[Listing], before: int) -> None:
+    """Tell of what is to be recorded, and send the other shops less, or more, where this one's sales changed."""
+    for sibling in siblings:
+        _tell_sold(session, sibling)
+        if sibling is not listing and sibling.wanted == "live" and reckoning.not_recorded(siblings) != before:
+            want_again(session, sibling)
+
+
+def _tell_sold(session: Session, listing: Listing) -> None:
+    if not listing.sold_there:
         clear_note(listing, "sold_there")
+        return
+    number = listing.sold_there
+    set_note(
+        session,
+        listing,
+        "sold_there",
+        vi=f"Sàn đã bán {number} gói mà sổ kho chưa ghi. Bác ghi bán {number} gói vào sổ kho."
+        " Nếu chưa bán mà có người sửa số trên sàn thì sửa lại ở đó.",
+        en=f"The shop sold {number} packs that your stock ledger does not have. Record the sale of {number} packs."
+        " If somebody only changed the number there, change it back there.",
+    )
 
 
 def set_note(session: Session, listing: Listing, code: str, *, vi: str, en: str) -> None:
-    """Leave the seller a note and tell it once. One at a time: the first stands until its cause ends or nothing goes on."""
-    if listing.note_code not in {None, code} and code != "waiting_long":
+    """Leave the seller a note and tell it once.
+
+    One at a time: the first stands until its cause ends, nothing goes on, or buyers can buy what is to be off sale.
+    """
+    if listing.note_code not in {None, code} and code not in {"waiting_long", "back_on_sale"}:
         return
     if listing.note_code != code:
         listing.note_code, listing.note_at = code, clock.now()
@@ -614,12 +660,15 @@ def _due_round(session: Session, settings: Settings, listing_id: UUID | None, li
         raise NotYet(BUSY_WAIT)
     if account.quiet_until is not None and account.quiet_until > now:
         raise NotYet(account.quiet_until - now)
-    listings = session.scalars(
-        select(Listing)
+    oldest = (
+        select(Listing.id)
         .where(*there, Listing.account_id == account.id)
         .order_by(Listing.next_look_at)
         .limit(limit)
-        .with_for_update(key_share=True)
+        .scalar_subquery()
+    )
+    listings = session.scalars(
+        select(Listing).where(Listing.id.in_(oldest)).order_by(Listing.id).with_for_update(key_share=True)
     ).all()
     account.look_id, account.look_until = new_id(), now + LEASE
     for listing in listings:
@@ -654,11 +703,10 @@ def _record_look(
             _keep_quiet(session, one.account_id, answers)
         log.info("look failed", account=str(one.account_id), code=answers.code)
         return
+    locked = lock_siblings(session, [seat.listing_id for seat in one.remote.values()])
     for seen in answers:
         seat = one.remote.get(seen.remote_id)
-        listing = (
-            session.scalar(select(Listing).where(Listing.id == seat.listing_id).with_for_update()) if seat else None
-        )
+        listing = session.get(Listing, seat.listing_id) if seat else None
         if seat is None or listing is None or listing.remote_id != seen.remote_id:
             continue
         if listing.lease_id is not None or listing.applied_version != seat.applied_version:
@@ -666,7 +714,24 @@ def _record_look(
             listing.next_look_at = clock.machine_now() + BUSY_WAIT
             continue
         if take_in(session, settings, listing, seen):
+            _count(session, settings, listing, [x for x in locked if x.variant_id == listing.variant_id], seen)
             _mend(session, settings, listing, seen)
+
+
+def _count(
+    session: Session, settings: Settings, listing: Listing, siblings: Sequence[Listing], seen: RemoteStatus
+) -> None:
+    """Count what was sold there, while buyers could buy it: a number that is changed on a hidden item is no sale."""
+    if seen.stock is None or not (seen.live or listing.wanted == "live"):
+        return
+    before = reckoning.not_recorded(siblings)
+    sold = reckon(session, siblings)
+    known = reckoning.known_stock(listing)
+    if not known:
+        account = session.get_one(ChannelAccount, listing.account_id)
+        known = (draft_of(session, settings, listing, account).stock,)
+    reckoning.read(listing, siblings, sold, seen.stock, known)
+    _after_reading(session, listing, siblings, before)
 
 
 def _follow_looks(session: Session, account: ChannelAccount, answers: list[RemoteStatus] | ChannelError) -> None:
@@ -696,16 +761,12 @@ def _mend(session: Session, settings: Settings, listing: Listing, seen: RemoteSt
         return
     if not seen.live:
         clear_note(listing, "back_on_sale")
+        if listing.wanted == "unlisted" and listing.mends and _stays_off(session, listing):
+            listing.mends = 0
         return
     if listing.wanted == "live":
-        if listing.ledger_stock not in {None, _in_ledger(session, listing)}:
-            return  # our stock has just changed: the push that is on its way reckons with what was sold there
         account = session.get_one(ChannelAccount, listing.account_id)
         ours = draft_of(session, settings, listing, account)
-        known, before = listing.applied_stock, listing.sold_there
-        _count_sold(session, listing, ours.stock if known is None else known, seen.stock)
-        if listing.sold_there != before:
-            ours = draft_of(session, settings, listing, account)
         if seen.price_vnd == ours.price_vnd and (seen.stock is None or seen.stock <= ours.stock):
             listing.mends = 0
             clear_note(listing, "drifts")
@@ -734,6 +795,18 @@ def _mend(session: Session, settings: Settings, listing: Listing, seen: RemoteSt
             en="You took this off sale, but it is on sale there again. It was taken off once more already; see who puts"
             " it on sale there, then press Stop selling.",
         )
+
+
+def _stays_off(session: Session, listing: Listing) -> bool:
+    """Whether it was off sale both times it was last seen: whoever puts it on sale now does so anew."""
+    session.flush()
+    last = session.scalars(
+        select(ListingObservation.live)
+        .where(ListingObservation.listing_id == listing.id)
+        .order_by(ListingObservation.seen_at.desc())
+        .limit(TWICE)
+    ).all()
+    return len(last) == TWICE and not any(last)
 
 
 def want_again(session: Session, listing: Listing, *, due_at: datetime | None = None) -> None:

@@ -97,6 +97,16 @@ def on_hand(session: Session, variant_ids: Collection[UUID]) -> dict[UUID, int]:
     return answer
 
 
+def recorded_sales(session: Session, variant_id: UUID) -> int:
+    """How many of a pack were ever recorded as sold, less what was recorded by mistake; brought back is sold all the same."""
+    units = session.scalar(
+        select(func.sum(StockMovement.units)).where(
+            StockMovement.variant_id == variant_id, StockMovement.kind == MovementKind.SOLD
+        )
+    )
+    return -int(units or 0)
+
+
 def move(session: Session, actor: Actor, new: Movement) -> UUID:
     """Add a line. Sent again with the same content it answers the same.
 

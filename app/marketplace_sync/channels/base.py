@@ -72,8 +72,9 @@ class Image:
 class ListingDraft:
     """What we want the listing to say. Money in whole đồng, stock absolute, weight in grams, texts in NFC or not.
 
-    `known_stock`: the numbers the shop may have if nothing was sold there meanwhile (two after a lost answer, none when
-    we never wrote there). What it has less than these is taken off `stock`, so that no write puts sold goods up again.
+    `known_stock`: the numbers the shop may have if nothing was sold there meanwhile (more than one after a lost answer, none
+    when we never wrote there). What it has less than these, but for `recorded_ahead` sales that the ledger may know of, is
+    taken off `stock`, so that no write puts sold goods up again.
     """
 
     listing_id: str
@@ -88,11 +89,28 @@ class ListingDraft:
     attributes: tuple[tuple[str, str], ...] = ()
     gtin: str | None = None
     known_stock: tuple[int, ...] = ()
+    recorded_ahead: int = 0
 
 
-def sold_meanwhile(known_stock: Iterable[int], there: int) -> int:
-    """How many the shop sold since we knew its stock; of two possible beginnings the nearer one is believed."""
-    return min((known - there for known in known_stock if known >= there), default=0)
+def sold_since(known_stock: Iterable[int], there: int, recorded_ahead: int) -> tuple[int, int]:
+    """How many the shop sold since we knew its number: recorded ahead, and not recorded; (0, below zero) where it rose.
+
+    Of several possible beginnings the one that leaves the fewest unrecorded sales is believed, then the nearest. What is
+    recorded ahead counts from the first of them, the number that was read; the others were sent with it taken off.
+    """
+    changes = [known - there for known in known_stock]
+    falls = [(max(fall - (0 if place else recorded_ahead), 0), fall) for place, fall in enumerate(changes) if fall >= 0]
+    if not falls:
+        return 0, max(changes, default=0)
+    unrecorded, fall = min(falls)
+    return fall - unrecorded, unrecorded
+
+
+def number_to_send(draft: ListingDraft, there: int) -> int:
+    """The stock less what was sold there meanwhile and is not recorded; `there` itself when that is right already."""
+    _, unrecorded = sold_since(draft.known_stock, there, draft.recorded_ahead)
+    wanted = draft.stock - max(unrecorded, 0)
+    return there if wanted == there else max(wanted, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +120,7 @@ class RemoteStatus:
     `raw` is the marketplace's own word ("gone" where it denies the item). `live`: a buyer can open the page now.
     `buyable`: live, and it can be put in a basket. `verified` False means that the page could not be asked, so
     `live` False is no observation: keep the earlier one until it ages. `evidence` is what was read, as plain JSON.
+    `stock_before`: after a write, the stock that was read before it; None where none was read or it was never ours.
     """
 
     remote_id: str
@@ -118,6 +137,7 @@ class RemoteStatus:
     name: str | None = None
     listing_id: str | None = None
     image_shas: tuple[str, ...] = ()
+    stock_before: int | None = None
     evidence: Mapping[str, str | int | None] = field(default_factory=dict)
 
 
@@ -193,9 +213,13 @@ class CheckResult:
 
 
 class ChannelError(HoiError):
-    """Never raised directly. `raw` is the shop's own answer, shortened and without secrets."""
+    """Never raised directly. `raw` is the shop's own answer, shortened and without secrets.
+
+    `wrote`: the stock had been written there already, and only what came after it failed.
+    """
 
     status = 502
+    wrote = False
 
     def __init__(self, code: str, *, vi: str, en: str, raw: str = "", field: str | None = None) -> None:
         super().__init__(code, vi=vi, en=en, field=field)
@@ -368,7 +392,12 @@ class Channel(ABC):
                 draft = replace(draft, known_stock=())  # made by somebody else: its number was never ours
             remote_id = found.remote_id
         written = self.update(remote_id, draft)
-        return written if written.live else self.relist(remote_id)
+        before = written.stock_before if draft.known_stock else None
+        try:
+            return replace(written if written.live else self.relist(remote_id), stock_before=before)
+        except ChannelError as error:
+            error.wrote = True
+            raise
 
 
 def gtin_is_valid(gtin: str) -> bool:

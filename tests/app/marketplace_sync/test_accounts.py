@@ -1,11 +1,14 @@
 """Accounts are paused, resumed and connected anew without losing a link, and judged anew when the list of floors grows."""
 
+import re
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
+from flask.testing import FlaskClient
 from marketplace_world import World, add_person
 from sqlalchemy import func, select, update
 
@@ -13,7 +16,8 @@ from app import clock
 from app.actor import SYSTEM, Actor, Role
 from app.db import Words, new_id
 from app.errors import Conflict, Forbidden, NotFound
-from app.marketplace_sync import queries, service
+from app.factory import create_app
+from app.marketplace_sync import queries, service, sync
 from app.marketplace_sync.channels.base import Credentials
 from app.marketplace_sync.events import FloorListChanged
 from app.marketplace_sync.models import ChannelAccount, Floor, FloorDecision, Listing
@@ -253,3 +257,53 @@ def test_an_account_elsewhere_stays_what_it_was(world: World, province: Actor) -
     do(world, service.add_floor, new, actor=province)
     do(world, service.judge_accounts, FloorListChanged(floor_id=new.id), actor=SYSTEM)
     assert (account(world).legal_kind, account(world).floor_id) == ("own_site", None)
+
+
+# --- new keys ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", [service.resume_account, service.reconnect_account])
+def test_whoever_connects_or_resumes_waits_for_no_peace_of_before(world: World, verb: Any) -> None:
+    with world.database.transaction(SYSTEM) as session:
+        session.execute(update(ChannelAccount).values(quiet_until=clock.machine_now() + timedelta(hours=1)))
+    fresh = Credentials(dict(world.woo.credentials().values))
+    given = (world.account_id,) if verb is service.resume_account else (world.settings, world.account_id, fresh)
+    do(world, verb, *given)
+    assert account(world).quiet_until is None
+
+
+@pytest.fixture
+def client(world: World) -> FlaskClient:
+    app = create_app(world.settings, world.database)
+    app.config["WTF_CSRF_ENABLED"] = False
+    app.extensions["hoi"] = replace(app.extensions["hoi"], build_actor=lambda _s, _t, _r: world.manager)
+    made = app.test_client()
+    made.set_cookie("hoi_phien", "token")
+    return made
+
+
+def test_new_keys_keep_what_the_form_leaves_empty(world: World, client: FlaskClient) -> None:
+    keys = dict(world.woo.credentials().values)
+    old = {**keys, "weight_unit": "g", "webhook_secret": "bi-mat-cu"}
+    with world.database.transaction(SYSTEM) as session:
+        sealed = sync.seal(world.settings, Credentials(old))
+        session.execute(update(ChannelAccount).values(credentials_sealed=sealed))
+    path = f"/san/tai-khoan/{world.account_id}"
+    html = client.get(path).get_data(as_text=True)
+    assert re.search(r'<option value="g"\s+selected', html)
+    assert "bi-mat-cu" not in html
+    sent = {name: keys[name] for name in ("consumer_key", "consumer_secret")}
+    answer = client.post(path, data={**sent, "webhook_secret": ""})
+    assert answer.status_code == 303
+    assert dict(sync.unseal(world.settings, account(world).credentials_sealed).values) == old
+
+
+def test_the_page_says_until_when_the_shop_wants_peace(world: World, client: FlaskClient) -> None:
+    words = "Gian hàng xin tạm đừng gọi tới."
+    path = f"/san/tai-khoan/{world.account_id}"
+    assert words not in client.get(path).get_data(as_text=True)
+    until = clock.machine_now() + timedelta(hours=1)
+    with world.database.transaction(SYSTEM) as session:
+        session.execute(update(ChannelAccount).values(quiet_until=until))
+    html = client.get(path).get_data(as_text=True)
+    assert f"{words} Hệ thống sẽ gửi và xem tiếp từ" in html

@@ -1,18 +1,19 @@
 """What is to be off sale goes off sale and stays so: taken off by the seller, retired, or emptied by a recall."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from marketplace_world import World
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from app import clock
 from app.actor import SYSTEM
 from app.db import Words, new_id
 from app.errors import Invalid
 from app.marketplace_sync import queries, service
-from app.marketplace_sync.models import Listing
+from app.marketplace_sync.models import Listing, ListingObservation
 from app.marketplace_sync.schemas import WantListing
 from app.outbox import OutboxEvent
 from app.products import service as products
@@ -247,3 +248,71 @@ def test_a_recall_that_was_lifted_before_we_came_to_it_takes_nothing_off(world: 
             batches.record_batch_event(session, world.manager, lot, new)
     react(world, service.after_recall_launched, RecallLaunched(batch_id=lot))
     assert (world.read(listing_id).wanted, world.read(listing_id).wanted_version) == ("live", 1)
+
+
+# --- told again, and the reason that is told -----------------------------------------------------------------------
+
+
+def test_that_it_is_back_on_sale_is_told_over_a_sale_to_record(world: World, listing_id: UUID) -> None:
+    remote_id = world.woo.items()[0].remote_id
+    world.woo.order(remote_id, 3)
+    assert world.look(listing_id).note_code == "sold_there"
+    take_off(world, listing_id)
+    world.woo.staff(remote_id, "edit", status="publish")
+    world.look(listing_id)
+    world.push(listing_id)
+    world.woo.staff(remote_id, "edit", status="publish")
+    assert (world.look(listing_id).note_code, events(world, "listing_troubled")) == ("back_on_sale", 2)
+
+
+def test_an_item_that_stayed_off_sale_is_taken_off_again_when_it_comes_back(world: World, listing_id: UUID) -> None:
+    take_off(world, listing_id)
+    remote_id = world.woo.items()[0].remote_id
+    for _ in range(2):
+        world.woo.staff(remote_id, "edit", status="publish")
+        world.look(listing_id)
+        assert world.read(listing_id).mends == 1
+        world.push(listing_id)
+        assert (world.look(listing_id).mends, listed(world)) == (0, [False])
+    assert events(world, "listing_troubled") == 0
+
+
+def test_a_pause_of_today_is_not_told_of_an_earlier_moment(world: World, listing_id: UUID) -> None:
+    with world.database.transaction(SYSTEM) as session:
+        for days in (3, 0):
+            session.add(
+                ListingObservation(
+                    id=new_id(),
+                    listing_id=listing_id,
+                    organisation_id=world.organisation_id,
+                    seen_at=clock.now() - timedelta(days=days),
+                    live=False,
+                    buyable=False,
+                    raw_state="draft",
+                    reasons=[],
+                )
+            )
+        session.execute(update(Listing).values(recall_paused=True, created_at=clock.now() - timedelta(days=4)))
+    told = []
+    for days in (0, 1):
+        with world.database.transaction(SYSTEM) as session:
+            found = queries.live_evidence(
+                session,
+                [world.product_id],
+                as_of=clock.today() - timedelta(days=days),
+                known_at=clock.now(),
+            )
+        told.append([e.reason_vi for e in found[world.product_id]])
+    assert told == [
+        ["Tạm ngưng bán trên Sàn nông sản tỉnh (mô phỏng) vì thu hồi lô hàng."],
+        ["Đã bị gỡ khỏi Sàn nông sản tỉnh (mô phỏng)."],
+    ]
+
+
+def test_the_marketplaces_own_reason_is_told_though_a_recall_paused_it(world: World, listing_id: UUID) -> None:
+    world.woo.staff(world.woo.items()[0].remote_id, "ban", reason="Thiếu giấy")
+    world.look(listing_id)
+    with world.database.transaction(SYSTEM) as session:
+        session.execute(update(Listing).values(recall_paused=True))
+    ((state, why),) = reason(world)
+    assert (state, "Thiếu giấy" in why, "thu hồi" in why) == ("no", True, False)

@@ -13,6 +13,7 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar, Final
@@ -44,7 +45,7 @@ from app.marketplace_sync.channels.base import (
     Spec,
     Validation,
     common_issues,
-    sold_meanwhile,
+    number_to_send,
 )
 from app.marketplace_sync.channels.http import (
     Answer,
@@ -295,7 +296,7 @@ class WooCommerce(Channel):
         images = _wanted_images(draft, current)
         if images is not None:
             body["images"] = images
-        return self._put(remote_id, body)
+        return replace(self._put(remote_id, body), stock_before=_counted_stock(current))
 
     def set_price(self, remote_id: str, price_vnd: int) -> RemoteStatus:
         return self._put(remote_id, _price(price_vnd))
@@ -490,8 +491,12 @@ class WooCommerce(Channel):
                 raw=conflict.raw,
                 existing_remote_id=remote_id,
             )
-        self.update(remote_id, draft)
-        return self.relist(remote_id)
+        written = self.update(remote_id, draft)
+        try:
+            return replace(self.relist(remote_id), stock_before=written.stock_before)
+        except ChannelError as error:
+            error.wrote = True
+            raise
 
     def _setting_issues(self) -> Iterable[Issue]:
         currency = self._setting("general/woocommerce_currency")
@@ -854,7 +859,7 @@ def _stock_to_send(draft: ListingDraft, current: Mapping[str, Any]) -> dict[str,
     there = _counted_stock(current)
     if there is None:
         return _stock(draft.stock)
-    wanted = draft.stock - sold_meanwhile(draft.known_stock, there)
+    wanted = number_to_send(draft, there)
     return {} if wanted == there else _stock(wanted)
 
 
