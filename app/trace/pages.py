@@ -26,7 +26,7 @@ from app.trace.events import BatchChanged, CareLogCorrected, CareLogRecorded, Si
 LANGUAGES = ("vi", "en")
 FRESH_SECONDS = 15  # a browser or proxy may keep a page this long; a recall must be seen within 60 s
 
-_ADDRESS = re.compile(r"(?:https?://)?[^/\s]*[.:][^/\s]*(/(?:t|01)/[^?#\s]+)")
+_ADDRESS = re.compile(r"(?i:https?://)?[^/\s]*[.:][^/\s]*(/(?:t|01)/[^?#\s]+)")
 _GS1_PATH = re.compile(r"/01/(?P<gtin>\d{14})/10/(?P<lot>[^/]+?)(?:/21/(?P<serial>[^/]+))?/?")
 
 
@@ -84,7 +84,7 @@ def code_of_text(text: str) -> str:
     Of a whole address that somebody copied, the code in it. Raises Invalid, which says how to type it again.
     """
     address = _ADDRESS.match(text.strip())
-    path = unquote(address[1]) if address else ""
+    path = unquote(address[1]).rstrip("/") if address else ""
     found = code_of_path(path)
     if found is not None:
         return found
