@@ -33,7 +33,7 @@ from app.accounts.schemas import PrintCard
 from app.accounts.signin import Granted
 from app.actor import SYSTEM, Actor, Role
 from app.db import new_id
-from app.errors import Conflict, Forbidden, HoiError, Invalid, TooMany, forbidden, not_found
+from app.errors import Conflict, Forbidden, HoiError, Invalid, NotFound, TooMany, forbidden, not_found
 from app.outbox import publish
 
 BIND_WITHIN = timedelta(days=7)
@@ -48,6 +48,7 @@ class CardState(StrEnum):
     FRESH = "fresh"
     BOUND_HERE = "bound_here"
     BOUND_ELSEWHERE = "bound_elsewhere"
+    PHONE_GONE = "phone_gone"  # it was bound, and no phone is any more
     WAITING = "waiting"
     REFUSED = "refused"
     EXPIRED = "expired"
@@ -244,6 +245,39 @@ def scan(session: Session, secret: str, *, device_token: str) -> Scan:
     )
 
 
+def typed_secret(session: Session, typed: str) -> str:
+    """The secret of an existing card that somebody typed, or pasted as a whole address. Raises Invalid, so that the
+    form keeps what was typed.
+    """
+    address, _, end = typed.strip().rpartition("/the/")
+    code = tokens.spelled(end.partition("?")[0].strip("/") if address else typed)
+    strange = next((c for c in code if c not in tokens.ALPHABET), None)
+    if strange is not None:
+        raise Invalid(
+            "card_code_character",
+            vi=f"Mã trên thẻ không có ký tự “{strange}”. Bác xem lại chỗ đó.",
+            en=f"The code on a card never holds the character “{strange}”. Look at that place again.",
+            field="code",
+        )
+    if len(code) != tokens.SECRET_LENGTH:
+        raise Invalid(
+            "card_code_length",
+            vi=f"Mã trên thẻ có {tokens.SECRET_LENGTH} chữ và số, bác viết {len(code)}. Bác xem thiếu hay thừa chỗ nào.",
+            en=f"The code on a card has {tokens.SECRET_LENGTH} characters; this has {len(code)}. Look what is missing or too much.",
+            field="code",
+        )
+    try:
+        _card(session, code)
+    except NotFound:
+        raise Invalid(
+            "card_code_unknown",
+            vi="Không có thẻ nào mang mã này: có chữ viết nhầm. Bác so từng nhóm với thẻ rồi sửa.",
+            en="No card has this code: a character is wrong. Compare each group with the card.",
+            field="code",
+        ) from None
+    return code
+
+
 def _card(session: Session, secret: str, *, lock: bool = False) -> Card:
     query = select(Card).where(Card.secret_sha256 == tokens.digest(tokens.read_secret(secret)))
     card = session.scalar(query.with_for_update() if lock else query)
@@ -287,7 +321,10 @@ def _state(session: Session, card: Card, device_token: str) -> tuple[CardState, 
             return CardState.WAITING, request
         if request is not None and request.state == CardRequestState.REFUSED:
             return CardState.REFUSED, request
-    return (CardState.FRESH if card.bound_at is None else CardState.BOUND_ELSEWHERE), None
+    if card.bound_at is None:
+        return CardState.FRESH, None
+    bound = session.scalar(select(Device.id).where(Device.card_id == card.id, Device.revoked_at.is_(None)).limit(1))
+    return (CardState.PHONE_GONE if bound is None else CardState.BOUND_ELSEWHERE), None
 
 
 def enter(session: Session, secret: str, *, device_token: str, agent: str) -> Granted:
@@ -334,7 +371,7 @@ def ask(session: Session, secret: str, request_id: UUID, *, device_token: str, a
     state, waiting = _state(session, card, device_token)
     if state == CardState.WAITING and waiting is not None:
         return waiting
-    if state not in {CardState.FRESH, CardState.BOUND_ELSEWHERE, CardState.REFUSED}:
+    if state not in {CardState.FRESH, CardState.BOUND_ELSEWHERE, CardState.PHONE_GONE, CardState.REFUSED}:
         raise _dead(state)
     now = clock.machine_now()
     recent = session.scalar(

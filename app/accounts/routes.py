@@ -428,7 +428,10 @@ def card_typed() -> Response:
 @blueprint.post("/the")
 def card_typed_send() -> BaseResponse:
     """The code under the QR, for a phone whose camera fails."""
-    return redirect(url_for("accounts.card", secret=tokens.read_secret(parse(schemas.TypedCode).code)), 303)
+    form = parse(schemas.TypedCode)
+    with transaction(SYSTEM) as db:
+        secret = cards.typed_secret(db, form.code)
+    return redirect(url_for("accounts.card", secret=secret), 303)
 
 
 @blueprint.get("/the/<secret>")

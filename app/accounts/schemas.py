@@ -134,11 +134,20 @@ class ChangePassword(Form):
 
 
 class Pin(Form):
-    pin: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[0-9]{4}$")]
+    pin: Annotated[str, StringConstraints(strip_whitespace=True)]
+
+    @field_validator("pin")
+    @classmethod
+    def _four_digits(cls, value: str) -> str:
+        if re.fullmatch(r"[0-9]{4}", value) is None:
+            raise Unreadable("pin", vi="Cần đủ bốn số.", en="All four digits are needed.")
+        return value
 
 
 class TypedCode(Form):
-    code: Annotated[str, StringConstraints(max_length=80)]
+    """The code under the square code of a card, or the whole address that it holds."""
+
+    code: Annotated[str, StringConstraints(max_length=300)]
 
 
 class AskCard(Form):

@@ -40,10 +40,15 @@ def card_pin(key: bytes, card_id: UUID) -> str:
 
 def read_secret(typed: str) -> str:
     """The secret as printed, however it was typed. Raises NotFound, the same as for a card that does not exist."""
-    plain = typed.strip().upper().translate(_LOOK_ALIKES)
+    plain = spelled(typed)
     if len(plain) != SECRET_LENGTH or not set(plain) <= set(ALPHABET):
         raise no_such_card()
     return plain
+
+
+def spelled(typed: str) -> str:
+    """What was typed in the card's own letters: capitals, no blanks or hyphens, no look-alikes."""
+    return typed.strip().upper().translate(_LOOK_ALIKES)
 
 
 def no_such_card() -> NotFound:

@@ -57,6 +57,16 @@
       const found = [...days.querySelectorAll("input")].find((i) => i.value === wanted);
       if (found) found.checked = true;
     });
+  // Whatever was chosen by hand is meant so: the server need not guess for which material the days were shown.
+  form.addEventListener("change", (e) => {
+    const shownFor = form.elements.days_for;
+    if (shownFor && ["material", "pre_harvest_days"].includes(e.target.name)) shownFor.value = "";
+  });
+
+  // A page that was sent and comes back by the browser's Back is asked for anew: it must not stand there ready to be sent.
+  let sent = false;
+  form.addEventListener("submit", () => (sent = true));
+  addEventListener("pageshow", (e) => e.persisted && sent && location.reload());
 
   // A number tapped twice is taken back: nothing known is better than something wrong.
   let was = null;

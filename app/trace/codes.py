@@ -67,7 +67,7 @@ def is_canonical(text: str) -> bool:
 
 
 def grouped(code: str) -> str:
-    """The code as it stands on a label: K7M2-9QXD-3HTPC."""
+    """The code as it stands on a label: K7M2-9QXD-3HTPK."""
     return f"{code[:4]}-{code[4:8]}-{code[8:]}"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
+from urllib.parse import unquote
 from uuid import UUID
 
 from sqlalchemy import RowMapping, text
@@ -25,6 +26,7 @@ from app.trace.events import BatchChanged, CareLogCorrected, CareLogRecorded, Si
 LANGUAGES = ("vi", "en")
 FRESH_SECONDS = 15  # a browser or proxy may keep a page this long; a recall must be seen within 60 s
 
+_ADDRESS = re.compile(r"(?i:https?://)?[^/\s]*[.:][^/\s]*(/(?:t|01)/[^?#\s]+)")
 _GS1_PATH = re.compile(r"/01/(?P<gtin>\d{14})/10/(?P<lot>[^/]+?)(?:/21/(?P<serial>[^/]+))?/?")
 
 
@@ -79,9 +81,14 @@ def code_of_path(path: str) -> str | None:
 def code_of_text(text: str) -> str:
     """The code that a person typed from a label, in canonical spelling: 13 characters, or a GTIN, a slash and a lot.
 
-    Raises Invalid, which says how to type it again.
+    Of a whole address that somebody copied, the code in it. Raises Invalid, which says how to type it again.
     """
-    typed = text.strip().strip("/")
+    address = _ADDRESS.match(text.strip())
+    path = unquote(address[1]).rstrip("/") if address else ""
+    found = code_of_path(path)
+    if found is not None:
+        return found
+    typed = (path.removeprefix("/t/") if path.startswith("/t/") else text).strip().strip("/")
     gtin, slash, lot = typed.partition("/")
     digits = re.sub(r"[\s-]", "", gtin)
     if not slash or re.fullmatch(r"[0-9]+", digits) is None:

@@ -98,9 +98,67 @@ def test_fertiliser_is_written_in_three_taps_when_repeated_and_never_needs_typin
     assert clock.local(log.happened_at).date() == clock.today()
 
 
+@pytest.mark.parametrize("js", [True, False], ids=["script", "no-script"])
+def test_back_shows_a_fresh_form_and_a_second_tap_writes_nothing(
+    open_phone: Open,
+    world: World,
+    js: bool,  # noqa: FBT001 - a case
+) -> None:
+    page = open_phone("/nong-dan/ghi/spraying", js=js)
+    first = page.locator("input[name=id]").input_value()
+    page.locator(".pic", has_text="Thuốc sinh học").tap()
+    page.locator(".measure .pic").first.tap()
+    page.get_by_role("button", name="Ghi", exact=True).tap()
+    page.get_by_role("heading", name="Đã ghi").wait_for()
+    before = len(world.logs())
+    page.go_back()
+    page.locator(".measure").first.wait_for()
+    assert page.locator("input[name=amount]:checked").count() == 0
+    assert page.locator("input[name=id]").input_value() != first
+    assert page.locator("input[name=material]:checked").input_value() == "Thuốc sinh học"
+    page.get_by_role("button", name="Ghi", exact=True).tap()
+    page.get_by_role("heading", name="Chưa chọn lượng").wait_for()
+    assert len(world.logs()) == before
+    page.get_by_role("button", name="Chọn lượng").tap()
+    page.locator(".measure .pic").first.tap()
+    page.get_by_role("button", name="Ghi", exact=True).tap()
+    page.get_by_role("heading", name="Đã ghi").wait_for()
+    assert len(world.logs()) == before + 1
+
+
+def test_without_script_a_tapped_material_keeps_its_own_days(open_phone: Open, world: World) -> None:
+    world.log("spraying", ago(days=50), material="Bacillus", quantity=Decimal(1), unit="tank16", pre_harvest_days=3)
+    page = open_phone("/nong-dan/ghi/spraying", js=False)
+    page.locator(".pic", has_text="Bacillus").tap()
+    page.locator(".measure .pic").first.tap()
+    page.get_by_role("button", name="Ghi", exact=True).tap()
+    page.get_by_role("heading", name="Đã ghi").wait_for()
+    log = world.logs()[-1]
+    assert (log.material, log.pre_harvest_days) == ("Bacillus", 3)
+
+
+def test_with_script_days_chosen_by_hand_are_kept(open_phone: Open, world: World) -> None:
+    world.log("spraying", ago(days=50), material="Bacillus", quantity=Decimal(1), unit="tank16", pre_harvest_days=3)
+    page = open_phone("/nong-dan/ghi/spraying")
+    page.locator(".pic", has_text="Bacillus").tap()
+    page.locator("[data-days-for] .pic", has_text="21").tap()
+    page.locator(".measure .pic").first.tap()
+    page.get_by_role("button", name="Ghi", exact=True).tap()
+    page.get_by_role("heading", name="Đã ghi").wait_for()
+    log = world.logs()[-1]
+    assert (log.material, log.pre_harvest_days) == ("Bacillus", 21)
+
+
+def test_without_script_nothing_is_wider_than_the_phone(open_phone: Open) -> None:
+    page = open_phone("/nong-dan/ghi/spraying", js=False)
+    assert page.evaluate(WIDE) == 0
+    assert page.locator("#photo").bounding_box()["x"] + page.locator("#photo").bounding_box()["width"] <= 360  # type: ignore[index]
+
+
 def test_an_impatient_finger_writes_once(open_phone: Open, world: World) -> None:
     before = len(world.logs())
     page = open_phone("/nong-dan/ghi/weeding")
+    page.locator(".measure .pic").first.tap()
     page.get_by_role("button", name="Ghi", exact=True).dblclick()
     page.get_by_role("heading", name="Đã ghi").wait_for()
     assert len(world.logs()) == before + 1

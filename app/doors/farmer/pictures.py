@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from types import MappingProxyType
 
+from app.db import sort_key
 from app.trace.models import SiteKind
 from app.trace.steps import STEPS, Step
 
@@ -126,6 +127,8 @@ def amounts(step: Step, unit: str, before: Decimal | None = None) -> tuple[Decim
 
 
 def materials(step: Step, used: Sequence[str], most: int = 4) -> list[str]:
-    """What the household used before, newest first; usual words only where it has named fewer than two."""
+    """What the household used before, in an order that no new step changes; usual words only where it has named fewer
+    than two.
+    """
     usual = _MATERIALS.get(step.kind, ()) if len(used) < 2 else ()  # noqa: PLR2004 - one choice is no choice
-    return list(dict.fromkeys([*used, *usual]))[:most]
+    return list(dict.fromkeys([*sorted(used, key=sort_key), *usual]))[:most]

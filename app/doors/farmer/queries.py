@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from app import clock
@@ -53,7 +53,7 @@ class House:
 class HouseRow:
     id: UUID
     name: str
-    logs_today: int
+    logs_today: int  # written today and not taken back
 
 
 def own_house_ids(actor: Actor) -> tuple[UUID, ...]:
@@ -89,12 +89,15 @@ def households(session: Session, actor: Actor, search: str, most: int = 60) -> t
     ]
     theirs.sort(key=lambda o: o.id not in mine)
     shown = theirs[:most]
+    first = aliased(CareLog)
     counted = session.execute(
         select(CareLog.organisation_id, func.count().label("steps"))
+        .join(first, first.id == func.coalesce(CareLog.corrects_id, CareLog.id))
         .where(
             accounts.among(CareLog.organisation_id, [o.id for o in shown]),
-            CareLog.recorded_at >= clock.start_of_day(clock.today()),
-            CareLog.corrects_id.is_(None),
+            first.recorded_at >= clock.start_of_day(clock.today()),
+            ~_corrected_since(),
+            CareLog.withdrawn.is_(False),
         )
         .group_by(CareLog.organisation_id)
     )
@@ -213,13 +216,9 @@ def recent(
     withdrawn: bool = True,
 ) -> list[LogView]:
     """The newest steps by the day they happened, each as it stands now."""
-    later = aliased(CareLog)
-    corrected_since = exists().where(
-        later.corrects_id == func.coalesce(CareLog.corrects_id, CareLog.id), later.position > CareLog.position
-    )
     query = (
         select(CareLog)
-        .where(CareLog.organisation_id == house_id, ~corrected_since)
+        .where(CareLog.organisation_id == house_id, ~_corrected_since())
         .order_by(CareLog.happened_at.desc(), CareLog.position.desc())
         .limit(most)
     )
@@ -230,6 +229,13 @@ def recent(
     if not withdrawn:
         query = query.where(CareLog.withdrawn.is_(False))
     return views(session, list(session.scalars(query)))
+
+
+def _corrected_since() -> ColumnElement[bool]:
+    later = aliased(CareLog)
+    return exists().where(
+        later.corrects_id == func.coalesce(CareLog.corrects_id, CareLog.id), later.position > CareLog.position
+    )
 
 
 def views(session: Session, rows: Sequence[CareLog]) -> list[LogView]:

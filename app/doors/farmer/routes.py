@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock, media
-from app.actor import Actor
+from app.actor import SYSTEM, Actor
+from app.db import fold
 from app.doors.farmer import pictures, queries, schemas
 from app.doors.farmer.queries import House, LogView
 from app.errors import Conflict, Forbidden, HoiError, Invalid, not_found
@@ -32,6 +33,7 @@ from app.web import (
     parse,
     parse_data,
     parse_query,
+    quantity,
     require,
     transaction,
     vn_date,
@@ -43,6 +45,8 @@ blueprint = Blueprint("farmer", __name__, url_prefix="/nong-dan", template_folde
 items = Blueprint("items", __name__, url_prefix="/api/v1")
 accept_files(blueprint, {"save": MAX_BYTES, "save_correction": MAX_BYTES, "save_site": MAX_BYTES})
 
+NO_REASON = "Không ghi lý do"  # kept with the correction, in Vietnamese whatever the page's language
+MEDICINES = ("spraying", "vaccinating", "treating")
 WAIT_CHOICES = (0, 3, 7, 10, 14, 21, 30)
 DIARY_PAGE = 40
 UNITS_SHOWN = 2
@@ -162,10 +166,14 @@ def save(kind: str) -> BaseResponse:
         house = queries.house(session, actor, asked.ho)
         if house is None:
             return _elsewhere()
-        wait = _must_ask(session, step, form)
-        if wait is not None:
-            return _ask_again(session, house, form, wait)
+        if form.choose_again:
+            return _form_again(session, house, step, form)
         log = CareLogIn(id=form.id, **_facts(session, house, step, form))
+        questions = _questions(session, house, step, log, new=True)
+        if questions and not form.anyway:
+            site = _site(session, house, log.site_id)
+            back = url_for("farmer.home", ho=_ho(house), vuon=site.id)
+            return _ask(questions, form.photos, where=site.name, back=back)
         [outcome] = diary.record_care_logs(session, house.writer, [log])
     return _after(outcome.error, form.id)
 
@@ -183,6 +191,14 @@ def _after(error: HoiError | None, log_id: UUID) -> BaseResponse:
     return redirect(url_for("farmer.show", log_id=log_id), 303)
 
 
+def _form_again(
+    session: Session, house: House, step: Step, form: schemas.StepForm, *, before: LogView | None = None
+) -> Response:
+    """Back from a question: the form with everything as it was chosen."""
+    g.form_values = request.form
+    return _step_page(session, house, _site(session, house, form.site_id), step, before=before)
+
+
 def _step_page(session: Session, house: House, site: Site, step: Step, *, before: LogView | None = None) -> Response:
     used = trace.recent_materials(session, house.scope, step.kind, limit=4)
     named = pictures.materials(step, [u.material for u in used])
@@ -198,6 +214,7 @@ def _step_page(session: Session, house: House, site: Site, step: Step, *, before
         }
         for unit in sorted(step.units, key=lambda unit: unit not in last)
     ]
+    known = {u.pre_harvest_days for u in used} | ({before.pre_harvest_days} if before else set())
     wait = queries.waiting(session, site.id, clock.today()) if step.harvest and before is None else None
     own = queries.people(session, house)
     doer = str(before.performed_by or "other") if before else _usual_doer(house, own)
@@ -212,12 +229,12 @@ def _step_page(session: Session, house: House, site: Site, step: Step, *, before
         else url_for("farmer.home", ho=_ho(house), vuon=site.id),
         yesterday=clock.today() - timedelta(days=1),
         materials=named,
-        used=used,
+        last_used=used[0].material if used else "",
         days={u.material: u.pre_harvest_days for u in used},
         units=units,
         shown_first=[u["unit"] for u in units[:UNITS_SHOWN]],
         tapped={f"{u['unit']}:{n}" for u in units for n in u["amounts"]},
-        wait_choices=WAIT_CHOICES,
+        wait_choices=sorted({*WAIT_CHOICES, *(n for n in known if n is not None)}),
         people=own,
         performer=doer,
         wait=wait,
@@ -238,11 +255,23 @@ def _unit_word(unit: str) -> str:
     return en if language() == "en" else vi
 
 
-def _facts(session: Session, house: House, step: Step, form: schemas.StepForm) -> dict[str, Any]:
-    quantity, unit = form.measured(step)
+def _facts(
+    session: Session, house: House, step: Step, form: schemas.StepForm, *, before: LogView | None = None
+) -> dict[str, Any]:
+    photos = tuple(dict.fromkeys((before.photos if before else ()) + form.photos))
+    measured, unit = form.measured(step)
     happened_at = form.happened_at()
     cycle = queries.cycle_on(session, form.site_id, clock.local(happened_at).date())
     saw = house.acting_for and form.seen == "saw"
+    material = form.material_named(step)
+    unnamed_before = before is not None and before.material is None
+    if step.kind in MEDICINES and material is None and not photos and not unnamed_before:
+        raise Invalid(
+            "medicine_unnamed",
+            vi="Chưa rõ thuốc gì. Bác chọn một ô thuốc, viết tên vào ô “Loại khác”, hoặc chụp ảnh nhãn rồi ghi.",
+            en="Which medicine is missing. Choose one, write its name under “Another kind”, or take a photo of the label.",
+            field="material_other",
+        )
     return {
         "site_id": form.site_id,
         "cycle_id": cycle.id if cycle else None,
@@ -251,13 +280,31 @@ def _facts(session: Session, house: House, step: Step, form: schemas.StepForm) -
         "performed_by": _doer(session, house, form),
         "witnessed_by": house.writer.person_id if saw else None,
         "witness": house.witness if saw or not house.acting_for else Witness.FARMER,
-        "material": form.material_named(step),
-        "quantity": quantity,
+        "material": material,
+        "quantity": measured,
         "unit": unit,
-        "pre_harvest_days": form.pre_harvest_days if step.waits else None,
+        "pre_harvest_days": _waiting_days(session, house, step, form),
         "note": form.note,
-        "photos": form.photos,
+        "photos": photos,
     }
+
+
+def _waiting_days(session: Session, house: House, step: Step, form: schemas.StepForm) -> int | None:
+    """The days as chosen; but days that the page had chosen for another material give way to this material's own.
+
+    Without a script nothing on the page follows the material that a finger chooses.
+    """
+    if not step.waits:
+        return None
+    material = form.material_named(step) or ""
+    if form.days_for is None or fold(form.days_for) == fold(material) or form.pre_harvest_days != form.days_shown:
+        return form.pre_harvest_days
+    return _known_days(session, house, step, material)
+
+
+def _known_days(session: Session, house: House, step: Step, material: str) -> int | None:
+    used = trace.recent_materials(session, house.scope, step.kind, limit=400)
+    return next((u.pre_harvest_days for u in used if fold(u.material) == fold(material)), None)
 
 
 def _doer(session: Session, house: House, form: schemas.StepForm) -> UUID | None:
@@ -274,13 +321,68 @@ def _doer(session: Session, house: House, form: schemas.StepForm) -> UUID | None
     return form.performed_by
 
 
-# --- harvest inside the waiting days -----------------------------------------------------------------------------
+# --- what is asked once more -------------------------------------------------------------------------------------
 
 
-def _must_ask(session: Session, step: Step, form: schemas.StepForm) -> Waiting | None:
-    if not step.harvest or form.anyway:
-        return None
-    return queries.waiting(session, form.site_id, clock.local(form.happened_at()).date())
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Something unlikely or incomplete, asked once in words. `yes` and `no` are the two buttons; `leave`: no ends here,
+    otherwise it leads back to the form.
+    """
+
+    title: str
+    text: str
+    yes: str
+    no: str
+    hint: str = ""
+    leave: bool = False
+
+
+def _questions(
+    session: Session, house: House, step: Step, log: CareLogIn | CorrectionIn, *, new: bool
+) -> list[Question]:
+    """What to ask before this is stored, the gravest first."""
+    asked = []
+    day = clock.local(log.happened_at).date()
+    wait = queries.waiting(session, log.site_id, day) if step.harvest else None
+    if wait is not None:
+        asked.append(
+            Question(
+                _("Chưa hết cách ly"),
+                _wait_text(wait),
+                _("Đã hái rồi, vẫn ghi"),
+                _("Chưa hái, về đầu"),
+                _("Ghi bây giờ, lô làm từ chỗ này sẽ bị giữ lại cho đến khi hợp tác xã xem."),
+                leave=True,
+            )
+        )
+    known = _known_days(session, house, step, log.material) if step.waits and log.material else None
+    if known is not None and known > (-1 if log.pre_harvest_days is None else log.pre_harvest_days):
+        asked.append(_shorter_wait(log, known))
+    if new and step.units and log.quantity is None and not log.photos and log.note is None:
+        what = f"{step.en if language() == 'en' else step.vi} {log.material or ''}".strip()
+        asked.append(
+            Question(
+                _("Chưa chọn lượng"),
+                _("Bác chưa chọn lượng. Ghi “%(what)s” không có lượng?", what=what),
+                _("Ghi không có lượng"),
+                _("Chọn lượng"),
+            )
+        )
+    return asked
+
+
+def _shorter_wait(log: CareLogIn | CorrectionIn, known: int) -> Question:
+    title, hint = _("Cách ly ít ngày hơn trước"), _("Bác xem lại số trên nhãn. Hái sớm quá, hàng sẽ bị giữ lại.")
+    if log.pre_harvest_days is None:
+        text = _("%(what)s: trước đây ghi cách ly %(n)s ngày, lần này chưa rõ.", what=log.material, n=known)
+        return Question(title, text, _("Chưa rõ, vẫn ghi"), _("Chọn lại số ngày"), hint)
+    text = _(
+        "%(what)s: trước đây ghi cách ly %(n)s ngày, lần này chỉ %(now)s ngày.",
+        what=log.material, n=known, now=log.pre_harvest_days,
+    )  # fmt: skip
+    yes = _("Đúng %(n)s ngày, vẫn ghi", n=log.pre_harvest_days)
+    return Question(title, text, yes, _("Chọn lại số ngày"), hint)
 
 
 def _wait_text(wait: Waiting) -> str:
@@ -295,17 +397,12 @@ def _wait_text(wait: Waiting) -> str:
     return str(_("%(day)s phun thuốc, cách ly %(n)s ngày: từ %(until)s mới được hái.", **facts))
 
 
-def _ask_again(session: Session, house: House, form: schemas.StepForm, wait: Waiting) -> Response:
-    fields = [(k, v) for k, v in request.form.items(multi=True) if k not in {"csrf_token", "anyway", "photos"}]
-    fields += [("photos", sha) for sha in form.photos]
-    site = _site(session, house, form.site_id)
-    return page(
-        "farmer/waiting.html",
-        site=site,
-        wait_text=_wait_text(wait),
-        fields=fields,
-        back=url_for("farmer.home", ho=_ho(house), vuon=site.id),
-    )
+def _ask(questions: list[Question], photos: tuple[str, ...], *, where: str, back: str) -> Response:
+    """One page for all questions: yes sends the same form again, so nothing need be typed twice."""
+    left_out = {"csrf_token", "anyway", "choose_again", "photos"}
+    fields = [(k, v) for k, v in request.form.items(multi=True) if k not in left_out]
+    fields += [("photos", sha) for sha in photos]
+    return page("farmer/ask.html", questions=questions, first=questions[0], fields=fields, where=where, back=back)
 
 
 # --- what was written --------------------------------------------------------------------------------------------
@@ -333,11 +430,38 @@ def show(log_id: UUID) -> Response:
             "farmer/show.html",
             may_correct=diary.may_correct(house.writer, house.id, history[0].witness),
             log=log,
-            history=history,
+            history=[(row, _told(earlier, row)) for earlier, row in zip([None, *history[:-1]], history, strict=True)],
             ho=_ho(house),
             saved_text=_moment(log.recorded_at),
             back=url_for("farmer.home", ho=_ho(house), vuon=log.site_id),
         )
+
+
+def _told(before: LogView | None, row: LogView) -> str:
+    """What was changed and why, as far as somebody said why."""
+    changes = _changes(before, row) if before else []
+    reason = [row.reason] if row.reason and row.reason != NO_REASON else []
+    return "; ".join(changes + reason)
+
+
+def _changes(before: LogView, after: LogView) -> list[str]:
+    """What one version says otherwise than the one before it, each as “Cách ly: 0 → 3 ngày”."""
+    if after.withdrawn:
+        return []
+    unwritten = _("chưa ghi")
+    facts = (
+        (_("Lượng"), *(quantity(v.quantity, v.unit) if v.quantity is not None else unwritten for v in (before, after))),
+        (_("Dùng"), *(v.material or unwritten for v in (before, after))),
+        (_("Ngày"), *(vn_date(v.day) for v in (before, after))),
+        (
+            _("Cách ly"),
+            *(_("chưa rõ") if (n := v.pre_harvest_days) is None else _("%(n)s ngày", n=n) for v in (before, after)),
+        ),
+        (_("Người làm"), *(v.performer or _("người khác") for v in (before, after))),
+        (_("Viết thêm"), *(v.note or unwritten for v in (before, after))),
+        (_("Ảnh"), *(str(len(v.photos)) for v in (before, after))),
+    )
+    return [f"{what}: {old} → {new}" for what, old, new in facts if old != new]
 
 
 def _history(session: Session, actor: Actor, log_id: UUID) -> tuple[House, list[LogView]]:
@@ -366,27 +490,52 @@ def save_correction(log_id: UUID) -> BaseResponse:
     with transaction() as session:
         house, history = _history(session, actor, log_id)
         before = history[-1]
-        wait = _must_ask(session, before.step, form)
-        if wait is not None:
-            return _ask_again(session, house, form, wait)
-        facts = _facts(session, house, before.step, form) | {
-            "photos": tuple(dict.fromkeys(before.photos + form.photos))
-        }
-        reason = form.reason or _("Nhớ lại cho đúng")
-        correction = CorrectionIn(id=form.id, reason=reason, **facts)
+        if form.choose_again:
+            return _form_again(session, house, before.step, form, before=before)
+        facts = _facts(session, house, before.step, form, before=before)
+        correction = CorrectionIn(id=form.id, reason=form.reason or NO_REASON, **facts)
+        questions = _questions(session, house, before.step, correction, new=False)
+        if questions and not form.anyway:
+            back = url_for("farmer.home", ho=_ho(house), vuon=before.site_id)
+            return _ask(questions, form.photos, where=before.site, back=back)
         diary.correct_care_log(session, house.writer, before.id, correction)
     return _after(None, before.id)
 
 
 @blueprint.post("/viec/<uuid:log_id>/bo")
 def withdraw(log_id: UUID) -> BaseResponse:
-    actor, form = _writer(), parse(schemas.OnlyId)
+    actor, form = _writer(), parse(schemas.Withdrawal)
     with transaction() as session:
         house, history = _history(session, actor, log_id)
-        before = history[-1]
-        if not before.withdrawn:
+    before = history[-1]
+    if not before.withdrawn:
+        lots = _lots_of(before) if diary.may_correct(house.writer, house.id, history[0].witness) else []
+        if lots and not form.anyway:
+            return _ask([_taken_from(lots)], (), where=before.site, back=url_for("farmer.show", log_id=before.id))
+        with transaction() as session:
             diary.correct_care_log(session, house.writer, before.id, _withdrawal(before, form.id))
     return redirect(url_for("farmer.show", log_id=before.id), 303)
+
+
+def _lots_of(log: LogView) -> list[str]:
+    """The cooperative's batches are not the household's to read, but their numbers stand on every label."""
+    if not log.step.harvest:
+        return []
+    with transaction(SYSTEM) as session:
+        return trace.lots_of_harvest(session, log.id)
+
+
+def _taken_from(lots: list[str]) -> Question:
+    """Taking back a harvest puts the lots made from it on hold."""
+    named = ", ".join(lots)
+    return Question(
+        _("Lần hái này đã vào lô"),
+        _("Lần thu hoạch này đã vào lô %(lots)s. Bỏ đi thì lô %(lots)s sẽ bị tạm giữ.", lots=named),
+        _("Ghi nhầm thật, vẫn bỏ"),
+        _("Không bỏ"),
+        _("Nếu chỉ sai số lượng hay sai ngày, bác bấm “Không bỏ”, rồi bấm Sửa."),
+        leave=True,
+    )
 
 
 def _withdrawal(before: LogView, correction_id: UUID) -> CorrectionIn:

@@ -23,7 +23,11 @@ Note = Annotated[Paragraphs, StringConstraints(max_length=1000)]
 
 
 class StepForm(Form):
-    """One step from the page. `day` is a date, or "other" and then `on`; `amount` is unit:number."""
+    """One step from the page. `day` is a date, or "other" and then `on`; `amount` is unit:number.
+
+    `days_for` is the material for which the page had chosen `days_shown` days to wait; none once somebody chose anew.
+    `choose_again`: back from a question to the form. `anyway`: every question was answered with yes.
+    """
 
     id: UUID
     opened_at: AwareDatetime
@@ -33,15 +37,18 @@ class StepForm(Form):
     material: Line | None = None
     material_other: Line | None = None
     amount: Annotated[str, StringConstraints(max_length=24)] | None = None
-    number: Annotated[Number, Field(gt=0, max_digits=12, decimal_places=3)] | None = None
+    number: Annotated[Number, Field(max_digits=12, decimal_places=3)] | None = None
     unit: Annotated[str, StringConstraints(max_length=10)] | None = None
     pre_harvest_days: WaitingDays | None = None
+    days_for: Line | None = None
+    days_shown: WaitingDays | None = None
     performed_by: UUID | Literal["other"]
     seen: Literal["told", "saw"] = "told"
     photos: tuple[Sha256, ...] = ()
     note: Note | None = None
     reason: Annotated[Line, StringConstraints(min_length=3)] | None = None
     anyway: Ticked = False
+    choose_again: Ticked = False
 
     def happened_at(self) -> datetime:
         """The moment the page was opened for that same day, noon for another; the same each time the form is sent."""
@@ -68,6 +75,13 @@ class StepForm(Form):
         if self.number is not None:
             if self.unit not in step.units:
                 raise _which_unit()
+            if self.number <= 0:
+                raise Invalid(
+                    "number_not_positive",
+                    vi="Lượng ở ô “Số khác” phải lớn hơn 0. Chưa rõ bao nhiêu thì bác để trống ô đó.",
+                    en="The amount under “Another number” must be more than 0. Leave it empty when it is not known.",
+                    field="number",
+                )
             return self.number, self.unit
         if self.amount is None:
             return None, None
@@ -118,8 +132,9 @@ class Older(Form):
     truoc: AwareDatetime | None = None
 
 
-class OnlyId(Form):
+class Withdrawal(Form):
     id: UUID
+    anyway: Ticked = False
 
 
 # --- the phone's API ---------------------------------------------------------------------------------------------

@@ -171,6 +171,12 @@ def batches_of_site(session: Session, site_id: UUID) -> list[UUID]:
     return list(session.scalars(select(BatchSource.batch_id).where(named).distinct().order_by(BatchSource.batch_id)))
 
 
+def lots_of_harvest(session: Session, care_log_id: UUID) -> list[str]:
+    """The lots made from this harvest, which is named by the first row of its chain."""
+    query = select(Batch.lot).join(BatchSource, BatchSource.batch_id == Batch.id)
+    return list(session.scalars(query.where(BatchSource.care_log_id == care_log_id).distinct().order_by(Batch.lot)))
+
+
 def batches_of_products(session: Session, product_ids: Collection[UUID]) -> list[UUID]:
     """Whose public pages change with these products."""
     return list(session.scalars(select(Batch.id).where(among(Batch.product_id, product_ids)).order_by(Batch.id)))

@@ -1,7 +1,7 @@
 """The diary: its steps as they stand, what was written about each, and what waits for a person to compare."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -136,7 +136,9 @@ def conflicts_of(
 
 @dataclass(frozen=True, slots=True)
 class RecentMaterial:
-    """What was used last time, to be offered again."""
+    """What was used last time, to be offered again; but `pre_harvest_days` are the most ever written for it, since a
+    shorter wait written once must not become the usual one.
+    """
 
     kind: str
     material: str
@@ -164,10 +166,12 @@ def recent_materials(session: Session, actor: Actor, kind: str | None = None, li
     found: dict[tuple[str, str], RecentMaterial] = {}
     for row in session.scalars(query):
         key = (row.kind, fold(row.material or ""))
-        if key not in found:
-            found[key] = RecentMaterial(
-                row.kind, row.material or "", row.quantity, row.unit, row.pre_harvest_days, row.happened_at
-            )
+        last = found.setdefault(
+            key,
+            RecentMaterial(row.kind, row.material or "", row.quantity, row.unit, row.pre_harvest_days, row.happened_at),
+        )
+        if row.pre_harvest_days is not None and row.pre_harvest_days > (last.pre_harvest_days or -1):
+            found[key] = replace(last, pre_harvest_days=row.pre_harvest_days)
     return list(found.values())[:limit]
 
 

@@ -290,7 +290,7 @@ def test_signing_out_everywhere_unbinds_the_phones_when_asked(desk: Desk, *, unb
         assert cards.sign_out_everywhere(session, lanh, unbind=unbind) == 1
     assert desk.who(granted) == PUBLIC
     assert desk.devices() == still_bound
-    assert desk.scan().state == (CardState.BOUND_ELSEWHERE if unbind else CardState.BOUND_HERE)
+    assert desk.scan().state == (CardState.PHONE_GONE if unbind else CardState.BOUND_HERE)
 
 
 @pytest.mark.parametrize("by", ["minh", "lanh"])
@@ -304,7 +304,7 @@ def test_a_lost_phone_is_out_at_once(desk: Desk, by: str) -> None:
     assert desk.who(granted) == PUBLIC
     with pytest.raises(Forbidden):
         desk.enter()
-    assert desk.scan().state == CardState.BOUND_ELSEWHERE
+    assert desk.scan().state == CardState.PHONE_GONE
 
 
 def test_a_found_phone_comes_back_by_the_cooperatives_word(desk: Desk) -> None:

@@ -85,6 +85,8 @@ def test_a_wrong_password_shows_the_form_again_without_the_password(browser: Bro
     assert "Số điện thoại hoặc mật khẩu chưa đúng" in answer.text
     assert "0912 000 001" in answer.text
     assert "khong dung roi" not in answer.text
+    assert answer.text.count("Số điện thoại hoặc mật khẩu chưa đúng") == 1
+    assert ("Chưa vào được" in answer.text, "Chưa ghi được" in answer.text) == (True, False)
 
 
 @pytest.mark.parametrize("evil", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)"])
@@ -304,6 +306,50 @@ def test_an_unknown_card_is_a_plain_page(browser: Browser) -> None:
     answer = browser("").get("/the/" + "0" * 26)
     assert answer.status_code == 404
     assert "Không tìm thấy thẻ này" in answer.text
+
+
+def printed_code(browser: Browser, province: Province) -> str:
+    """The 26 characters of a new card for bác Lành."""
+    desk = browser("minh")
+    at = f"/don-vi/{province['household']}/nguoi/{province['lanh']}"
+    values = {"id": str(new_id()), "person_id": str(province["lanh"])}
+    sheet = desk.get(send(desk, at, f"/don-vi/{province['coop']}/in-the", **values).location)
+    code = re.search(r"<small>([0-9A-Z-]{32})</small>", sheet.text)
+    assert code
+    return code.group(1).replace("-", "")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda code: code[:-1], "Mã trên thẻ có 26 chữ và số, bác viết 25."),
+        (lambda code: code[:-1] + "U", "Mã trên thẻ không có ký tự “U”."),
+        (lambda code: code[:-1] + ("A" if code[-1] != "A" else "B"), "Không có thẻ nào mang mã này"),
+    ],
+)
+def test_a_mistyped_card_code_stays_in_the_form_with_what_is_wrong(
+    browser: Browser, province: Province, spoil: Callable[[str], str], said: str
+) -> None:
+    typed = spoil(printed_code(browser, province))
+    answer = send(browser(""), "/the", code=typed)
+    assert answer.status_code == 422
+    assert unescape(answer.text).count(said) == 1
+    assert f'value="{typed}"' in answer.text
+
+
+def test_the_whole_address_of_a_card_is_understood(browser: Browser, province: Province) -> None:
+    code = printed_code(browser, province)
+    for typed in (f"https://hoi.vidu.vn/the/{code}", f" hoi.vidu.vn/the/{code.lower()}?x=1 "):
+        assert send(browser(""), "/the", code=typed).location == f"/the/{code}"
+
+
+def test_a_pin_too_short_says_so_once(browser: Browser, province: Province) -> None:
+    card = f"/the/{printed_code(browser, province)}"
+    answer = send(browser(""), card, pin="12")
+    assert answer.status_code == 422
+    assert answer.text.count("Cần đủ bốn số.") == 1
+    assert "Chưa ghi được" not in answer.text
+    assert province.one("SELECT pin_tries FROM cards") == 0
 
 
 def test_a_password_for_somebody_is_shown_once(browser: Browser, province: Province) -> None:

@@ -216,6 +216,14 @@ def test_a_wrong_code_gets_a_page_that_says_how_to_type_it(
     assert "<script>" not in answer.text
 
 
+@pytest.mark.parametrize("address", ["https://h.vn/t/{}?x=1", "localhost:5000/t/{}", " HTTPS://H.VN/t/{}/ "])
+def test_a_pasted_address_leads_to_the_code_in_it(client: FlaskClient, world: Any, address: str) -> None:
+    answer = client.get("/t", query_string={"code": address.format(world.code)})
+    assert (answer.status_code, answer.location) == (301, f"/t/{world.code}")
+    gs1 = client.get("/t", query_string={"code": f"https://h.vn/01/{GTIN}/10/CL-0826-07"})
+    assert (gs1.status_code, gs1.location) == (301, f"/01/{GTIN}/10/CL-0826-07")
+
+
 def test_a_machine_gets_the_problem_as_json(client: FlaskClient) -> None:
     answer = client.get("/t/K7M2", headers={"Accept": "application/json"})
     assert answer.content_type == "application/problem+json"

@@ -39,6 +39,12 @@ def form(world: World, **more: Any) -> dict[str, Any]:
     return values | more
 
 
+def answered(asked: TestResponse, **button: str) -> dict[str, Any]:
+    """What the page of a question sends by one of its buttons."""
+    assert asked.status_code == 200
+    return {k: unescape(v) for k, v in re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', asked.text)} | button
+
+
 def photo(colour: str = "green") -> bytes:
     out = io.BytesIO()
     exif = Image.Exif()
@@ -149,7 +155,7 @@ def test_the_same_form_with_other_content_is_refused_and_kept_for_comparing(
 
 
 def test_nothing_said_about_the_amount_is_missing_not_zero(world: World, phone_of: PhoneOf) -> None:
-    sent = form(world)
+    sent = form(world, note="Mưa rồi, tưới ít")
     phone = phone_of("lanh")
     phone.post("/nong-dan/ghi/irrigating", data=sent)
     [log] = world.logs()
@@ -176,7 +182,7 @@ def test_an_amount_in_a_foreign_unit_is_refused_and_nothing_is_stored(
 
 def test_yesterday_is_noon_of_yesterday_however_often_it_is_sent(world: World, phone_of: PhoneOf) -> None:
     yesterday = clock.today() - timedelta(days=1)
-    phone_of("lanh").post("/nong-dan/ghi/weeding", data=form(world, day=yesterday.isoformat()))
+    phone_of("lanh").post("/nong-dan/ghi/weeding", data=form(world, day=yesterday.isoformat(), amount="hour:1"))
     assert [clock.local(log.happened_at).isoformat() for log in world.logs()] == [f"{yesterday}T12:00:00+07:00"]
 
 
@@ -193,7 +199,7 @@ def test_another_day_needs_a_day_and_keeps_what_was_chosen(world: World, phone_o
 
 def test_a_day_to_come_is_refused_with_the_way_out(world: World, phone_of: PhoneOf) -> None:
     tomorrow = (clock.today() + timedelta(days=1)).isoformat()
-    answer = phone_of("lanh").post("/nong-dan/ghi/weeding", data=form(world, day="other", on=tomorrow))
+    answer = phone_of("lanh").post("/nong-dan/ghi/weeding", data=form(world, day="other", on=tomorrow, amount="hour:1"))
     assert answer.status_code == 422
     assert "chưa tới. Bác chọn lại ngày đã làm" in text_of(answer)
     assert world.logs() == []
@@ -203,13 +209,18 @@ def test_materials_used_before_are_offered_with_their_waiting_days(world: World,
     world.log("spraying", ago(days=60), material="Chế phẩm Bt", pre_harvest_days=7)
     world.log("spraying", ago(days=40), material="Thuốc A", pre_harvest_days=21)
     shown = phone_of("lanh").get("/nong-dan/ghi/spraying")
-    assert re.findall(r'name="material" value="([^"]+)"', shown.text) == ["Thuốc A", "Chế phẩm Bt", "+"]
+    assert re.findall(r'name="material" value="([^"]+)"', shown.text) == ["Chế phẩm Bt", "Thuốc A", "+"]
     assert 'name="material" value="Thuốc A" checked data-days="21"' in shown.text
     assert 'name="pre_harvest_days" value="21" checked' in shown.text
+    assert "Thuốc A lần trước · cách ly 21 ngày" in text_of(shown)
+    world.log("spraying", ago(days=1), material="Chế phẩm Bt", pre_harvest_days=7)
+    shown = phone_of("lanh").get("/nong-dan/ghi/spraying")
+    assert re.findall(r'name="material" value="([^"]+)"', shown.text) == ["Chế phẩm Bt", "Thuốc A", "+"]
+    assert 'name="material" value="Chế phẩm Bt" checked data-days="7"' in shown.text
 
 
 def test_somebody_without_a_name_here_may_have_done_it(world: World, phone_of: PhoneOf) -> None:
-    phone, sent = phone_of("lanh"), form(world, performed_by="other")
+    phone, sent = phone_of("lanh"), form(world, performed_by="other", amount="hour:1")
     phone.post("/nong-dan/ghi/weeding", data=sent)
     [log] = world.logs()
     assert (log.performed_by, log.written_by) == (None, world["lanh"])
@@ -220,6 +231,107 @@ def test_a_stranger_cannot_be_named_as_the_one_who_did_it(world: World, phone_of
     answer = phone_of("lanh").post("/nong-dan/ghi/weeding", data=form(world, performed_by=str(world["xa"])))
     assert answer.status_code == 422
     assert "Người này không còn trong hộ" in text_of(answer)
+    assert world.logs() == []
+
+
+# --- the days to wait --------------------------------------------------------------------------------------------
+
+
+def spray(world: World, **more: Any) -> dict[str, Any]:
+    """As the page without a script sends it, with 7 days shown for Dầu khoáng and left as they are."""
+    shown = {"days_for": "Dầu khoáng", "days_shown": "7", "pre_harvest_days": "7", "amount": "tank16:1"}
+    return form(world, **shown | more)
+
+
+@pytest.fixture
+def two_sprays(world: World) -> World:
+    world.log("spraying", ago(days=40), material="Bacillus", pre_harvest_days=3)
+    world.log("spraying", ago(days=30), material="Dầu khoáng", pre_harvest_days=7)
+    return world
+
+
+@pytest.mark.parametrize(
+    ("more", "stored"),
+    [
+        ({"material": "Bacillus"}, ("Bacillus", 3)),
+        ({"material": "+", "material_other": "bacillus"}, ("bacillus", 3)),
+        ({"material": "Dầu khoáng"}, ("Dầu khoáng", 7)),
+        ({"material": "Bacillus", "pre_harvest_days": "14"}, ("Bacillus", 14)),
+        ({"material": "+", "material_other": "Thuốc mới"}, ("Thuốc mới", None)),
+        ({"material": "Bacillus", "days_for": ""}, ("Bacillus", 7)),
+    ],
+    ids=["own", "own-typed", "the-same", "chosen-by-hand", "not-known", "chosen-with-script"],
+)
+def test_days_shown_for_another_material_are_never_taken_over(
+    two_sprays: World, phone_of: PhoneOf, more: dict[str, str], stored: tuple[str, int | None]
+) -> None:
+    page = phone_of("lanh").get("/nong-dan/ghi/spraying").text
+    assert (
+        '<input type="hidden" name="days_for" value="Dầu khoáng"><input type="hidden" name="days_shown" value="7">'
+        in page
+    )
+    assert phone_of("lanh").post("/nong-dan/ghi/spraying", data=spray(two_sprays, **more)).status_code == 303
+    log = two_sprays.logs()[-1]
+    assert (log.material, log.pre_harvest_days) == stored
+
+
+@pytest.mark.parametrize(("days", "said"), [("3", "lần này chỉ 3 ngày"), ("", "lần này chưa rõ")])
+def test_fewer_days_than_ever_are_asked_once_and_never_become_the_usual_ones(
+    two_sprays: World, phone_of: PhoneOf, days: str, said: str
+) -> None:
+    phone, there = phone_of("lanh"), "/nong-dan/ghi/spraying"
+    asked = phone.post(there, data=spray(two_sprays, material="Dầu khoáng", pre_harvest_days=days))
+    assert f"Dầu khoáng: trước đây ghi cách ly 7 ngày, {said}." in text_of(asked)
+    assert len(two_sprays.logs()) == 2
+    assert phone.post(there, data=answered(asked, anyway="1")).status_code == 303
+    assert two_sprays.logs()[-1].pre_harvest_days == (int(days) if days else None)
+    shown = phone.get(there).text
+    assert 'value="Dầu khoáng" checked data-days="7"' in shown
+    assert 'name="pre_harvest_days" value="7" checked' in shown
+
+
+def test_days_that_are_no_usual_number_can_be_chosen_again(world: World, phone_of: PhoneOf) -> None:
+    world.log("spraying", ago(days=40), material="Thuốc A", pre_harvest_days=5)
+    assert 'name="pre_harvest_days" value="5" checked' in phone_of("lanh").get("/nong-dan/ghi/spraying").text
+
+
+# --- what nobody chose -------------------------------------------------------------------------------------------
+
+
+def test_an_untouched_form_is_asked_once_and_the_way_back_keeps_what_was_chosen(
+    world: World, phone_of: PhoneOf
+) -> None:
+    yesterday = (clock.today() - timedelta(days=1)).isoformat()
+    phone, sent = phone_of("lanh"), form(world, material="NPK 16-16-8", day=yesterday)
+    asked = phone.post("/nong-dan/ghi/fertilising", data=sent)
+    assert "Bác chưa chọn lượng. Ghi “Bón phân NPK 16-16-8” không có lượng?" in text_of(asked)
+    again = phone.post("/nong-dan/ghi/fertilising", data=answered(asked, choose_again="1"))
+    assert f'name="day" value="{yesterday}" checked' in again.text
+    assert f'name="id" value="{sent["id"]}"' in again.text
+    assert world.logs() == []
+    assert phone.post("/nong-dan/ghi/fertilising", data=answered(asked, anyway="1")).status_code == 303
+    assert [(str(log.id), log.material, log.quantity) for log in world.logs()] == [(sent["id"], "NPK 16-16-8", None)]
+
+
+@pytest.mark.parametrize("material", ["+", ""])
+@pytest.mark.parametrize("kind", ["spraying", "treating", "vaccinating"])
+def test_a_medicine_needs_its_name_or_a_photo_of_its_label(
+    world: World, phone_of: PhoneOf, kind: str, material: str
+) -> None:
+    phone, sent = phone_of("lanh"), form(world, material=material, amount="ml:20", note="Sâu nhiều")
+    answer = phone.post(f"/nong-dan/ghi/{kind}", data=sent)
+    assert answer.status_code == 422
+    assert "viết tên vào ô “Loại khác”, hoặc chụp ảnh nhãn" in text_of(answer)
+    assert 'id="material_other-error"' in answer.text
+    assert world.logs() == []
+    assert phone.post(f"/nong-dan/ghi/{kind}", data=with_photo(sent, photo())).status_code == 303
+    assert [(log.material, len(log.photos)) for log in world.logs()] == [(None, 1)]
+
+
+def test_a_number_that_is_no_amount_names_its_field(world: World, phone_of: PhoneOf) -> None:
+    answer = phone_of("lanh").post("/nong-dan/ghi/harvesting", data=form(world, number="0", unit="kg"))
+    assert answer.status_code == 422
+    assert "Lượng ở ô “Số khác” phải lớn hơn 0." in text_of(answer)
     assert world.logs() == []
 
 
@@ -273,7 +385,7 @@ def test_a_harvest_inside_the_waiting_days_is_asked_once_more_in_words(world: Wo
     until = sprayed + timedelta(days=21)
     assert f"{sprayed:%d/%m/%Y} dùng Bt, cách ly 21 ngày: từ {until:%d/%m/%Y} mới được hái." in text_of(asked)
     assert len(world.logs()) == 1
-    again = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', asked.text))
+    again = answered(asked, anyway="1")
     assert phone.post("/nong-dan/ghi/harvesting", data=again).location == f"/nong-dan/viec/{sent['id']}"
     assert [(log.kind, log.quantity) for log in world.logs()][1:] == [("harvesting", Decimal(50))]
 
@@ -307,6 +419,20 @@ def test_a_correction_is_a_new_row_and_the_page_says_so(world: World, phone_of: 
     assert "3 bao" in shown
 
 
+def test_the_history_says_what_was_changed_and_invents_no_reason(world: World, phone_of: PhoneOf) -> None:
+    first = world.log("spraying", ago(hours=2), material="Bt", quantity=Decimal(1), unit="tank16", pre_harvest_days=0)
+    phone = phone_of("lanh")
+    yesterday = clock.today() - timedelta(days=1)
+    sent = form(world, amount="tank16:2", material="Bt", pre_harvest_days="3", day=yesterday.isoformat())
+    assert phone.post(f"/nong-dan/viec/{first}/sua", data=sent).status_code == 303
+    assert world.logs()[-1].reason == "Không ghi lý do"
+    shown = text_of(phone.get(f"/nong-dan/viec/{first}"))
+    days = f"{clock.local(ago(hours=2)).date():%d/%m/%Y} → {yesterday:%d/%m/%Y}"
+    assert f"Lượng: 1 bình → 2 bình; Ngày: {days}; Cách ly: 0 ngày → 3 ngày" in shown.replace("bình 16 lít", "bình")
+    assert "Không ghi lý do" not in shown
+    assert "Nhớ lại" not in shown
+
+
 def test_the_page_of_a_correction_starts_from_how_the_step_stands(world: World, phone_of: PhoneOf) -> None:
     first = world.log("fertilising", ago(hours=2), material="Phân lân", quantity=Decimal("2.5"), unit="bag", by="pao")
     shown = phone_of("lanh").get(f"/nong-dan/viec/{first}/sua")
@@ -323,6 +449,28 @@ def test_a_step_written_by_mistake_is_taken_back_once_and_stays_visible(world: W
     assert [(log.withdrawn, log.reason) for log in world.logs()] == [(False, None), (True, "Ghi nhầm")]
     assert "Đã bỏ việc này" in text_of(phone.get(f"/nong-dan/viec/{first}"))
     assert "Đã bỏ, ghi nhầm" in text_of(phone.get("/nong-dan/nhat-ky"))
+
+
+def test_a_harvest_that_is_in_a_lot_is_taken_back_only_after_a_question(
+    world: World, phone_of: PhoneOf, database: Database
+) -> None:
+    harvest = world.log("harvesting", ago(hours=2), **kilos("50"))
+    world.lot("NA-1126-01", harvest, "50")
+    phone, sent = phone_of("lanh"), {"id": str(new_id())}
+    asked = phone.post(f"/nong-dan/viec/{harvest}/bo", data=sent)
+    assert "Bỏ đi thì lô NA-1126-01 sẽ bị tạm giữ." in text_of(asked)
+    assert len(world.logs()) == 1
+    assert phone.post(f"/nong-dan/viec/{harvest}/bo", data=answered(asked, anyway="1")).status_code == 303
+    assert [(str(log.id), log.withdrawn) for log in world.logs()][1:] == [(sent["id"], True)]
+
+
+def test_the_list_of_households_counts_what_stands(world: World, phone_of: PhoneOf) -> None:
+    world.log("weeding", ago(seconds=3))
+    first = world.log("weeding", ago(seconds=2))
+    phone = phone_of("lanh")
+    assert "hôm nay đã ghi 2 việc" in text_of(phone.get("/nong-dan/ho"))
+    phone.post(f"/nong-dan/viec/{first}/bo", data={"id": str(new_id())})
+    assert "hôm nay đã ghi 1 việc" in text_of(phone.get("/nong-dan/ho"))
 
 
 def test_a_certifiers_finding_offers_no_correcting_and_refuses_it(world: World, phone_of: PhoneOf) -> None:
@@ -355,7 +503,7 @@ def test_who_writes_on_behalf_is_not_who_did_it(world: World, phone_of: PhoneOf,
     shown = phone.get(there)
     assert "Bác biết việc này bằng cách nào?" in text_of(shown)
     for seen in ("told", "saw"):
-        sent = form(world, performed_by=str(world["pao"]), seen=seen)
+        sent = form(world, performed_by=str(world["pao"]), seen=seen, amount="hour:1")
         assert phone.post(there, data=sent).status_code == 303
     told, saw = world.logs()
     assert {(log.performed_by, log.written_by) for log in (told, saw)} == {(world["pao"], world[person])}

@@ -21,7 +21,8 @@ from app.accounts.models import (
 from app.actor import SYSTEM, Actor, Role
 from app.db import Database, Words, new_id, sort_key
 from app.places.models import Place
-from app.trace.models import CareLog, Cycle, Site, SiteVillage
+from app.products.models import Product
+from app.trace.models import Batch, BatchSource, CareLog, Cycle, Site, SiteVillage
 
 LONG_AGO = date(2024, 1, 1)
 
@@ -106,6 +107,44 @@ class World:
             )
             session.add(row)
         return row.id
+
+    def lot(self, name: str, harvest: UUID, kilos: str) -> None:
+        """A lot of the cooperative, made from this harvest of the household."""
+        with self.database.transaction(SYSTEM) as session:
+            product = Product(
+                id=new_id(),
+                organisation_id=self["cooperative"],
+                name=Words(vi="Na dai"),
+                ocop_group=1,
+                ocop_scheme_year=2025,
+                created_at=clock.now(),
+            )
+            session.add(product)
+            session.flush()
+            batch = Batch(
+                id=new_id(),
+                organisation_id=self["cooperative"],
+                product_id=product.id,
+                lot=name,
+                harvested_on=clock.today(),
+                quantity=Decimal(kilos),
+                unit="kg",
+                made_on=clock.today(),
+                created_at=clock.now(),
+                content_sha256=new_id().hex,
+            )
+            session.add(batch)
+            session.flush()
+            session.add(
+                BatchSource(
+                    batch_id=batch.id,
+                    care_log_id=harvest,
+                    organisation_id=self["cooperative"],
+                    log_organisation_id=self["household"],
+                    quantity=Decimal(kilos),
+                    unit="kg",
+                )
+            )
 
     def logs(self) -> list[CareLog]:
         """Every row in the order of writing."""

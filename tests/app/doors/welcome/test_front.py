@@ -1,5 +1,7 @@
 """The first page: four doors for everybody, one's own door after signing in, and the demo's shortcuts only in the demo."""
 
+import re
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -8,6 +10,7 @@ from app.doors.demo import cast
 from app.doors.welcome.routes import address_of
 from app.factory import create_app
 from app.settings import Settings
+from app.trace import codes
 from tests.app.doors.conftest import Demo
 
 
@@ -39,7 +42,7 @@ def test_the_about_page_is_open(client: FlaskClient) -> None:
 @pytest.mark.parametrize(
     ("typed", "leads_to"),
     [
-        ("k7m2-9qxd-3htpc", "/t?code=k7m2-9qxd-3htpc"),
+        ("k7m2-9qxd-3htpk", "/t?code=k7m2-9qxd-3htpk"),
         ("https://hoi.langson.vn/t/K7M29QXD3HTPC", "/t/K7M29QXD3HTPC"),
         ("hoi.langson.vn/t/K7M29QXD3HTPC?lang=en", "/t/K7M29QXD3HTPC"),
         ("https://vidu.vn/01/09520123456788/10/NA-01", "/01/09520123456788/10/NA-01"),
@@ -51,6 +54,11 @@ def test_the_about_page_is_open(client: FlaskClient) -> None:
 def test_a_typed_code_leads_to_an_address_of_ours(client: FlaskClient, typed: str, leads_to: str) -> None:
     answer = client.get("/tra-cuu", query_string={"ma": typed})
     assert (answer.status_code, answer.headers["Location"]) == (303, leads_to)
+
+
+def test_the_example_beside_the_field_is_a_right_code(client: FlaskClient) -> None:
+    [example] = re.findall(r"[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{5}", client.get("/").text)
+    assert codes.is_canonical(codes.normalise(example))
 
 
 def test_a_code_of_any_length_or_letters_never_breaks_the_way(client: FlaskClient) -> None:
