@@ -84,6 +84,7 @@ def batch(code: str) -> BatchPage:
         growers=("Hộ số 12 Nà Mẫu", "Hộ số 7 Nà Mẫu"),
         villages=("thôn Nà Mẫu, xã Chi Lăng, tỉnh Lạng Sơn",),
         harvested_on=HARVEST,
+        harvest_days=(HARVEST,),
         made_on=HARVEST,
         expires_on=HARVEST + timedelta(days=400),
         expired=False,

@@ -347,13 +347,7 @@ def _hold_early(session: Session, actor: Actor, batch: Batch, harvested: Sequenc
         ]
         if holds and (not releases or any(_was_seen(session, e, finding, harvested) for e in releases)):
             continue
-        # The page of the batch shows the reason to everybody: no name of a site, which may be a person's.
-        reason = Words(
-            vi=f"Thu hoạch ngày {day:%d/%m/%Y} khi chưa hết thời gian cách ly: dùng {step.material or 'thuốc'}"
-            f" ngày {step.applied_on:%d/%m/%Y}, được thu từ {allowed_from:%d/%m/%Y}.",
-            en=f"Harvested on {day:%d/%m/%Y} before the days to wait were over: {step.material or 'a treatment'}"
-            f" applied on {step.applied_on:%d/%m/%Y}, harvest allowed from {allowed_from:%d/%m/%Y}.",
-        )
+        reason = _early(step, day)
         added |= _hold(
             session,
             actor,
@@ -386,6 +380,26 @@ def _was_seen(
         clock.local(h.happened_at).date() == harvested_on and h.site_id == wait.site_id and queries.too_early(h, [wait])
         for h in (then[root] for root in roots if root in then)
         if not h.withdrawn
+    )
+
+
+def _early(step: queries.Waiting, day: date) -> Words:
+    """The page of the batch shows this to everybody: no name of a site, which may be a person's."""
+    if not step.known:
+        return Words(
+            vi=f"Thu hoạch ngày {day:%d/%m/%Y} sau lần dùng {step.material or 'thuốc'} ngày {step.applied_on:%d/%m/%Y}"
+            f" chưa rõ thời gian cách ly (khi chưa rõ, tính hết {queries.UNKNOWN_WAIT_DAYS} ngày);"
+            " hợp tác xã xem nhãn rồi sửa nhật ký hoặc gỡ giữ kèm lý do.",
+            en=f"Harvested on {day:%d/%m/%Y} after {step.material or 'a treatment'} applied on"
+            f" {step.applied_on:%d/%m/%Y}, of which the days to wait are not known (unknown counts as"
+            f" {queries.UNKNOWN_WAIT_DAYS} days); the cooperative reads the label, then corrects the diary or"
+            " releases the batch with a reason.",
+        )
+    return Words(
+        vi=f"Thu hoạch ngày {day:%d/%m/%Y} khi chưa hết thời gian cách ly: dùng {step.material or 'thuốc'}"
+        f" ngày {step.applied_on:%d/%m/%Y}, được thu từ {step.allowed_from:%d/%m/%Y}.",
+        en=f"Harvested on {day:%d/%m/%Y} before the days to wait were over: {step.material or 'a treatment'}"
+        f" applied on {step.applied_on:%d/%m/%Y}, harvest allowed from {step.allowed_from:%d/%m/%Y}.",
     )
 
 

@@ -68,4 +68,6 @@ STEPS = MappingProxyType(
 )
 KINDS = tuple(STEPS)
 HARVESTS = tuple(s.kind for s in STEPS.values() if s.harvest)
+# Always with a medicine, so days to wait that are not written are unknown; common feed has none to write.
+TREATMENTS = tuple(s.kind for s in STEPS.values() if s.waits and s.kind != "feeding")
 UNITS = tuple(dict.fromkeys(u for s in STEPS.values() for u in s.units))

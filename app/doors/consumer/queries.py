@@ -33,7 +33,12 @@ OLD_CERTIFICATES_DAYS = 365  # one that ended longer ago says nothing about what
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One step on the way, and who vouches for it."""
+    """One step on the way, and who vouches for it.
+
+    For a harvest, `last_treated` is the last day of a treatment on its site up to then, and `waited_days` the days since;
+    where the days to wait after any of those treatments are unknown, `waited_days` is None. `wait_unknown`: such a treatment.
+    `for_another`: whoever wrote it wrote down what somebody else did, and so confirms nothing.
+    """
 
     day: date
     kind: str
@@ -44,7 +49,9 @@ class Line:
     unit: str | None = None
     wait_days: int | None = None
     waited_days: int | None = None
+    last_treated: date | None = None
     photos: int = 0
+    wait_unknown: bool = False
     for_another: bool = False
     corrected: bool = False
     doubtful: bool = False
@@ -99,6 +106,7 @@ class BatchPage:
     growers: tuple[str, ...]
     villages: tuple[str, ...]
     harvested_on: date
+    harvest_days: tuple[date, ...]
     made_on: date
     expires_on: date | None
     expired: bool
@@ -119,12 +127,23 @@ class BatchPage:
 
     @property
     def confirmed(self) -> int:
-        """Steps that a person who is not of the household vouches for."""
-        return sum(line.witness not in {Witness.FARMER, Witness.MACHINE} for line in self.lines)
+        """Steps that a person who is not of the household vouches for, and did not write down in the household's place."""
+        return sum(
+            line.witness not in {Witness.FARMER, Witness.MACHINE} and not line.for_another for line in self.lines
+        )
+
+    @property
+    def written_for_another(self) -> int:
+        return sum(line.for_another for line in self.lines)
 
     @property
     def valid_certificates(self) -> list[ShownCertificate]:
         return [c for c in self.certificates if c.state == "valid"]
+
+    @property
+    def standards(self) -> list[ShownCertificate]:
+        """What was certified to a standard of growing or making; the stars of OCOP are a rank, no standard."""
+        return [c for c in self.valid_certificates if c.scheme != Scheme.OCOP]
 
 
 def code_exists(session: Session, code: str) -> bool:
@@ -175,6 +194,8 @@ def batch_page(session: Session, code: str) -> BatchPage:
         growers=tuple(sorted(map(_said, growers.values()))),
         villages=tuple(sorted(names[v] for v in villages if v in names)),
         harvested_on=harvested_on,
+        harvest_days=tuple(sorted({clock.local(s.happened_at).date() for s in sources if s.kind in steps.HARVESTS}))
+        or (harvested_on,),
         made_on=batch.made_on,
         expires_on=batch.expires_on,
         expired=batch.expires_on is not None and batch.expires_on < today,
@@ -252,13 +273,14 @@ def _line(log: CareLog, others: Sequence[CareLog], *, corrected: bool) -> Line:
     step = steps.STEPS[log.kind]
     day = clock.local(log.happened_at).date()
     treated = [
-        used_on
+        wait
         for o in others
-        if o.pre_harvest_days is not None
+        if (o.pre_harvest_days is not None or o.kind in steps.TREATMENTS)
         and o.site_id == log.site_id
         # The hour is often guessed, so the day decides.
-        and (used_on := clock.local(o.happened_at).date()) <= day
+        and (wait := traces.waiting_after(o)).applied_on <= day
     ]
+    last_treated = max((w.applied_on for w in treated), default=None) if step.harvest else None
     return Line(
         day=day,
         kind=log.kind,
@@ -268,9 +290,14 @@ def _line(log: CareLog, others: Sequence[CareLog], *, corrected: bool) -> Line:
         quantity=log.quantity,
         unit=log.unit,
         wait_days=log.pre_harvest_days,
-        waited_days=(day - max(treated)).days if step.harvest and treated else None,
+        waited_days=(day - last_treated).days if last_treated and all(w.known for w in treated) else None,
+        last_treated=last_treated,
+        wait_unknown=not traces.waiting_after(log).known,
         photos=len(log.photos),
-        for_another=log.performed_by is not None and log.performed_by != log.written_by,
+        # Done by somebody without a name here: then it was another's work when its writer is also its witness.
+        for_another=log.written_by == log.witnessed_by
+        if log.performed_by is None
+        else log.written_by != log.performed_by,
         corrected=corrected,
         doubtful=log.time_doubtful,
     )

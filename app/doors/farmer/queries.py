@@ -162,8 +162,7 @@ def cycle_on(session: Session, site_id: UUID, on: date) -> Cycle | None:
 
 def waiting(session: Session, site_id: UUID, on: date) -> Waiting | None:
     """What forbids a harvest on that civil day, the longest wait of several; None when nothing does."""
-    held = [w for w in trace.waiting(session, [site_id]).get(site_id, []) if w.applied_on <= on < w.allowed_from]
-    return max(held, key=lambda w: w.allowed_from, default=None)
+    return trace.binds_longest(trace.waiting(session, [site_id]).get(site_id, []), on)
 
 
 # --- what was written --------------------------------------------------------------------------------------------
@@ -287,7 +286,7 @@ def _view(row: CareLog, called: dict[UUID, str], where: dict[UUID, str]) -> LogV
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What this week says about a site: wait, harvest, late, quiet or done; only what the records hold."""
+    """What this week says about a site: wait, unknown_wait, harvest, late, quiet or done; only what the records hold."""
 
     kind: str
     day: date | None = None
@@ -301,6 +300,8 @@ class Hint:
 def hint(session: Session, at: House, here: FarmerSite) -> Hint | None:
     """Nothing is guessed: without a season or a step there is nothing to say."""
     now = clock.today()
+    if here.waiting is not None and not here.waiting.known:
+        return Hint("unknown_wait", day=here.waiting.applied_on)
     if here.waiting is not None:
         return Hint("wait", day=here.waiting.allowed_from, material=here.waiting.material)
     logs = recent(session, at.id, site_id=here.site.id, most=60, withdrawn=False)

@@ -392,6 +392,13 @@ def _wait_text(wait: Waiting) -> str:
         "n": (wait.allowed_from - wait.applied_on).days,
         "until": vn_date(wait.allowed_from),
     }
+    if not wait.known:
+        return str(
+            _(
+                "Lần dùng thuốc ngày %(day)s chưa rõ cách ly. Bác xem nhãn thuốc; chưa rõ thì từ %(until)s mới hái.",
+                **facts,
+            )
+        )
     if wait.material:
         return str(_("%(day)s dùng %(what)s, cách ly %(n)s ngày: từ %(until)s mới được hái.", **facts))
     return str(_("%(day)s phun thuốc, cách ly %(n)s ngày: từ %(until)s mới được hái.", **facts))

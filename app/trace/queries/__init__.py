@@ -30,7 +30,15 @@ from app.trace.queries.diary import (
     recent_materials,
 )
 from app.trace.queries.farmer_day import FarmerSite, FarmerToday, today_for_farmer
-from app.trace.queries.pre_harvest import Waiting, harvest_allowed_from, too_early, waiting, waiting_after
+from app.trace.queries.pre_harvest import (
+    UNKNOWN_WAIT_DAYS,
+    Waiting,
+    binds_longest,
+    harvest_allowed_from,
+    too_early,
+    waiting,
+    waiting_after,
+)
 from app.trace.queries.rights import PAGE, may_handle, may_write, may_write_for
 from app.trace.queries.sites import cycle, cycles_of, site, site_lines, village_of_sites, villages_of_site
 from app.trace.queries.sources import harvest_day, harvest_days, harvests, left_of, sources_of, used_of_harvests
@@ -38,6 +46,7 @@ from app.trace.queries.stock import movement_of_batch, movements_of
 
 __all__ = [
     "PAGE",
+    "UNKNOWN_WAIT_DAYS",
     "BatchState",
     "DiaryLine",
     "FarmerSite",
@@ -48,6 +57,7 @@ __all__ = [
     "batch_lines",
     "batches_of_products",
     "batches_of_site",
+    "binds_longest",
     "care_log",
     "care_logs_of_cycle",
     "chain",

@@ -13,6 +13,7 @@ from sqlalchemy import func, select, update
 from app import clock
 from app.actor import SYSTEM, Actor
 from app.db import Database, new_id
+from app.doors.farmer.routes import WAIT_CHOICES
 from app.errors import Conflict, Forbidden, HoiError, Invalid, NotFound
 from app.notices.models import Notice
 from app.outbox import Delivery, OutboxEvent, read
@@ -237,6 +238,59 @@ def test_a_harvest_before_the_days_to_wait_are_over_holds_the_batch(
             "Thu hoạch ngày 18/11/2026 khi chưa hết thời gian cách ly: dùng Dầu khoáng ngày 14/11/2026,"
             " được thu từ 19/11/2026."
         )
+
+
+@pytest.mark.parametrize(
+    ("kind", "waited", "expected"),
+    [
+        ("spraying", 0, "held"),
+        ("treating", 30, "held"),
+        ("spraying", 31, "open"),
+        ("feeding", 0, "open"),
+        ("weeding", 0, "open"),
+    ],
+)
+def test_a_treatment_of_which_nobody_knows_the_days_to_wait_holds_for_the_longest_wait(
+    database: Database, world: World, site: UUID, product: UUID, kind: str, waited: int, expected: str
+) -> None:
+    write(database, world.farmer, a_log(site, kind, 2 + waited))
+    batch = make(database, world.manager, product, harvest(database, world.farmer, site, 2))
+    assert state(database, batch) == expected
+    with database.transaction(SYSTEM) as session:
+        reason = queries.public_reason(queries.standing(session, batch).event)
+    if kind == "spraying" and expected == "held":
+        assert reason is not None
+        assert reason.vi == (
+            "Thu hoạch ngày 18/11/2026 sau lần dùng thuốc ngày 18/11/2026 chưa rõ thời gian cách ly"
+            " (khi chưa rõ, tính hết 30 ngày); hợp tác xã xem nhãn rồi sửa nhật ký hoặc gỡ giữ kèm lý do."
+        )
+
+
+def test_unknown_days_to_wait_hold_until_they_are_known_or_somebody_decides(
+    database: Database, world: World, site: UUID, product: UUID
+) -> None:
+    spray = a_log(site, "spraying", 6, material="Dầu khoáng")
+    write(database, world.farmer, spray)
+    batch = make(database, world.manager, product, harvest(database, world.farmer, site, 2))
+    unknown = (date(2026, 12, 15), date(2026, 11, 18))
+    assert (state(database, batch), held_for(database, batch)) == ("held", [unknown])
+    decide(database, world.manager, batch, "released")
+    react(database)
+    assert state(database, batch) == "open"
+
+    correct(database, world.farmer, spray, pre_harvest_days=max(WAIT_CHOICES))
+    react(database)
+    longest = (date(2026, 12, 14), date(2026, 11, 18))
+    assert (state(database, batch), held_for(database, batch)) == ("held", [unknown, longest])
+
+    correct(database, world.farmer, spray, pre_harvest_days=3)
+    decide(database, world.manager, batch, "released")
+    react(database)
+    assert (state(database, batch), held_for(database, batch)) == ("open", [unknown, longest])
+
+
+def test_unknown_days_to_wait_count_for_the_longest_that_the_forms_offer() -> None:
+    assert max(WAIT_CHOICES) == queries.UNKNOWN_WAIT_DAYS
 
 
 def test_other_sites_and_later_sprayings_do_not_count(

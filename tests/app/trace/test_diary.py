@@ -527,6 +527,26 @@ def test_the_farmers_day_shows_last_site_first_and_what_may_not_be_harvested(dat
     assert [(m.kind, m.material, m.pre_harvest_days) for m in materials] == [("spraying", "Dầu khoáng", 7)]
 
 
+def test_the_farmers_day_says_a_treatment_of_which_the_days_to_wait_are_not_known(
+    database: Database, world: World
+) -> None:
+    sites = [a_site(database, world.farmer, world.household, world.village, name=name) for name in ("A", "B", "C")]
+    write(
+        database,
+        world.farmer,
+        a_log(sites[0], "spraying", 30, material="Dầu khoáng"),
+        a_log(sites[1], "spraying", 31),
+        a_log(sites[2], "spraying", 2),
+        a_log(sites[2], "spraying", 1, material="Dầu khoáng", pre_harvest_days=2),
+    )
+    with database.transaction(world.farmer) as session:
+        today = queries.harvest_allowed_from(session, sites)
+    assert {site: (w.known, w.applied_on, w.allowed_from) for site, w in today.items()} == {
+        sites[0]: (False, date(2026, 10, 21), date(2026, 11, 21)),
+        sites[2]: (True, date(2026, 11, 19), date(2026, 11, 21)),
+    }, "what is known binds before what is not"
+
+
 # --- a certifier's findings --------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from app.accounts.models import Person
 from app.actor import SYSTEM
 from app.db import Database, Words, new_id
 from app.doors.consumer import queries
@@ -17,6 +18,7 @@ from app.errors import NotFound
 from app.products import certificates
 from app.products.schemas import NewCertificate, WithdrawCertificate
 from app.trace import batches
+from app.trace.models import BatchSource
 from app.trace.schemas import NewBatch
 from tests.app.trace.farm import NOON, a_cycle, a_log, a_product, a_site, build, write
 
@@ -108,6 +110,55 @@ def test_a_treatment_of_the_site_counts_whatever_season_it_names(world: Any) -> 
 def test_a_treatment_on_the_day_of_the_harvest_counts_whatever_hour_was_written(world: Any) -> None:
     world.log("spraying", datetime(2026, 8, 12, 9, tzinfo=UTC), material="x", pre_harvest_days=7)
     assert [line.waited_days for line in page(world).lines if line.kind == "harvesting"] == [0]
+
+
+@pytest.mark.parametrize("cycle", [True, False])
+def test_a_treatment_of_which_the_days_to_wait_are_unknown_leaves_no_reassuring_number(
+    world: Any,
+    cycle: bool,  # noqa: FBT001
+) -> None:
+    elsewhere = {} if cycle else {"cycle_id": None}
+    world.log("spraying", datetime(2026, 8, 12, 1, tzinfo=UTC), material="x", **elsewhere)
+    harvested, sprayed = (next(x for x in page(world).lines if x.kind == k) for k in ("harvesting", "spraying"))
+    assert (harvested.waited_days, harvested.last_treated) == (None, date(2026, 8, 12))
+    assert (sprayed.day, sprayed.wait_unknown) == (date(2026, 8, 12), True)
+
+
+def test_a_treatment_without_a_day_to_wait_is_the_last_one_whatever_season_it_names(world: Any) -> None:
+    world.log("spraying", datetime(2026, 8, 10, 1, tzinfo=UTC), material="x", pre_harvest_days=0, cycle_id=None)
+    harvested = page(world).lines[0]
+    assert (harvested.waited_days, harvested.last_treated) == (2, date(2026, 8, 10))
+
+
+def test_what_was_written_in_the_place_of_the_household_confirms_nothing(world: Any) -> None:
+    helper = world.add("helper", Person(created_at=NOW))
+    day = datetime(2026, 8, 1, 3, tzinfo=UTC)
+    saw = {"witness": "cooperative", "written_by": helper, "witnessed_by": helper}
+    world.log("weeding", day, **saw)
+    world.log("weeding", day, **saw, performed_by=None)
+    world.log("weeding", day, witness="cooperative", witnessed_by=helper)
+    shown = page(world)
+    assert (shown.confirmed, shown.written_for_another) == (2, 2)
+
+
+def test_a_batch_of_several_harvests_says_each_day(world: Any) -> None:
+    at = datetime(2026, 8, 9, 3, tzinfo=UTC)
+    first = world.log("harvesting", at, quantity=Decimal(5), unit="kg")
+    world.session.add(
+        BatchSource(
+            batch_id=world.ids["batch"], care_log_id=first, organisation_id=world.ids["cooperative"],
+            log_organisation_id=world.ids["household"], quantity=Decimal(5), unit="kg",
+        )
+    )  # fmt: skip
+    world.session.flush()
+    assert page(world).harvest_days == (date(2026, 8, 9), date(2026, 8, 12))
+
+
+def test_the_stars_of_ocop_are_no_standard(world: Any) -> None:
+    world.certificate("12/QĐ", valid_to=date(2027, 6, 1))
+    world.certificate("9/VG", valid_to=date(2027, 6, 1), scheme="vietgap", stars=None)
+    world.certificate("8/VG", valid_to=date(2026, 8, 1), scheme="vietgap", stars=None)
+    assert [c.number for c in page(world).standards] == ["9/VG"]
 
 
 def test_a_machine_is_nobody_who_confirms(world: Any) -> None:

@@ -136,6 +136,53 @@ def test_a_change_of_the_records_changes_the_page_at_once(client: FlaskClient, w
     assert "Mã thật" not in body
 
 
+@pytest.mark.parametrize(("kind", "since"), [("recalled", "thu hồi từ 20/08/2026"), ("held", "tạm giữ từ 20/08/2026")])
+def test_a_stopped_batch_offers_no_way_to_buy_it_and_says_since_when(
+    client: FlaskClient, world: Any, kind: str, since: str
+) -> None:
+    assert 'href="#mua"' in client.get(f"/t/{world.code}").text
+    world.event(kind, "Dư lượng <vượt> mức")
+    pages.forget(world.session, [world.ids["batch"]])
+    world.session.flush()
+    body = client.get(f"/t/{world.code}").text
+    assert since in body
+    assert "Mua ở đâu" not in body
+    assert f'<a class="btn main" href="/t/{world.code}/bao-van-de">' in body
+    assert "<p>Dư lượng &lt;vượt&gt; mức</p>" in body
+    english = client.get(f"/t/{world.code}?lang=en").text
+    assert ' <span lang="vi">Dư lượng &lt;vượt&gt; mức</span></p>' in english
+
+
+def test_the_page_says_unknown_days_to_wait_and_no_number(client: FlaskClient, world: Any) -> None:
+    world.log("spraying", datetime(2026, 8, 12, 1, tzinfo=UTC), material="x")
+    world.session.flush()
+    body = client.get(f"/t/{world.code}").text
+    assert "Cách ly chưa rõ; lần dùng thuốc cuối ngày 12/08/2026." in body
+    assert "Cách ly chưa rõ." in body
+    assert "Sau lần dùng thuốc cuối" not in body
+
+
+def test_the_ten_items_say_how_many_are_missing_and_the_first_facts_how_long_it_keeps(
+    client: FlaskClient, world: Any
+) -> None:
+    world.certificate("12/QĐ-UBND", valid_to=date(2027, 6, 1))
+    body = client.get(f"/t/{world.code}").text
+    assert "Mười mục theo Thông tư 02/2024/TT-BKHCN; còn thiếu 3 mục" in body
+    assert body.count("12/QĐ-UBND") == 1
+    assert "<dt>Hạn dùng</dt>" not in body
+    world.session.execute(text("SET ROLE NONE"))
+    world.session.execute(text("UPDATE batches SET expires_on = '2026-12-31'"))
+    world.session.execute(text("SET ROLE hoi_app"))
+    world.session.expire_all()
+    world.certificate("9/VG", valid_to=date(2027, 6, 1), scheme="vietgap", stars=None)
+    pages.forget(world.session, [world.ids["batch"]])
+    world.session.flush()
+    body = client.get(f"/t/{world.code}").text
+    assert "còn thiếu 1 mục" in body
+    assert "<dd>VietGAP, 9/VG</dd>" in body
+    assert body.index("<dt>Hạn dùng</dt><dd>31/12/2026</dd>") < body.index("Từ vườn đến hộp")
+
+
 def test_time_alone_changes_the_page(client: FlaskClient, world: Any, clock_at: Callable[[datetime], None]) -> None:
     world.certificate("12/QĐ-UBND", valid_to=date(2026, 12, 31))
     assert "đến 31/12/2026" in client.get(f"/t/{world.code}").text

@@ -390,6 +390,25 @@ def test_a_harvest_inside_the_waiting_days_is_asked_once_more_in_words(world: Wo
     assert [(log.kind, log.quantity) for log in world.logs()][1:] == [("harvesting", Decimal(50))]
 
 
+@pytest.mark.parametrize(("days_ago", "asked"), [(30, True), (31, False)])
+def test_a_harvest_after_a_treatment_of_unknown_days_to_wait_is_warned_of_and_asked_once_more(
+    world: World,
+    phone_of: PhoneOf,
+    days_ago: int,
+    asked: bool,  # noqa: FBT001 - a case
+) -> None:
+    world.log("spraying", ago(days=days_ago), material="Bt", pre_harvest_days=None)
+    phone, day = phone_of("lanh"), clock.local(ago(days=days_ago)).date()
+    until = day + timedelta(days=31)
+    home = f"Lần dùng thuốc ngày {day:%d/%m} chưa rõ cách ly. Bác xem nhãn thuốc trước khi hái"
+    words = f"Lần dùng thuốc ngày {day:%d/%m/%Y} chưa rõ cách ly. Bác xem nhãn thuốc; chưa rõ thì từ {until:%d/%m/%Y} mới hái."
+    assert (home in text_of(phone.get("/nong-dan"))) is asked
+    assert (words in text_of(phone.get("/nong-dan/ghi/harvesting"))) is asked
+    answer = phone.post("/nong-dan/ghi/harvesting", data=form(world, amount="kg:50"))
+    assert (words in text_of(answer)) is asked
+    assert len(world.logs()) == (1 if asked else 2)
+
+
 @pytest.mark.parametrize(("days_ago", "asked"), [(6, True), (7, False)])
 def test_the_first_allowed_day_is_the_day_of_spraying_plus_the_days_on_the_label(
     world: World,

@@ -36,7 +36,9 @@ def test_shortcuts_of_the_demo_do_not_exist_elsewhere(client: FlaskClient, path:
 
 
 def test_the_about_page_is_open(client: FlaskClient) -> None:
-    assert client.get("/gioi-thieu").status_code == 200
+    answer = client.get("/gioi-thieu")
+    assert answer.status_code == 200
+    assert "chỉ hiện tên gọi khi chính người đó đồng ý" in answer.get_data(as_text=True)
 
 
 @pytest.mark.parametrize(
