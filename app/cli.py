@@ -237,7 +237,8 @@ def demo() -> None:
 
 def run_province(settings: Settings) -> None:
     """Run everything in the foreground until Ctrl-C or SIGTERM."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT too: a shell starts what runs in the background with it ignored, and nothing would ever stop us by it.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     local.prepare(settings.var)
     settings = settings.model_copy(update={"var": settings.var.resolve()})
