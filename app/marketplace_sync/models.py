@@ -23,6 +23,7 @@ from app.db import Base, Id, Words
 # Sàn thương mại điện tử, website bán hàng, quảng cáo: Law on E-commerce 122/2025/QH15 tells them apart.
 LEGAL_KINDS = ("marketplace", "own_site", "advertising")
 STATES = ("draft", "submitting", "waiting", "live", "unlisted", "rejected", "blocked", "parked", "unknown", "gone")
+TROUBLED = frozenset({"rejected", "blocked", "gone", "parked"})  # it stays so until a person does something
 
 
 class Floor(Base):

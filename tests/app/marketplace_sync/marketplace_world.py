@@ -11,7 +11,7 @@ from app.accounts.models import Membership, Person, PersonalData
 from app.actor import SYSTEM, Actor, Role
 from app.actor import Membership as ActorMembership
 from app.db import Database, new_id
-from app.marketplace_sync import service, sync
+from app.marketplace_sync import listings, looks, pushes
 from app.marketplace_sync.models import Listing
 from app.marketplace_sync.schemas import WantListing
 from app.settings import Settings
@@ -34,18 +34,18 @@ class World:
 
     def want(self, account_id: UUID | None = None) -> UUID:
         with self.database.transaction(self.manager) as session:
-            return service.want_live(
+            return listings.want_live(
                 session,
                 self.manager,
                 WantListing(id=new_id(), account_id=account_id or self.account_id, variant_id=self.variant_id),
             )
 
     def push(self, listing_id: UUID) -> Listing:
-        sync.push(self.database, self.settings, listing_id)
+        pushes.push(self.database, self.settings, listing_id)
         return self.read(listing_id)
 
     def look(self, listing_id: UUID) -> Listing:
-        sync.look(self.database, self.settings, listing_id)
+        looks.look(self.database, self.settings, listing_id)
         return self.read(listing_id)
 
     def read(self, listing_id: UUID) -> Listing:

@@ -12,7 +12,7 @@ from sqlalchemy import func, select, update
 from app import clock
 from app.actor import SYSTEM
 from app.db import new_id
-from app.marketplace_sync import service, sync
+from app.marketplace_sync import calls, credentials, listings, looks, pushes, troubles
 from app.marketplace_sync.channels.base import RemoteStatus
 from app.marketplace_sync.channels.http import Timeouts
 from app.marketplace_sync.events import AccountSilent, ListingTroubled
@@ -54,49 +54,49 @@ def observations(world: World) -> list[tuple[int | None, datetime]]:
 def new_price(world: World, price: int) -> None:
     change(world, Variant, price_dong=price)
     with world.database.transaction(SYSTEM) as session:
-        service.refresh(session, SYSTEM, variant_ids=[world.variant_id])
+        listings.refresh(session, SYSTEM, variant_ids=[world.variant_id])
 
 
-def due_look(world: World, listing_id: UUID) -> sync.Round:
+def due_look(world: World, listing_id: UUID) -> looks.Round:
     with world.database.transaction(SYSTEM) as session:
-        one = sync._due_round(session, world.settings, listing_id, 10)
+        one = looks._due_round(session, world.settings, listing_id, 10)
     assert one is not None
     return one
 
 
-def read_there(world: World, one: sync.Round) -> list[RemoteStatus]:
-    with sync._open(world.settings, one.channel, one.sealed) as channel:
+def read_there(world: World, one: looks.Round) -> list[RemoteStatus]:
+    with credentials.open_sealed(world.settings, one.channel, one.sealed) as channel:
         return channel.status(list(one.remote))
 
 
-def record(world: World, one: sync.Round, answers: list[RemoteStatus]) -> None:
+def record(world: World, one: looks.Round, answers: list[RemoteStatus]) -> None:
     with world.database.transaction(SYSTEM) as session:
-        sync._record_look(session, world.settings, one, answers, 0.0)
+        looks._record_look(session, world.settings, one, answers, 0.0)
 
 
 # --- leases ------------------------------------------------------------------------------------------------------
 
 
 def test_a_lease_outlasts_a_conversation_and_a_delivery_outlasts_the_lease() -> None:
-    assert Timeouts().conversation < sync.LEASE.total_seconds() - 10
+    assert Timeouts().conversation < calls.LEASE.total_seconds() - 10
     for name in ("marketplace_sync.push", "marketplace_sync.look"):
-        assert reactions.BY_NAME[name].lease_seconds > sync.LEASE.total_seconds()
+        assert reactions.BY_NAME[name].lease_seconds > calls.LEASE.total_seconds()
 
 
 def test_a_push_that_comes_back_after_its_lease_wants_one_more_push(world: World, listing_id: UUID) -> None:
     """The slow one writes the old price after the quick one wrote the new."""
     new_price(world, 190000)
     with world.database.transaction(SYSTEM) as session:
-        slow = sync._claim(session, world.settings, listing_id)
+        slow = pushes._claim(session, world.settings, listing_id)
     assert slow is not None
     change(world, Listing, lease_until=clock.machine_now() - timedelta(seconds=1))
     new_price(world, 200000)
     assert world.push(listing_id).applied_version == 3
-    with sync._open(world.settings, slow.channel, slow.sealed) as channel:
-        outcome = sync._call(channel, slow)
+    with credentials.open_sealed(world.settings, slow.channel, slow.sealed) as channel:
+        outcome = pushes._call(channel, slow)
     assert [i.price for i in world.woo.items()] == ["190000"]
     with world.database.transaction(SYSTEM) as session:
-        sync._record_push(session, world.settings, slow, outcome)
+        pushes._record_push(session, world.settings, slow, outcome)
     listing = world.read(listing_id)
     assert (listing.wanted_version, listing.applied_version) == (4, 3)
     listing = world.push(listing_id)
@@ -127,7 +127,7 @@ def test_what_a_look_read_while_a_push_wrote_is_dropped_and_looked_at_again(worl
     listing = world.read(listing_id)
     assert (observations(world), listing.wanted_version, listing.applied_version) == (before, 2, 2)
     assert listing.next_look_at is not None
-    assert listing.next_look_at <= clock.machine_now() + sync.BUSY_WAIT
+    assert listing.next_look_at <= clock.machine_now() + calls.BUSY_WAIT
 
 
 def test_what_a_look_read_while_a_push_is_under_way_is_dropped(world: World, listing_id: UUID) -> None:
@@ -142,9 +142,9 @@ def test_a_round_leaves_out_what_a_push_holds(world: World, listing_id: UUID) ->
     past, soon = (clock.machine_now() + timedelta(seconds=s) for s in (-1, 60))
     change(world, Listing, next_look_at=past, lease_id=new_id(), lease_until=soon)
     before = world.woo.calls()
-    assert (sync.look(world.database, world.settings), world.woo.calls()) == (0, before)
+    assert (looks.look(world.database, world.settings), world.woo.calls()) == (0, before)
     change(world, Listing, lease_until=past)
-    assert sync.look(world.database, world.settings) == 1
+    assert looks.look(world.database, world.settings) == 1
 
 
 def test_a_sighting_older_than_the_newest_decides_nothing(world: World, listing_id: UUID) -> None:
@@ -205,7 +205,7 @@ def test_one_item_that_cannot_be_read_leaves_the_others_of_the_round_seen(world:
     )
     change(world, Listing, next_look_at=clock.machine_now() - timedelta(seconds=1))
     before = len(observations(world))
-    assert sync.look(world.database, world.settings) == 2
+    assert looks.look(world.database, world.settings) == 2
     assert (len(observations(world)), account(world).looks_failing_since) == (before + 1, None)
     late, soon = world.read(listing_id).next_look_at, world.read(other).next_look_at
     assert late is not None
@@ -254,7 +254,7 @@ def test_a_shop_that_asks_for_peace_has_it_from_the_whole_account(world: World, 
         with pytest.raises(NotYet) as later:
             call()
         assert timedelta(seconds=40) < later.value.wait <= timedelta(seconds=60)
-    assert sync.look(world.database, world.settings) == 0
+    assert looks.look(world.database, world.settings) == 0
     assert world.woo.calls() == before
     change(world, ChannelAccount, quiet_until=clock.machine_now() - timedelta(seconds=1))
     assert world.push(other).state == "live"
@@ -281,8 +281,8 @@ def test_a_listing_that_waits_for_a_day_is_told_once(world: World, clock_at: Cal
         f"Thử gửi từ {since} mà sàn chưa nhận: Gian hàng đang trục trặc hoặc bảo trì. Hệ thống sẽ tự thử lại."
     )
     with world.database.transaction(SYSTEM) as session:
-        service.tell_of_trouble(session, SYSTEM, ListingTroubled(listing_id=listing_id))
-        service.tell_of_trouble(session, SYSTEM, ListingTroubled(listing_id=listing_id))
+        troubles.tell_of_trouble(session, SYSTEM, ListingTroubled(listing_id=listing_id))
+        troubles.tell_of_trouble(session, SYSTEM, ListingTroubled(listing_id=listing_id))
         assert session.scalar(select(func.count()).select_from(Notice)) == 2  # the two sellers
     world.woo.ask("faults", [])
     listing = world.push(listing_id)
@@ -292,11 +292,11 @@ def test_a_listing_that_waits_for_a_day_is_told_once(world: World, clock_at: Cal
 def test_a_listing_that_failed_many_times_is_told_once(world: World, listing_id: UUID) -> None:
     new_price(world, 190000)
     world.woo.fail("change", "drop_before_commit", times=-1)
-    for failures in range(1, sync.MANY_FAILURES + 2):
+    for failures in range(1, pushes.MANY_FAILURES + 2):
         listing = world.push(listing_id)
         assert (listing.state, listing.failures) == ("unknown", failures)
         assert (events(world, "listing_troubled"), listing.note is not None) == (
-            (1, True) if failures >= sync.MANY_FAILURES else (0, False)
+            (1, True) if failures >= pushes.MANY_FAILURES else (0, False)
         )
 
 
@@ -314,7 +314,7 @@ def test_an_account_that_cannot_be_looked_at_for_hours_is_told_once(
     assert (found.state, found.looks_failing_since) == ("active", start)
     for _ in range(2):
         with world.database.transaction(SYSTEM) as session:
-            service.tell_of_silent_account(session, SYSTEM, AccountSilent(account_id=world.account_id))
+            troubles.tell_of_silent_account(session, SYSTEM, AccountSilent(account_id=world.account_id))
     with world.database.transaction(SYSTEM) as session:
         told = session.scalars(select(Notice)).all()
     assert {n.person_id for n in told} == {world.manager.person_id, world.other.person_id}
@@ -349,7 +349,7 @@ def test_an_item_made_under_the_old_sku_is_found_again(world: World, wanted: str
     change(world, Variant, sku="MO-500-MOI")
     if wanted == "unlisted":
         with world.database.transaction(world.manager) as session:
-            service.want_unlisted(session, world.manager, listing_id)
+            listings.want_unlisted(session, world.manager, listing_id)
     listing = world.push(listing_id)
     assert (listing.state, listing.sent_skus, world.woo.count("create")) == (wanted, [], 1)
     assert [(i.remote_id, i.sku, i.listed) for i in world.woo.items()] == [

@@ -12,7 +12,7 @@ from app import clock
 from app.actor import SYSTEM
 from app.db import Words, new_id
 from app.errors import Invalid
-from app.marketplace_sync import queries, service
+from app.marketplace_sync import listings, queries
 from app.marketplace_sync.models import Listing, ListingObservation
 from app.marketplace_sync.schemas import WantListing
 from app.outbox import OutboxEvent
@@ -51,7 +51,7 @@ def react(world: World, verb: Any, event: Any) -> None:
 
 def take_off(world: World, listing_id: UUID) -> None:
     with world.database.transaction(world.manager) as session:
-        service.want_unlisted(session, world.manager, listing_id)
+        listings.want_unlisted(session, world.manager, listing_id)
     world.push(listing_id)
 
 
@@ -87,7 +87,7 @@ def test_what_is_retired_cannot_be_put_on_sale(world: World, what: str) -> None:
     retire(world, what)
     with world.database.transaction(world.manager) as session, pytest.raises(Invalid) as caught:
         new = WantListing(id=new_id(), account_id=world.account_id, variant_id=world.variant_id)
-        service.want_live(session, world.manager, new)
+        listings.want_live(session, world.manager, new)
     assert caught.value.code == "retired"
     with world.database.transaction(SYSTEM) as session:
         assert session.scalar(select(func.count()).select_from(Listing)) == 0
@@ -114,7 +114,7 @@ def test_a_retired_pack_goes_off_sale_and_the_other_stays(world: World, listing_
     world.push(other)
     world.variant_id = first
     retire(world, "pack")
-    react(world, service.after_product_changed, ProductChanged(product_id=world.product_id))
+    react(world, listings.after_product_changed, ProductChanged(product_id=world.product_id))
     assert [world.read(i).wanted for i in (listing_id, other)] == ["unlisted", "live"]
     assert [(world.push(i).wanted, world.read(i).state) for i in (listing_id, other)] == [
         ("unlisted", "unlisted"),
@@ -125,7 +125,7 @@ def test_a_retired_pack_goes_off_sale_and_the_other_stays(world: World, listing_
 
 def test_a_retired_product_goes_off_sale(world: World, listing_id: UUID) -> None:
     retire(world, "product")
-    react(world, service.after_product_retired, ProductRetired(product_id=world.product_id))
+    react(world, listings.after_product_retired, ProductRetired(product_id=world.product_id))
     listing = world.push(listing_id)
     assert (listing.wanted, listing.state, listed(world)) == ("unlisted", "unlisted", [False])
 
@@ -170,7 +170,7 @@ def second_lot(world: World, units: int) -> None:
     with world.database.transaction(world.manager) as session:
         new = Movement(id=new_id(), variant_id=world.variant_id, batch_id=lot, kind=MovementKind.PACKED, units=units)
         stock.move(session, world.manager, new)
-    react(world, service.after_stock_moved, StockMoved(variant_id=world.variant_id))
+    react(world, listings.after_stock_moved, StockMoved(variant_id=world.variant_id))
 
 
 def decide(world: World, kind: BatchEventKind) -> None:
@@ -179,8 +179,8 @@ def decide(world: World, kind: BatchEventKind) -> None:
     with world.database.transaction(world.manager) as session:
         batches.record_batch_event(session, world.manager, lot, BatchEventIn(id=new_id(), kind=kind, reason="Mẫu thử"))
     if kind == BatchEventKind.RECALLED:
-        react(world, service.after_recall_launched, RecallLaunched(batch_id=lot))
-    react(world, service.after_batch_changed, BatchChanged(batch_id=lot))
+        react(world, listings.after_recall_launched, RecallLaunched(batch_id=lot))
+    react(world, listings.after_batch_changed, BatchChanged(batch_id=lot))
 
 
 def reason(world: World) -> list[tuple[str, str]]:
@@ -246,7 +246,7 @@ def test_a_recall_that_was_lifted_before_we_came_to_it_takes_nothing_off(world: 
         with world.database.transaction(world.manager) as session:
             new = BatchEventIn(id=new_id(), kind=kind, reason="Mẫu thử")
             batches.record_batch_event(session, world.manager, lot, new)
-    react(world, service.after_recall_launched, RecallLaunched(batch_id=lot))
+    react(world, listings.after_recall_launched, RecallLaunched(batch_id=lot))
     assert (world.read(listing_id).wanted, world.read(listing_id).wanted_version) == ("live", 1)
 
 

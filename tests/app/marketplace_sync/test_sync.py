@@ -12,7 +12,7 @@ from app import clock
 from app.actor import SYSTEM
 from app.db import Words, new_id
 from app.errors import Forbidden, Invalid, NotFound
-from app.marketplace_sync import queries, service, sync
+from app.marketplace_sync import credentials, floors, listings, looks, pushes, queries, troubles
 from app.marketplace_sync.channels.base import AuthRevoked, Credentials
 from app.marketplace_sync.events import ListingTroubled
 from app.marketplace_sync.models import ChannelAccount, ChannelCall, Listing, ListingObservation
@@ -67,7 +67,7 @@ def test_a_new_price_and_stock_reach_the_item(world: World) -> None:
     world.push(listing_id)
     with world.database.transaction(SYSTEM) as session:
         session.execute(update(Variant).where(Variant.id == world.variant_id).values(price_dong=199000))
-        service.refresh(session, SYSTEM, variant_ids=[world.variant_id])
+        listings.refresh(session, SYSTEM, variant_ids=[world.variant_id])
     listing = world.push(listing_id)
     assert (listing.wanted_version, listing.applied_version) == (2, 2)
     assert [(i.price, i.stock) for i in world.woo.items()] == [("199000", 40)]
@@ -117,7 +117,9 @@ def test_a_shop_that_is_tired_is_asked_again_later(
 
 def test_two_pushes_at_once_make_one_item(world: World) -> None:
     listing_id = world.want()
-    threads = [threading.Thread(target=sync.push, args=(world.database, world.settings, listing_id)) for _ in range(4)]
+    threads = [
+        threading.Thread(target=pushes.push, args=(world.database, world.settings, listing_id)) for _ in range(4)
+    ]
     for t in threads:
         t.start()
     for t in threads:
@@ -128,10 +130,10 @@ def test_two_pushes_at_once_make_one_item(world: World) -> None:
 def test_a_push_that_died_after_its_call_is_done_again_without_a_second_item(world: World) -> None:
     listing_id = world.want()
     with world.database.transaction(SYSTEM) as session:
-        claim = sync._claim(session, world.settings, listing_id)
+        claim = pushes._claim(session, world.settings, listing_id)
     assert claim is not None
-    with sync._open(world.settings, claim.channel, claim.sealed) as channel:
-        sync._call(channel, claim)  # and the process is killed here: nothing was recorded
+    with credentials.open_sealed(world.settings, claim.channel, claim.sealed) as channel:
+        pushes._call(channel, claim)  # and the process is killed here: nothing was recorded
     assert world.push(listing_id).state == "submitting", "the lease of the dead one still holds"
     with world.database.transaction(SYSTEM) as session:
         session.execute(update(Listing).values(lease_until=clock.machine_now() - timedelta(seconds=1)))
@@ -149,7 +151,7 @@ def test_a_ban_is_seen_named_and_never_overwritten(world: World) -> None:
     assert seen.state == "no"
     assert "thiếu giấy an toàn thực phẩm" in seen.reason_vi
     with world.database.transaction(world.manager) as session:
-        service.want_live(
+        listings.want_live(
             session, world.manager, WantListing(id=new_id(), account_id=world.account_id, variant_id=world.variant_id)
         )
     assert world.push(listing_id).state == "blocked"
@@ -183,7 +185,7 @@ def test_unlisting_takes_it_off_sale_and_is_seen(world: World) -> None:
     listing_id = world.want()
     world.push(listing_id)
     with world.database.transaction(world.manager) as session:
-        service.want_unlisted(session, world.manager, listing_id)
+        listings.want_unlisted(session, world.manager, listing_id)
     assert world.push(listing_id).state == "unlisted"
     assert [(i.listed) for i in world.woo.items()] == [False]
     assert [e.state for e in evidence(world)] == ["no"]
@@ -273,14 +275,14 @@ def test_a_product_the_channel_would_refuse_is_rejected_before_any_write(world: 
 
 
 def test_keys_are_sealed_and_opened_only_with_the_same_installation_key(world: World) -> None:
-    sealed = sync.seal(world.settings, Credentials({"consumer_key": "ck_thử"}))
+    sealed = credentials.seal(world.settings, Credentials({"consumer_key": "ck_thử"}))
     assert b"ck_th" not in sealed
-    assert sync.unseal(world.settings, sealed).get("consumer_key") == "ck_thử"
+    assert credentials.unseal(world.settings, sealed).get("consumer_key") == "ck_thử"
     other = world.settings.model_copy(
         update={"secret_key": None, "credentials_key": type(world.settings.secret_key)("y" * 40)}
     )
     with pytest.raises(AuthRevoked):
-        sync.unseal(other, sealed)
+        credentials.unseal(other, sealed)
 
 
 def test_calls_are_logged_without_secrets(world: World) -> None:
@@ -301,7 +303,7 @@ def test_another_organisation_cannot_list_or_see(world: World) -> None:
         with pytest.raises(NotFound):
             queries.listing(session, stranger, listing_id)
         with pytest.raises(NotFound):
-            service.want_unlisted(session, stranger, listing_id)
+            listings.want_unlisted(session, stranger, listing_id)
         assert session.scalars(select(Listing)).all() == []
     assert world.read(listing_id).wanted == "live"
 
@@ -310,12 +312,12 @@ def test_only_the_province_decides_which_floors_count(world: World) -> None:
 
     new = NewFloor(id=new_id(), name="Sàn thử", hosts="san.example")
     with world.database.transaction(world.manager) as session, pytest.raises(Forbidden):
-        service.add_floor(session, world.manager, new)
+        floors.add_floor(session, world.manager, new)
 
 
 def test_a_listing_of_somebody_elses_product_is_refused(world: World) -> None:
     with world.database.transaction(world.manager) as session, pytest.raises((Invalid, NotFound)):
-        service.want_live(
+        listings.want_live(
             session, world.manager, WantListing(id=new_id(), account_id=world.account_id, variant_id=new_id())
         )
     with world.database.transaction(SYSTEM) as session:
@@ -329,7 +331,7 @@ def test_the_sellers_are_told_once_why_a_listing_stopped(world: World) -> None:
     world.look(listing_id)
     for _ in range(2):
         with world.database.transaction(SYSTEM) as session:
-            service.tell_of_trouble(session, SYSTEM, ListingTroubled(listing_id=listing_id))
+            troubles.tell_of_trouble(session, SYSTEM, ListingTroubled(listing_id=listing_id))
     with world.database.transaction(SYSTEM) as session:
         told = session.execute(select(Notice.person_id, Notice.title, Notice.link).order_by(Notice.person_id)).all()
     assert {t.person_id for t in told} == {world.manager.person_id, world.other.person_id}
@@ -341,14 +343,14 @@ def test_the_sellers_are_told_once_why_a_listing_stopped(world: World) -> None:
 def test_unlisting_asks_the_shop_even_when_the_answer_to_creating_got_lost(world: World) -> None:
     listing_id = world.want()
     with world.database.transaction(SYSTEM) as session:
-        claim = sync._claim(session, world.settings, listing_id)
+        claim = pushes._claim(session, world.settings, listing_id)
     assert claim is not None
-    with sync._open(world.settings, claim.channel, claim.sealed) as channel:
-        sync._call(channel, claim)  # killed here: it is on sale and we do not know its number
+    with credentials.open_sealed(world.settings, claim.channel, claim.sealed) as channel:
+        pushes._call(channel, claim)  # killed here: it is on sale and we do not know its number
     with world.database.transaction(SYSTEM) as session:
         session.execute(update(Listing).values(lease_until=clock.machine_now() - timedelta(seconds=1)))
     with world.database.transaction(world.manager) as session:
-        service.want_unlisted(session, world.manager, listing_id)
+        listings.want_unlisted(session, world.manager, listing_id)
     assert world.push(listing_id).state == "unlisted"
     assert [i.listed for i in world.woo.items()] == [False]
 
@@ -358,7 +360,7 @@ def test_an_answer_that_cannot_be_read_is_recorded_and_tried_again(
 ) -> None:
     listing_id = world.want()
     with monkeypatch.context() as patch:
-        patch.setattr(sync, "_call", lambda _channel, _claim: int("not a number"))
+        patch.setattr(pushes, "_call", lambda _channel, _claim: int("not a number"))
         listing = world.push(listing_id)
     assert (listing.state, listing.error_code, listing.lease_id) == ("unknown", "answer_unreadable", None)
     assert world.push(listing_id).state == "live"
@@ -397,10 +399,10 @@ def hold(world: World, listing_ids: list[UUID], seconds: int) -> None:
 
 
 def test_an_account_has_few_calls_at_once_and_the_next_waits_without_a_trace(world: World) -> None:
-    *busy, next_one = more_packs(world, sync.CALLS_AT_ONCE + 1)
+    *busy, next_one = more_packs(world, pushes.CALLS_AT_ONCE + 1)
     hold(world, busy, 60)
     with pytest.raises(NotYet) as later:
-        sync.push(world.database, world.settings, next_one)
+        pushes.push(world.database, world.settings, next_one)
     assert later.value.wait == timedelta(seconds=2)
     assert (world.read(next_one).state, world.read(next_one).lease_until, world.woo.calls()) == ("draft", None, {})
     hold(world, busy[:1], -1)
@@ -420,12 +422,12 @@ def test_two_never_look_at_one_account_at_once(world: World) -> None:
     with world.database.transaction(SYSTEM) as session:
         session.execute(update(Listing).values(next_look_at=clock.machine_now() - timedelta(seconds=1)))
     before = world.woo.calls()
-    assert sync.look(world.database, world.settings) == 0
+    assert looks.look(world.database, world.settings) == 0
     with pytest.raises(NotYet):
-        sync.look(world.database, world.settings, listing_id)
+        looks.look(world.database, world.settings, listing_id)
     assert world.woo.calls() == before
     look_until(world, -1)  # whoever looked died at it
-    assert sync.look(world.database, world.settings) == 1
+    assert looks.look(world.database, world.settings) == 1
     with world.database.transaction(SYSTEM) as session:
         assert session.scalars(select(ChannelAccount.look_until)).all() == [None]
-    assert sync.look(world.database, world.settings) == 0
+    assert looks.look(world.database, world.settings) == 0
