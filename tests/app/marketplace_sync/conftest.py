@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import pytest
 from marketplace_world import World, add_person
@@ -195,3 +196,11 @@ def world(fresh_database: Database, settings: Settings, shop: WooDouble) -> Worl
         account.id,
         shop,
     )
+
+
+@pytest.fixture
+def listing_id(world: World) -> UUID:
+    """The one product, on sale on the one floor."""
+    listing_id = world.want()
+    world.push(listing_id)
+    return listing_id

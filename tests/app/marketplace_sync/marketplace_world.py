@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID
 
+from sqlalchemy import func, select, update
 from woo_double import WooDouble
 
 from app import clock
@@ -11,9 +13,11 @@ from app.accounts.models import Membership, Person, PersonalData
 from app.actor import SYSTEM, Actor, Role
 from app.actor import Membership as ActorMembership
 from app.db import Database, new_id
-from app.marketplace_sync import listings, looks, pushes
-from app.marketplace_sync.models import Listing
+from app.marketplace_sync import listings, looks, pushes, queries
+from app.marketplace_sync.models import ChannelAccount, Listing
 from app.marketplace_sync.schemas import WantListing
+from app.outbox import OutboxEvent
+from app.products.models import Variant
 from app.settings import Settings
 
 
@@ -47,6 +51,35 @@ class World:
     def look(self, listing_id: UUID) -> Listing:
         looks.look(self.database, self.settings, listing_id)
         return self.read(listing_id)
+
+    def do(self, verb: Any, *given: Any, actor: Actor | None = None) -> Any:
+        by = actor or self.manager
+        with self.database.transaction(by) as session:
+            return verb(session, by, *given)
+
+    def account(self) -> ChannelAccount:
+        with self.database.transaction(SYSTEM) as session:
+            return session.get_one(ChannelAccount, self.account_id)
+
+    def evidence(self) -> list[queries.Evidence]:
+        """What is known now of where the product is on sale."""
+        with self.database.transaction(SYSTEM) as session:
+            found = queries.live_evidence(session, [self.product_id], as_of=clock.today(), known_at=clock.now())
+            return found[self.product_id]
+
+    def events(self, name: str) -> int:
+        with self.database.transaction(SYSTEM) as session:
+            return session.scalar(select(func.count()).where(OutboxEvent.name == f"marketplace_sync.{name}")) or 0
+
+    def change(self, what: Any, **values: Any) -> None:
+        """Set columns of every row of a table."""
+        with self.database.transaction(SYSTEM) as session:
+            session.execute(update(what).values(**values))
+
+    def new_price(self, price: int) -> None:
+        with self.database.transaction(SYSTEM) as session:
+            session.execute(update(Variant).where(Variant.id == self.variant_id).values(price_dong=price))
+            listings.refresh(session, SYSTEM, variant_ids=[self.variant_id])
 
     def read(self, listing_id: UUID) -> Listing:
         with self.database.transaction(SYSTEM) as session:

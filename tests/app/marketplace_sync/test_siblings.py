@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 from marketplace_world import World
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from woo_double import WooDouble
 
 from app import clock
@@ -17,21 +17,10 @@ from app.marketplace_sync.channels.base import Credentials
 from app.marketplace_sync.events import ListingTroubled
 from app.marketplace_sync.models import ChannelAccount, Listing
 from app.notices.models import Notice
-from app.outbox import OutboxEvent
-from app.products.models import Variant
 from app.trace import stock
 from app.trace.events import StockMoved
 from app.trace.models import Batch, MovementKind, StockMovement
 from app.trace.schemas import Movement, ReverseMovement
-
-
-@pytest.fixture
-def listing_id(world: World) -> UUID:
-    """Forty packs, live."""
-    listing_id = world.want()
-    world.push(listing_id)
-    return listing_id
-
 
 WHY = "Mẫu thử"
 
@@ -54,17 +43,6 @@ def move(world: World, kind: MovementKind, units: int) -> None:
         listings.after_stock_moved(session, SYSTEM, StockMoved(variant_id=world.variant_id))
 
 
-def new_price(world: World, price: int) -> None:
-    with world.database.transaction(SYSTEM) as session:
-        session.execute(update(Variant).where(Variant.id == world.variant_id).values(price_dong=price))
-        listings.refresh(session, SYSTEM, variant_ids=[world.variant_id])
-
-
-def troubled(world: World) -> int:
-    with world.database.transaction(SYSTEM) as session:
-        return session.scalar(select(func.count()).where(OutboxEvent.name == "marketplace_sync.listing_troubled")) or 0
-
-
 def test_what_was_sold_there_stays_sold_through_looks_and_a_new_price(world: World, listing_id: UUID) -> None:
     order(world, 3)
     for _ in range(3):
@@ -72,19 +50,19 @@ def test_what_was_sold_there_stays_sold_through_looks_and_a_new_price(world: Wor
         assert (listing.wanted_version, listing.sold_there, there(world)) == (1, 3, [37])
     assert listing.note is not None
     assert listing.note.vi.startswith("Sàn đã bán 3 gói mà sổ kho chưa ghi. Bác ghi bán 3 gói vào sổ kho.")
-    assert troubled(world) == 1
-    new_price(world, 190000)
+    assert world.events("listing_troubled") == 1
+    world.new_price(190000)
     world.push(listing_id)
     assert [(i.price, i.stock) for i in world.woo.items()] == [("190000", 37)]
-    assert (world.look(listing_id).wanted_version, there(world), troubled(world)) == (2, [37], 1)
+    assert (world.look(listing_id).wanted_version, there(world), world.events("listing_troubled")) == (2, [37], 1)
 
 
 def test_a_sale_that_nobody_has_looked_at_yet_is_not_undone_by_a_new_price(world: World, listing_id: UUID) -> None:
     order(world, 3)
-    new_price(world, 190000)
+    world.new_price(190000)
     listing = world.push(listing_id)
     assert [(i.price, i.stock) for i in world.woo.items()] == [("190000", 37)]
-    assert (listing.sold_there, listing.applied_stock, listing.note_code, troubled(world)) == (
+    assert (listing.sold_there, listing.applied_stock, listing.note_code, world.events("listing_troubled")) == (
         3,
         37,
         "sold_there",
@@ -98,14 +76,14 @@ def test_when_the_sale_is_recorded_both_agree_and_the_note_goes(world: World, li
     move(world, MovementKind.SOLD, 3)
     listing = world.push(listing_id)
     assert (there(world), listing.sold_there, listing.note_code, listing.note) == ([37], 0, None, None)
-    assert (world.look(listing_id).wanted_version, troubled(world)) == (2, 1)
+    assert (world.look(listing_id).wanted_version, world.events("listing_troubled")) == (2, 1)
 
 
 def test_a_sale_recorded_before_we_saw_it_is_not_taken_off_twice(world: World, listing_id: UUID) -> None:
     order(world, 3)
     move(world, MovementKind.SOLD, 3)
     listing = world.push(listing_id)
-    assert (there(world), listing.sold_there, troubled(world)) == ([37], 0, 0)
+    assert (there(world), listing.sold_there, world.events("listing_troubled")) == ([37], 0, 0)
     order(world, 2)
     move(world, MovementKind.SOLD, 1)
     listing = world.push(listing_id)
@@ -207,7 +185,7 @@ def test_a_price_that_keeps_being_changed_there_is_told_once_and_left(world: Wor
     for _ in range(3):
         listing = world.look(listing_id)
         world.push(listing_id)
-    assert (listing.wanted_version, listing.note_code, troubled(world)) == (pushed, "drifts", 1)
+    assert (listing.wanted_version, listing.note_code, world.events("listing_troubled")) == (pushed, "drifts", 1)
     world.woo.staff(remote_id, "edit", regular_price="185000")
     assert (world.look(listing_id).note_code, world.read(listing_id).mends) == (None, 0)
 
@@ -313,7 +291,7 @@ def test_an_order_cancelled_before_a_push_is_no_sale_any_more(world: World, list
     order(world, 3)
     world.look(listing_id)
     world.woo.staff(world.woo.items()[0].remote_id, "edit", stock_quantity="40")
-    new_price(world, 190000)
+    world.new_price(190000)
     listing = world.push(listing_id)
     assert (listing.sold_there, listing.note, listing.wanted_version) == (0, None, 3)
     assert (world.push(listing_id).sold_there, there(world)) == (0, [40])
