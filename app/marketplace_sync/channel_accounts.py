@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 
 from app import audit, clock
 from app.actor import Actor, Role
-from app.db import insert_once, picked
 from app.errors import Invalid, InvalidMany, forbidden
 from app.marketplace_sync import queries
 from app.marketplace_sync.channels.base import AuthRevoked, Credentials, Spec
@@ -16,7 +15,8 @@ from app.marketplace_sync.channels.registry import open_channel, specs
 from app.marketplace_sync.credentials import seal, unseal
 from app.marketplace_sync.models import ChannelAccount, Listing
 from app.marketplace_sync.notes import want_again
-from app.marketplace_sync.schemas import NewAccount, same_id
+from app.marketplace_sync.schemas import NewAccount
+from app.marketplace_sync.sent_again import same_id, stored
 from app.settings import Settings
 
 SELLERS = (Role.COOPERATIVE_MANAGER, Role.PURCHASER)
@@ -81,13 +81,9 @@ def connect_account(session: Session, actor: Actor, settings: Settings, new: New
         created_at=clock.now(),
         **content,
     )
-    if not insert_once(session, row):
-        there = session.get(ChannelAccount, new.id)  # row-level security hides another organisation's
-        if (
-            there is None
-            or picked(there, " ".join(content)) != content
-            or dict(unseal(settings, there.credentials_sealed).values) != new.credentials
-        ):
+    if not stored(session, row, content):
+        there = session.get_one(ChannelAccount, new.id)
+        if dict(unseal(settings, there.credentials_sealed).values) != new.credentials:
             raise same_id()
         return new.id
     audit.record(

@@ -9,12 +9,13 @@ from sqlalchemy.orm import Session
 
 from app import audit, clock, outbox
 from app.actor import SYSTEM, Actor, Role
-from app.db import Words, fold, insert_once, new_id, picked
+from app.db import Words, fold, new_id
 from app.errors import Conflict, Invalid, forbidden
 from app.marketplace_sync import queries
 from app.marketplace_sync.events import FloorListChanged, ListingObserved
 from app.marketplace_sync.models import ChannelAccount, Floor, FloorDecision, Listing
-from app.marketplace_sync.schemas import NewFloor, NewFloorDecision, same_id
+from app.marketplace_sync.schemas import NewFloor, NewFloorDecision
+from app.marketplace_sync.sent_again import stored
 
 HOST = re.compile(r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$")
 
@@ -40,17 +41,12 @@ def add_floor(session: Session, actor: Actor, new: NewFloor) -> UUID:
                 en=f"“{host}” is not a host name. Write shopee.vn, without https://.",
                 field="hosts",
             )
-    row = Floor(
-        id=new.id,
-        key="-".join(re.findall(r"[a-z0-9]+", fold(new.name))),
-        name=Words(vi=new.name),
-        hosts=hosts,
-        kind=new.kind,
-        created_at=clock.now(),
-    )
+    key = "-".join(re.findall(r"[a-z0-9]+", fold(new.name)))
+    content = {"name": Words(vi=new.name), "hosts": hosts, "kind": new.kind}
+    row = Floor(id=new.id, key=key, created_at=clock.now(), **content)
     try:
         with session.begin_nested():
-            added = insert_once(session, row)
+            added = stored(session, row, content)
     except IntegrityError:
         raise Conflict(
             "floor_exists",
@@ -58,9 +54,6 @@ def add_floor(session: Session, actor: Actor, new: NewFloor) -> UUID:
             en="A floor of this name is on the list already.",
         ) from None
     if not added:
-        there = session.get(Floor, new.id)
-        if there is None or (there.name.vi, there.hosts, there.kind) != (new.name, hosts, new.kind):
-            raise same_id()
         return new.id
     audit.record(session, actor, "marketplace_sync:floor:add", subject_id=new.id)
     outbox.publish(session, actor, FloorListChanged(floor_id=new.id))
@@ -82,10 +75,7 @@ def decide_floor(session: Session, actor: Actor, new: NewFloorDecision) -> UUID:
             field="floor_id",
         )
     content = {**new.model_dump(exclude={"id"}), "person_id": person_id}
-    if not insert_once(session, FloorDecision(id=new.id, recorded_at=clock.now(), **content)):
-        there = session.get(FloorDecision, new.id)
-        if there is None or picked(there, " ".join(content)) != content:
-            raise same_id()
+    if not stored(session, FloorDecision(id=new.id, recorded_at=clock.now(), **content), content):
         return new.id
     audit.record(session, actor, "marketplace_sync:floor:decide", subject_id=new.floor_id, counted=new.counted)
     start = clock.start_of_day(new.effective_on)
