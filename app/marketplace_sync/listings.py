@@ -8,14 +8,15 @@ from sqlalchemy.orm import Session
 
 from app import audit, clock, outbox
 from app.actor import Actor
-from app.errors import Forbidden, Invalid, forbidden
+from app.errors import Conflict, Forbidden, Invalid, forbidden
 from app.marketplace_sync import queries
 from app.marketplace_sync.channel_accounts import SELLERS, own_account
 from app.marketplace_sync.events import ListingWanted, LookWanted
 from app.marketplace_sync.models import TROUBLED, Listing
 from app.marketplace_sync.notes import clear_note, want_again
 from app.marketplace_sync.schemas import WantListing
-from app.marketplace_sync.siblings import is_retired, reckon
+from app.marketplace_sync.sent_again import stored
+from app.marketplace_sync.siblings import reckon
 from app.products import queries as products
 from app.products.events import PriceChanged, ProductChanged, ProductRetired
 from app.products.models import Variant
@@ -28,7 +29,8 @@ from app.trace.models import Batch, StockMovement
 def want_live(session: Session, actor: Actor, new: WantListing) -> UUID:
     """Put a variant on sale on an account; the worker does it and the marketplace's answer decides whether it is live.
 
-    The same variant on the same account is one listing for ever. Raises Forbidden, NotFound, Invalid (another's, retired).
+    The same variant on the same account is one listing for ever. Raises Forbidden, NotFound, Invalid (another's, retired) and
+    Conflict (there is nothing to sell, or the id is another listing's).
     """
     account = own_account(session, actor, new.account_id)
     variant = products.variant(session, actor, new.variant_id)
@@ -39,32 +41,33 @@ def want_live(session: Session, actor: Actor, new: WantListing) -> UUID:
             en="This product belongs to somebody else and cannot be listed with this account.",
             field="variant_id",
         )
-    if is_retired(session, variant):
-        raise Invalid(
-            "retired",
-            vi="Sản phẩm hoặc gói hàng này đã ngưng, không đăng bán được nữa.",
-            en="This product or pack is retired and can no longer be put on sale.",
-            field="variant_id",
-        )
+    if queries.is_retired(session, variant):
+        raise Invalid("retired", vi=queries.RETIRED.vi, en=queries.RETIRED.text("en"), field="variant_id")
+    obstacle = queries.obstacle(session, account, variant)
+    if obstacle is not None:
+        raise Conflict("nothing_to_sell", vi=obstacle.vi, en=obstacle.text("en"))
     listing = session.scalar(
         select(Listing).where(Listing.account_id == account.id, Listing.variant_id == variant.id).with_for_update()
     )
     if listing is None:
+        content = {
+            "organisation_id": account.organisation_id,
+            "account_id": account.id,
+            "product_id": variant.product_id,
+            "variant_id": variant.id,
+        }
         listing = Listing(
             id=new.id,
-            organisation_id=account.organisation_id,
-            account_id=account.id,
-            product_id=variant.product_id,
-            variant_id=variant.id,
             wanted="live",
             wanted_version=1,
             applied_version=0,
             state="draft",
             failures=0,
             created_at=clock.now(),
+            **content,
         )
-        session.add(listing)
-        outbox.publish(session, actor, ListingWanted(listing_id=listing.id))
+        stored(session, listing, content)
+        outbox.publish(session, actor, ListingWanted(listing_id=new.id))
     else:
         if listing.state == "gone":
             # A person decided to start anew: the old item is no longer there to be written to.
@@ -79,7 +82,7 @@ def want_live(session: Session, actor: Actor, new: WantListing) -> UUID:
         actor,
         "marketplace_sync:listing:want_live",
         subject_id=listing.id,
-        organisation_id=listing.organisation_id,
+        organisation_id=account.organisation_id,
     )
     return listing.id
 

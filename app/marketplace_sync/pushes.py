@@ -42,7 +42,8 @@ from app.marketplace_sync.credentials import open_sealed
 from app.marketplace_sync.events import ListingTroubled, ListingWanted
 from app.marketplace_sync.models import TROUBLED, ChannelAccount, Listing
 from app.marketplace_sync.notes import clear_note, set_note, want_again
-from app.marketplace_sync.siblings import after_reading, draft_of, is_retired, lock_siblings, reckon
+from app.marketplace_sync.queries import is_retired
+from app.marketplace_sync.siblings import after_reading, draft_of, lock_siblings, reckon
 from app.marketplace_sync.sightings import take_in
 from app.outbox import NotYet
 from app.products.models import Variant

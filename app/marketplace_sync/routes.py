@@ -15,6 +15,7 @@ from app.marketplace_sync import declared as declared_verbs
 from app.marketplace_sync import floors as floor_verbs
 from app.marketplace_sync import listings as listing_verbs
 from app.marketplace_sync.channels.base import Credentials
+from app.marketplace_sync.models import TROUBLED
 from app.marketplace_sync.schemas import (
     NewAccount,
     NewConfirmation,
@@ -72,14 +73,18 @@ def listing(listing_id: UUID) -> Response:
     with transaction() as session:
         row = queries.listing(session, actor, listing_id)
         account = queries.account(session, actor, row.account_id)
-        busy = row.applied_version < row.wanted_version and row.state not in {"rejected", "blocked", "gone", "parked"}
+        busy = row.applied_version < row.wanted_version and row.state not in TROUBLED
+        variant = products.variant(session, actor, row.variant_id)
+        to_decide = row.wanted == "unlisted" or row.state in TROUBLED
         response = page(
             "marketplace_sync/listing.html",
             listing=row,
             account=account,
             floor={f.id: f for f in queries.floors(session)}.get(account.floor_id) if account.floor_id else None,
             counted=account.floor_id in queries.counted_floors(session, as_of=clock.today(), known_at=clock.now()),
-            variant=products.variant(session, actor, row.variant_id),
+            variant=variant,
+            obstacle=queries.obstacle(session, account, variant) if to_decide else None,
+            TROUBLED=TROUBLED,
             product_name=queries.product_names(session, {row.product_id})[row.product_id],
             sightings=queries.sightings(session, listing_id),
             calls=queries.calls(session, listing_id),
@@ -104,6 +109,11 @@ def act(listing_id: UUID, what: str) -> BaseResponse:
                 session, actor, WantListing(id=row.id, account_id=row.account_id, variant_id=row.variant_id)
             )
     return redirect(url_for("marketplace_sync.listing", listing_id=listing_id), 303)
+
+
+@blueprint.get("/san/tin/<uuid:listing_id>/<any(send, unlist, look):what>")
+def act_form(listing_id: UUID, what: str) -> Response:  # noqa: ARG001 - the address of the verb, whose refusal is shown here
+    return listing(listing_id)
 
 
 # --- accounts ----------------------------------------------------------------------------------------------------
@@ -314,5 +324,5 @@ def decide_floor() -> BaseResponse:
 
 
 @blueprint.get("/san/danh-sach/quyet-dinh")
-def decide_form() -> BaseResponse:
-    return redirect(url_for("marketplace_sync.floors"), 303)
+def decide_form() -> Response:
+    return floors()

@@ -16,11 +16,6 @@ from app.settings import Settings
 from app.trace import stock
 
 
-def is_retired(session: Session, variant: Variant) -> bool:
-    """Whether the pack, or the whole product, is no longer sold."""
-    return variant.retired_on is not None or session.get_one(Product, variant.product_id).retired_on is not None
-
-
 def lock_siblings(session: Session, listing_ids: Collection[UUID]) -> list[Listing]:
     """These listings and all others of their packs: one shop's sale changes what the others are offered.
 

@@ -16,7 +16,7 @@ from app.actor import Actor, Role
 from app.db import Words
 from app.errors import not_found
 from app.marketplace_sync import queries as marketplace
-from app.marketplace_sync.models import ChannelAccount, DeclaredListing, Listing
+from app.marketplace_sync.models import TROUBLED, ChannelAccount, DeclaredListing, Listing
 from app.marketplace_sync.queries import Evidence
 from app.products.models import Certificate, Product, Variant
 from app.trace import diary, stock
@@ -24,7 +24,6 @@ from app.trace import queries as trace
 from app.trace.models import Batch, BatchEvent, CareLog, ConflictingSubmission, ScanTally, Site, TraceCode
 
 TRADERS = (Role.COOPERATIVE_MANAGER, Role.PURCHASER)
-TROUBLED = ("rejected", "blocked", "gone", "parked")
 WARN_DAYS = 90  # a new assessment of an OCOP product takes its dossier about three months
 WEEK = timedelta(days=7)
 
@@ -60,9 +59,21 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Troubled:
+    """A listing that waits for its seller: it stopped, or there is a note that asks for something, or both."""
+
     listing: Listing
     product: Words
     account: str
+
+    @property
+    def stopped(self) -> bool:
+        return self.listing.wanted == "live" and self.listing.state in TROUBLED
+
+    @property
+    def reasons(self) -> list[Words]:
+        """Why it stopped, then what the note says."""
+        error = self.listing.error if self.stopped else None
+        return [said for said in (error, self.listing.note) if said is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +115,7 @@ def today(session: Session, actor: Actor) -> Today:
     names = _product_names(session, own)
     return Today(
         phones=accounts.waiting_requests(session, managed, clock.machine_now()) if managed else [],
-        listings=_troubled(session, own, names),
+        listings=_troubled(session, own),
         accounts=list(
             session.scalars(
                 select(ChannelAccount).where(
@@ -126,14 +137,19 @@ def _product_names(session: Session, own: Collection[UUID]) -> dict[UUID, Words]
     return {row.id: row.name for row in rows}
 
 
-def _troubled(session: Session, own: Collection[UUID], names: dict[UUID, Words]) -> list[Troubled]:
+def _troubled(session: Session, own: Collection[UUID]) -> list[Troubled]:
+    """Also of products that are no longer made: what is to be off sale may be on sale again."""
     rows = session.execute(
-        select(Listing, ChannelAccount.name)
+        select(Listing, Product.name, ChannelAccount.name)
         .join(ChannelAccount, ChannelAccount.id == Listing.account_id)
-        .where(among(Listing.organisation_id, own), Listing.wanted == "live", Listing.state.in_(TROUBLED))
+        .join(Product, Product.id == Listing.product_id)
+        .where(
+            among(Listing.organisation_id, own),
+            or_(and_(Listing.wanted == "live", Listing.state.in_(TROUBLED)), Listing.note.is_not(None)),
+        )
         .order_by(Listing.created_at)
     )
-    return [Troubled(listing, names[listing.product_id], name) for listing, name in rows if listing.product_id in names]
+    return [Troubled(listing, product, account) for listing, product, account in rows]
 
 
 def _stopped(session: Session, own: Collection[UUID], names: dict[UUID, Words]) -> list[Stopped]:
@@ -218,6 +234,7 @@ class Numbers:
     live: int
     wanted: int
     live_counted: int
+    sold_out: int
     live_seen_at: datetime | None
 
 
@@ -253,6 +270,7 @@ def numbers(session: Session, actor: Actor, evidence: dict[UUID, list[Evidence]]
         live=len(live),
         wanted=len(listed),
         live_counted=sum(e.counted for e in live),
+        sold_out=sum(e.sold_out for e in live),
         live_seen_at=max((e.seen_at for e in live if e.seen_at and e.listing_id), default=None),
     )
 

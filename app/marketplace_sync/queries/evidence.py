@@ -34,6 +34,7 @@ class Evidence:
     """What is known of one product in one place.
 
     state     live: seen on sale, recently enough; stale: seen, too long ago; no: not on sale, or never seen
+    sold_out  live, and nothing was left to buy when it was last seen; a page like this is on sale all the same
     counted   the place is on the province's list of floors on the day; if not, `reason_*` says why it does not count
     expires_at when a live sighting becomes stale
     """
@@ -51,6 +52,7 @@ class Evidence:
     listing_id: UUID | None = None
     declared_id: UUID | None = None
     price_dong: int | None = None
+    sold_out: bool = False
 
 
 def live_evidence(
@@ -106,6 +108,9 @@ def _of_listing(
     expires = seen.seen_at + timedelta(hours=max_age_hours) if seen is not None and seen.live else None
     state = "no" if expires is None else "live" if moment < expires else "stale"
     vi, en = _why(listing, account, seen, state, place, on_floor=floor is not None, counts=counts, paused=paused)
+    sold_out = state == "live" and seen is not None and seen.sold_out
+    if sold_out:
+        vi, en = f"{vi} Đang hết hàng, khách chưa mua được.", f"{en} Sold out: nobody can buy it now."
     return Evidence(
         product_id=listing.product_id,
         floor_name=place,
@@ -119,6 +124,7 @@ def _of_listing(
         reason_en=en,
         listing_id=listing.id,
         price_dong=seen.price_dong if seen else None,
+        sold_out=sold_out,
     )
 
 

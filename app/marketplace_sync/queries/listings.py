@@ -1,7 +1,6 @@
-"""An organisation's listings with what was seen of them, and the packs it may yet put on sale."""
+"""An organisation's listings, with what was seen of them and what was said to the shops."""
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -13,8 +12,7 @@ from app.actor import Actor
 from app.db import Words
 from app.errors import not_found
 from app.marketplace_sync.models import ChannelAccount, ChannelCall, Listing, ListingObservation
-from app.products.models import Product, Variant
-from app.trace import stock
+from app.products.models import Product
 
 
 def listing(session: Session, actor: Actor, listing_id: UUID) -> Listing:
@@ -64,47 +62,6 @@ def listings_with_sightings(
 def product_names(session: Session, product_ids: Collection[UUID]) -> dict[UUID, Words]:
     rows = session.execute(select(Product.id, Product.name).where(Product.id.in_(list(product_ids))))
     return dict(rows.all())
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A pack that may be put on sale on an account. `left`: how many may be sold now; None when nobody ever said."""
-
-    variant: Variant
-    left: int | None
-
-
-def offers(session: Session, accounts: Iterable[ChannelAccount]) -> dict[UUID, list[Offer]]:
-    """By account that works: the packs of its own organisation that are not wanted on sale there, those in stock first."""
-    active = [a for a in accounts if a.state == "active"]
-    packs = session.scalars(
-        select(Variant)
-        .join(Product, Product.id == Variant.product_id)
-        .where(
-            Variant.organisation_id.in_({a.organisation_id for a in active}),
-            Variant.retired_on.is_(None),
-            Product.retired_on.is_(None),
-        )
-        .order_by(Product.name_folded, Variant.sku, Variant.id)
-    ).all()
-    wanted = session.execute(
-        select(Listing.account_id, Listing.variant_id).where(
-            Listing.account_id.in_({a.id for a in active}), Listing.wanted == "live"
-        )
-    )
-    taken = {(row.account_id, row.variant_id) for row in wanted}
-    left = stock.on_hand(session, [p.id for p in packs])
-    return {
-        a.id: sorted(
-            (
-                Offer(p, left.get(p.id))
-                for p in packs
-                if p.organisation_id == a.organisation_id and (a.id, p.id) not in taken
-            ),
-            key=lambda offer: not offer.left,
-        )
-        for a in active
-    }
 
 
 def sightings(session: Session, listing_id: UUID, *, limit: int = 30) -> list[ListingObservation]:

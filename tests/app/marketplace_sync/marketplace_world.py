@@ -12,13 +12,14 @@ from app import clock
 from app.accounts.models import Membership, Person, PersonalData
 from app.actor import SYSTEM, Actor, Role
 from app.actor import Membership as ActorMembership
-from app.db import Database, new_id
+from app.db import Database, Words, new_id
 from app.marketplace_sync import listings, looks, pushes, queries
 from app.marketplace_sync.models import ChannelAccount, Listing
 from app.marketplace_sync.schemas import WantListing
 from app.outbox import OutboxEvent
 from app.products.models import Variant
 from app.settings import Settings
+from app.trace.models import Batch, StockMovement
 
 
 @dataclass(slots=True)
@@ -43,6 +44,42 @@ class World:
                 self.manager,
                 WantListing(id=new_id(), account_id=account_id or self.account_id, variant_id=self.variant_id),
             )
+
+    def another_pack(self, sku: str = "", units: int = 5) -> UUID:
+        """A further pack of the product, so many of it packed in its first lot; `want` is about it from now on."""
+        self.variant_id = new_id()
+        with self.database.transaction(SYSTEM) as session:
+            session.add(
+                Variant(
+                    id=self.variant_id,
+                    organisation_id=self.organisation_id,
+                    product_id=self.product_id,
+                    sku=sku or f"MO-{self.variant_id.hex[-6:]}",
+                    name=Words(vi="chai khác"),
+                    price_dong=90000,
+                    weight_grams=300,
+                    created_at=clock.now(),
+                )
+            )
+            session.flush()
+            lot = session.scalars(select(Batch.id).where(Batch.lot == "MO-01")).one()
+            if units:
+                session.add(
+                    StockMovement(
+                        id=new_id(),
+                        organisation_id=self.organisation_id,
+                        variant_id=self.variant_id,
+                        batch_id=lot,
+                        kind="packed",
+                        units=units,
+                        asked=units,
+                        happened_at=clock.now(),
+                        recorded_at=clock.now(),
+                        person_id=self.manager.person_id,
+                        content_sha256="0" * 64,
+                    )
+                )
+        return self.variant_id
 
     def push(self, listing_id: UUID) -> Listing:
         pushes.push(self.database, self.settings, listing_id)

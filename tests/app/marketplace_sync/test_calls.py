@@ -9,12 +9,11 @@ from sqlalchemy import update
 
 from app import clock
 from app.actor import SYSTEM
-from app.db import Words, new_id
+from app.db import new_id
 from app.marketplace_sync import calls, looks, pushes
 from app.marketplace_sync.channels.http import Timeouts
 from app.marketplace_sync.models import ChannelAccount, Listing
 from app.outbox import NotYet
-from app.products.models import Variant
 from worker import reactions
 
 
@@ -28,20 +27,7 @@ def more_packs(world: World, count: int) -> list[UUID]:
     """Listings of so many further packs on the same account."""
     wanted = []
     for _ in range(count):
-        world.variant_id = new_id()
-        with world.database.transaction(SYSTEM) as session:
-            session.add(
-                Variant(
-                    id=world.variant_id,
-                    organisation_id=world.organisation_id,
-                    product_id=world.product_id,
-                    sku=f"MO-{world.variant_id.hex[-6:]}",
-                    name=Words(vi="chai khác"),
-                    price_dong=90000,
-                    weight_grams=300,
-                    created_at=clock.now(),
-                )
-            )
+        world.another_pack()
         wanted.append(world.want())
     return wanted
 

@@ -101,3 +101,21 @@ def test_the_marketplaces_own_reason_is_told_though_a_recall_paused_it(world: Wo
         session.execute(update(Listing).values(recall_paused=True))
     (one,) = world.evidence()
     assert (one.state, "Thiếu giấy" in one.reason_vi, "thu hồi" in one.reason_vi) == ("no", True, False)
+
+
+def test_a_page_with_nothing_left_to_buy_is_on_sale_and_said_to_be_sold_out(world: World, listing_id: UUID) -> None:
+    world.woo.order(world.woo.items()[0].remote_id, 40)
+    told = world.events("listing_observed")
+    world.look(listing_id)
+    (one,) = world.evidence()
+    assert (one.state, one.counted, one.sold_out, one.reason_vi, one.reason_en) == (
+        "live",
+        True,
+        True,
+        "Đang bán trên Sàn nông sản tỉnh (mô phỏng). Đang hết hàng, khách chưa mua được.",
+        "On sale on Provincial farm floor (simulated). Sold out: nobody can buy it now.",
+    )
+    assert world.events("listing_observed") == told + 1, "the figures that rest on it are told"
+    world.woo.staff(world.woo.items()[0].remote_id, "edit", stock_quantity=3, stock_status="instock")
+    world.look(listing_id)
+    assert [(e.state, e.sold_out) for e in world.evidence()] == [("live", False)]

@@ -9,14 +9,14 @@ from sqlalchemy import func, select
 
 from app import clock
 from app.actor import SYSTEM
-from app.db import Words, new_id
-from app.errors import Invalid, NotFound
+from app.db import new_id
+from app.errors import Conflict, Invalid, NotFound
 from app.marketplace_sync import listings, queries
-from app.marketplace_sync.models import Listing
+from app.marketplace_sync.models import ChannelAccount, Listing
 from app.marketplace_sync.schemas import WantListing
 from app.products import service as products
 from app.products.events import ProductChanged, ProductRetired
-from app.products.models import Product, Variant
+from app.products.models import Product
 from app.trace import batches, stock
 from app.trace.events import BatchChanged, RecallLaunched, StockMoved
 from app.trace.models import Batch, BatchEventKind, MovementKind
@@ -140,20 +140,7 @@ def test_what_is_retired_cannot_be_put_on_sale(world: World, what: str) -> None:
 
 def test_a_retired_pack_goes_off_sale_and_the_other_stays(world: World, listing_id: UUID) -> None:
     first = world.variant_id
-    world.variant_id = new_id()
-    with world.database.transaction(SYSTEM) as session:
-        session.add(
-            Variant(
-                id=world.variant_id,
-                organisation_id=world.organisation_id,
-                product_id=world.product_id,
-                sku="MO-1000",
-                name=Words(vi="chai 1 l"),
-                price_dong=350000,
-                weight_grams=1300,
-                created_at=clock.now(),
-            )
-        )
+    world.another_pack("MO-1000")
     other = world.want()
     world.push(other)
     world.variant_id = first
@@ -311,3 +298,84 @@ def test_an_item_that_stayed_off_sale_is_taken_off_again_when_it_comes_back(worl
         world.push(listing_id)
         assert (world.look(listing_id).mends, listed(world)) == (0, [False])
     assert world.events("listing_troubled") == 0
+
+
+# --- nothing to sell ---------------------------------------------------------------------------------------------
+
+
+def sell(world: World, units: int) -> None:
+    with world.database.transaction(world.manager) as session:
+        new = Movement(
+            id=new_id(), variant_id=world.variant_id, batch_id=first_lot(world), kind=MovementKind.SOLD, units=units
+        )
+        stock.move(session, world.manager, new)
+    react(world, listings.after_stock_moved, StockMoved(variant_id=world.variant_id))
+
+
+def make_unsellable(world: World, why: str) -> None:
+    match why:
+        case "recalled":
+            decide(world, BatchEventKind.RECALLED)
+        case "held":
+            decide(world, BatchEventKind.HELD)
+        case "sold":
+            sell(world, 40)
+        case "unpacked":
+            world.another_pack(units=0)
+        case "kept back":
+            world.change(ChannelAccount, stock_buffer=40)
+
+
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        (
+            "recalled",
+            "Lô MO-01 đang thu hồi nên không còn gói nào bán được. Bác bán khi hết thu hồi, hoặc đóng gói lô khác.",
+        ),
+        (
+            "held",
+            "Lô MO-01 đang tạm giữ nên không còn gói nào bán được. Bác mở lô xem vì sao; thôi giữ thì bán được.",
+        ),
+        ("sold", "Trong kho đã hết gói này. Bác ghi đóng gói thêm vào sổ kho rồi đưa lên."),
+        ("unpacked", "Chưa đóng gói nào. Bác lập lô rồi ghi đóng gói vào sổ kho, sau đó mới đưa lên được."),
+        (
+            "kept back",
+            "Kho còn 40 gói, tài khoản này giữ lại 40 gói không đưa lên sàn. Bác ghi đóng gói thêm rồi đưa lên.",
+        ),
+    ],
+)
+def test_what_there_is_nothing_of_to_sell_is_not_put_on_sale(world: World, why: str, said: str) -> None:
+    make_unsellable(world, why)
+    with pytest.raises(Conflict) as caught:
+        world.want()
+    assert (caught.value.code, caught.value.vi) == ("nothing_to_sell", said)
+    with world.database.transaction(SYSTEM) as session:
+        assert session.scalar(select(func.count()).select_from(Listing)) == 0
+    assert world.events("listing_wanted") == 0
+
+
+def test_what_shops_sold_and_nobody_recorded_is_not_sold_again(world: World, listing_id: UUID) -> None:
+    world.woo.order(world.woo.items()[0].remote_id, 40)
+    world.look(listing_id)
+    take_off(world, listing_id)
+    before = world.read(listing_id)
+    with pytest.raises(Conflict) as caught:
+        world.want()
+    assert caught.value.vi == (
+        "Sàn đã bán 40 gói mà sổ kho chưa ghi nên không còn gói nào. Bác ghi bán vào sổ kho trước."
+    )
+    after = world.read(listing_id)
+    assert (after.wanted, after.wanted_version, after.state) == ("unlisted", before.wanted_version, before.state)
+
+
+def test_an_id_that_another_listing_uses_is_a_conflict(world: World, listing_id: UUID) -> None:
+    pack = world.another_pack()
+    wanted = world.events("listing_wanted")
+    with pytest.raises(Conflict) as caught:
+        world.do(listings.want_live, WantListing(id=listing_id, account_id=world.account_id, variant_id=pack))
+    assert caught.value.code == "same_id_other_content"
+    with world.database.transaction(SYSTEM) as session:
+        (only,) = session.scalars(select(Listing)).all()
+    assert (only.id, only.variant_id == pack, only.wanted_version) == (listing_id, False, 1)
+    assert world.events("listing_wanted") == wanted

@@ -17,7 +17,6 @@ from app.marketplace_sync.events import AccountSilent
 from app.marketplace_sync.models import ChannelAccount, Listing, ListingObservation
 from app.notices.models import Notice
 from app.outbox import NotYet
-from app.products.models import Variant
 
 
 def observations(world: World) -> list[tuple[int | None, datetime]]:
@@ -117,21 +116,7 @@ def test_a_sighting_of_the_very_same_moment_decides_nothing(world: World, listin
 
 
 def test_one_item_that_cannot_be_read_leaves_the_others_of_the_round_seen(world: World, listing_id: UUID) -> None:
-    first = world.variant_id
-    world.variant_id = new_id()
-    with world.database.transaction(SYSTEM) as session:
-        row = session.get_one(Variant, first)
-        session.add(
-            Variant(
-                id=world.variant_id,
-                organisation_id=row.organisation_id,
-                product_id=row.product_id,
-                sku="MO-1",
-                name=row.name,
-                price_dong=1000,
-                created_at=row.created_at,
-            )
-        )
+    world.another_pack()
     other = world.want()
     world.push(other)
     binned = world.read(other).remote_id
