@@ -106,8 +106,8 @@ def _shelves(session: Session, variant_ids: Collection[UUID]) -> dict[UUID, _She
     }
 
     def stopped(variant_id: UUID, state: str) -> tuple[str, ...]:
-        by_lot = levels.get(variant_id, {})
-        return tuple(sorted(code for lot, code in codes.items() if lot in by_lot and states[lot].state == state))
+        there = {lot for lot, level in levels.get(variant_id, {}).items() if level.left > 0}
+        return tuple(sorted(code for lot, code in codes.items() if lot in there and states[lot].state == state))
 
     return {
         v: _Shelf(left.get(v), ahead.get(v, 0), recalled=stopped(v, "recalled"), held=stopped(v, "held"))

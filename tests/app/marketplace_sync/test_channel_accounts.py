@@ -163,3 +163,27 @@ def test_the_page_says_until_when_the_shop_wants_peace(world: World, client: Fla
         session.execute(update(ChannelAccount).values(quiet_until=until))
     html = client.get(path).get_data(as_text=True)
     assert f"{words} Hệ thống sẽ gửi và xem tiếp từ" in html
+
+
+def test_keys_that_the_shop_refuses_bring_the_form_again_with_what_was_typed(world: World, client: FlaskClient) -> None:
+    keys = dict(world.woo.credentials().values) | {"consumer_secret": "cs_sai"}
+    sent = {"id": new_id(), "organisation_id": world.organisation_id, "channel": "woocommerce", "name": "Gian hàng mới"}
+    answer = client.post("/san/tai-khoan/moi", data={**sent, **keys})
+    html = answer.get_data(as_text=True)
+    assert (answer.status_code, 'value="Gian hàng mới"' in html, 'role="alert"' in html, "cs_sai" in html) == (
+        422,
+        True,
+        True,
+        False,
+    )
+    assert "Gian hàng không nhận mã truy cập này" in html
+    with world.database.transaction(SYSTEM) as session:
+        assert session.scalars(select(ChannelAccount.name)).all() == ["Gian hàng tỉnh"]
+
+
+def test_a_missing_key_is_named_with_a_link_to_its_field(world: World, client: FlaskClient) -> None:
+    sent = {"id": new_id(), "organisation_id": world.organisation_id, "channel": "woocommerce", "name": "Gian hàng mới"}
+    answer = client.post("/san/tai-khoan/moi", data={**sent, "base_url": world.woo.url, "consumer_key": "ck_thu"})
+    html = answer.get_data(as_text=True)
+    named = '<li><a href="#consumer_secret">Khóa bí mật (consumer secret)</a>: Còn thiếu: Khóa bí mật (consumer secret).</li>'
+    assert (answer.status_code, named in html, 'id="consumer_secret"' in html) == (422, True, True)

@@ -1,5 +1,7 @@
 """The province decides which floors count, and accounts are judged anew when its list grows."""
 
+import re
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +14,7 @@ from app import clock
 from app.actor import SYSTEM, Actor, Role
 from app.db import Words, new_id
 from app.errors import Conflict, Forbidden
+from app.factory import create_app
 from app.marketplace_sync import floors, queries
 from app.marketplace_sync.events import FloorListChanged
 from app.marketplace_sync.models import ChannelAccount, Floor, FloorDecision
@@ -132,3 +135,26 @@ def test_an_account_elsewhere_stays_what_it_was(world: World, province: Actor) -
     world.do(floors.add_floor, new, actor=province)
     world.do(floors.judge_accounts, FloorListChanged(floor_id=new.id), actor=SYSTEM)
     assert (world.account().legal_kind, world.account().floor_id) == ("own_site", None)
+
+
+def test_a_refused_decision_shows_the_list_again_with_what_was_typed(world: World, province: Actor) -> None:
+    app = create_app(world.settings, world.database)
+    app.config["WTF_CSRF_ENABLED"] = False
+    app.extensions["hoi"] = replace(app.extensions["hoi"], build_actor=lambda _s, _t, _r: province)
+    client = app.test_client()
+    client.set_cookie("hoi_phien", "token")
+    sent = {
+        "id": new_id(),
+        "floor_id": world.floor_id,
+        "counted": "false",
+        "effective_on": "2026-12-01",
+        "legal_basis": "QĐ",
+    }
+    answer = client.post("/san/danh-sach/quyet-dinh", data=sent)
+    html = answer.get_data(as_text=True)
+    assert (answer.status_code, html.count("<details open>")) == (422, 1)
+    assert '<li><a href="#legal_basis">Căn cứ (số văn bản)</a>: Chưa đủ chữ: cần ít nhất 3.</li>' in html
+    assert re.search(r'id="legal_basis" name="legal_basis" value="QĐ"', html)
+    assert re.search(r'id="effective_on" type="date" name="effective_on" value="2026-12-01"', html)
+    with world.database.transaction(SYSTEM) as session:
+        assert session.scalar(select(func.count()).select_from(FloorDecision)) == 1
