@@ -355,6 +355,20 @@ def test_what_there_is_nothing_of_to_sell_is_not_put_on_sale(world: World, why: 
     assert world.events("listing_wanted") == 0
 
 
+def test_a_recall_of_what_is_sold_out_is_not_the_reason(world: World) -> None:
+    first = world.variant_id
+    sell(world, 40)
+    world.another_pack()
+    decide(world, BatchEventKind.RECALLED)
+    said = []
+    for pack in (first, world.variant_id):
+        world.variant_id = pack
+        with pytest.raises(Conflict) as caught:
+            world.want()
+        said.append(caught.value.vi.split(".")[0])
+    assert said == ["Trong kho đã hết gói này", "Lô MO-01 đang thu hồi nên không còn gói nào bán được"]
+
+
 def test_what_shops_sold_and_nobody_recorded_is_not_sold_again(world: World, listing_id: UUID) -> None:
     world.woo.order(world.woo.items()[0].remote_id, 40)
     world.look(listing_id)
