@@ -45,7 +45,7 @@ class World:
                 WantListing(id=new_id(), account_id=account_id or self.account_id, variant_id=self.variant_id),
             )
 
-    def another_pack(self, sku: str = "", units: int = 5) -> UUID:
+    def another_pack(self, sku: str = "", *, units: int = 5, price_dong: int = 90000) -> UUID:
         """A further pack of the product, so many of it packed in its first lot; `want` is about it from now on."""
         self.variant_id = new_id()
         with self.database.transaction(SYSTEM) as session:
@@ -56,7 +56,7 @@ class World:
                     product_id=self.product_id,
                     sku=sku or f"MO-{self.variant_id.hex[-6:]}",
                     name=Words(vi="chai khác"),
-                    price_dong=90000,
+                    price_dong=price_dong,
                     weight_grams=300,
                     created_at=clock.now(),
                 )

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -77,6 +78,18 @@ def pack_some(database: Database, world: World, pack: UUID) -> None:
     with database.transaction(world.manager) as session:
         new = Movement(id=new_id(), variant_id=pack, kind=MovementKind.COUNTED, units=7, reason="Mẫu thử")
         stock.move(session, world.manager, new)
+
+
+def a_listing(database: Database, world: World, **facts: Any) -> tuple[UUID, UUID, UUID]:
+    """A listing of a pack of which none was packed: its pack, its account, and itself."""
+    product = a_product(database, world)
+    pack, at, listing = a_pack(database, world, product), account(database, world.cooperative), new_id()
+    with database.transaction(SYSTEM) as session:
+        session.add(
+            Listing(id=listing, organisation_id=world.cooperative, account_id=at, product_id=product, variant_id=pack,
+                    created_at=clock.now(), **facts)
+        )  # fmt: skip
+    return pack, at, listing
 
 
 def main_step(html: str) -> str:
@@ -158,13 +171,7 @@ def test_what_there_is_nothing_of_is_shown_with_the_reason_and_no_button(
 def test_a_listing_is_not_offered_again_while_there_is_nothing_to_sell(
     app: Flask, database: Database, world: World
 ) -> None:
-    product = a_product(database, world)
-    pack, at, listing = a_pack(database, world, product), account(database, world.cooperative), new_id()
-    with database.transaction(SYSTEM) as session:
-        session.add(
-            Listing(id=listing, organisation_id=world.cooperative, account_id=at, product_id=product, variant_id=pack,
-                    wanted="unlisted", state="unlisted", created_at=clock.now())
-        )  # fmt: skip
+    pack, _at, listing = a_listing(database, world, wanted="unlisted", state="unlisted")
     page = shown(app, f"/san/tin/{listing}")
     assert ("Chưa bán lại được" in page, UNPACKED in page, f"/san/tin/{listing}/send" in page) == (True, True, False)
     status, page = post(app, f"/san/tin/{listing}/send", {})
@@ -182,14 +189,8 @@ def test_a_listing_is_not_offered_again_while_there_is_nothing_to_sell(
 
 
 def test_a_sold_out_page_is_said_to_be_so(app: Flask, database: Database, world: World) -> None:
-    product = a_product(database, world)
-    pack, at, listing = a_pack(database, world, product), account(database, world.cooperative), new_id()
+    _pack, _at, listing = a_listing(database, world, wanted="live", state="live")
     with database.transaction(SYSTEM) as session:
-        session.add(
-            Listing(id=listing, organisation_id=world.cooperative, account_id=at, product_id=product, variant_id=pack,
-                    wanted="live", state="live", created_at=clock.now())
-        )  # fmt: skip
-        session.flush()
         session.add(
             ListingObservation(id=new_id(), listing_id=listing, organisation_id=world.cooperative, seen_at=clock.now(),
                                live=True, buyable=False, raw_state="publish",
@@ -204,14 +205,17 @@ def test_a_sold_out_page_is_said_to_be_so(app: Flask, database: Database, world:
 def test_a_note_a_recall_and_a_silent_account_are_said_on_the_pages(
     app: Flask, database: Database, world: World
 ) -> None:
-    product = a_product(database, world)
-    pack, at, listing = a_pack(database, world, product), account(database, world.cooperative), new_id()
+    _pack, at, listing = a_listing(
+        database,
+        world,
+        wanted="unlisted",
+        state="live",
+        recall_paused=True,
+        note_code="sold_there",
+        note=Words(vi="Sàn đã bán 3 gói."),
+        note_at=clock.now(),
+    )
     with database.transaction(SYSTEM) as session:
-        session.add(
-            Listing(id=listing, organisation_id=world.cooperative, account_id=at, product_id=product, variant_id=pack,
-                    wanted="unlisted", state="live", recall_paused=True, note_code="sold_there",
-                    note=Words(vi="Sàn đã bán 3 gói."), note_at=clock.now(), created_at=clock.now())
-        )  # fmt: skip
         row = session.get_one(ChannelAccount, at)
         row.looks_failing_since, row.error = clock.now(), Words(vi="Gian hàng không trả lời.")
     page = shown(app, f"/san/tin/{listing}")
