@@ -18,7 +18,7 @@ BREAKS = {
     "Layers inside notices": ("app/notices/models.py", "import app.notices.service"),
     "Layers inside products": ("app/products/models.py", "import app.products.service"),
     "Layers inside trace": ("app/trace/models.py", "import app.trace.queries"),
-    "Layers inside marketplace_sync": ("app/marketplace_sync/models.py", "import app.marketplace_sync.service"),
+    "Layers inside marketplace_sync": ("app/marketplace_sync/models.py", "import app.marketplace_sync.listings"),
     "Layers inside criteria": ("app/criteria/rules/engine.py", "import app.criteria.service"),
     "Domain code knows no Flask, Celery or Redis": ("app/products/service.py", "import flask"),
     "Only the factory knows routes": ("app/doors/official/queries.py", "import app.places.routes"),

@@ -125,50 +125,50 @@ REACTIONS: tuple[Reaction, ...] = (
     Reaction(
         ProductChanged,
         "marketplace_sync.after_product_changed",
-        verb="app.marketplace_sync.service:after_product_changed",
+        verb="app.marketplace_sync.listings:after_product_changed",
     ),
     Reaction(
-        PriceChanged, "marketplace_sync.after_price_changed", verb="app.marketplace_sync.service:after_price_changed"
+        PriceChanged, "marketplace_sync.after_price_changed", verb="app.marketplace_sync.listings:after_price_changed"
     ),
     Reaction(
         ProductRetired,
         "marketplace_sync.after_product_retired",
-        verb="app.marketplace_sync.service:after_product_retired",
+        verb="app.marketplace_sync.listings:after_product_retired",
     ),
-    Reaction(StockMoved, "marketplace_sync.after_stock_moved", verb="app.marketplace_sync.service:after_stock_moved"),
+    Reaction(StockMoved, "marketplace_sync.after_stock_moved", verb="app.marketplace_sync.listings:after_stock_moved"),
     Reaction(
-        BatchChanged, "marketplace_sync.after_batch_changed", verb="app.marketplace_sync.service:after_batch_changed"
+        BatchChanged, "marketplace_sync.after_batch_changed", verb="app.marketplace_sync.listings:after_batch_changed"
     ),
     Reaction(
         RecallLaunched,
         "marketplace_sync.after_recall_launched",
-        verb="app.marketplace_sync.service:after_recall_launched",
+        verb="app.marketplace_sync.listings:after_recall_launched",
     ),
-    Reaction(FloorListChanged, "marketplace_sync.judge_accounts", verb="app.marketplace_sync.service:judge_accounts"),
+    Reaction(FloorListChanged, "marketplace_sync.judge_accounts", verb="app.marketplace_sync.floors:judge_accounts"),
     Reaction(
         ListingWanted,
         "marketplace_sync.push",
-        call="app.marketplace_sync.sync:on_listing_wanted",
+        call="app.marketplace_sync.pushes:on_listing_wanted",
         lease_seconds=120,
         queue=CALLS,
     ),
     Reaction(
         LookWanted,
         "marketplace_sync.look",
-        call="app.marketplace_sync.sync:on_look_wanted",
+        call="app.marketplace_sync.looks:on_look_wanted",
         lease_seconds=120,
         queue=CALLS,
     ),
-    Reaction(ListingTroubled, "marketplace_sync.tell_of_trouble", verb="app.marketplace_sync.service:tell_of_trouble"),
+    Reaction(ListingTroubled, "marketplace_sync.tell_of_trouble", verb="app.marketplace_sync.troubles:tell_of_trouble"),
     Reaction(
         AccountBroken,
         "marketplace_sync.tell_of_broken_account",
-        verb="app.marketplace_sync.service:tell_of_broken_account",
+        verb="app.marketplace_sync.troubles:tell_of_broken_account",
     ),
     Reaction(
         AccountSilent,
         "marketplace_sync.tell_of_silent_account",
-        verb="app.marketplace_sync.service:tell_of_silent_account",
+        verb="app.marketplace_sync.troubles:tell_of_silent_account",
     ),
     # A village's answer follows every record it rests on
     Reaction(VillageFactRecorded, "criteria.derive_of_fact", verb="app.criteria.service:derive_of_fact"),

@@ -23,6 +23,7 @@ import httpx
 
 from app import clock
 from app.marketplace_sync.channels.base import (
+    OUT_OF_STOCK,
     AccountField,
     AuthExpired,
     AuthRevoked,
@@ -401,7 +402,7 @@ class WooCommerce(Channel):
         live = not reasons
         in_stock = item.get("stock_status") != "outofstock"
         if live and not in_stock:
-            reasons.append(Reason("out_of_stock", "Gian hàng báo đã hết hàng.", "The shop says out of stock."))
+            reasons.append(Reason(OUT_OF_STOCK, "Gian hàng báo đã hết hàng.", "The shop says out of stock."))
         images = meta.get(META_IMAGES, "")
         return RemoteStatus(
             remote_id=str(item["id"]),

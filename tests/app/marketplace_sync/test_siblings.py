@@ -6,32 +6,21 @@ from uuid import UUID
 
 import pytest
 from marketplace_world import World
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from woo_double import WooDouble
 
 from app import clock
 from app.actor import SYSTEM
 from app.db import new_id
-from app.marketplace_sync import service, sync
+from app.marketplace_sync import credentials, listings, looks, troubles
 from app.marketplace_sync.channels.base import Credentials
 from app.marketplace_sync.events import ListingTroubled
 from app.marketplace_sync.models import ChannelAccount, Listing
 from app.notices.models import Notice
-from app.outbox import OutboxEvent
-from app.products.models import Variant
 from app.trace import stock
 from app.trace.events import StockMoved
 from app.trace.models import Batch, MovementKind, StockMovement
 from app.trace.schemas import Movement, ReverseMovement
-
-
-@pytest.fixture
-def listing_id(world: World) -> UUID:
-    """Forty packs, live."""
-    listing_id = world.want()
-    world.push(listing_id)
-    return listing_id
-
 
 WHY = "Mẫu thử"
 
@@ -51,18 +40,7 @@ def move(world: World, kind: MovementKind, units: int) -> None:
         new = Movement(id=new_id(), variant_id=world.variant_id, batch_id=lot, kind=kind, units=units, reason=WHY)
         stock.move(session, world.manager, new)
     with world.database.transaction(SYSTEM) as session:
-        service.after_stock_moved(session, SYSTEM, StockMoved(variant_id=world.variant_id))
-
-
-def new_price(world: World, price: int) -> None:
-    with world.database.transaction(SYSTEM) as session:
-        session.execute(update(Variant).where(Variant.id == world.variant_id).values(price_dong=price))
-        service.refresh(session, SYSTEM, variant_ids=[world.variant_id])
-
-
-def troubles(world: World) -> int:
-    with world.database.transaction(SYSTEM) as session:
-        return session.scalar(select(func.count()).where(OutboxEvent.name == "marketplace_sync.listing_troubled")) or 0
+        listings.after_stock_moved(session, SYSTEM, StockMoved(variant_id=world.variant_id))
 
 
 def test_what_was_sold_there_stays_sold_through_looks_and_a_new_price(world: World, listing_id: UUID) -> None:
@@ -72,19 +50,24 @@ def test_what_was_sold_there_stays_sold_through_looks_and_a_new_price(world: Wor
         assert (listing.wanted_version, listing.sold_there, there(world)) == (1, 3, [37])
     assert listing.note is not None
     assert listing.note.vi.startswith("Sàn đã bán 3 gói mà sổ kho chưa ghi. Bác ghi bán 3 gói vào sổ kho.")
-    assert troubles(world) == 1
-    new_price(world, 190000)
+    assert world.events("listing_troubled") == 1
+    world.new_price(190000)
     world.push(listing_id)
     assert [(i.price, i.stock) for i in world.woo.items()] == [("190000", 37)]
-    assert (world.look(listing_id).wanted_version, there(world), troubles(world)) == (2, [37], 1)
+    assert (world.look(listing_id).wanted_version, there(world), world.events("listing_troubled")) == (2, [37], 1)
 
 
 def test_a_sale_that_nobody_has_looked_at_yet_is_not_undone_by_a_new_price(world: World, listing_id: UUID) -> None:
     order(world, 3)
-    new_price(world, 190000)
+    world.new_price(190000)
     listing = world.push(listing_id)
     assert [(i.price, i.stock) for i in world.woo.items()] == [("190000", 37)]
-    assert (listing.sold_there, listing.applied_stock, listing.note_code, troubles(world)) == (3, 37, "sold_there", 1)
+    assert (listing.sold_there, listing.applied_stock, listing.note_code, world.events("listing_troubled")) == (
+        3,
+        37,
+        "sold_there",
+        1,
+    )
 
 
 def test_when_the_sale_is_recorded_both_agree_and_the_note_goes(world: World, listing_id: UUID) -> None:
@@ -93,14 +76,14 @@ def test_when_the_sale_is_recorded_both_agree_and_the_note_goes(world: World, li
     move(world, MovementKind.SOLD, 3)
     listing = world.push(listing_id)
     assert (there(world), listing.sold_there, listing.note_code, listing.note) == ([37], 0, None, None)
-    assert (world.look(listing_id).wanted_version, troubles(world)) == (2, 1)
+    assert (world.look(listing_id).wanted_version, world.events("listing_troubled")) == (2, 1)
 
 
 def test_a_sale_recorded_before_we_saw_it_is_not_taken_off_twice(world: World, listing_id: UUID) -> None:
     order(world, 3)
     move(world, MovementKind.SOLD, 3)
     listing = world.push(listing_id)
-    assert (there(world), listing.sold_there, troubles(world)) == ([37], 0, 0)
+    assert (there(world), listing.sold_there, world.events("listing_troubled")) == ([37], 0, 0)
     order(world, 2)
     move(world, MovementKind.SOLD, 1)
     listing = world.push(listing_id)
@@ -192,7 +175,7 @@ def test_a_look_between_a_sale_on_the_spot_and_its_push_takes_it_for_no_order(wo
 
 def test_a_price_that_keeps_being_changed_there_is_told_once_and_left(world: World, listing_id: UUID) -> None:
     remote_id = world.woo.items()[0].remote_id
-    for _ in range(sync.MOST_MENDS["live"]):
+    for _ in range(looks.MOST_MENDS["live"]):
         world.woo.staff(remote_id, "edit", regular_price="99000")
         world.look(listing_id)
         world.push(listing_id)
@@ -202,7 +185,7 @@ def test_a_price_that_keeps_being_changed_there_is_told_once_and_left(world: Wor
     for _ in range(3):
         listing = world.look(listing_id)
         world.push(listing_id)
-    assert (listing.wanted_version, listing.note_code, troubles(world)) == (pushed, "drifts", 1)
+    assert (listing.wanted_version, listing.note_code, world.events("listing_troubled")) == (pushed, "drifts", 1)
     world.woo.staff(remote_id, "edit", regular_price="185000")
     assert (world.look(listing_id).note_code, world.read(listing_id).mends) == (None, 0)
 
@@ -212,7 +195,7 @@ def test_the_sellers_are_told_once_to_record_the_sale(world: World, listing_id: 
     world.look(listing_id)
     for _ in range(2):
         with world.database.transaction(SYSTEM) as session:
-            service.tell_of_trouble(session, SYSTEM, ListingTroubled(listing_id=listing_id))
+            troubles.tell_of_trouble(session, SYSTEM, ListingTroubled(listing_id=listing_id))
     with world.database.transaction(SYSTEM) as session:
         told = session.execute(select(Notice.person_id, Notice.title, Notice.body, Notice.created_at)).all()
     assert sorted(t.person_id for t in told) == sorted([world.manager.person_id, world.other.person_id])
@@ -225,7 +208,7 @@ def test_a_sale_recorded_after_the_listing_was_taken_off_ends_the_note(world: Wo
     order(world, 3)
     world.look(listing_id)
     with world.database.transaction(world.manager) as session:
-        service.want_unlisted(session, world.manager, listing_id)
+        listings.want_unlisted(session, world.manager, listing_id)
     assert world.push(listing_id).note_code == "sold_there"
     move(world, MovementKind.SOLD, 2)
     assert (world.read(listing_id).sold_there, world.read(listing_id).note_code) == (1, "sold_there")
@@ -261,7 +244,7 @@ def test_a_recorded_sale_that_is_taken_back_is_asked_for_again(world: World, lis
     with world.database.transaction(world.manager) as session:
         stock.reverse(session, world.manager, lines(world)[-1], ReverseMovement(id=new_id(), reason="Ghi nhầm"))
     with world.database.transaction(SYSTEM) as session:
-        service.after_stock_moved(session, SYSTEM, StockMoved(variant_id=world.variant_id))
+        listings.after_stock_moved(session, SYSTEM, StockMoved(variant_id=world.variant_id))
     listing = world.push(listing_id)
     assert (listing.sold_there, listing.note_code, there(world)) == (3, "sold_there", [37])
 
@@ -308,7 +291,7 @@ def test_an_order_cancelled_before_a_push_is_no_sale_any_more(world: World, list
     order(world, 3)
     world.look(listing_id)
     world.woo.staff(world.woo.items()[0].remote_id, "edit", stock_quantity="40")
-    new_price(world, 190000)
+    world.new_price(190000)
     listing = world.push(listing_id)
     assert (listing.sold_there, listing.note, listing.wanted_version) == (0, None, 3)
     assert (world.push(listing_id).sold_there, there(world)) == (0, [40])
@@ -340,7 +323,7 @@ def sibling_id(world: World, second: WooDouble) -> UUID:
                 legal_kind="own_site",
                 name="Trang riêng",
                 base_url=second.url,
-                credentials_sealed=sync.seal(world.settings, Credentials(second.credentials().values)),
+                credentials_sealed=credentials.seal(world.settings, Credentials(second.credentials().values)),
                 stock_buffer=0,
                 state="active",
                 error=None,
