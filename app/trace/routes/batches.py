@@ -13,8 +13,8 @@ from app.actor import SYSTEM, Role
 from app.errors import forbidden
 from app.products import queries as products
 from app.products.schemas import Form
+from app.trace import batch_events, codes, pages, queries, steps, stock
 from app.trace import batches as batch_verbs
-from app.trace import codes, pages, queries, steps, stock
 from app.trace.models import BatchEventKind, CodeKind, MovementKind
 from app.trace.routes.base import blueprint, filled_fields, movement_words, names_of_people
 from app.trace.schemas import BatchEventIn, IssueCode, NewBatch
@@ -183,14 +183,14 @@ def decide(batch_id: UUID) -> BaseResponse:
     told = None
     if kind == BatchEventKind.RECALLED:
         with transaction(SYSTEM) as session:
-            told = batch_verbs.told_of_recall(session, session.get_one(Organisation, row.organisation_id))
+            told = batch_events.told_of_recall(session, session.get_one(Organisation, row.organisation_id))
     return page("trace/decide.html", told=told, **facts)
 
 
 @blueprint.post("/lo/<uuid:batch_id>/quyet-dinh")
 def decide_send(batch_id: UUID) -> BaseResponse:
     with transaction(signed_in()) as session:
-        batch_verbs.record_batch_event(session, signed_in(), batch_id, parse(BatchEventIn))
+        batch_events.record_batch_event(session, signed_in(), batch_id, parse(BatchEventIn))
     flash(_("Đã ghi. Trang quét mã đổi theo trong vòng một phút."), "met")
     return redirect(url_for("trace.batch", batch_id=batch_id), 303)
 

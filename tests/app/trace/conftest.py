@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from uuid import UUID
 
 import pytest
 
 from app.db import Database
-from tests.app.trace.farm import NOON, World, build
+from tests.app.trace.farm import NOON, World, a_product, a_site, build
 
 
 @pytest.fixture(autouse=True)
@@ -17,3 +18,13 @@ def _now(clock_at: Callable[[datetime], None]) -> None:
 @pytest.fixture
 def world(database: Database) -> World:
     return build(database)
+
+
+@pytest.fixture
+def site(database: Database, world: World) -> UUID:
+    return a_site(database, world.farmer, world.household, world.village)
+
+
+@pytest.fixture
+def product(database: Database, world: World) -> UUID:
+    return a_product(database, world)

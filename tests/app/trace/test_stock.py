@@ -17,7 +17,7 @@ from app.actor import SYSTEM, Actor
 from app.db import Database, new_id
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.products.models import Variant
-from app.trace import batches, stock
+from app.trace import batch_events, batches, stock
 from app.trace.models import MovementKind, StockMovement
 from app.trace.schemas import BatchEventIn, Movement, NewBatch, ReverseMovement, SourceIn
 from tests.app.trace.farm import NOON, World, a_log, a_pack, a_product, a_site, build, write
@@ -214,7 +214,7 @@ def test_stopped_lots_are_not_sold_and_not_counted_as_on_hand(
     def decide(kind: str) -> None:
         with database.transaction(world.manager) as session:
             event = BatchEventIn.model_validate({"id": new_id(), "kind": kind, "reason": "kiểm tra lại"})
-            batches.record_batch_event(session, world.manager, batch, event)
+            batch_events.record_batch_event(session, world.manager, batch, event)
 
     for stop, go in (("held", "released"), ("recalled", "recall_lifted")):
         decide(stop)
@@ -237,7 +237,7 @@ def test_what_was_sold_before_the_lot_was_stopped_can_still_be_written_down(
         clock_at(NOON + timedelta(hours=hour))
         with database.transaction(world.manager) as session:
             event = BatchEventIn.model_validate({"id": new_id(), "kind": kind, "reason": "kiểm tra lại"})
-            batches.record_batch_event(session, world.manager, batch, event)
+            batch_events.record_batch_event(session, world.manager, batch, event)
         return NOON + timedelta(hours=hour)
 
     held = decide("held", 1)
