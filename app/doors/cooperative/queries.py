@@ -19,7 +19,7 @@ from app.marketplace_sync import queries as marketplace
 from app.marketplace_sync.models import ChannelAccount, DeclaredListing, Listing
 from app.marketplace_sync.queries import Evidence
 from app.products.models import Certificate, Product, Variant
-from app.trace import diary, stock
+from app.trace import findings, stock
 from app.trace import queries as trace
 from app.trace.models import Batch, BatchEvent, CareLog, ConflictingSubmission, ScanTally, Site, TraceCode
 
@@ -381,13 +381,13 @@ def site_to_see(session: Session, actor: Actor, site_id: UUID) -> Seen:
     site = trace.site(session, actor, site_id)
     names = accounts.organisation_names(session, [site.organisation_id])
     lines, _total = trace.diary_of_site(session, actor, site_id)
-    own = diary.own_findings(session, actor, [line.id for line in lines])
+    own = findings.own_findings(session, actor, [line.id for line in lines])
     return Seen(site, names.get(site.organisation_id, ""), lines, own)
 
 
 def finding_to_correct(session: Session, actor: Actor, care_log_id: UUID) -> tuple[Site, CareLog]:
     """The site and how the finding stands now. Raises NotFound for what this certifier may not correct."""
-    if care_log_id not in diary.own_findings(session, actor, [care_log_id]):
+    if care_log_id not in findings.own_findings(session, actor, [care_log_id]):
         raise not_found("nhận xét này", "this finding")
     line = trace.care_log(session, actor, care_log_id)
     return trace.site(session, actor, line.log.site_id), line.log

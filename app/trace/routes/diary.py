@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app import clock
 from app.actor import Actor
 from app.errors import forbidden
-from app.trace import diary, queries, steps
+from app.trace import diary, queries, steps, witnesses
 from app.trace.models import Witness
 from app.trace.routes.base import When, blueprint, filled_fields, names_of_people, sent_photo, witness_words
 from app.trace.schemas import CareLogIn, CorrectionIn
@@ -40,7 +40,7 @@ def _log_form(session: Session, actor: Actor, site_id: UUID, old: queries.DiaryL
         cycles=queries.cycles_of(session, site_id),
         kinds=[(s.kind, s.en if language() == "en" else s.vi) for s in steps.STEPS.values()],
         units=unit_options(steps.UNITS),
-        witnesses=[(w, _vouching()[w]) for w in diary.witnesses_of(actor, row.organisation_id)],
+        witnesses=[(w, _vouching()[w]) for w in witnesses.witnesses_of(actor, row.organisation_id)],
         people=sorted(names_of_people(session, actor, row.organisation_id).items(), key=lambda pair: pair[1]),
     )
 
