@@ -19,7 +19,7 @@ from app.errors import Conflict, Invalid, forbidden, not_found
 from app.outbox import publish
 from app.products import queries as products
 from app.products.models import Product, Variant
-from app.trace import codes, digital_link, pages, queries, steps
+from app.trace import codes, gtins, pages, queries, steps
 from app.trace.batch_events import add_event, other_content
 from app.trace.events import BatchCreated, CodeIssued
 from app.trace.holds import hold_early
@@ -239,7 +239,7 @@ def issue_code(session: Session, actor: Actor, batch_id: UUID, kind: CodeKind = 
 
 def _gtin(session: Session, batch: Batch) -> str:
     pack = session.get(Variant, batch.variant_id) if batch.variant_id else None
-    if pack is None or pack.gtin is None or digital_link.is_restricted(pack.gtin):
+    if pack is None or pack.gtin is None or gtins.is_restricted(pack.gtin):
         raise Invalid(
             "no_gtin",
             vi="Gói hàng của lô chưa có mã vạch (GTIN) của đơn vị. Bác dùng mã ngắn, hoặc ghi mã vạch cho gói trước.",
