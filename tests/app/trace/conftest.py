@@ -7,7 +7,8 @@ from uuid import UUID
 import pytest
 
 from app.db import Database
-from tests.app.trace.farm import NOON, World, a_product, a_site, build
+from tests.app.trace.farm import NOON, World, a_pack, a_product, a_site, build
+from tests.app.trace.shelf import a_batch, move
 
 
 @pytest.fixture(autouse=True)
@@ -28,3 +29,12 @@ def site(database: Database, world: World) -> UUID:
 @pytest.fixture
 def product(database: Database, world: World) -> UUID:
     return a_product(database, world)
+
+
+@pytest.fixture
+def pack(database: Database, world: World, product: UUID) -> tuple[UUID, UUID]:
+    """A pack and a lot of it with 10 packs."""
+    variant = a_pack(database, world, product)
+    batch = a_batch(database, world, product)
+    move(database, world.manager, variant, "packed", 10, batch_id=batch)
+    return variant, batch
