@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from app.actor import SYSTEM
 from app.db import Database, new_id
-from app.doors.farmer.routes import WAIT_CHOICES
+from app.doors.farmer.routes.waits import WAIT_CHOICES
 from app.notices.models import Notice
 from app.outbox import OutboxEvent, read
 from app.trace import batches, holds, queries
