@@ -31,3 +31,17 @@ def witnesses_of(actor: Actor, organisation_id: UUID) -> tuple[Witness, ...]:
         if actor.has(Role.FARMER):
             found.append(Witness.NEIGHBOUR)
     return tuple(found)
+
+
+def usual_witness(actor: Actor, organisation_id: UUID, *, own_work: bool) -> Witness:
+    """Who vouches where the writer chose nobody. `own_work`: the writer did it too.
+
+    - one of the holder's own people writes? the farmer
+    - somebody from outside wrote down their own work? what the writer is there
+    - somebody from outside wrote down another's work? the farmer, as it was told
+    """
+    offered = witnesses_of(actor, organisation_id)
+    at_home = actor.has(Role.FARMER, Role.COOPERATIVE_MANAGER, organisation_id=organisation_id)
+    if not offered or at_home or not own_work:
+        return Witness.FARMER
+    return offered[-1]

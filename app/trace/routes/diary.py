@@ -45,10 +45,12 @@ def _log_form(session: Session, actor: Actor, site_id: UUID, old: queries.DiaryL
     )
 
 
-def _as_witness(actor: Actor) -> dict[str, UUID | None]:
-    """Who vouches for more than was told is the one who writes."""
-    told = request.form.get("witness") in {None, "", Witness.FARMER}
-    return {} if told else {"witnessed_by": actor.person_id}
+def _witness(actor: Actor, organisation_id: UUID) -> dict[str, object]:
+    """The witness that was chosen, else the usual one. Who vouches for more than was told is the one who writes."""
+    own_work = request.form.get("performed_by") in {None, "", str(actor.person_id)}
+    usual = witnesses.usual_witness(actor, organisation_id, own_work=own_work)
+    told = request.form.get("witness") or usual
+    return {"witness": told} | ({} if told == Witness.FARMER else {"witnessed_by": actor.person_id})
 
 
 @blueprint.get("/thua/<uuid:site_id>/ghi")
@@ -63,10 +65,11 @@ def new_log_send(site_id: UUID) -> BaseResponse:
     when = parse_data(When, {k: v for k, v in filled_fields().items() if k in When.model_fields})
     with transaction() as session:
         photo = sent_photo(session)
+        holder = queries.site(session, actor, site_id).organisation_id
         log = parse_data(
             CareLogIn,
             filled_fields("day", "hour", "photo")
-            | _as_witness(actor)
+            | _witness(actor, holder)
             | {"site_id": site_id, "happened_at": when.moment(), "photos": (photo,) if photo else ()},
         )
         outcome = diary.record_care_logs(session, actor, [log])[0]
@@ -123,7 +126,7 @@ def correct_send(care_log_id: UUID) -> BaseResponse:
         new = parse_data(
             CorrectionIn,
             filled_fields("day", "hour")
-            | _as_witness(actor)
+            | _witness(actor, line.log.organisation_id)
             | {"site_id": line.log.site_id, "happened_at": when.moment(), "photos": tuple(line.log.photos)},
         )
         diary.correct_care_log(session, actor, care_log_id, new)

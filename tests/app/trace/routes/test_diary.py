@@ -90,3 +90,25 @@ def test_a_diary_names_its_steps_in_both_languages(client_of: MakeClient, databa
     english = client.get(f"/thua/{site}?lang=en").text
     assert 'data-label="Step"' in english
     assert 'data-label="Action"' not in english
+
+
+def test_a_manager_who_leaves_the_defaults_vouches_for_own_work_and_not_for_the_farmers(
+    client_of: MakeClient, database: Database, world: World
+) -> None:
+    site = a_site(database, world.farmer, world.household, world.village)
+    manager = client_of(world.manager)
+    assert re.search(r'<select[^>]*name="witness"[^>]*>\s*<option value="">', manager.get(f"/thua/{site}/ghi").text)
+    step = {"kind": "weeding", "day": "2026-11-19", "performed_by": "", "witness": ""}
+    assert manager.post(f"/thua/{site}/ghi", data=step | {"id": new_id()}).status_code == 303
+    log = only(database, CareLog)
+    who = world.manager.person_id
+    assert (log.witness, log.performed_by, log.written_by, log.witnessed_by) == ("cooperative", who, who, who)
+    told = step | {"id": new_id(), "performed_by": world.farmer.person_id}
+    assert manager.post(f"/thua/{site}/ghi", data=told).status_code == 303
+    with database.transaction(SYSTEM) as session:
+        other = session.get_one(CareLog, told["id"])
+        assert (other.witness, other.performed_by, other.written_by, other.witnessed_by) == (
+            "farmer", world.farmer.person_id, who, None,
+        )  # fmt: skip
+    assert "theo lời người làm" in manager.get(f"/thua/{site}").text
+    assert "theo lời người làm" in manager.get(f"/dong-nhat-ky/{told['id']}").text
