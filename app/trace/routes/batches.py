@@ -1,24 +1,29 @@
 """Pages of batches: the list, a new one, one with all that belongs to it, decisions and codes."""
 
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from flask import Response, flash, redirect, request, url_for
+from flask import Response, flash, g, redirect, request, url_for
 from flask_babel import gettext as _
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock
 from app.accounts.models import Organisation
 from app.actor import SYSTEM, Role
-from app.errors import forbidden
+from app.errors import Invalid, forbidden
 from app.products import queries as products
 from app.products.schemas import Form
 from app.trace import batch_events, codes, pages, queries, steps, stock
 from app.trace import batches as batch_verbs
 from app.trace.models import BatchEventKind, CodeKind, MovementKind
 from app.trace.routes.base import blueprint, filled_fields, movement_words, names_of_people
-from app.trace.schemas import BatchEventIn, IssueCode, NewBatch
-from app.web import language, page, parse, parse_data, parse_query, signed_in, transaction, unit_options
+from app.trace.schemas import BatchEventIn, IssueCode, NewBatch, SourceIn
+from app.web import language, page, parse, parse_data, parse_query, quantity, signed_in, transaction, unit_options
+
+NEWEST_HARVESTS = 8  # so many are open on the form of a new batch; the others are folded
 
 
 class Chosen(Form):
@@ -78,6 +83,9 @@ def new_batch() -> Response:
         product = next((p for p in mine if str(p.id) == chosen), None)
         found = queries.harvests(session, actor, product_id=product.id) if product else []
         last = max((clock.local(h.log.happened_at).date() for h in found), default=clock.today())
+        usable = [h for h in found if h.left is not None]
+        older = usable[NEWEST_HARVESTS:]
+        chosen_ids = request.form.getlist("source")
         return page(
             "trace/batch_form.html",
             products=[(p.id, p.name.text(language())) for p in mine],
@@ -86,17 +94,52 @@ def new_batch() -> Response:
                 (v.id, v.name.text(language()))
                 for v in (products.variants_of(session, [product.id]).get(product.id, []) if product else [])
             ],
-            harvests=found,
+            newest=_by_site(usable[:NEWEST_HARVESTS]),
+            older=_by_site(older),
+            older_count=len(older),
+            unweighed=[h for h in found if h.left is None],
+            chosen=chosen_ids,
+            chosen_older=any(str(h.id) in chosen_ids for h in older),
+            totals=_totals(usable, request.form),
+            unit=usable[0].log.unit if usable else None,
             lot=queries.next_lot(session, product, last) if product else "",
             units=unit_options(steps.UNITS),
             last=last,
         )
 
 
+def _by_site(harvests: Sequence[queries.Harvest]) -> list[tuple[str, list[queries.Harvest]]]:
+    """The harvests under the name of their site and holder; the site that was harvested last comes first."""
+    found: dict[UUID, list[queries.Harvest]] = {}
+    for harvest in harvests:
+        found.setdefault(harvest.log.site_id, []).append(harvest)
+    return [(f"{some[0].site_name}, {some[0].holder}", some) for some in found.values()]
+
+
+def _totals(harvests: Sequence[queries.Harvest], form: MultiDict[str, str]) -> list[str]:
+    """What the ticked harvests give together, one text a unit; an amount that is no number is told when the batch is made."""
+    totals: dict[str | None, Decimal] = {}
+    ticked = set(form.getlist("source"))
+    for harvest in harvests:
+        if str(harvest.id) not in ticked or harvest.left is None:
+            continue
+        typed = form.get(f"amount-{harvest.id}")
+        try:
+            source = parse_data(SourceIn, {"care_log_id": harvest.id} | ({"quantity": typed} if typed else {}))
+        except Invalid:
+            continue
+        amount = harvest.left if source.quantity is None else source.quantity
+        totals[harvest.log.unit] = totals.get(harvest.log.unit, Decimal(0)) + amount
+    return [quantity(amount, unit) for unit, amount in totals.items()]
+
+
 @blueprint.post("/lo/moi")
 def new_batch_send() -> BaseResponse:
     actor = signed_in()
     form = request.form
+    if "tally" in form:
+        g.form_values = form
+        return new_batch()
     sources = [
         {"care_log_id": chosen} | ({"quantity": form[f"amount-{chosen}"]} if form.get(f"amount-{chosen}") else {})
         for chosen in form.getlist("source")

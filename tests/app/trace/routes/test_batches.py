@@ -1,6 +1,8 @@
 """Pages of batches: from a product to a batch with a code, decisions, the list, labels."""
 
 import re
+from datetime import timedelta
+from uuid import UUID
 
 from sqlalchemy import select
 
@@ -10,8 +12,8 @@ from app.db import Database, new_id
 from app.products.models import Product, Variant
 from app.trace.codes import grouped
 from app.trace.models import Batch, CareLog, StockMovement, TraceCode
-from tests.app.trace.desk import MakeClient, a_batch, only, photo
-from tests.app.trace.farm import World
+from tests.app.trace.desk import MakeClient, a_batch, count, only, photo
+from tests.app.trace.farm import NOON, World, a_log, write
 
 
 def test_from_a_product_to_a_batch_with_a_code(client_of: MakeClient, database: Database, world: World) -> None:
@@ -165,3 +167,30 @@ def test_labels_are_offered_to_those_who_may_print_them(
         page = client.get(f"/lo/{batch}").text
         assert (f'<img src="/tem/{batch}.svg?loai=short"' in page, f"/tem/{batch}/to-in" in page) == (offered, offered)
         assert (client.get(f"/tem/{batch}/to-in?loai=short").status_code == 200) is offered
+
+
+def test_a_new_batch_shows_the_newest_harvests_by_site_folds_the_older_and_adds_up_what_was_ticked(
+    client_of: MakeClient, database: Database, world: World, site: UUID, product: UUID
+) -> None:
+    logs = [
+        a_log(site, "harvesting", quantity=10 + n, unit="kg", happened_at=NOON - timedelta(days=n)) for n in range(11)
+    ]
+    bare = a_log(site, "harvesting", happened_at=NOON - timedelta(days=20))
+    assert set(write(database, world.farmer, *logs, bare)) == {"stored"}
+    client = client_of(world.manager)
+    text = client.get(f"/lo/moi?product={product}").text
+    newest, _, folded = text.partition("Các lần thu trước: 3")
+    shown = [re.findall(r'name="source" value="([^"]+)"', part) for part in (newest, folded)]
+    assert shown == [[str(log.id) for log in logs[:8]], [str(log.id) for log in logs[8:]]]
+    assert text.count("<h3>") == 2
+    assert f'href="/dong-nhat-ky/{bare.id}/sua"' in folded
+    assert ("Chưa chọn lần thu nào." in text, "<details open>" in text) == (True, False)
+    form = {"id": new_id(), "product_id": product, "lot": "NA-7", "quantity": "", "unit": "kg", "tally": "1",
+            "source": [logs[0].id, logs[9].id], f"amount-{logs[9].id}": "2,5"}  # fmt: skip
+    again = client.post("/lo/moi", data=form)
+    assert (again.status_code, "Đã chọn 2 lần thu: 12,5 kg" in again.text) == (200, True)
+    assert ("<details open>" in again.text, str(form["id"]) in again.text, 'value="2,5"' in again.text) == (True,) * 3
+    assert len(re.findall(r'name="source" value="[^"]+" checked', again.text)) == 2
+    assert count(database, Batch) == 0
+    wrong = client.post("/lo/moi", data=form | {"tally": "1", f"amount-{logs[9].id}": "nhiều"})
+    assert (wrong.status_code, "Đã chọn 2 lần thu: 10 kg" in wrong.text) == (200, True)
