@@ -102,10 +102,10 @@ REACTIONS: tuple[Reaction, ...] = (
     Reaction(PersonErased, "notices.person_erased", verb="app.notices.service:person_erased"),
     Reaction(DeliveryGivenUp, "notices.delivery_given_up", verb="app.notices.service:delivery_given_up"),
     # The diary and what rests on it
-    Reaction(CareLogRecorded, "trace.check_site", verb="app.trace.batches:check_site"),
-    Reaction(CareLogCorrected, "trace.check_corrected_site", verb="app.trace.batches:check_site"),
-    Reaction(BatchCreated, "trace.check_new_batch", verb="app.trace.batches:check_new_batch"),
-    Reaction(BatchHeld, "trace.tell_held", verb="app.trace.batches:tell_held"),
+    Reaction(CareLogRecorded, "trace.check_site", verb="app.trace.holds:check_site"),
+    Reaction(CareLogCorrected, "trace.check_corrected_site", verb="app.trace.holds:check_site"),
+    Reaction(BatchCreated, "trace.check_new_batch", verb="app.trace.holds:check_new_batch"),
+    Reaction(BatchHeld, "trace.tell_held", verb="app.trace.holds:tell_held"),
     # A public page is rendered anew when what it shows has changed
     Reaction(BatchChanged, "trace.page_of_batch", verb="app.trace.pages:after_batch_changed"),
     Reaction(CareLogRecorded, "trace.pages_of_site", verb="app.trace.pages:after_site_written"),
@@ -116,7 +116,7 @@ REACTIONS: tuple[Reaction, ...] = (
     Reaction(DeclaredConfirmed, "trace.pages_of_declared", verb="app.trace.pages:after_product_news"),
     Reaction(CertificateRecorded, "trace.pages_of_certificate", verb="app.trace.pages:after_certificate_news"),
     Reaction(CertificateLapsed, "trace.pages_of_lapsed_certificate", verb="app.trace.pages:after_certificate_news"),
-    Reaction(RecallLaunched, "trace.tell_recalled", verb="app.trace.batches:tell_recalled"),
+    Reaction(RecallLaunched, "trace.tell_recalled", verb="app.trace.batch_events:tell_recalled"),
     Reaction(ConsentChanged, "trace.pages_of_consent", verb="app.trace.pages:after_names_changed"),
     Reaction(PersonErased, "trace.pages_of_erased", verb="app.trace.pages:after_names_changed"),
     Reaction(OrganisationChanged, "trace.pages_of_organisation", verb="app.trace.pages:after_names_changed"),

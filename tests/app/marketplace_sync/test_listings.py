@@ -17,7 +17,7 @@ from app.marketplace_sync.schemas import WantListing
 from app.products import service as products
 from app.products.events import ProductChanged, ProductRetired
 from app.products.models import Product
-from app.trace import batches, stock
+from app.trace import batch_events, stock
 from app.trace.events import BatchChanged, RecallLaunched, StockMoved
 from app.trace.models import Batch, BatchEventKind, MovementKind
 from app.trace.schemas import BatchEventIn, Movement
@@ -205,7 +205,9 @@ def decide(world: World, kind: BatchEventKind) -> None:
     """About the first lot; both reactions run, the later event's first."""
     lot = first_lot(world)
     with world.database.transaction(world.manager) as session:
-        batches.record_batch_event(session, world.manager, lot, BatchEventIn(id=new_id(), kind=kind, reason="Mẫu thử"))
+        batch_events.record_batch_event(
+            session, world.manager, lot, BatchEventIn(id=new_id(), kind=kind, reason="Mẫu thử")
+        )
     if kind == BatchEventKind.RECALLED:
         react(world, listings.after_recall_launched, RecallLaunched(batch_id=lot))
     react(world, listings.after_batch_changed, BatchChanged(batch_id=lot))
@@ -271,7 +273,7 @@ def test_a_recall_that_was_lifted_before_we_came_to_it_takes_nothing_off(world: 
     for kind in (BatchEventKind.RECALLED, BatchEventKind.RECALL_LIFTED):
         with world.database.transaction(world.manager) as session:
             new = BatchEventIn(id=new_id(), kind=kind, reason="Mẫu thử")
-            batches.record_batch_event(session, world.manager, lot, new)
+            batch_events.record_batch_event(session, world.manager, lot, new)
     react(world, listings.after_recall_launched, RecallLaunched(batch_id=lot))
     assert (world.read(listing_id).wanted, world.read(listing_id).wanted_version) == ("live", 1)
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.accounts import queries as accounts
 from app.actor import Actor
 from app.errors import not_found
-from app.trace import diary
+from app.trace import findings
 from app.trace import queries as trace
 from app.trace.models import CareLog, Site
 
@@ -43,13 +43,13 @@ def site_to_see(session: Session, actor: Actor, site_id: UUID) -> Seen:
     site = trace.site(session, actor, site_id)
     names = accounts.organisation_names(session, [site.organisation_id])
     lines, _total = trace.diary_of_site(session, actor, site_id)
-    own = diary.own_findings(session, actor, [line.id for line in lines])
+    own = findings.own_findings(session, actor, [line.id for line in lines])
     return Seen(site, names.get(site.organisation_id, ""), lines, own)
 
 
 def finding_to_correct(session: Session, actor: Actor, care_log_id: UUID) -> tuple[Site, CareLog]:
     """The site and how the finding stands now. Raises NotFound for what this certifier may not correct."""
-    if care_log_id not in diary.own_findings(session, actor, [care_log_id]):
+    if care_log_id not in findings.own_findings(session, actor, [care_log_id]):
         raise not_found("nhận xét này", "this finding")
     line = trace.care_log(session, actor, care_log_id)
     return trace.site(session, actor, line.log.site_id), line.log
