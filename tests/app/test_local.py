@@ -19,6 +19,12 @@ import pytest
 
 from app import local
 from app.errors import SetupError
+from app.local import identity, postgres
+from app.local.binaries import find_binaries
+from app.local.folder import exclusive
+from app.local.logfiles import LOG_BYTES
+from app.local.processes import leader_of, lives, processes_of
+from app.local.sockets import PG_SOCKET, VALKEY_SOCKET, known_sockets
 from app.settings import ROOT
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root meets this")
@@ -31,7 +37,7 @@ def home() -> Iterator[Path]:
     path.chmod(0o755)
     yield path
     for var in {path, *(p.parent.parent for p in path.rglob("run/servers.lock"))}:
-        short = local._known_sockets(var)
+        short = known_sockets(var)
         local.stop(var)
         if short is not None and not short.is_relative_to(path):
             shutil.rmtree(short, ignore_errors=True)
@@ -54,13 +60,13 @@ def sockets_of(url: str) -> Path:
 
 
 def pid_of_postgres(var: Path) -> int:
-    pid = local._leader(var / "postgres")
+    pid = leader_of(var / "postgres")
     assert pid is not None
     return pid
 
 
 def pid_of_valkey(var: Path) -> int:
-    (pid,) = local._processes(var / "valkey", "-server")
+    (pid,) = processes_of(var / "valkey", "-server")
     return pid
 
 
@@ -85,10 +91,10 @@ def test_servers_run_in_a_directory_of_any_name(home: Path, name: str) -> None:
     var = home / name
     servers = local.start(var, durable=False)
     assert query(servers, "SELECT current_database()") == "hoi"
-    sockets = local._known_sockets(var)
+    sockets = known_sockets(var)
     assert sockets is not None
     assert stat.S_IMODE(sockets.stat().st_mode) == 0o700
-    assert len(os.fsencode(sockets / local.PG_SOCKET)) <= 107
+    assert len(os.fsencode(sockets / PG_SOCKET)) <= 107
     assert sockets.is_relative_to(var) == (name not in {"một,hai", "dài" * 40})
     assert local.start(var, durable=False) == servers, "the short directory is remembered"
 
@@ -160,7 +166,7 @@ def test_a_pid_file_that_lies_does_not_stop_a_start(home: Path, lie: Callable[[P
 def test_a_zombie_with_the_servers_number_counts_as_dead() -> None:
     with subprocess.Popen(["true"]) as zombie:
         os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
-        assert not local._lives(zombie.pid)
+        assert not lives(zombie.pid)
 
 
 def test_an_interrupted_first_start_is_done_again(home: Path) -> None:
@@ -180,7 +186,7 @@ def test_several_starts_at_once_make_one_server(home: Path) -> None:
     assert len(answers) == 1
     postmasters = [
         pid
-        for pid in local._processes(home / "postgres", "postgres")
+        for pid in processes_of(home / "postgres", "postgres")
         if b"postgres\0-D" in Path(f"/proc/{pid}/cmdline").read_bytes()
     ]
     assert len(postmasters) == 1
@@ -205,10 +211,10 @@ def test_only_what_is_ours_is_started(home: Path) -> None:
 
 def test_a_socket_that_was_swept_away_is_made_anew(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     servers = local.start(home / ("dài" * 40), durable=False)
-    short = local._known_sockets((home / ("dài" * 40)).resolve())
+    short = known_sockets((home / ("dài" * 40)).resolve())
     assert short is not None
     shutil.rmtree(short)
-    monkeypatch.setattr(local, "SILENT_SECONDS", 0.2)
+    monkeypatch.setattr(postgres, "SILENT_SECONDS", 0.2)
     moved = local.start(home / ("dài" * 40), durable=False)
     assert moved != servers
     assert query(moved, "SELECT 1") == 1
@@ -268,13 +274,13 @@ def test_under_roots_closed_directories_the_servers_run_and_no_door_is_opened(ho
 def test_commands_that_nobody_else_can_reach_are_copied_when_namespaces_are_forbidden(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = local._binaries(None, None)
+    real = find_binaries(None, None)
     package = real.pg.parent.parent
     closed = home / "closed"
     closed.mkdir(mode=0o700)
     shutil.copytree(package / "pginstall", closed / package.name / "pginstall", symlinks=True)
     shutil.copytree(package.with_name(f"{package.name}.libs"), closed / f"{package.name}.libs", symlinks=True)
-    monkeypatch.setattr(local, "_namespaced", lambda *_: None)
+    monkeypatch.setattr(identity, "_namespaced", lambda *_: None)
     var = home / "var"
     servers = local.start(var, durable=False, pg_bin=closed / package.name / "pginstall" / "bin")
     assert query(servers, "SELECT 1") == 1
@@ -283,7 +289,7 @@ def test_commands_that_nobody_else_can_reach_are_copied_when_namespaces_are_forb
 
 @as_root
 def test_root_without_any_way_out_is_told_which_command_opens_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "_namespaced", lambda *_: None)
+    monkeypatch.setattr(identity, "_namespaced", lambda *_: None)
     closed = home / "closed"
     closed.mkdir(mode=0o700)
     with pytest.raises(SetupError) as refused:
@@ -319,7 +325,7 @@ def test_a_stop_waits_for_a_start_of_another_process(home: Path) -> None:
         local.stop(home)
         order.append("stopped")
 
-    with local._exclusive(home):
+    with exclusive(home):
         thread = threading.Thread(target=stop)
         thread.start()
         order.append("started")
@@ -334,7 +340,7 @@ def test_logs_turn_over_when_they_have_grown_and_their_writer_goes_on(tmp_path: 
         for generation in range(5):
             writer.write(str(generation).encode())
             writer.flush()
-            os.truncate(path, local.LOG_BYTES + 1)
+            os.truncate(path, LOG_BYTES + 1)
             assert local.log_file(tmp_path, "web") == path
         writer.write(b"on")
         writer.flush()
@@ -399,4 +405,4 @@ def test_nothing_listens_on_the_network(home: Path) -> None:
     }
     assert inodes & tcp == set()
     with socket.socket(socket.AF_UNIX) as probe:
-        probe.connect(str(sockets_of(servers.database_url) / local.VALKEY_SOCKET))
+        probe.connect(str(sockets_of(servers.database_url) / VALKEY_SOCKET))

@@ -18,6 +18,8 @@ import pytest
 
 from app import local, supervisor
 from app.errors import SetupError
+from app.local import logfiles
+from app.local.processes import lives
 from app.settings import ROOT, child_environment
 from app.supervisor import Child, Supervisor
 
@@ -54,10 +56,6 @@ def keeper(tmp_path: Path, said: list[str]) -> Iterator[Supervisor]:
 
 def child(code: str = SLEEPER, **values: Any) -> Child:
     return Child("sleeper", "Ngủ", (sys.executable, "-c", code), **values)
-
-
-def lives(pid: int) -> bool:
-    return local._lives(pid)
 
 
 def test_a_killed_child_is_back_and_the_user_is_told(
@@ -275,7 +273,7 @@ def test_a_look_at_the_servers_that_fails_ends_nothing(tmp_path: Path, said: lis
 def test_logs_turn_over_while_everything_runs(
     keeper: Supervisor, monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., Any]
 ) -> None:
-    monkeypatch.setattr(local, "LOG_BYTES", 200)
+    monkeypatch.setattr(logfiles, "LOG_BYTES", 200)
     monkeypatch.setattr(supervisor, "TURN_SECONDS", 0.0)
     keeper.start(
         child("import sys\nfor line in sys.stdin: pass\nprint('a' * 300, flush=True)\nimport signal; signal.pause()")
@@ -300,7 +298,7 @@ def test_a_log_that_cannot_be_turned_over_is_told_and_ends_nothing(
         target.write_text("lo")
         raise OSError(errno.ENOSPC, "full")
 
-    monkeypatch.setattr(local, "LOG_BYTES", 1)
+    monkeypatch.setattr(logfiles, "LOG_BYTES", 1)
     monkeypatch.setattr(shutil, "copyfile", full)
     (keeper.directory / "log" / "web.log").write_text("long")
     keeper.tend()
