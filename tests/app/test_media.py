@@ -44,6 +44,8 @@ from app.errors import (
 )
 from app.factory import create_app
 from app.media import MediaBlob, MediaStore, Upload
+from app.media.pictures import decode
+from app.media.uploads import MAX_PART_BYTES
 from app.settings import Settings
 
 SessionFor = Callable[[Actor], AbstractContextManager[Session]]
@@ -330,7 +332,7 @@ def test_bytes_and_their_name_are_on_disk_before_a_row_tells_of_them(
     settings: Settings, store: MediaStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[Path] = []
-    monkeypatch.setattr(media, "_to_disk", synced.append)
+    monkeypatch.setattr("app.media.store._to_disk", synced.append)
     store.put("blobs/ab/abc", b"x")
     folder = (settings.var / "media").resolve() / "blobs" / "ab"
     assert synced == [folder / "abc", folder]
@@ -395,13 +397,13 @@ def test_a_scan_is_answered_while_many_photos_are_slow(
     crowd = Crowd(settings, fresh_database)
     raws = [encoded(leaf(64, 48 + number), "PNG") for number in range(8)]
     identifiers = [crowd.begin(raw) for raw in raws]
-    decode, go_on = media._decode, threading.Event()
+    go_on = threading.Event()
 
     def slow(raw: bytes) -> Image.Image:
         assert go_on.wait(60)
         return decode(raw)
 
-    monkeypatch.setattr(media, "_decode", slow)
+    monkeypatch.setattr("app.media.blobs.decode", slow)
     with crowd.threads:
         try:
             sent = [crowd.threads.submit(crowd.send, *one) for one in zip(identifiers, raws, strict=True)]
@@ -516,7 +518,7 @@ def test_damaged_overlong_and_false_uploads_are_refused(session_for: SessionFor,
             media.append_upload(session, actor, store, upload_id=short.id, offset=0, data=b"x" * 11)
         with pytest.raises(TooLarge, match="part_too_large"):
             media.append_upload(
-                session, actor, store, upload_id=short.id, offset=0, data=b"x" * (media.MAX_PART_BYTES + 1)
+                session, actor, store, upload_id=short.id, offset=0, data=b"x" * (MAX_PART_BYTES + 1)
             )
         false = send(session, actor, store, b"not a photo at all")
         with pytest.raises(Invalid, match="not_a_photo"):
@@ -541,7 +543,7 @@ def test_an_announcement_that_cannot_end_well_is_refused_at_once(
 def test_one_person_cannot_leave_uploads_half_sent_without_end(
     session_for: SessionFor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(media, "MAX_OPEN_UPLOADS", 2)
+    monkeypatch.setattr("app.media.uploads.MAX_OPEN_UPLOADS", 2)
     actor, first = person(), new_id()
     with session_for(actor) as session:
         media.begin_upload(session, actor, upload_id=first, size=5, digest="a" * 64)
