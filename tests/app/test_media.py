@@ -517,9 +517,7 @@ def test_damaged_overlong_and_false_uploads_are_refused(session_for: SessionFor,
         with pytest.raises(Invalid, match="upload_overflow"):
             media.append_upload(session, actor, store, upload_id=short.id, offset=0, data=b"x" * 11)
         with pytest.raises(TooLarge, match="part_too_large"):
-            media.append_upload(
-                session, actor, store, upload_id=short.id, offset=0, data=b"x" * (MAX_PART_BYTES + 1)
-            )
+            media.append_upload(session, actor, store, upload_id=short.id, offset=0, data=b"x" * (MAX_PART_BYTES + 1))
         false = send(session, actor, store, b"not a photo at all")
         with pytest.raises(Invalid, match="not_a_photo"):
             media.finish_upload(session, actor, store, upload_id=false.id)
