@@ -14,6 +14,7 @@ BREAKS = {
     "Parts import one way": ("app/places/queries.py", "import app.criteria.rules"),
     "The application never imports the worker": ("app/jobs.py", "import worker.relay"),
     "Layers inside local": ("app/local/folder.py", "import app.local.servers"),
+    "Layers inside cli": ("app/cli/output.py", "import app.cli.servers"),
     "Layers inside web": ("app/web/process.py", "import app.web.errors"),
     "Layers inside media": ("app/media/store.py", "import app.media.blobs"),
     "Layers inside places": ("app/places/models.py", "import app.places.service"),
