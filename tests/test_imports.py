@@ -15,6 +15,7 @@ BREAKS = {
     "The application never imports the worker": ("app/jobs.py", "import worker.relay"),
     "Layers inside local": ("app/local/folder.py", "import app.local.servers"),
     "Layers inside cli": ("app/cli/output.py", "import app.cli.servers"),
+    "Layers inside front": ("app/front/stored.py", "import app.front.layer"),
     "Layers inside web": ("app/web/process.py", "import app.web.errors"),
     "Layers inside media": ("app/media/store.py", "import app.media.blobs"),
     "Layers inside places": ("app/places/models.py", "import app.places.service"),
