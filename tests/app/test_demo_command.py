@@ -20,6 +20,8 @@ from app.doors.demo import cast
 from app.local.processes import leader_of, processes_of
 from app.local.sockets import addresses, known_sockets
 from app.settings import ROOT, child_environment
+from app.supervisor.holding import _marked
+from app.supervisor.keeper import MARK
 
 KEPT = ("personal_data", "organisations", "places", "products", "care_logs", "batches", "trace_codes")
 
@@ -76,7 +78,7 @@ class DemoCommand:
 
     def application(self) -> list[int]:
         """Living processes that its supervisor started."""
-        return supervisor._marked(f"{supervisor.MARK}={self.var}".encode())
+        return _marked(f"{MARK}={self.var}".encode())
 
     def end(self) -> None:
         if self.process is not None:

@@ -77,7 +77,7 @@ def test_a_killed_child_is_back_and_the_user_is_told(
 def test_a_child_that_keeps_falling_waits_longer_each_time_and_its_log_is_shown(
     keeper: Supervisor, said: list[str], monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., Any]
 ) -> None:
-    monkeypatch.setattr(supervisor, "BACKOFF_SECONDS", (0.0, 0.01, 0.02, 0.03))
+    monkeypatch.setattr("app.supervisor.keeper.BACKOFF_SECONDS", (0.0, 0.01, 0.02, 0.03))
     keeper.start(child("print('không có thư viện', flush=True); raise SystemExit(3)"))
 
     def fell() -> bool:
@@ -194,7 +194,7 @@ def test_fallen_servers_are_mended_and_a_failing_mend_is_told_and_tried_again_la
 def test_a_full_disk_or_a_failing_fork_ends_nothing_and_is_told_and_tried_again(
     keeper: Supervisor, said: list[str], monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., Any]
 ) -> None:
-    monkeypatch.setattr(supervisor, "BACKOFF_SECONDS", (0.0, 0.01))
+    monkeypatch.setattr("app.supervisor.keeper.BACKOFF_SECONDS", (0.0, 0.01))
     refusals = [OSError(errno.ENOMEM, "no memory"), OSError(errno.ENOSPC, "full")]
 
     def full(directory: Path, name: str) -> Path:
@@ -204,7 +204,7 @@ def test_a_full_disk_or_a_failing_fork_ends_nothing_and_is_told_and_tried_again(
 
     keeper.start(child())
     first = keeper.pids()["sleeper"]
-    monkeypatch.setattr(supervisor, "log_file", full)
+    monkeypatch.setattr("app.supervisor.keeper.log_file", full)
     os.kill(first, signal.SIGKILL)
 
     def back() -> bool:
@@ -222,7 +222,7 @@ def test_a_start_on_a_full_disk_is_told_in_words(keeper: Supervisor, monkeypatch
     def full(_directory: Path, _name: str) -> Path:
         raise OSError(errno.ENOSPC, "full")
 
-    monkeypatch.setattr(supervisor, "log_file", full)
+    monkeypatch.setattr("app.supervisor.keeper.log_file", full)
     with pytest.raises(SetupError) as refused:
         keeper.start(child())
     assert refused.value.code == "disk_full"
@@ -274,7 +274,7 @@ def test_logs_turn_over_while_everything_runs(
     keeper: Supervisor, monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., Any]
 ) -> None:
     monkeypatch.setattr(logfiles, "LOG_BYTES", 200)
-    monkeypatch.setattr(supervisor, "TURN_SECONDS", 0.0)
+    monkeypatch.setattr("app.supervisor.keeper.TURN_SECONDS", 0.0)
     keeper.start(
         child("import sys\nfor line in sys.stdin: pass\nprint('a' * 300, flush=True)\nimport signal; signal.pause()")
     )

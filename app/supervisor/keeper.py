@@ -1,17 +1,13 @@
-"""Keeps the processes of one installation alive: starts them, waits until they answer, restarts the fallen, ends them in order."""
+"""Starts children, waits until they answer, restarts the fallen, ends them in order."""
 
 import contextlib
 import errno
-import fcntl
-import http.client
-import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,10 +17,8 @@ from app.settings import ROOT
 
 MARK = "HOI_SUPERVISED_FROM"  # in the environment of every child: finds what a killed supervisor left behind
 CALM_SECONDS = 30  # a child that lived this long restarts at once
-WEB_KILL_SECONDS = 4
 TURN_SECONDS = 5.0  # how often the size of logs is looked at
 BACKOFF_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
-
 # A child ends with its supervisor, also when that one is killed. Between fork and this call the supervisor may have gone already.
 _LEASH = (
     "import ctypes, os, sys\n"
@@ -220,201 +214,3 @@ def _why(code: int) -> str:
 
 def vietnamese_seconds(seconds: float) -> str:
     return f"{seconds:.1f} giây".replace(".", ",")
-
-
-def clear_leftovers(directory: Path, seconds: float = 3) -> int:
-    """End what a killed supervisor of this directory left behind. Returns how many processes there were."""
-    mark = f"{MARK}={directory}".encode()
-    pids = _marked(mark)
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        left = _marked(mark)
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, number)
-        deadline = time.monotonic() + seconds
-        while left and time.monotonic() < deadline and _marked(mark):
-            time.sleep(0.05)
-    for path in (directory / "run").glob("*.pid"):
-        path.unlink(missing_ok=True)
-    return len(pids)
-
-
-def _marked(mark: bytes) -> list[int]:
-    """Living processes with our mark in their environment: no pid file can lie about that."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        with contextlib.suppress(OSError):  # other users' processes, and those that just ended; a zombie's reads empty
-            if mark in path.read_bytes().split(b"\0") and int(path.parent.name) != os.getpid():
-                found.append(int(path.parent.name))
-    return found
-
-
-# One supervisor per directory, and ports
-
-
-@contextlib.contextmanager
-def only_one(directory: Path) -> Iterator[bool]:
-    """Hold the directory for as long as this process lives; False when another process holds it."""
-    handle = os.open(directory / "run" / "supervisor.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        yield False
-        return
-    (directory / "run" / "running.json").unlink(missing_ok=True)
-    try:
-        yield True
-    finally:
-        (directory / "run" / "running.json").unlink(missing_ok=True)
-        os.close(handle)
-
-
-def announce(directory: Path, facts: Mapping[str, object]) -> None:
-    """Tell later commands in this directory where we answer."""
-    path = directory / "run" / "running.json"
-    new = path.with_suffix(".new")
-    new.write_text(json.dumps(dict(facts), ensure_ascii=False), encoding="utf-8")
-    new.replace(path)
-
-
-def announced(directory: Path, seconds: float = 60) -> dict[str, object] | None:
-    """Return what the supervisor of this directory announced; waits while it is still starting."""
-    deadline = time.monotonic() + seconds
-    while True:
-        with contextlib.suppress(OSError, ValueError):
-            facts: dict[str, object] = json.loads((directory / "run" / "running.json").read_text(encoding="utf-8"))
-            return facts
-        if time.monotonic() > deadline or not held(directory):
-            return None
-        time.sleep(0.1)
-
-
-def held(directory: Path) -> bool:
-    """Tell whether a supervisor lives in this directory."""
-    try:
-        handle = os.open(directory / "run" / "supervisor.lock", os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
-    return False
-
-
-@dataclass(frozen=True, slots=True)
-class Port:
-    """A free port that no other Hồi on this machine takes while `hold` stays open."""
-
-    number: int
-    hold: socket.socket
-
-
-def free_port(host: str, wanted: int, tries: int = 200) -> Port:
-    """Return the first free port from `wanted` on. Raises SetupError when none of `tries` is free."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    trouble: OSError | None = None
-    for number in range(wanted, min(wanted + tries, 65536)):
-        hold = socket.socket(socket.AF_UNIX)
-        try:
-            if sys.platform == "linux":
-                # Two that start at once both see the port free; this name, which dies with us, lets only one have it.
-                hold.bind(f"\0hoi-port-{number}")
-            with socket.socket(family) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind((host, number))
-                probe.listen(1)
-        except OSError as error:
-            trouble = error
-            hold.close()
-        else:
-            return Port(number, hold)
-    raise SetupError(
-        "no_free_port",
-        vi=f"Không mở được cổng nào từ {wanted} trên địa chỉ {host} ({trouble}). Hãy chọn cổng khác: HOI_WEB_PORT=9000 ./hoi …",
-        en=f"No port from {wanted} on {host} can be opened ({trouble}). Choose another: HOI_WEB_PORT=9000 ./hoi …",
-    )
-
-
-def reached_at(host: str) -> str:
-    """Return the address of this machine at which a server that listens on `host` answers."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-
-
-def answers(host: str, port: int, path: str, seconds: float = 5) -> bool:
-    """Tell whether an HTTP server answers 200 there."""
-    connection = http.client.HTTPConnection(reached_at(host), port, timeout=seconds)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
-# The processes of the application, by command line only: the application never imports the worker
-
-
-def web(host: str, port: int, workers: int, threads: int, metrics: Path | None = None) -> Child:
-    """`metrics` is an empty folder where several workers keep their figures together; without it each has its own."""
-    together = {"PROMETHEUS_MULTIPROC_DIR": str(metrics)} if metrics is not None and workers > 1 else {}
-    return Child(
-        name="web",
-        label="Web",
-        command=(
-            *(sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "app.front:create"),
-            *("--host", host, "--port", str(port), "--workers", str(workers), "--blocking-threads", str(threads)),
-            *(
-                "--no-ws",
-                "--respawn-failed-workers",
-                "--respawn-interval",
-                "0.5",
-                "--workers-kill-timeout",
-                str(WEB_KILL_SECONDS),
-                "--log-level",
-                "warning",
-            ),
-        ),
-        ready=lambda: answers(host, port, "/healthz"),
-        stop_seconds=WEB_KILL_SECONDS + 2,  # granian itself must end first, or it could not end its workers
-        environment=together,
-    )
-
-
-def relay() -> Child:
-    return Child("relay", "Chuyển việc", (sys.executable, "-m", "worker.relay"))
-
-
-CELERY = (sys.executable, "-m", "celery", "-A", "worker.celery_app:celery")
-WORKER = (*CELERY, "worker", "--include", "worker.tasks", "--loglevel", "INFO", "--without-gossip", "--without-mingle")
-
-
-def worker() -> Child:
-    return Child("worker", "Xử lý việc nền", (*WORKER, "--queues", "hoi", "--hostname", "work@%h"), stop_seconds=5)
-
-
-def caller(threads: int) -> Child:
-    """Only what waits for other companies: its threads mostly sleep, and however slow a shop is, work goes on."""
-    own = ("--queues", "hoi.calls", "--hostname", "calls@%h", "--pool", "threads", "--concurrency", str(threads))
-    return Child("caller", "Gọi ra sàn", (*WORKER, *own), stop_seconds=5)
-
-
-def scheduler(directory: Path) -> Child:
-    schedule = str(directory / "run" / "beat")
-    return Child("scheduler", "Hẹn giờ", (*CELERY, "beat", "--schedule", schedule, "--pidfile="))
-
-
-def double(port: int, directory: Path) -> Child:
-    return Child(
-        name="double",
-        label="Sàn mô phỏng",
-        command=(
-            *(sys.executable, "-m", "app.marketplace_sync.channels.woocommerce.double"),
-            *("--port", str(port), "--state", str(directory / "double.sqlite")),
-        ),
-        ready=lambda: answers("127.0.0.1", port, "/"),
-    )
