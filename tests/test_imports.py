@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BREAKS = {
     "Parts import one way": ("app/places/queries.py", "import app.criteria.rules"),
     "The application never imports the worker": ("app/jobs.py", "import worker.relay"),
+    "Layers inside db": ("app/db/texts.py", "import app.db.schema"),
     "Layers inside supervisor": ("app/supervisor/ports.py", "import app.supervisor.children"),
     "Layers inside local": ("app/local/folder.py", "import app.local.servers"),
     "Layers inside cli": ("app/cli/output.py", "import app.cli.servers"),

@@ -19,6 +19,7 @@ MARK = "HOI_SUPERVISED_FROM"  # in the environment of every child: finds what a 
 CALM_SECONDS = 30  # a child that lived this long restarts at once
 TURN_SECONDS = 5.0  # how often the size of logs is looked at
 BACKOFF_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
+
 # A child ends with its supervisor, also when that one is killed. Between fork and this call the supervisor may have gone already.
 _LEASH = (
     "import ctypes, os, sys\n"
