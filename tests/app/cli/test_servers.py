@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -103,39 +103,35 @@ def test_the_operators_own_servers_are_used_and_none_is_started(
     assert not (home / "var" / "valkey").exists()
 
 
-@pytest.mark.slow
-def test_two_commands_at_once_share_the_servers_and_the_last_stops_them(
-    home: Path, wait_for: Callable[..., Any]
-) -> None:
-    var = home / "var"
+def hold_servers(var: Path) -> subprocess.Popen[str]:
+    """A command that says where PostgreSQL answers, and keeps the servers until it is sent a line."""
     code = (
         "from app import settings\n"
         "from app.cli.servers import servers\n"
         "with servers(settings.load()) as ready:\n"
         "    print(ready.database_url, flush=True); input()\n"
     )
-    with subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-c", code],
         cwd=ROOT,
         env=child_environment(clean=True, var=var),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-    ) as first:
+    )
+
+
+@pytest.mark.slow
+def test_two_commands_at_once_share_the_servers_and_the_last_stops_them(home: Path) -> None:
+    var = home / "var"
+    with hold_servers(var) as first:
         assert first.stdout is not None
         url = first.stdout.readline().strip()
         assert hoi("migrate", var=var).returncode == 0, "the second command ends first"
         with psycopg.connect(url) as connection:
             row = connection.execute("SELECT count(*) FROM alembic_version").fetchone()
         assert row == (1,)
-        second = subprocess.Popen(
-            [sys.executable, "-c", code],
-            cwd=ROOT,
-            env=child_environment(clean=True, var=var),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        second = hold_servers(var)
         assert second.stdout is not None
         assert second.stdout.readline().strip() == url
         first.communicate("\n", timeout=20)
