@@ -13,6 +13,13 @@ ROOT = Path(__file__).resolve().parent.parent
 BREAKS = {
     "Parts import one way": ("app/places/queries.py", "import app.criteria.rules"),
     "The application never imports the worker": ("app/jobs.py", "import worker.relay"),
+    "Layers inside db": ("app/db/texts.py", "import app.db.schema"),
+    "Layers inside supervisor": ("app/supervisor/ports.py", "import app.supervisor.children"),
+    "Layers inside local": ("app/local/folder.py", "import app.local.servers"),
+    "Layers inside cli": ("app/cli/output.py", "import app.cli.servers"),
+    "Layers inside front": ("app/front/stored.py", "import app.front.layer"),
+    "Layers inside web": ("app/web/process.py", "import app.web.errors"),
+    "Layers inside media": ("app/media/store.py", "import app.media.blobs"),
     "Layers inside places": ("app/places/models.py", "import app.places.service"),
     "Layers inside accounts": ("app/accounts/models.py", "import app.accounts.service"),
     "Layers inside notices": ("app/notices/models.py", "import app.notices.service"),
