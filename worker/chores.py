@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app import clock, media, outbox
 from app.actor import SYSTEM, Actor
-from app.criteria import service as criteria
+from app.criteria import assessments
 from app.db import Database
 from app.jobs import Job, Report
 from app.outbox import Event
@@ -63,17 +63,17 @@ def forget_lists(database: Database, settings: Settings) -> None:
 def derive_due_villages(database: Database, _settings: Settings) -> None:
     """Answers that the calendar alone may have changed: a certificate ended, a window of days moved on."""
     with database.transaction(SYSTEM) as session:
-        criteria.derive_due(session, SYSTEM)
+        assessments.derive_due(session, SYSTEM)
 
 
 def derive_selling_villages(database: Database, _settings: Settings, _event: Event | None = None) -> None:
     """A sighting on a marketplace grows too old by the hour, and the list of floors that count may change."""
-    criteria.rebuild_selling(database)
+    assessments.rebuild_selling(database)
 
 
 def derive_all_villages(database: Database, _settings: Settings, _event: Event | None = None) -> None:
     """A choice of the province, or new villages, may change any answer."""
-    criteria.rebuild(database)
+    assessments.rebuild(database)
 
 
 def import_villages(session: Session, actor: Actor, job: Job, report: Report) -> dict[str, Any]:

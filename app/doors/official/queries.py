@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.accounts import queries as accounts
 from app.actor import SYSTEM, Actor
+from app.criteria import assessments
 from app.criteria import queries as criteria
-from app.criteria import service
+from app.criteria.flags import flags_at
 from app.criteria.models import VillageAssessment, VillageFact
 from app.criteria.queries import Tally
 from app.criteria.rules import Answer, Assessment, Choice, Criterion, Fact, Item, ItemSet, Pack, Value
@@ -230,13 +231,13 @@ def village(
         answer = (
             criteria.assessment(stored)
             if stored is not None
-            else service.assess(session, [village_id], pack, as_of=day, known_at=known)[village_id]
+            else assessments.assess(session, [village_id], pack, as_of=day, known_at=known)[village_id]
         )
         clauses = _clauses(session, pack, answer)
         flags = (
             criteria.flags_of(stored)
             if stored is not None
-            else service.flags_at(session, village_id, answer, min(known, clock.start_of_day(day + timedelta(days=1))))
+            else flags_at(session, village_id, answer, min(known, clock.start_of_day(day + timedelta(days=1))))
         )
     return VillageView(
         village=place,

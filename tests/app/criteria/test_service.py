@@ -13,7 +13,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from app import clock
 from app.actor import SYSTEM, Role
-from app.criteria import queries, service
+from app.criteria import assessments, choices, queries, village_facts
 from app.criteria.events import AssessmentChanged
 from app.criteria.models import ParameterChoice, VillageAssessment, VillageFact
 from app.criteria.schemas import NewParameterChoice, NewVillageFact, Wifi
@@ -47,7 +47,7 @@ def new_wifi(**more: Any) -> NewVillageFact:
 
 def send(province: Province, who: str, village: str, new: NewVillageFact, value: Any = None) -> UUID:
     with province.database.transaction(province.actors[who]) as session:
-        return service.record_village_fact(
+        return village_facts.record_village_fact(
             session, province.actors[who], province.ids[village], new, value or Wifi(available=True)
         )
 
@@ -146,7 +146,7 @@ def test_withdrawn_record_stands_no_more(province: Province) -> None:
 def withdraw(province: Province, fact: UUID, who: str = "officer", village: str = "village") -> UUID:
     actor = province.actors[who]
     with province.database.transaction(actor) as session:
-        return service.withdraw_village_fact(session, actor, province.ids[village], fact, new_id())
+        return village_facts.withdraw_village_fact(session, actor, province.ids[village], fact, new_id())
 
 
 def test_mistake_taken_back_never_was_and_both_rows_stay(
@@ -195,7 +195,7 @@ def test_list_of_addresses_is_one_event_and_only_changes_are_written(province: P
 
     def send_codes(codes: dict[UUID, str | None], *evidence: str) -> int:
         with province.database.transaction(officer) as session:
-            return service.record_digital_addresses(
+            return village_facts.record_digital_addresses(
                 session, officer, province.village, codes=codes, observed_on=date(2026, 11, 20), evidence=evidence
             )
 
@@ -217,7 +217,7 @@ def test_code_that_two_places_share_is_refused_for_both_and_for_the_one_that_sta
 
     def send_codes(codes: dict[UUID, str | None]) -> None:
         with province.database.transaction(officer) as session:
-            service.record_digital_addresses(
+            village_facts.record_digital_addresses(
                 session, officer, province.village, codes=codes, observed_on=date(2026, 11, 20), evidence=(PROOF,)
             )
 
@@ -265,7 +265,7 @@ def choice(value: int | str, name: str = "feedback_days", valid_from: date = dat
 
 def choose(province: Province, who: str, new: NewParameterChoice) -> None:
     with province.database.transaction(province.actors[who]) as session:
-        service.choose_parameter(session, province.actors[who], new)
+        choices.choose_parameter(session, province.actors[who], new)
 
 
 def test_choice_holds_from_its_day_and_not_before(province: Province) -> None:
@@ -357,7 +357,7 @@ def test_pass_because_a_product_left_the_list_is_flagged_with_name_day_and_reaso
     assert current(province).next_change_on == date(2026, 11, 24)
     clock_at(datetime(2026, 11, 23, 17, 30, tzinfo=UTC))
     with province.database.transaction(SYSTEM) as session:
-        assert service.derive_due(session, SYSTEM) == 1
+        assert assessments.derive_due(session, SYSTEM) == 1
     after = current(province)
     assert after.values["ocop-tren-san"] == "met"
     (flag,) = after.flags
@@ -519,13 +519,13 @@ def test_old_sighting_is_found_by_the_quarter_hour_round(
     province.derive()
     assert current(province).values["ocop-tren-san"] == "met"
     clock_at(datetime(2026, 11, 23, 4, 5, tzinfo=UTC))
-    assert service.rebuild_selling(province.database) == 1
+    assert assessments.rebuild_selling(province.database) == 1
     assert current(province).values["ocop-tren-san"] == "insufficient"
 
 
 def test_rebuild_gives_every_village_of_today_its_answer(province: Province) -> None:
-    assert service.rebuild(province.database, batch=2) == 3
-    assert service.rebuild(province.database, batch=2) == 0
+    assert assessments.rebuild(province.database, batch=2) == 3
+    assert assessments.rebuild(province.database, batch=2) == 0
     assert rows(province, VillageAssessment) == 3
 
 
@@ -535,7 +535,7 @@ def test_rebuild_gives_every_village_of_today_its_answer(province: Province) -> 
 def tell(province: Province, village: str = "village") -> list[tuple[Any, str, str]]:
     with province.database.transaction(SYSTEM) as session:
         event = AssessmentChanged(village_id=province.ids[village], assessment_id=current(province, village).id)
-        service.tell_of_change(session, SYSTEM, event)
+        assessments.tell_of_change(session, SYSTEM, event)
         found = session.execute(select(Notice.person_id, Notice.title, Notice.body)).all()
     return [(person, title.vi, body.vi) for person, title, body in found]
 
@@ -630,7 +630,7 @@ def test_pack_that_asks_for_the_communes_group_is_given_it(province: Province) -
 
     def answer(village: str, as_of: date, known_at: datetime) -> tuple[str, dict[str, str]]:
         with province.database.transaction(SYSTEM) as session:
-            found = service.assess(session, [province.ids[village]], asking, as_of=as_of, known_at=known_at)
+            found = assessments.assess(session, [province.ids[village]], asking, as_of=as_of, known_at=known_at)
         one = found[province.ids[village]]
         return one.results[0].answer.value.value, one.attributes
 
@@ -643,7 +643,7 @@ def test_pack_that_asks_for_the_communes_group_is_given_it(province: Province) -
 
 def test_of_two_who_write_the_first_record_at_once_one_is_told_so(fresh_database: Database) -> None:
     province = build(fresh_database, lambda _moment: None)
-    subject = service.subject_of(province.village, "wifi")
+    subject = village_facts.subject_of(province.village, "wifi")
     actor = province.actors["officer"]
     told: list[str] = []
 
@@ -655,7 +655,7 @@ def test_of_two_who_write_the_first_record_at_once_one_is_told_so(fresh_database
 
     with fresh_database.transaction(actor) as session:
         new = new_wifi(subject=subject, observed_on=clock.today())
-        service.record_village_fact(session, actor, province.village, new, Wifi(available=True))
+        village_facts.record_village_fact(session, actor, province.village, new, Wifi(available=True))
         session.flush()
         other = Thread(target=second)
         other.start()

@@ -17,7 +17,7 @@ from werkzeug.test import encode_multipart
 
 from app import clock
 from app.actor import SYSTEM
-from app.criteria import service
+from app.criteria import village_facts
 from app.criteria.models import ParameterChoice, VillageFact
 from app.db import Words, new_id
 from app.products.models import Product
@@ -300,7 +300,7 @@ def test_paper_counts_every_premises_and_only_what_stood_on_the_day(
 
     def send_codes(codes: dict[Any, str | None]) -> None:
         with province.database.transaction(officer) as session:
-            service.record_digital_addresses(
+            village_facts.record_digital_addresses(
                 session, officer, province.village, codes=codes, observed_on=clock.today(), evidence=(PROOF,)
             )
 
