@@ -13,7 +13,7 @@ from app.criteria import assessments
 from app.db import Database
 from app.jobs import Job, Report
 from app.outbox import Event
-from app.places import service as places
+from app.places import lists
 from app.settings import Settings
 from worker.process import process_settings
 
@@ -57,7 +57,7 @@ def forget_old_uploads(database: Database, settings: Settings) -> None:
 def forget_lists(database: Database, settings: Settings) -> None:
     """Delete the files of imports that nobody applied."""
     with database.transaction(SYSTEM) as session:
-        places.forget_lists(session, media.store_for(settings))
+        lists.forget_lists(session, media.store_for(settings))
 
 
 def derive_due_villages(database: Database, _settings: Settings) -> None:
@@ -78,4 +78,4 @@ def derive_all_villages(database: Database, _settings: Settings, _event: Event |
 
 def import_villages(session: Session, actor: Actor, job: Job, report: Report) -> dict[str, Any]:
     """Apply a list of villages that was read and shown before."""
-    return places.apply_import(session, actor, job, report, media.store_for(process_settings()))
+    return lists.apply_import(session, actor, job, report, media.store_for(process_settings()))
