@@ -14,6 +14,7 @@ from app.db import Database
 from app.jobs import Job, Report
 from app.outbox import Event
 from app.places import lists
+from app.places.events import ListForgotten
 from app.settings import Settings
 from worker.process import process_settings
 
@@ -54,10 +55,16 @@ def forget_old_uploads(database: Database, settings: Settings) -> None:
         media.forget_old_uploads(session, media.store_for(settings))
 
 
-def forget_lists(database: Database, settings: Settings) -> None:
-    """Delete the files of imports that nobody applied."""
+def forget_lists(database: Database, _settings: Settings) -> None:
+    """Let go of the files of imports that nobody applied."""
     with database.transaction(SYSTEM) as session:
-        lists.forget_lists(session, media.store_for(settings))
+        lists.forget_lists(session)
+
+
+def delete_forgotten_list(database: Database, settings: Settings, event: ListForgotten) -> None:
+    """Delete the bytes of a list whose row is gone."""
+    with database.transaction(SYSTEM) as session:
+        lists.delete_forgotten_list(session, media.store_for(settings), event.sha256)
 
 
 def derive_due_villages(database: Database, _settings: Settings) -> None:

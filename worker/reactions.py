@@ -39,7 +39,7 @@ from app.marketplace_sync.events import (
 )
 from app.notices.events import NoticeCreated
 from app.outbox import DeliveryGivenUp, Event
-from app.places.events import PlaceChanged, PremisesChanged, VillagesImported
+from app.places.events import ListForgotten, PlaceChanged, PremisesChanged, VillagesImported
 from app.products.events import CertificateLapsed, CertificateRecorded, PriceChanged, ProductChanged, ProductRetired
 from app.settings import Settings
 from app.trace.events import (
@@ -200,6 +200,7 @@ REACTIONS: tuple[Reaction, ...] = (
         call="worker.chores:derive_all_villages",
         lease_seconds=600,
     ),
+    Reaction(ListForgotten, "places.delete_forgotten_list", call="worker.chores:delete_forgotten_list"),
     Reaction(
         VillagesImported,
         "criteria.rebuild_imported",

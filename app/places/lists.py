@@ -8,14 +8,14 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app import audit, clock, jobs
-from app.actor import Actor
+from app.actor import SYSTEM, Actor
 from app.db import Words, nfc
 from app.errors import Conflict, Invalid, forbidden
 from app.jobs import Job, Report
-from app.media import MediaBlob, MediaStore, forget_list, open_blob, store_file
+from app.media import MediaBlob, MediaStore, delete_forgotten, forget_list, open_blob, store_file
 from app.outbox import publish
 from app.places import imports, queries
-from app.places.events import PlaceChanged, PremisesChanged, VillagesImported
+from app.places.events import ListForgotten, PlaceChanged, PremisesChanged, VillagesImported
 from app.places.imports import Plan
 from app.places.models import ImportKind, PlaceImport
 from app.places.service import (
@@ -171,8 +171,20 @@ def apply_import(session: Session, actor: Actor, job: Job, report: Report, store
     return row.summary
 
 
-def forget_lists(session: Session, store: MediaStore) -> int:
-    """Delete the files of imports that nobody applied in time; the rows stay. Returns how many. Runs as SYSTEM."""
+def forget_lists(session: Session) -> int:
+    """Let go of the files of imports that nobody applied in time; the imports stay. Returns how many. Runs as SYSTEM.
+
+    The bytes go once this is committed, by the reaction to `ListForgotten`.
+    """
     session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LISTS_LOCK})
     old = queries.lists_to_forget(session, clock.now() - LISTS_KEPT)
-    return sum(forget_list(session, store, digest) for digest in old)
+    gone = [digest for digest in old if forget_list(session, digest)]
+    for digest in gone:
+        publish(session, SYSTEM, ListForgotten(sha256=digest))
+    return len(gone)
+
+
+def delete_forgotten_list(session: Session, store: MediaStore, digest: str) -> bool:
+    """Delete the bytes of a list that was let go; False when the same list was sent again since. Runs as SYSTEM."""
+    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LISTS_LOCK})
+    return delete_forgotten(session, store, digest)

@@ -292,7 +292,13 @@ def files(database: Database) -> set[str]:
 
 def forget(database: Database, store: MediaStore) -> int:
     with database.transaction(SYSTEM) as session:
-        return lists.forget_lists(session, store)
+        before = set(session.scalars(select(MediaBlob.sha256)))
+        count = lists.forget_lists(session)
+        gone = before - set(session.scalars(select(MediaBlob.sha256)))
+    with database.transaction(SYSTEM) as session:
+        for digest in gone:
+            assert lists.delete_forgotten_list(session, store, digest)
+    return count
 
 
 def grow_old(database: Database, *import_ids: UUID) -> None:
@@ -327,6 +333,28 @@ def test_the_file_of_a_list_that_nobody_applied_goes_and_every_other_stays(
     again = send(loaded, official, store, village_csv("99999;T01;thôn;Hộ bà Lý Thị Mai"), import_id=refused)
     with loaded.transaction(official) as session:
         assert len(lists.plan_import(session, official, store, again)[1].problems) == 1
+
+
+def test_bytes_go_only_after_the_commit_and_not_when_the_list_came_again(
+    loaded: Database, official: Actor, store: MediaStore, village_csv: Csv
+) -> None:
+    raw = village_csv("06463;T01;thôn;Một")
+    import_id = send(loaded, official, store, raw)
+    grow_old(loaded, import_id)
+    (digest,) = files(loaded)
+    key = f"blobs/{digest[:2]}/{digest}"
+    with pytest.raises(ZeroDivisionError), loaded.transaction(SYSTEM) as session:
+        assert lists.forget_lists(session) == 1
+        raise ZeroDivisionError
+    assert (files(loaded), store.get(key)) == ({digest}, raw)
+    assert "places.list_forgotten" not in events(loaded)
+    with loaded.transaction(SYSTEM) as session:
+        assert lists.forget_lists(session) == 1
+    assert (files(loaded), store.get(key), events(loaded)[-1]) == (set(), raw, "places.list_forgotten")
+    send(loaded, official, store, raw)
+    with loaded.transaction(SYSTEM) as session:
+        assert not lists.delete_forgotten_list(session, store, digest)
+    assert (files(loaded), store.get(key)) == ({digest}, raw)
 
 
 def test_bytes_that_another_row_points_to_are_not_forgotten(
