@@ -39,6 +39,8 @@ def meaning_faults(pack: Pack) -> Iterator[Found]:
                     "phải có với loại flag, và chỉ với loại ấy",
                     "goes with the type flag, and only with it",
                 )
+        if declared.if_no is not None and declared.type != "flag":
+            yield (*path, "if_no"), "chỉ có với loại flag", "goes with the type flag only"
         if (declared.unit is not None) == (declared.type == "flag"):
             yield (*path, "unit"), "phải có với loại count và items, và chỉ với chúng", "goes with count and items only"
         for index, name in enumerate(declared.parameters):
