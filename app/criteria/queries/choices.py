@@ -1,5 +1,6 @@
 """The pack, and what the province chose where the letter leaves something open."""
 
+from collections import defaultdict
 from datetime import date, datetime
 
 from sqlalchemy import select
@@ -40,6 +41,18 @@ def choices_in_force(session: Session, pack_id: str, *, as_of: date, known_at: d
         .order_by(ParameterChoice.valid_from, ParameterChoice.recorded_at, ParameterChoice.id)
     ):
         found[row.name] = row
+    return found
+
+
+def choices_to_come(session: Session, pack_id: str, *, after: date) -> dict[str, list[ParameterChoice]]:
+    """Parameter name to the decisions whose first day is later, the next one first."""
+    found: dict[str, list[ParameterChoice]] = defaultdict(list)
+    for row in session.scalars(
+        select(ParameterChoice)
+        .where(ParameterChoice.pack_id == pack_id, ParameterChoice.valid_from > after)
+        .order_by(ParameterChoice.valid_from, ParameterChoice.recorded_at, ParameterChoice.id)
+    ):
+        found[row.name].append(row)
     return found
 
 

@@ -41,6 +41,7 @@ def choices() -> Response:
             "criteria/choices.html",
             pack=pack,
             in_force=in_force,
+            to_come=queries.choices_to_come(session, pack.id, after=clock.today()),
             values=pack.settings({name: row.value for name, row in in_force.items()}),
             may_choose=actor.has(*CHOOSERS),
         )

@@ -34,8 +34,11 @@ def record_addresses(actor: Actor, village_id: UUID) -> BaseResponse:
     form = parse(Addresses)
     with transaction() as session:
         premises = counted(places.premises_of(session, village_id, clock.today()))
-        typed = _typed_codes(premises)
-        listed, lines = _listed_codes(premises, form.list)
+        faults: list[Invalid] = []
+        typed = _typed_codes(premises, faults)
+        listed, lines = _listed_codes(premises, form.list, faults)
+        if faults:
+            raise InvalidMany(faults)
         record_digital_addresses(
             session,
             actor,
@@ -48,20 +51,20 @@ def record_addresses(actor: Actor, village_id: UUID) -> BaseResponse:
     return recorded(village_id)
 
 
-def _typed_codes(premises: list[Premises]) -> dict[UUID, str | None]:
+def _typed_codes(premises: list[Premises], faults: list[Invalid]) -> dict[UUID, str | None]:
     """What stands in the boxes of the list; a box that was not on the page says nothing."""
     found: dict[UUID, str | None] = {}
-    faults: list[Invalid] = []
     for one in premises:
         name = f"code_{one.id}"
         if name in request.form:
             _take(found, faults, one, request.form[name], name)
-    if faults:
-        raise InvalidMany(faults)
     return found
 
 
-def _take(found: dict[UUID, str | None], faults: list[Invalid], one: Premises, text: str, field: str) -> None:
+def _take(
+    found: dict[UUID, str | None], faults: list[Invalid], one: Premises, text: str, field: str, line: int = 0
+) -> None:
+    """`line`: where it stands in a pasted list, for the words of a refusal."""
     code = "".join(c for c in text if not c.isspace() and c not in ".-")
     if not code:
         found[one.id] = None
@@ -71,15 +74,20 @@ def _take(found: dict[UUID, str | None], faults: list[Invalid], one: Premises, t
         faults.append(
             Invalid(
                 "not_a_digital_address",
-                vi=f"{one.label}: mã địa chỉ số có đúng 10 chữ số, đang là “{text.strip()[:30]}”.",
-                en=f"{one.label}: a digital address has exactly 10 digits, this is “{text.strip()[:30]}”.",
+                vi=f"{f'Dòng {line}: ' if line else ''}{one.label}: mã địa chỉ số có đúng 10 chữ số, đang là “{text.strip()[:30]}”.",
+                en=f"{f'Line {line}: ' if line else ''}{one.label}: a digital address has exactly 10 digits, this is “{text.strip()[:30]}”.",
                 field=field,
             )
         )
 
 
-def _listed_codes(premises: list[Premises], text: str) -> tuple[dict[UUID, str | None], dict[UUID, int]]:
-    """Lines of a pasted list, "label;code" with a semicolon, a tab or a comma between: the codes, and the line of each."""
+def _listed_codes(
+    premises: list[Premises], text: str, faults: list[Invalid]
+) -> tuple[dict[UUID, str | None], dict[UUID, int]]:
+    """Lines of a pasted list, "label;code" with a semicolon, a tab or a comma between: the codes, and the line of each.
+
+    What is wrong is added to `faults`, every line of it.
+    """
     if not text.strip():
         return {}, {}
     by_label = {fold(p.label): p for p in premises}
@@ -87,13 +95,16 @@ def _listed_codes(premises: list[Premises], text: str) -> tuple[dict[UUID, str |
     between = next((s for s in ("\t", ";", ",") if s in first), ";")
     found: dict[UUID, str | None] = {}
     lines: dict[UUID, int] = {}
-    faults: list[Invalid] = []
-    for number, line in enumerate(csv.reader(io.StringIO(text.strip()), delimiter=between), start=1):
+    heading = True
+    reader = csv.reader(io.StringIO(text), delimiter=between)
+    for line in reader:
+        number = reader.line_num
         if not any(cell.strip() for cell in line):
             continue
         one = by_label.get(fold(line[0]))
-        if one is None and number == 1 and not any(c.isdigit() for c in line[-1]):
-            continue  # the heading
+        first_line, heading = heading, False
+        if one is None and first_line and not any(c.isdigit() for c in line[-1]):
+            continue
         if one is None:
             faults.append(
                 Invalid(
@@ -104,8 +115,16 @@ def _listed_codes(premises: list[Premises], text: str) -> tuple[dict[UUID, str |
                 )
             )
             continue
-        _take(found, faults, one, line[1] if len(line) > 1 else "", "list")
+        if one.id in lines:
+            faults.append(
+                Invalid(
+                    "listed_twice",
+                    vi=f"Dòng {number}: {one.label} đã có ở dòng {lines[one.id]}. Mỗi nơi để một dòng.",
+                    en=f"Line {number}: {one.label} stands in line {lines[one.id]} already. Keep one line for each place.",
+                    field="list",
+                )
+            )
+            continue
+        _take(found, faults, one, line[1] if len(line) > 1 else "", "list", number)
         lines[one.id] = number
-    if faults:
-        raise InvalidMany(faults) if len(faults) > 1 else faults[0]
     return {premises_id: code for premises_id, code in found.items() if code is not None}, lines
