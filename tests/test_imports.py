@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # contract name -> (file that breaks it, the line that breaks it)
 BREAKS = {
-    "Parts import one way": ("app/places/queries.py", "import app.criteria.rules"),
+    "Parts import one way": ("app/places/events.py", "import app.criteria.rules"),
     "The application never imports the worker": ("app/jobs.py", "import worker.relay"),
     "Layers inside db": ("app/db/texts.py", "import app.db.schema"),
     "Layers inside supervisor": ("app/supervisor/ports.py", "import app.supervisor.children"),
@@ -26,7 +26,7 @@ BREAKS = {
     "Layers inside products": ("app/products/models.py", "import app.products.service"),
     "Layers inside trace": ("app/trace/models.py", "import app.trace.queries"),
     "Layers inside marketplace_sync": ("app/marketplace_sync/models.py", "import app.marketplace_sync.listings"),
-    "Layers inside criteria": ("app/criteria/rules/engine.py", "import app.criteria.service"),
+    "Layers inside criteria": ("app/criteria/rules/engine.py", "import app.criteria.assessments"),
     "Domain code knows no Flask, Celery or Redis": ("app/products/service.py", "import flask"),
     "Only the factory knows routes": ("app/doors/official/queries.py", "import app.places.routes"),
 }

@@ -39,7 +39,7 @@ from app.marketplace_sync.events import (
 )
 from app.notices.events import NoticeCreated
 from app.outbox import DeliveryGivenUp, Event
-from app.places.events import PlaceChanged, PremisesChanged, VillagesImported
+from app.places.events import ListForgotten, PlaceChanged, PremisesChanged, VillagesImported
 from app.products.events import CertificateLapsed, CertificateRecorded, PriceChanged, ProductChanged, ProductRetired
 from app.settings import Settings
 from app.trace.events import (
@@ -171,21 +171,23 @@ REACTIONS: tuple[Reaction, ...] = (
         verb="app.marketplace_sync.troubles:tell_of_silent_account",
     ),
     # A village's answer follows every record it rests on
-    Reaction(VillageFactRecorded, "criteria.derive_of_fact", verb="app.criteria.service:derive_of_fact"),
-    Reaction(PremisesChanged, "criteria.derive_of_premises", verb="app.criteria.service:derive_of_fact"),
-    Reaction(ProductChanged, "criteria.derive_of_product", verb="app.criteria.service:derive_of_product"),
-    Reaction(ProductRetired, "criteria.derive_of_retired_product", verb="app.criteria.service:derive_of_product"),
-    Reaction(ListingObserved, "criteria.derive_of_listing", verb="app.criteria.service:derive_of_product"),
-    Reaction(DeclaredConfirmed, "criteria.derive_of_declared", verb="app.criteria.service:derive_of_product"),
-    Reaction(CertificateRecorded, "criteria.derive_of_certificate", verb="app.criteria.service:derive_of_certificate"),
-    Reaction(CertificateLapsed, "criteria.derive_of_lapse", verb="app.criteria.service:derive_of_certificate"),
+    Reaction(VillageFactRecorded, "criteria.derive_of_fact", verb="app.criteria.assessments:derive_of_fact"),
+    Reaction(PremisesChanged, "criteria.derive_of_premises", verb="app.criteria.assessments:derive_of_fact"),
+    Reaction(ProductChanged, "criteria.derive_of_product", verb="app.criteria.assessments:derive_of_product"),
+    Reaction(ProductRetired, "criteria.derive_of_retired_product", verb="app.criteria.assessments:derive_of_product"),
+    Reaction(ListingObserved, "criteria.derive_of_listing", verb="app.criteria.assessments:derive_of_product"),
+    Reaction(DeclaredConfirmed, "criteria.derive_of_declared", verb="app.criteria.assessments:derive_of_product"),
     Reaction(
-        OrganisationChanged, "criteria.derive_of_organisation", verb="app.criteria.service:derive_of_organisation"
+        CertificateRecorded, "criteria.derive_of_certificate", verb="app.criteria.assessments:derive_of_certificate"
     ),
-    Reaction(CareLogRecorded, "criteria.derive_of_diary", verb="app.criteria.service:derive_of_diary"),
-    Reaction(CareLogCorrected, "criteria.derive_of_corrected_diary", verb="app.criteria.service:derive_of_diary"),
-    Reaction(SiteChanged, "criteria.derive_of_moved_site", verb="app.criteria.service:derive_of_diary"),
-    Reaction(AssessmentChanged, "criteria.tell_of_change", verb="app.criteria.service:tell_of_change"),
+    Reaction(CertificateLapsed, "criteria.derive_of_lapse", verb="app.criteria.assessments:derive_of_certificate"),
+    Reaction(
+        OrganisationChanged, "criteria.derive_of_organisation", verb="app.criteria.assessments:derive_of_organisation"
+    ),
+    Reaction(CareLogRecorded, "criteria.derive_of_diary", verb="app.criteria.assessments:derive_of_diary"),
+    Reaction(CareLogCorrected, "criteria.derive_of_corrected_diary", verb="app.criteria.assessments:derive_of_diary"),
+    Reaction(SiteChanged, "criteria.derive_of_moved_site", verb="app.criteria.assessments:derive_of_diary"),
+    Reaction(AssessmentChanged, "criteria.tell_of_change", verb="app.criteria.assessments:tell_of_change"),
     Reaction(
         FloorListChanged,
         "criteria.rebuild_selling",
@@ -198,6 +200,7 @@ REACTIONS: tuple[Reaction, ...] = (
         call="worker.chores:derive_all_villages",
         lease_seconds=600,
     ),
+    Reaction(ListForgotten, "places.delete_forgotten_list", call="worker.chores:delete_forgotten_list"),
     Reaction(
         VillagesImported,
         "criteria.rebuild_imported",

@@ -141,12 +141,25 @@ def store_file(session: Session, store: MediaStore, raw: bytes, *, kind: str, me
     return digest
 
 
-def forget_list(session: Session, store: MediaStore, digest: str) -> bool:
-    """Delete a list that came to be imported, row and bytes. False when other rows point to the same bytes. Runs as SYSTEM."""
+def forget_list(session: Session, digest: str) -> bool:
+    """Delete the row of a list that came to be imported. False when other rows point to it. Runs as SYSTEM.
+
+    The bytes stay until this is committed: `delete_forgotten` comes after, for a row without bytes would be a lie.
+    """
     try:
         with session.begin_nested():
             session.execute(delete(MediaBlob).where(MediaBlob.sha256 == digest, MediaBlob.kind == "import"))
     except IntegrityError:
+        return False
+    return True
+
+
+def delete_forgotten(session: Session, store: MediaStore, digest: str) -> bool:
+    """Delete bytes that no row holds. False when a row holds them. Safe to repeat.
+
+    The caller keeps out whoever would store the same bytes meanwhile.
+    """
+    if session.get(MediaBlob, digest) is not None:
         return False
     store.delete(_blob_key(digest))
     return True

@@ -17,7 +17,7 @@ from app.errors import Conflict, Forbidden, HoiError, Invalid, NotFound, TooLarg
 from app.jobs import Job
 from app.media import MAX_BYTES, MediaBlob, MediaStore, Upload
 from app.outbox import OutboxEvent
-from app.places import queries, service
+from app.places import attributes, lists, queries, reference, service
 from app.places import villages as village_verbs
 from app.places.models import (
     ImportKind,
@@ -39,7 +39,7 @@ def send(
     on: date = START, import_id: UUID | None = None,
 ) -> UUID:  # fmt: skip
     with database.transaction(actor) as session:
-        return service.begin_import(
+        return lists.begin_import(
             session, actor, store, import_id=import_id or new_id(), kind=kind, effective_on=on,
             file_name="danh sách.csv", raw=raw,
         )  # fmt: skip
@@ -47,12 +47,12 @@ def send(
 
 def press(database: Database, actor: Actor, store: MediaStore, import_id: UUID) -> UUID:
     with database.transaction(actor) as session:
-        return service.request_import(session, actor, store, import_id)
+        return lists.request_import(session, actor, store, import_id)
 
 
 def work(database: Database, store: MediaStore, job_id: UUID) -> Job:
     handlers: dict[str, jobs.Handler] = {
-        service.IMPORT_JOB: lambda session, actor, job, report: service.apply_import(session, actor, job, report, store)
+        lists.IMPORT_JOB: lambda session, actor, job, report: lists.apply_import(session, actor, job, report, store)
     }
     with database.transaction(SYSTEM) as session:
         jobs.run(database, session, job_id, handlers.__getitem__, SYSTEM)
@@ -84,7 +84,7 @@ def test_a_list_is_seen_first_and_applied_by_the_job(
 ) -> None:
     import_id = send(loaded, official, store, village_csv("06463;T01;thôn;Quán Thanh", "06463;T02;bản;Nà Pàn"))
     with loaded.transaction(official) as session:
-        row, plan = service.plan_import(session, official, store, import_id)
+        row, plan = lists.plan_import(session, official, store, import_id)
         assert (len(plan.villages), plan.unchanged, plan.problems, row.applied_at) == (2, 0, [], None)
     assert villages(loaded) == []
     job = work(loaded, store, press(loaded, official, store, import_id))
@@ -120,7 +120,7 @@ def test_two_people_importing_the_same_list_add_it_once(
     fresh_database: Database, as_role: Callable[[Role], Actor], store: MediaStore, village_csv: Csv
 ) -> None:
     with fresh_database.transaction(SYSTEM) as session:
-        service.load_reference(session)
+        reference.load_reference(session)
     raw = village_csv("06463;T01;thôn;Quán Thanh", "06463;T02;thôn;Nà Pàn")
     pressed = []
     for role in (Role.PROVINCE_OFFICIAL, Role.ADMINISTRATOR):
@@ -292,12 +292,18 @@ def files(database: Database) -> set[str]:
 
 def forget(database: Database, store: MediaStore) -> int:
     with database.transaction(SYSTEM) as session:
-        return service.forget_lists(session, store)
+        before = set(session.scalars(select(MediaBlob.sha256)))
+        count = lists.forget_lists(session)
+        gone = before - set(session.scalars(select(MediaBlob.sha256)))
+    with database.transaction(SYSTEM) as session:
+        for digest in gone:
+            assert lists.delete_forgotten_list(session, store, digest)
+    return count
 
 
 def grow_old(database: Database, *import_ids: UUID) -> None:
     with database.transaction(SYSTEM) as session:
-        sent = clock.now() - service.LISTS_KEPT - timedelta(minutes=1)
+        sent = clock.now() - lists.LISTS_KEPT - timedelta(minutes=1)
         session.execute(update(PlaceImport).where(PlaceImport.id.in_(import_ids)).values(created_at=sent))
 
 
@@ -321,12 +327,34 @@ def test_the_file_of_a_list_that_nobody_applied_goes_and_every_other_stays(
     assert store.get(f"blobs/{gone[:2]}/{gone}") is None
     with loaded.transaction(official) as session:
         with pytest.raises(Conflict, match="import_forgotten"):
-            service.plan_import(session, official, store, refused)
-        assert service.plan_import(session, official, store, fresh)[1].changes == 1
+            lists.plan_import(session, official, store, refused)
+        assert lists.plan_import(session, official, store, fresh)[1].changes == 1
         assert session.get_one(PlaceImport, refused).file_name == "danh sách.csv"
     again = send(loaded, official, store, village_csv("99999;T01;thôn;Hộ bà Lý Thị Mai"), import_id=refused)
     with loaded.transaction(official) as session:
-        assert len(service.plan_import(session, official, store, again)[1].problems) == 1
+        assert len(lists.plan_import(session, official, store, again)[1].problems) == 1
+
+
+def test_bytes_go_only_after_the_commit_and_not_when_the_list_came_again(
+    loaded: Database, official: Actor, store: MediaStore, village_csv: Csv
+) -> None:
+    raw = village_csv("06463;T01;thôn;Một")
+    import_id = send(loaded, official, store, raw)
+    grow_old(loaded, import_id)
+    (digest,) = files(loaded)
+    key = f"blobs/{digest[:2]}/{digest}"
+    with pytest.raises(ZeroDivisionError), loaded.transaction(SYSTEM) as session:
+        assert lists.forget_lists(session) == 1
+        raise ZeroDivisionError
+    assert (files(loaded), store.get(key)) == ({digest}, raw)
+    assert "places.list_forgotten" not in events(loaded)
+    with loaded.transaction(SYSTEM) as session:
+        assert lists.forget_lists(session) == 1
+    assert (files(loaded), store.get(key), events(loaded)[-1]) == (set(), raw, "places.list_forgotten")
+    send(loaded, official, store, raw)
+    with loaded.transaction(SYSTEM) as session:
+        assert not lists.delete_forgotten_list(session, store, digest)
+    assert (files(loaded), store.get(key)) == ({digest}, raw)
 
 
 def test_bytes_that_another_row_points_to_are_not_forgotten(
@@ -498,7 +526,7 @@ def test_while_a_list_is_imported_no_village_ends(
     fresh_database: Database, official: Actor, store: MediaStore, village_csv: Csv
 ) -> None:
     with fresh_database.transaction(SYSTEM) as session:
-        service.load_reference(session)
+        reference.load_reference(session)
     imported(fresh_database, official, store, village_csv("06463;T01;thôn;Một"))
     with fresh_database.transaction(SYSTEM) as session:
         village_id = session.scalars(select(Place.id).where(Place.code == "T01")).one()
@@ -516,7 +544,7 @@ def test_the_code_of_a_village_that_ended_is_never_given_again(
         end(session, official, ids["T01"], START)
     import_id = send(loaded, official, store, village_csv("06463;T01;thôn;Một", "06463;T02;thôn;Hai"))
     with loaded.transaction(official) as session:
-        plan = service.plan_import(session, official, store, import_id)[1]
+        plan = lists.plan_import(session, official, store, import_id)[1]
         assert [(p.cell, p.why.vi) for p in plan.problems] == [
             ("B2", "Mã T01 là mã của thôn Một, không còn từ sau ngày 01/07/2025.")
         ]
@@ -627,9 +655,9 @@ def test_one_official_does_not_see_anothers_import(
     with loaded.transaction(other) as session:
         assert session.get(PlaceImport, import_id) is None
         with pytest.raises(NotFound):
-            service.plan_import(session, other, store, import_id)
+            lists.plan_import(session, other, store, import_id)
         with pytest.raises(NotFound):
-            service.request_import(session, other, store, import_id)
+            lists.request_import(session, other, store, import_id)
 
 
 def test_places_are_never_deleted_by_the_application(loaded: Database) -> None:
@@ -648,7 +676,7 @@ def test_the_real_worker_applies_a_list_after_its_button(
     running = running_worker()
     store = MediaStore(running.settings)
     with fresh_database.transaction(SYSTEM) as session:
-        service.load_reference(session)
+        reference.load_reference(session)
     import_id = send(fresh_database, official, store, village_csv("06463;T01;thôn;Quán Thanh"))
     job_id = press(fresh_database, official, store, import_id)
 
@@ -668,7 +696,7 @@ def test_the_real_worker_applies_a_list_after_its_button(
 def set_group(
     session: Session, actor: Actor, place_id: UUID, value: str, day: date, basis: str = "QĐ thử 1/QĐ-UBND"
 ) -> UUID:
-    return service.set_attribute(
+    return attributes.set_attribute(
         session, actor, place_id=place_id, key="commune_group", value=value, valid_from=day, basis=basis
     )
 
