@@ -5,8 +5,6 @@ Rules that are not ours come from WooCommerce 9.4 as it was seen to behave, and 
 
 import base64
 import contextlib
-import hashlib
-import hmac
 import html
 import json
 import re
@@ -17,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -59,6 +57,7 @@ from app.marketplace_sync.channels.http import (
     same_page,
     same_shop,
 )
+from app.marketplace_sync.channels.woocommerce.signatures import oauth1_parameters
 
 KIND: Final = "woocommerce"
 API: Final = "/wp-json/wc/v3"
@@ -66,7 +65,6 @@ GONE: Final = "gone"
 META_LISTING: Final = "_hoi_listing"
 META_IMAGES: Final = "_hoi_images"
 META_MODERATION: Final = "_moderation"
-WEBHOOK_MAX_BYTES: Final = 1_000_000
 
 # Asked for by name: descriptions alone can make a list of a hundred items larger than our limit.
 FIELDS: Final = (
@@ -75,7 +73,6 @@ FIELDS: Final = (
 )
 IMAGE_ENDING = re.compile(r"\.(?:jpe?g|png|webp|gif)$", re.IGNORECASE)
 SKU_SHAPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-/]*")
-DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 BLOCKED_WAIT: Final = timedelta(minutes=15)
 
 REMOTE_WORDS: Final = {
@@ -86,65 +83,6 @@ REMOTE_WORDS: Final = {
     "trash": Reason("trash", "Tin đang nằm trong thùng rác của gian hàng.", "The item is in the shop's bin."),
     GONE: Reason(GONE, "Gian hàng không còn tin này.", "The shop no longer has this item."),
 }
-
-
-def oauth1_parameters(
-    method: str,
-    url: str,
-    params: Mapping[str, str],
-    *,
-    key: str,
-    secret: str,
-    nonce: str,
-    timestamp: int,
-) -> dict[str, str]:
-    """Query parameters with a one-legged OAuth 1.0a signature (RFC 5849 §3.4, HMAC-SHA256, no token).
-
-    WooCommerce takes Basic authentication over https only; this is its way over plain http.
-    """
-    signed = {
-        **params,
-        "oauth_consumer_key": key,
-        "oauth_nonce": nonce,
-        "oauth_signature_method": "HMAC-SHA256",
-        "oauth_timestamp": str(timestamp),
-    }
-    base = oauth1_base_string(method, url, signed)
-    digest = hmac.new(f"{secret}&".encode(), base.encode(), hashlib.sha256).digest()
-    return {**signed, "oauth_signature": base64.b64encode(digest).decode()}
-
-
-def oauth1_base_string(method: str, url: str, params: Mapping[str, str]) -> str:
-    """RFC 5849 §3.4.1: names and values are encoded, sorted, joined, and the whole encoded once more."""
-    pairs = sorted((_encode(name), _encode(value)) for name, value in params.items())
-    normalised = "&".join(f"{name}={value}" for name, value in pairs)
-    return "&".join((method.upper(), _encode(url), _encode(normalised)))
-
-
-def webhook_signature(secret: str, raw: bytes) -> str:
-    """Base64 of HMAC-SHA256 over the bytes as received; a re-dumped JSON never matches (WooCommerce escapes / and non-ASCII)."""
-    return base64.b64encode(hmac.new(secret.encode(), raw, hashlib.sha256).digest()).decode()
-
-
-def verify_webhook(secret: str, headers: Mapping[str, str], raw: bytes) -> str:
-    """The topic ("product.updated"), or "ping" for the unsigned greeting sent when a webhook is saved.
-
-    A ping proves nothing and must change nothing. Raises Permanent for anything else that is not properly signed.
-    """
-    found = {name.lower(): value for name, value in headers.items()}
-    given = found.get("x-wc-webhook-signature", "")
-    if not given and re.fullmatch(rb"webhook_id=\d{1,12}", raw):
-        return "ping"
-    signed = len(raw) <= WEBHOOK_MAX_BYTES and hmac.compare_digest(
-        webhook_signature(secret, raw).encode(), given.encode()
-    )
-    if not secret or not signed:
-        raise Permanent(
-            "webhook_signature",
-            vi="Tin báo từ gian hàng không có chữ ký đúng nên bị bỏ qua. Hãy xem lại khóa webhook của tài khoản.",
-            en="The shop's message is not properly signed and was ignored. Check the account's webhook secret.",
-        )
-    return found.get("x-wc-webhook-topic", "")
 
 
 class WooCommerce(Channel):
@@ -818,10 +756,6 @@ _FIELD_OF: Final = {
     "attributes": "attributes",
     "global_unique_id": "gtin",
 }
-
-
-def _encode(text: str) -> str:
-    return quote(text, safe="-._~")
 
 
 def _nfc(text: str) -> str:
