@@ -9,11 +9,10 @@ import html
 import json
 import re
 import secrets
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
@@ -21,7 +20,6 @@ import httpx
 
 from app import clock
 from app.marketplace_sync.channels.base import (
-    OUT_OF_STOCK,
     AccountField,
     AuthExpired,
     AuthRevoked,
@@ -37,7 +35,6 @@ from app.marketplace_sync.channels.base import (
     OutcomeUnknown,
     Permanent,
     RateLimited,
-    Reason,
     Rejected,
     RemoteStatus,
     Retryable,
@@ -54,35 +51,31 @@ from app.marketplace_sync.channels.http import (
     check_url,
     resolve,
     retry_after,
-    same_page,
-    same_shop,
 )
+from app.marketplace_sync.channels.woocommerce.items import (
+    FIELDS,
+    GONE,
+    META_IMAGES,
+    META_LISTING,
+    REMOTE_WORDS,
+    ban,
+    counted_stock,
+    gone,
+    meta,
+    moderation,
+    nfc,
+    not_told,
+    observed,
+)
+from app.marketplace_sync.channels.woocommerce.pages import ProductPages
 from app.marketplace_sync.channels.woocommerce.signatures import oauth1_parameters
 
 KIND: Final = "woocommerce"
 API: Final = "/wp-json/wc/v3"
-GONE: Final = "gone"
-META_LISTING: Final = "_hoi_listing"
-META_IMAGES: Final = "_hoi_images"
-META_MODERATION: Final = "_moderation"
 
-# Asked for by name: descriptions alone can make a list of a hundred items larger than our limit.
-FIELDS: Final = (
-    "id,name,permalink,status,catalog_visibility,sku,price,regular_price,purchasable,manage_stock,stock_quantity,"
-    "stock_status,images,meta_data"
-)
 IMAGE_ENDING = re.compile(r"\.(?:jpe?g|png|webp|gif)$", re.IGNORECASE)
 SKU_SHAPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-/]*")
 BLOCKED_WAIT: Final = timedelta(minutes=15)
-
-REMOTE_WORDS: Final = {
-    "draft": Reason("draft", "Tin đang ở dạng nháp trên gian hàng.", "The item is a draft in the shop."),
-    "pending": Reason("pending", "Tin đang chờ gian hàng duyệt.", "The item waits for the shop's review."),
-    "private": Reason("private", "Gian hàng đã ẩn tin này.", "The shop keeps the item private."),
-    "future": Reason("future", "Tin được hẹn giờ đăng, chưa tới lúc.", "The item is scheduled for later."),
-    "trash": Reason("trash", "Tin đang nằm trong thùng rác của gian hàng.", "The item is in the shop's bin."),
-    GONE: Reason(GONE, "Gian hàng không còn tin này.", "The shop no longer has this item."),
-}
 
 
 class WooCommerce(Channel):
@@ -118,6 +111,7 @@ class WooCommerce(Channel):
             transport=transport,
             resolver=resolver,
         )
+        self._pages = ProductPages(self._http, self._base)
 
     def __repr__(self) -> str:
         return f"WooCommerce({self._base})"
@@ -227,7 +221,7 @@ class WooCommerce(Channel):
             if conflict.existing_remote_id is not None:
                 raise
             return self._behind_the_lock(draft, conflict)
-        return self._observed(made, asked_at)
+        return self._seen(made, asked_at)
 
     def update(self, remote_id: str, draft: ListingDraft) -> RemoteStatus:
         current = self._call("GET", self._path(remote_id), params={"_fields": FIELDS})
@@ -235,7 +229,7 @@ class WooCommerce(Channel):
         images = _wanted_images(draft, current)
         if images is not None:
             body["images"] = images
-        return replace(self._put(remote_id, body), stock_before=_counted_stock(current))
+        return replace(self._put(remote_id, body), stock_before=counted_stock(current))
 
     def set_price(self, remote_id: str, price_vnd: int) -> RemoteStatus:
         return self._put(remote_id, _price(price_vnd))
@@ -248,24 +242,24 @@ class WooCommerce(Channel):
         try:
             current = self._call("GET", self._path(remote_id), params={"_fields": FIELDS})
             if current.get("status") in {"draft", "private", "trash"}:
-                return self._observed(current, asked_at)
+                return self._seen(current, asked_at)
             return self._put(remote_id, {"status": "draft"})
         except NotFound:
-            return _gone(remote_id, asked_at)
+            return gone(remote_id, asked_at)
 
     def relist(self, remote_id: str) -> RemoteStatus:
         asked_at = clock.now()
         current = self._call("GET", self._path(remote_id), params={"_fields": FIELDS})
-        ban = _moderation(current)
-        if ban is not None:
-            raise Rejected("banned", vi=ban.vi, en=ban.en, reasons=(ban,))
+        banned = moderation(current)
+        if banned is not None:
+            raise Rejected("banned", vi=banned.vi, en=banned.en, reasons=(banned,))
         if current.get("status") == "publish" and current.get("catalog_visibility") != "hidden":
-            return self._observed(current, asked_at)
+            return self._seen(current, asked_at)
         return self._put(remote_id, {"status": "publish", "catalog_visibility": "visible"})
 
     def _put(self, remote_id: str, body: Mapping[str, Any]) -> RemoteStatus:
         asked_at = clock.now()
-        return self._observed(self._call("PUT", self._path(remote_id), body=body), asked_at)
+        return self._seen(self._call("PUT", self._path(remote_id), body=body), asked_at)
 
     def delete(self, remote_id: str) -> RemoteStatus:
         with contextlib.suppress(NotFound):  # gone, or in the bin already
@@ -287,7 +281,7 @@ class WooCommerce(Channel):
             }
             asked_at = clock.now()
             for item in self._list("/products", params):
-                seen[str(item["id"])] = self._observed(item, asked_at)
+                seen[str(item["id"])] = self._seen(item, asked_at)
         for remote_id in wanted:
             if remote_id not in seen:
                 # status=any leaves out the bin: absence from the list is not yet proof.
@@ -299,108 +293,22 @@ class WooCommerce(Channel):
         try:
             item = self._call("GET", self._path(remote_id), params={"_fields": FIELDS})
         except NotFound:
-            return _gone(remote_id, asked_at)
+            return gone(remote_id, asked_at)
         except (AuthRevoked, AuthExpired, RateLimited):
             raise
         except ChannelError as error:
-            return _not_told(remote_id, error, asked_at)
-        return self._observed(item, asked_at)
+            return not_told(remote_id, error, asked_at)
+        return self._seen(item, asked_at)
 
     def find_by_sku(self, sku: str) -> RemoteStatus | None:
         asked_at = clock.now()
         found = self._by_sku(sku, "any")
-        return None if found is None else self._observed(found, asked_at)
+        return None if found is None else self._seen(found, asked_at)
 
     # ------------------------------------------------------------------ reading
 
-    def _observed(self, item: Mapping[str, Any], asked_at: datetime) -> RemoteStatus:
-        """What the API said when it was asked, and for a published item what a visitor gets at its page."""
-        meta = _meta(item)
-        raw = str(item.get("status", ""))
-        reasons: list[Reason] = []
-        ban = _moderation(item)
-        if ban is not None:
-            reasons.append(ban)
-        elif raw != "publish":
-            reasons.append(
-                REMOTE_WORDS.get(raw) or Reason(raw, f"Gian hàng báo trạng thái “{raw}”.", f"The shop says “{raw}”.")
-            )
-        if raw == "publish" and item.get("catalog_visibility") == "hidden":
-            reasons.append(
-                Reason("hidden", "Gian hàng đã ẩn tin khỏi danh mục.", "The shop hides the item from its catalogue.")
-            )
-        url = str(item.get("permalink") or "") or None
-        page: int | None = None
-        verified = True
-        if not reasons:
-            page, problem = self._page(url)
-            verified = page is not None or problem is None or problem.code == "foreign_page"
-            if problem is not None:
-                reasons.append(problem)
-        live = not reasons
-        in_stock = item.get("stock_status") != "outofstock"
-        if live and not in_stock:
-            reasons.append(Reason(OUT_OF_STOCK, "Gian hàng báo đã hết hàng.", "The shop says out of stock."))
-        images = meta.get(META_IMAGES, "")
-        return RemoteStatus(
-            remote_id=str(item["id"]),
-            raw=raw,
-            live=live,
-            buyable=live and in_stock and item.get("purchasable") is not False,
-            url=url,
-            price_vnd=_whole(item.get("price")),
-            stock=_counted_stock(item),
-            reasons=tuple(reasons),
-            seen_at=asked_at,
-            verified=verified,
-            sku=str(item.get("sku") or "") or None,
-            name=_nfc(html.unescape(str(item.get("name", "")))),
-            listing_id=meta.get(META_LISTING) or None,
-            image_shas=tuple(sha for sha in images.split(",") if sha),
-            evidence={
-                "status": raw,
-                "catalog_visibility": str(item.get("catalog_visibility", "")),
-                "stock_status": str(item.get("stock_status", "")),
-                "page": url,
-                "page_http": page,
-            },
-        )
-
-    def _page(self, url: str | None) -> tuple[int | None, Reason | None]:
-        """The HTTP status a visitor gets, and what is wrong with it."""
-        if url is None or not same_shop(url, self._base):
-            return None, Reason(
-                "foreign_page",
-                "Địa chỉ trang sản phẩm không thuộc gian hàng này.",
-                "The product page's address is not on this shop.",
-            )
-        try:
-            answer, reached = self._visit(url)
-        except (ChannelError, httpx.InvalidURL):
-            return None, _page_unknown()
-        if answer.status == httpx.codes.OK:
-            return answer.status, None if same_page(url, reached) else _moved_page(reached)
-        if answer.status == httpx.codes.TOO_MANY_REQUESTS or answer.status >= httpx.codes.INTERNAL_SERVER_ERROR:
-            return None, _page_unknown()
-        return answer.status, Reason(
-            "page_closed",
-            f"Khách mở trang sản phẩm thì gặp mã {answer.status}, chưa mua được.",
-            f"Visitors of the product page get status {answer.status}.",
-        )
-
-    def _visit(self, url: str) -> tuple[Answer, str]:
-        """HEAD as any visitor, without keys; follows redirects inside the shop only. Also says at which address it ended."""
-        method = "HEAD"
-        for _ in range(4):
-            answer = self._http.send(method, url, writes=False)
-            if answer.status in {405, 501} and method == "HEAD":
-                method = "GET"
-                continue
-            moved = str(httpx.URL(url).join(answer.headers.get("location", ""))) if 300 <= answer.status < 400 else ""  # noqa: PLR2004 - 3xx
-            if not moved or not same_shop(moved, self._base):
-                break
-            url = moved
-        return answer, url
+    def _seen(self, item: Mapping[str, Any], asked_at: datetime) -> RemoteStatus:
+        return observed(item, asked_at, self._pages)
 
     def _by_sku(self, sku: str, status: str) -> dict[str, Any] | None:
         """The shop compares SKUs without case; an exact match wins over one that differs in case."""
@@ -420,7 +328,7 @@ class WooCommerce(Channel):
         if binned is None:
             raise conflict
         remote_id = str(binned["id"])
-        if _meta(binned).get(META_LISTING) != draft.listing_id:
+        if meta(binned).get(META_LISTING) != draft.listing_id:
             raise Conflict(
                 "sku_in_bin",
                 vi=f"Mã hàng {draft.sku} đang nằm trong thùng rác của gian hàng (mã {remote_id})."
@@ -466,25 +374,23 @@ class WooCommerce(Channel):
     def _category_id(self, hint: str | None) -> int | None:
         if not hint:
             return None
-        wanted = _nfc(hint).casefold()
-        rows = self._list("/products/categories", {"search": _nfc(hint), "per_page": "100", "_fields": "id,name"})
-        return next(
-            (int(row["id"]) for row in rows if _nfc(html.unescape(str(row["name"]))).casefold() == wanted), None
-        )
+        wanted = nfc(hint).casefold()
+        rows = self._list("/products/categories", {"search": nfc(hint), "per_page": "100", "_fields": "id,name"})
+        return next((int(row["id"]) for row in rows if nfc(html.unescape(str(row["name"]))).casefold() == wanted), None)
 
     # ------------------------------------------------------------------ writing
 
     def _body(self, draft: ListingDraft) -> dict[str, Any]:
         body: dict[str, Any] = {
-            "name": _nfc(draft.name.strip()),
-            "description": _nfc(draft.description_html),
+            "name": nfc(draft.name.strip()),
+            "description": nfc(draft.description_html),
             "sku": draft.sku,
             "meta_data": [
                 {"key": META_LISTING, "value": draft.listing_id},
                 {"key": META_IMAGES, "value": ",".join(image.sha256 for image in draft.images)},
             ],
             "attributes": [
-                {"name": _nfc(name), "options": [_nfc(value)], "visible": True, "variation": False, "position": place}
+                {"name": nfc(name), "options": [nfc(value)], "visible": True, "variation": False, "position": place}
                 for place, (name, value) in enumerate(draft.attributes)
             ],
             **_price(draft.price_vnd),
@@ -651,7 +557,7 @@ class WooCommerce(Channel):
         if code in {"woocommerce_rest_product_invalid_id", "woocommerce_rest_invalid_product_id"}:
             return _not_found(raw)
         if code == "product_moderated":
-            reason = _ban(str(details.get("reason") or message))
+            reason = ban(str(details.get("reason") or message))
             return Rejected("banned", vi=reason.vi, en=reason.en, raw=raw, reasons=(reason,))
         if code == "woocommerce_rest_already_trashed":
             return NotFound(code, vi=REMOTE_WORDS["trash"].vi, en=REMOTE_WORDS["trash"].en, raw=raw)
@@ -758,10 +664,6 @@ _FIELD_OF: Final = {
 }
 
 
-def _nfc(text: str) -> str:
-    return unicodedata.normalize("NFC", text)
-
-
 def _base_url(url: str) -> str:
     """People paste what they have: the front page, or some address of the API."""
     return re.sub(r"/(?:wp-json|wp-admin)(?:/.*)?$", "", check_url(url))
@@ -783,35 +685,13 @@ def _stock(stock: int) -> dict[str, Any]:
     return {"manage_stock": True, "stock_quantity": int(stock)}
 
 
-def _counted_stock(item: Mapping[str, Any]) -> int | None:
-    """None where the shop does not count the item's stock."""
-    stock = item.get("stock_quantity") if item.get("manage_stock") is True else None
-    return int(stock) if isinstance(stock, int | float) else None
-
-
 def _stock_to_send(draft: ListingDraft, current: Mapping[str, Any]) -> dict[str, Any]:
     """The stock less what was sold there meanwhile; nothing where the shop has that number already."""
-    there = _counted_stock(current)
+    there = counted_stock(current)
     if there is None:
         return _stock(draft.stock)
     wanted = number_to_send(draft, there)
     return {} if wanted == there else _stock(wanted)
-
-
-def _whole(price: object) -> int | None:
-    """Đồng have no decimals: "120000.00" is 120000, "0.5" is not a price in đồng."""
-    try:
-        amount = Decimal(str(price))
-    except InvalidOperation:
-        return None
-    return int(amount) if amount.is_finite() and amount == amount.to_integral_value() else None
-
-
-def _meta(item: Mapping[str, Any]) -> dict[str, str]:
-    rows = item.get("meta_data")
-    if not isinstance(rows, list):
-        return {}
-    return {str(row["key"]): str(row.get("value") or "") for row in rows if isinstance(row, dict) and "key" in row}
 
 
 def _image_name(sha256: str) -> str:
@@ -821,7 +701,7 @@ def _image_name(sha256: str) -> str:
 
 def _new_image(draft: ListingDraft, place: int) -> dict[str, Any]:
     image = draft.images[place]
-    return {"src": image.url, "name": _image_name(image.sha256), "alt": _nfc(draft.name.strip())}
+    return {"src": image.url, "name": _image_name(image.sha256), "alt": nfc(draft.name.strip())}
 
 
 def _wanted_images(draft: ListingDraft, current: Mapping[str, Any]) -> list[dict[str, Any]] | None:
@@ -837,66 +717,6 @@ def _wanted_images(draft: ListingDraft, current: Mapping[str, Any]) -> list[dict
         known = by_name.get(_image_name(image.sha256))
         wanted.append({"id": known} if isinstance(known, int) else _new_image(draft, place))
     return None if [row.get("id") for row in wanted] == [row.get("id") for row in have] else wanted
-
-
-def _gone(remote_id: str, asked_at: datetime) -> RemoteStatus:
-    return RemoteStatus(
-        remote_id=remote_id,
-        raw=GONE,
-        live=False,
-        buyable=False,
-        url=None,
-        price_vnd=None,
-        stock=None,
-        reasons=(REMOTE_WORDS[GONE],),
-        seen_at=asked_at,
-        evidence={"status": GONE},
-    )
-
-
-def _not_told(remote_id: str, error: ChannelError, asked_at: datetime) -> RemoteStatus:
-    """The shop could not say how this one item is."""
-    return RemoteStatus(
-        remote_id=remote_id,
-        raw="",
-        live=False,
-        buyable=False,
-        url=None,
-        price_vnd=None,
-        stock=None,
-        reasons=(Reason(error.code, error.vi, error.en),),
-        seen_at=asked_at,
-        verified=False,
-    )
-
-
-def _ban(why: str) -> Reason:
-    why = _nfc(why).strip()[:300] or "không ghi lý do"
-    return Reason("banned", f"Sàn cấm bán sản phẩm này: {why}", f"The marketplace banned this item: {why}")
-
-
-def _moderation(item: Mapping[str, Any]) -> Reason | None:
-    """A marketplace built on WooCommerce leaves its decision in the item's meta data."""
-    why = _meta(item).get(META_MODERATION)
-    return _ban(why) if why else None
-
-
-def _page_unknown() -> Reason:
-    return Reason(
-        "page_unreachable",
-        "Chưa mở được trang sản phẩm để xem khách có mua được không. Hệ thống sẽ xem lại.",
-        "The product page could not be opened just now. It will be looked at again.",
-    )
-
-
-def _moved_page(reached: str) -> Reason:
-    """A page that leads elsewhere is a closed page, however well the other one opens."""
-    target = reached[:200]
-    return Reason(
-        "page_closed",
-        f"Khách mở trang sản phẩm thì bị đưa sang trang khác ({target}), không mua được.",
-        f"Visitors of the product page are led to another page ({target}).",
-    )
 
 
 def _sku_taken(raw: str, holder: str | None) -> Conflict:

@@ -32,6 +32,7 @@ from app.marketplace_sync.channels.http import Timeouts
 from app.marketplace_sync.channels.registry import open_channel, specs
 from app.marketplace_sync.channels.woocommerce import channel as module
 from app.marketplace_sync.channels.woocommerce.channel import WooCommerce
+from app.marketplace_sync.channels.woocommerce.items import FIELDS
 
 PUBLIC = "93.184.216.34"
 HTTPS = Credentials({"base_url": "https://gianhang.example", "consumer_key": "ck_x", "consumer_secret": "cs_y"})
@@ -62,7 +63,7 @@ def test_over_https_keys_go_as_basic_and_never_into_the_address() -> None:
         assert channel.find_by_sku("A-1") is None
     (request,) = seen
     assert request.headers["Authorization"] == "Basic Y2tfeDpjc195"
-    assert dict(request.url.params) == {"sku": "A-1", "status": "any", "per_page": "100", "_fields": module.FIELDS}
+    assert dict(request.url.params) == {"sku": "A-1", "status": "any", "per_page": "100", "_fields": FIELDS}
 
 
 # ---------------------------------------------------------------------- addresses
