@@ -30,7 +30,7 @@ from app.marketplace_sync.channels.base import (
 )
 from app.marketplace_sync.channels.http import Timeouts
 from app.marketplace_sync.channels.registry import open_channel, specs
-from app.marketplace_sync.channels.woocommerce import channel as module
+from app.marketplace_sync.channels.woocommerce import api
 from app.marketplace_sync.channels.woocommerce.channel import WooCommerce
 from app.marketplace_sync.channels.woocommerce.items import FIELDS
 
@@ -337,7 +337,7 @@ def test_a_conversation_has_one_time_budget_and_begins_no_write_after_it(monkeyp
 
     monkeypatch.setattr(http.time, "monotonic", lambda: passed[0])
     with faked(shop) as channel:
-        channel._call("GET", "/products/5")
+        channel._api.call("GET", "/products/5")
         with pytest.raises(Retryable) as caught:
             channel.update("5", DRAFT)
     assert (caught.value.code, seen) == ("out_of_time", [("GET", 30), ("GET", 25)])
@@ -543,7 +543,7 @@ def test_an_id_never_becomes_a_path(remote_id: str) -> None:
 def test_a_deletion_is_read_back_because_its_answer_still_says_published(woo: WooDouble) -> None:
     with woo.open() as channel:
         made = channel.publish(DRAFT)
-        echo = channel._call("DELETE", f"/products/{made.remote_id}", params={"force": "false"})
+        echo = channel._api.call("DELETE", f"/products/{made.remote_id}", params={"force": "false"})
         assert echo["status"] == "publish"
         assert [s.raw for s in channel.status([made.remote_id])] == ["trash"]
         status = channel.delete(made.remote_id)
@@ -598,7 +598,7 @@ def test_orders_may_take_more_than_there_is_and_the_status_says_so(woo: WooDoubl
     with woo.open() as channel:
         made = channel.publish(replace(DRAFT, stock=3))
         line = {"product_id": int(made.remote_id), "quantity": 6}
-        channel._call("POST", "/orders", body={"line_items": [line]})
+        channel._api.call("POST", "/orders", body={"line_items": [line]})
         (status,) = channel.status([made.remote_id])
     assert (status.stock, status.live, status.buyable) == (-3, True, False)
 
@@ -673,8 +673,8 @@ def test_a_picture_that_cannot_be_copied_stops_the_item(woo: WooDouble, name: st
 def test_more_items_than_one_page_are_all_seen(woo: WooDouble) -> None:
     with woo.open(read_timeout=30) as channel:
         bodies = [{"name": f"Hồi {n}", "sku": f"A-{n}", "regular_price": "1000", "status": "draft"} for n in range(100)]
-        made = channel._call("POST", "/products/batch", body={"create": bodies})["create"]
-        more = channel._call(
+        made = channel._api.call("POST", "/products/batch", body={"create": bodies})["create"]
+        more = channel._api.call(
             "POST", "/products/batch", body={"create": [{**bodies[0], "sku": f"B-{n}"} for n in range(5)]}
         )["create"]
         ids = [str(row["id"]) for row in [*made, *more]]
@@ -731,7 +731,7 @@ def test_a_moved_business_clock_does_not_touch_signatures(woo: WooDouble) -> Non
 
 
 def test_a_repeated_nonce_is_refused_there_and_retryable_here(woo: WooDouble, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.secrets, "token_hex", lambda _: "0" * 32)
+    monkeypatch.setattr(api.secrets, "token_hex", lambda _: "0" * 32)
     with woo.open() as channel:
         assert channel.find_by_sku("A") is None
         with pytest.raises(Retryable) as caught:
@@ -744,7 +744,7 @@ def test_the_floors_own_gate_against_a_banned_item_is_a_rejection(woo: WooDouble
         made = channel.publish(DRAFT)
         woo.staff(made.remote_id, "ban", reason="Ảnh sai")
         with pytest.raises(Rejected) as caught:
-            channel._call("PUT", f"/products/{made.remote_id}", body={"status": "publish"})
+            channel._api.call("PUT", f"/products/{made.remote_id}", body={"status": "publish"})
     assert "Ảnh sai" in caught.value.reasons[0].vi
 
 
