@@ -5,13 +5,10 @@ Rules that are not ours come from WooCommerce 9.4 as it was seen to behave, and 
 
 import contextlib
 import html
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, ClassVar, Final
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -35,13 +32,12 @@ from app.marketplace_sync.channels.base import (
     RemoteStatus,
     Spec,
     common_issues,
-    number_to_send,
 )
 from app.marketplace_sync.channels.http import Http, Redactor, Timeouts, resolve
+from app.marketplace_sync.channels.woocommerce import drafts
 from app.marketplace_sync.channels.woocommerce.api import Api, checked_id, product_path, shop_address
 from app.marketplace_sync.channels.woocommerce.items import (
     FIELDS,
-    META_IMAGES,
     META_LISTING,
     counted_stock,
     gone,
@@ -55,8 +51,6 @@ from app.marketplace_sync.channels.woocommerce.pages import ProductPages
 from app.marketplace_sync.channels.woocommerce.refusals import Refusals
 
 KIND: Final = "woocommerce"
-IMAGE_ENDING = re.compile(r"\.(?:jpe?g|png|webp|gif)$", re.IGNORECASE)
-SKU_SHAPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-/]*")
 
 
 class WooCommerce(Channel):
@@ -161,35 +155,13 @@ class WooCommerce(Channel):
         )
 
     def validate(self, draft: ListingDraft) -> list[Issue]:
-        issues = list(common_issues(draft, self.limits))
-        if draft.sku and not SKU_SHAPE.fullmatch(draft.sku):
-            issues.append(
-                Issue(
-                    "sku",
-                    "shape",
-                    "Mã hàng (SKU) chỉ gồm chữ không dấu, số và các dấu . _ - / (WooCommerce hiểu dấu phẩy là hai mã).",
-                    "The SKU may hold unaccented letters, digits and . _ - / only (WooCommerce reads a comma as two SKUs).",
-                )
-            )
-        for image in draft.images:
-            parts = urlsplit(image.url)
-            if parts.scheme not in {"http", "https"} or not IMAGE_ENDING.search(parts.path):
-                issues.append(
-                    Issue(
-                        "images",
-                        "address",
-                        "Ảnh cần có địa chỉ công khai, kết thúc bằng .jpg, .png hoặc .webp để gian hàng tự tải về.",
-                        "A picture needs a public address that ends in .jpg, .png or .webp, for the shop to copy.",
-                    )
-                )
-                break
-        return issues
+        return [*common_issues(draft, self.limits), *drafts.issues(draft)]
 
     def create(self, draft: ListingDraft) -> RemoteStatus:
         kind = {"type": "simple", "status": "publish", "catalog_visibility": "visible"}
-        body = self._body(draft) | _stock(draft.stock) | kind
+        body = drafts.body_of(draft, kilograms=self._kilograms) | drafts.stock(draft.stock) | kind
         if draft.images:
-            body["images"] = [_new_image(draft, place) for place in range(len(draft.images))]
+            body["images"] = drafts.new_images(draft)
         category = self._category_id(draft.category)
         if category is not None:
             body["categories"] = [{"id": category}]
@@ -203,23 +175,23 @@ class WooCommerce(Channel):
         return self._seen(made, asked_at)
 
     def update(self, remote_id: str, draft: ListingDraft) -> RemoteStatus:
-        current = self._api.call("GET", product_path(remote_id), params={"_fields": FIELDS})
-        body = self._body(draft) | _stock_to_send(draft, current)
-        images = _wanted_images(draft, current)
+        current = self._item(remote_id)
+        body = drafts.body_of(draft, kilograms=self._kilograms) | drafts.stock_to_send(draft, current)
+        images = drafts.images_to_send(draft, current)
         if images is not None:
             body["images"] = images
         return replace(self._put(remote_id, body), stock_before=counted_stock(current))
 
     def set_price(self, remote_id: str, price_vnd: int) -> RemoteStatus:
-        return self._put(remote_id, _price(price_vnd))
+        return self._put(remote_id, drafts.price(price_vnd))
 
     def set_stock(self, remote_id: str, stock: int) -> RemoteStatus:
-        return self._put(remote_id, _stock(stock))
+        return self._put(remote_id, drafts.stock(stock))
 
     def unlist(self, remote_id: str) -> RemoteStatus:
         asked_at = clock.now()
         try:
-            current = self._api.call("GET", product_path(remote_id), params={"_fields": FIELDS})
+            current = self._item(remote_id)
             if current.get("status") in {"draft", "private", "trash"}:
                 return self._seen(current, asked_at)
             return self._put(remote_id, {"status": "draft"})
@@ -228,7 +200,7 @@ class WooCommerce(Channel):
 
     def relist(self, remote_id: str) -> RemoteStatus:
         asked_at = clock.now()
-        current = self._api.call("GET", product_path(remote_id), params={"_fields": FIELDS})
+        current = self._item(remote_id)
         banned = moderation(current)
         if banned is not None:
             raise Rejected("banned", vi=banned.vi, en=banned.en, reasons=(banned,))
@@ -270,7 +242,7 @@ class WooCommerce(Channel):
     def _status_of(self, remote_id: str) -> RemoteStatus:
         asked_at = clock.now()
         try:
-            item = self._api.call("GET", product_path(remote_id), params={"_fields": FIELDS})
+            item = self._item(remote_id)
         except NotFound:
             return gone(remote_id, asked_at)
         except (AuthRevoked, AuthExpired, RateLimited):
@@ -285,6 +257,9 @@ class WooCommerce(Channel):
         return None if found is None else self._seen(found, asked_at)
 
     # ------------------------------------------------------------------ reading
+
+    def _item(self, remote_id: str) -> dict[str, Any]:
+        return self._api.call("GET", product_path(remote_id), params={"_fields": FIELDS})
 
     def _seen(self, item: Mapping[str, Any], asked_at: datetime) -> RemoteStatus:
         return observed(item, asked_at, self._pages)
@@ -356,70 +331,3 @@ class WooCommerce(Channel):
         wanted = nfc(hint).casefold()
         rows = self._api.rows("/products/categories", {"search": nfc(hint), "per_page": "100", "_fields": "id,name"})
         return next((int(row["id"]) for row in rows if nfc(html.unescape(str(row["name"]))).casefold() == wanted), None)
-
-    # ------------------------------------------------------------------ writing
-
-    def _body(self, draft: ListingDraft) -> dict[str, Any]:
-        body: dict[str, Any] = {
-            "name": nfc(draft.name.strip()),
-            "description": nfc(draft.description_html),
-            "sku": draft.sku,
-            "meta_data": [
-                {"key": META_LISTING, "value": draft.listing_id},
-                {"key": META_IMAGES, "value": ",".join(image.sha256 for image in draft.images)},
-            ],
-            "attributes": [
-                {"name": nfc(name), "options": [nfc(value)], "visible": True, "variation": False, "position": place}
-                for place, (name, value) in enumerate(draft.attributes)
-            ],
-            **_price(draft.price_vnd),
-        }
-        if draft.weight_grams is not None:
-            weight = Decimal(draft.weight_grams) / (1000 if self._kilograms else 1)
-            body["weight"] = format(weight.normalize(), "f")
-        if draft.gtin is not None:
-            body["global_unique_id"] = draft.gtin
-        return body
-
-
-def _price(price_vnd: int) -> dict[str, str]:
-    """Prices are strings there. A sale price set by hand would win over ours: it is cleared."""
-    return {"regular_price": str(int(price_vnd)), "sale_price": ""}
-
-
-def _stock(stock: int) -> dict[str, Any]:
-    return {"manage_stock": True, "stock_quantity": int(stock)}
-
-
-def _stock_to_send(draft: ListingDraft, current: Mapping[str, Any]) -> dict[str, Any]:
-    """The stock less what was sold there meanwhile; nothing where the shop has that number already."""
-    there = counted_stock(current)
-    if there is None:
-        return _stock(draft.stock)
-    wanted = number_to_send(draft, there)
-    return {} if wanted == there else _stock(wanted)
-
-
-def _image_name(sha256: str) -> str:
-    """The picture's title in the shop's library: survives a new order of the pictures, unlike a list of ids."""
-    return f"hoi-{sha256[:32]}"
-
-
-def _new_image(draft: ListingDraft, place: int) -> dict[str, Any]:
-    image = draft.images[place]
-    return {"src": image.url, "name": _image_name(image.sha256), "alt": nfc(draft.name.strip())}
-
-
-def _wanted_images(draft: ListingDraft, current: Mapping[str, Any]) -> list[dict[str, Any]] | None:
-    """The pictures to send, known ones by id; None when the shop has exactly these already.
-
-    Sending an address again makes WooCommerce copy the file again, at every update, until its disk is full.
-    """
-    rows = current.get("images")
-    have = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    by_name = {str(row.get("name")): row.get("id") for row in have}
-    wanted: list[dict[str, Any]] = []
-    for place, image in enumerate(draft.images):
-        known = by_name.get(_image_name(image.sha256))
-        wanted.append({"id": known} if isinstance(known, int) else _new_image(draft, place))
-    return None if [row.get("id") for row in wanted] == [row.get("id") for row in have] else wanted
