@@ -43,7 +43,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock
-from app.marketplace_sync.channels.woocommerce.shop import META_MODERATION, SETTINGS, Shop, ShopError
+from app.marketplace_sync.channels.woocommerce.double.shop import META_MODERATION, SETTINGS, Shop, ShopError
 
 DEMO_KEY: Final = "ck_mo_phong_khong_phai_khoa_that"
 DEMO_SECRET: Final = "cs_mo_phong_khong_phai_khoa_that"  # noqa: S105 - opens a simulated shop on this machine only
@@ -676,7 +676,9 @@ def start(double: Double, host: str, port: int) -> BaseWSGIServer:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog=__package__, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--port", type=int, required=True, help="cổng nghe; 0 = cổng trống bất kỳ")
     parser.add_argument("--state", type=Path, required=True, help="tệp SQLite giữ mọi thứ sàn đã nhận")
     parser.add_argument("--host", default="127.0.0.1")
@@ -698,7 +700,3 @@ def main() -> None:
         server.serve_forever()
     finally:
         shop.close()
-
-
-if __name__ == "__main__":
-    main()
