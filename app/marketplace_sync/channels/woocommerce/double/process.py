@@ -43,7 +43,9 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock
-from app.marketplace_sync.channels.woocommerce.double.shop import META_MODERATION, SETTINGS, Shop, ShopError
+from app.marketplace_sync.channels.woocommerce.double.errors import ShopError
+from app.marketplace_sync.channels.woocommerce.double.product_rows import META_MODERATION
+from app.marketplace_sync.channels.woocommerce.double.shop import SETTINGS, Shop
 
 DEMO_KEY: Final = "ck_mo_phong_khong_phai_khoa_that"
 DEMO_SECRET: Final = "cs_mo_phong_khong_phai_khoa_that"  # noqa: S105 - opens a simulated shop on this machine only

@@ -12,7 +12,8 @@ from woo_double import WooDouble
 
 from app.marketplace_sync.channels.woocommerce.double import process as module
 from app.marketplace_sync.channels.woocommerce.double.process import Double, create_app, main, start
-from app.marketplace_sync.channels.woocommerce.double.shop import Shop, slugify
+from app.marketplace_sync.channels.woocommerce.double.product_rows import slugify
+from app.marketplace_sync.channels.woocommerce.double.shop import Shop
 
 V3 = "/wp-json/wc/v3"
 HOI = {"name": "Hồi khô", "sku": "A-1", "regular_price": "1000", "manage_stock": True, "stock_quantity": 2}
