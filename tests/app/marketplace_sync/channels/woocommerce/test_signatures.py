@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from app import clock
 from app.marketplace_sync.channels.base import Permanent
-from app.marketplace_sync.channels.woocommerce.double.process import Double, create_app
+from app.marketplace_sync.channels.woocommerce.double.base import Double
+from app.marketplace_sync.channels.woocommerce.double.process import create_app
 from app.marketplace_sync.channels.woocommerce.double.shop import Shop
 from app.marketplace_sync.channels.woocommerce.signatures import (
     oauth1_base_string,
