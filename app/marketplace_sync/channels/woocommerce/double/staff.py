@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Final
+from typing import Any, Final
 
 from flask import Blueprint, Response, redirect, render_template_string, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -55,22 +55,31 @@ def _desk() -> Response:
     )
 
 
+def _given() -> dict[str, Any]:
+    """JSON from tests, a form from the desk."""
+    return json_body() if request.is_json else request.form.to_dict()
+
+
+def _done(value: object) -> BaseResponse:
+    return json_answer(value) if request.is_json else redirect(url_for("staff._desk"), 303)
+
+
 @staff.post("/products/<int:number>")
 def _moderate(number: int) -> BaseResponse:
-    given = json_body() if request.is_json else request.form.to_dict()
+    given = _given()
     action = str(given.get("action", ""))
     after = shop().moderate(number, action, {name: str(value) for name, value in given.items()})
-    return json_answer(after) if request.is_json else redirect(url_for("staff._desk"), 303)
+    return _done(after)
 
 
 @staff.post("/key")
 def _key() -> BaseResponse:
-    given = json_body() if request.is_json else request.form.to_dict()
+    given = _given()
     permissions = str(given.get("permissions", ""))
     if permissions not in {"read_write", "read", "revoked"}:
         raise ShopError(400, "double_unknown_permissions", "read_write, read or revoked.")
     shop().set_option("permissions", permissions)
-    return json_answer({"permissions": permissions}) if request.is_json else redirect(url_for("staff._desk"), 303)
+    return _done({"permissions": permissions})
 
 
 @staff.get("/state")
