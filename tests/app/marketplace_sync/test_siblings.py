@@ -142,7 +142,7 @@ def test_an_order_between_a_lost_creation_and_its_adoption_is_kept(world: World)
 
 def test_a_shop_that_does_not_count_stock_is_left_so_and_not_asked_for_ever(world: World, listing_id: UUID) -> None:
     with world.woo.open() as channel:
-        channel._call("PUT", f"/products/{world.woo.items()[0].remote_id}", body={"manage_stock": False})
+        channel._api.call("PUT", f"/products/{world.woo.items()[0].remote_id}", body={"manage_stock": False})
     for _ in range(2):
         listing = world.look(listing_id)
         assert (listing.wanted_version, listing.applied_version, there(world)) == (1, 1, [None])

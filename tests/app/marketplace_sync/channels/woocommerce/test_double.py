@@ -10,9 +10,12 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 from woo_double import WooDouble
 
-from app.marketplace_sync.channels.woocommerce import double as module
-from app.marketplace_sync.channels.woocommerce.double import Double, create_app, main, start
-from app.marketplace_sync.channels.woocommerce.shop import Shop, slugify
+from app.marketplace_sync.channels.woocommerce.double import process
+from app.marketplace_sync.channels.woocommerce.double.base import Double
+from app.marketplace_sync.channels.woocommerce.double.faults import FAULTS
+from app.marketplace_sync.channels.woocommerce.double.process import create_app, main, start
+from app.marketplace_sync.channels.woocommerce.double.product_rows import slugify
+from app.marketplace_sync.channels.woocommerce.double.shop import Shop
 
 V3 = "/wp-json/wc/v3"
 HOI = {"name": "Hồi khô", "sku": "A-1", "regular_price": "1000", "manage_stock": True, "stock_quantity": 2}
@@ -323,5 +326,5 @@ def test_it_stops_when_told_and_logs_no_key(own_woo: WooDouble) -> None:
 
 
 def test_what_it_says_of_itself_lists_every_fault() -> None:
-    assert module.__doc__ is not None
-    assert {fault for fault in module.FAULTS if fault not in module.__doc__} == set()
+    assert process.__doc__ is not None
+    assert {fault for fault in FAULTS if fault not in process.__doc__} == set()
