@@ -26,6 +26,14 @@ BREAKS = {
     "Layers inside products": ("app/products/models.py", "import app.products.service"),
     "Layers inside trace": ("app/trace/models.py", "import app.trace.queries"),
     "Layers inside marketplace_sync": ("app/marketplace_sync/models.py", "import app.marketplace_sync.listings"),
+    "Layers inside the WooCommerce channel, which shares nothing with its double": (
+        "app/marketplace_sync/channels/woocommerce/double/process.py",
+        "import app.marketplace_sync.channels.woocommerce.items",
+    ),
+    "Layers inside the double of a WooCommerce shop": (
+        "app/marketplace_sync/channels/woocommerce/double/errors.py",
+        "import app.marketplace_sync.channels.woocommerce.double.shop",
+    ),
     "Layers inside criteria": ("app/criteria/rules/engine.py", "import app.criteria.assessments"),
     "Domain code knows no Flask, Celery or Redis": ("app/products/service.py", "import flask"),
     "Only the factory knows routes": ("app/doors/official/queries.py", "import app.places.routes"),

@@ -34,18 +34,23 @@ def scan(host: str, port: int, code: str, times: int) -> int:
     return answered
 
 
-def test_every_web_process_tells_the_figures_of_all(run_processes: Any) -> None:
+def test_every_web_process_tells_the_figures_of_all(run_processes: Any, wait_for: Any) -> None:
     running = run_processes()
     port, metrics = running.settings.web_port, running.settings.var / "run" / "metrics"
     metrics.mkdir()
     running.keeper.start(supervisor.web("127.0.0.1", port, 2, 4, metrics))
     running.keeper.wait_ready("web")
+
+    def both_answer() -> bool:
+        """Each request comes on a connection of its own, which goes to either; the second process starts a little later."""
+        return get(port, "/healthz") != "" and len(list(metrics.glob("counter_*.db"))) == 2
+
+    wait_for(both_answer, 30, "both web processes to answer")
     assert [get(port, "/readyz") for _ in range(20)] == ["ready\n"] * 20
-    for _ in range(10):  # each on a connection of its own, so that both are asked
+    for _ in range(10):
         told = get(port, "/metrics")
         assert 'hoi_http_requests_total{endpoint="_readyz",method="GET",status="200"} 20.0\n' in told
         assert "\nhoi_outbox_owed 0.0\n" in told
-    assert len(list(metrics.glob("counter_*.db"))) == 2
 
 
 def get(port: int, path: str) -> str:
