@@ -14,7 +14,7 @@ BREAKS = {
     "Parts import one way": ("app/places/queries.py", "import app.criteria.rules"),
     "The application never imports the worker": ("app/jobs.py", "import worker.relay"),
     "Layers inside places": ("app/places/models.py", "import app.places.service"),
-    "Layers inside accounts": ("app/accounts/models.py", "import app.accounts.service"),
+    "Layers inside accounts": ("app/accounts/models.py", "import app.accounts.people"),
     "Layers inside notices": ("app/notices/models.py", "import app.notices.service"),
     "Layers inside products": ("app/products/models.py", "import app.products.service"),
     "Layers inside trace": ("app/trace/models.py", "import app.trace.queries"),

@@ -28,7 +28,20 @@ from werkzeug.local import LocalProxy
 from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock
-from app.accounts import cards, privacy, queries, schemas, service, signin, tokens
+from app.accounts import (
+    cards,
+    households,
+    offers,
+    organisations,
+    people,
+    privacy,
+    queries,
+    rights,
+    roles,
+    schemas,
+    signin,
+    tokens,
+)
 from app.accounts.models import AddressAs, Organisation, OrganisationKind, Purpose, RequestKind
 from app.accounts.signin import Granted
 from app.actor import OFFICIAL_ROLES, PUBLIC, SYSTEM, Actor, Role
@@ -234,7 +247,7 @@ def _sessions(db: Session, known: Actor) -> dict[str, Any]:
 def leave_role(membership_id: UUID) -> BaseResponse:
     known = signed_in()
     with transaction() as db:
-        service.end_role(db, known, membership_id)
+        roles.end_role(db, known, membership_id)
     return redirect(url_for("accounts.account"), 303)
 
 
@@ -256,7 +269,7 @@ def change_me_send() -> BaseResponse:
     known = signed_in()
     form = parse(schemas.PersonalChange)
     with transaction() as db:
-        service.change_personal_data(db, known, _person_id(known), form)
+        people.change_personal_data(db, known, _person_id(known), form)
     return redirect(url_for("accounts.account"), 303)
 
 
@@ -351,7 +364,7 @@ def answer_offer(role_offer_id: UUID) -> BaseResponse:
     known = signed_in()
     form = parse(schemas.OfferAnswer)
     with transaction() as db:
-        service.answer_offer(db, known, role_offer_id, accepted=form.word == "yes")
+        offers.answer_offer(db, known, role_offer_id, accepted=form.word == "yes")
     return redirect(url_for("accounts.my_data"), 303)
 
 
@@ -584,8 +597,8 @@ def card_decide(card_request_id: UUID) -> BaseResponse:
 # --- organisations and their people ------------------------------------------------------------------------------
 
 
-@blueprint.get("/don-vi")
-def organisations() -> Response:
+@blueprint.get("/don-vi", endpoint="organisations")
+def all_organisations() -> Response:
     known = signed_in()
     asked = parse_query(schemas.Search)
     with transaction() as db:
@@ -598,8 +611,8 @@ def organisations() -> Response:
         )
 
 
-@blueprint.get("/nguoi-va-the")
-def people() -> BaseResponse:
+@blueprint.get("/nguoi-va-the", endpoint="people")
+def people_of_own() -> BaseResponse:
     """The people of the organisation that the actor manages; who manages several chooses from the list."""
     known = require(Role.COOPERATIVE_MANAGER)
     own = known.organisations_as(Role.COOPERATIVE_MANAGER)
@@ -624,7 +637,7 @@ def new_organisation_send() -> BaseResponse:
     known = require(Role.ADMINISTRATOR)
     form = parse(schemas.OrganisationIn)
     with transaction() as db:
-        made = service.create_organisation(db, known, form)
+        made = organisations.create_organisation(db, known, form)
     return redirect(url_for("accounts.organisation", organisation_id=made.id), 303)
 
 
@@ -638,8 +651,8 @@ def organisation(organisation_id: UUID) -> Response:
 
 def _people_page(db: Session, known: Actor, row: Organisation) -> dict[str, Any]:
     """Everybody who may open the organisation sees what it is; its people only who looks after them."""
-    may_look = service.may_look_after(db, known, row)
-    wider = service.look_after(db, known, row.id) if may_look else known
+    may_look = rights.may_look_after(db, known, row)
+    wider = rights.look_after(db, known, row.id) if may_look else known
     households = queries.member_households(db, known, row.id) if row.kind != OrganisationKind.HOUSEHOLD else []
     place_id = row.village_id or row.commune_id
     people = queries.members(db, wider, [row.id]) if may_look else []
@@ -663,7 +676,7 @@ def change_organisation(organisation_id: UUID) -> Response:
     known = signed_in()
     with transaction() as db:
         row = queries.organisation(db, known, organisation_id)
-        if not service.may_look_after(db, known, row):
+        if not rights.may_look_after(db, known, row):
             raise forbidden()
         return page("accounts/change_organisation.html", organisation=row)
 
@@ -673,7 +686,7 @@ def change_organisation_send(organisation_id: UUID) -> BaseResponse:
     known = signed_in()
     form = parse(schemas.OrganisationChange)
     with transaction() as db:
-        service.change_organisation(db, known, organisation_id, form)
+        organisations.change_organisation(db, known, organisation_id, form)
     return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)
 
 
@@ -682,14 +695,14 @@ def new_person(organisation_id: UUID) -> Response:
     known = signed_in()
     with transaction() as db:
         row = queries.organisation(db, known, organisation_id)
-        roles = service.grantable(db, known, row)
-        if not roles:
+        may_give = roles.grantable(db, known, row)
+        if not may_give:
             raise forbidden()
         return page(
             "accounts/new_person.html",
             organisation=row,
-            roles=roles,
-            places=_places_of_roles(db, known, row) if set(roles) & OFFICIAL_ROLES else [],
+            roles=may_give,
+            places=_places_of_roles(db, known, row) if set(may_give) & OFFICIAL_ROLES else [],
             forms_of_address=[(a, a) for a in AddressAs],
         )
 
@@ -708,7 +721,7 @@ def new_person_send(organisation_id: UUID) -> BaseResponse:
     known = signed_in()
     form = parse(schemas.PersonIn)
     with transaction() as db:
-        person_id = service.add_person(db, known, organisation_id, form)
+        person_id = people.add_person(db, known, organisation_id, form)
     if person_id != form.id:  # known already: their page is not shown before they accept
         return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)
     return _to_person(organisation_id, person_id)
@@ -741,7 +754,7 @@ def new_household_send(organisation_id: UUID) -> BaseResponse:
     known = require(Role.COOPERATIVE_MANAGER)
     form = parse(schemas.HouseholdIn)
     with transaction() as db:
-        household = service.add_household(db, known, organisation_id, form)
+        household = households.add_household(db, known, organisation_id, form)
     return redirect(url_for("accounts.new_person", organisation_id=household.id), 303)
 
 
@@ -749,7 +762,7 @@ def new_household_send(organisation_id: UUID) -> BaseResponse:
 def household_leaves(organisation_id: UUID, household_id: UUID) -> BaseResponse:
     known = signed_in()
     with transaction() as db:
-        service.end_household(db, known, household_id, organisation_id, on=clock.today() - timedelta(days=1))
+        households.end_household(db, known, household_id, organisation_id, on=clock.today() - timedelta(days=1))
     flash(_("Hộ này thôi là thành viên từ hôm nay."), "met")
     return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)
 
@@ -759,7 +772,7 @@ def household_joins(organisation_id: UUID) -> BaseResponse:
     known = require(Role.ADMINISTRATOR)
     form = parse(schemas.JoinIn)
     with transaction() as db:
-        service.join_household(db, known, form.household_id, organisation_id, on=form.on or clock.today())
+        households.join_household(db, known, form.household_id, organisation_id, on=form.on or clock.today())
     return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)
 
 
@@ -772,7 +785,7 @@ def person(organisation_id: UUID, person_id: UUID) -> Response:
 
 def _person_page(db: Session, known: Actor, organisation_id: UUID, person_id: UUID, *, password: str = "") -> Response:
     row = queries.organisation(db, known, organisation_id)
-    wider = service.look_after(db, known, organisation_id)
+    wider = rights.look_after(db, known, organisation_id)
     data = queries.looked_after(db, wider, person_id)
     held = [m for m in queries.members(db, wider, wider.organisations) if m.person_id == person_id]
     managed = known.organisations_as(Role.COOPERATIVE_MANAGER)
@@ -787,7 +800,7 @@ def _person_page(db: Session, known: Actor, organisation_id: UUID, person_id: UU
         held=held,
         names=names,
         place_names=places.full_names(db, {m.place_id for m in held if m.place_id}),
-        roles=service.grantable(db, known, row),
+        roles=roles.grantable(db, known, row),
         printer=printers[0] if printers and any(m.role == Role.FARMER for m in held) else None,
         card=queries.open_card(db, person_id, printers[0]) if printers else None,
         devices=queries.devices_of(db, person_id),
@@ -802,7 +815,7 @@ def change_person(organisation_id: UUID, person_id: UUID) -> Response:
     with transaction() as db:
         return page(
             "accounts/change_person.html",
-            data=service.change_of(db, known, organisation_id, person_id),
+            data=people.change_of(db, known, organisation_id, person_id),
             forms_of_address=[(a, a) for a in AddressAs],
             back=url_for(".person", organisation_id=organisation_id, person_id=person_id),
         )
@@ -813,7 +826,7 @@ def change_person_send(organisation_id: UUID, person_id: UUID) -> BaseResponse:
     known = signed_in()
     form = parse(schemas.PersonalChange)
     with transaction() as db:
-        service.change_personal_data(db, known, person_id, form, organisation_id=organisation_id)
+        people.change_personal_data(db, known, person_id, form, organisation_id=organisation_id)
     return _to_person(organisation_id, person_id)
 
 
@@ -822,7 +835,7 @@ def grant_role(organisation_id: UUID, person_id: UUID) -> BaseResponse:
     known = signed_in()
     form = parse(schemas.RoleIn)
     with transaction() as db:
-        service.grant_role(db, known, organisation_id, person_id, form)
+        roles.grant_role(db, known, organisation_id, person_id, form)
     return _to_person(organisation_id, person_id)
 
 
@@ -830,7 +843,7 @@ def grant_role(organisation_id: UUID, person_id: UUID) -> BaseResponse:
 def end_role(organisation_id: UUID, membership_id: UUID) -> BaseResponse:
     known = signed_in()
     with transaction() as db:
-        service.end_role(db, known, membership_id, organisation_id)
+        roles.end_role(db, known, membership_id, organisation_id)
     return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)
 
 
@@ -839,7 +852,7 @@ def first_password(organisation_id: UUID, person_id: UUID) -> Response:
     """Answers with the page itself: the password is shown this once and kept nowhere."""
     known = signed_in()
     with transaction() as db:
-        password = service.first_password(db, known, organisation_id, person_id)
+        password = people.first_password(db, known, organisation_id, person_id)
         return _person_page(db, known, organisation_id, person_id, password=password)
 
 
@@ -847,7 +860,7 @@ def first_password(organisation_id: UUID, person_id: UUID) -> Response:
 def end_sign_ins(organisation_id: UUID, person_id: UUID) -> BaseResponse:
     known = signed_in()
     with transaction() as db:
-        service.end_sign_ins(db, known, organisation_id, person_id)
+        people.end_sign_ins(db, known, organisation_id, person_id)
     return _to_person(organisation_id, person_id)
 
 

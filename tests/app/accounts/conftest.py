@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from app import clock
-from app.accounts import queries, service, signin
+from app.accounts import households, organisations, people, queries, signin
 from app.accounts.models import AddressAs, OrganisationKind
 from app.accounts.schemas import HouseholdIn, OrganisationIn, PersonIn
 from app.actor import SYSTEM, Actor, Role
@@ -49,7 +49,7 @@ class Province:
         self.ids[name] = new_id()
         with self.database.transaction(admin) as session:
             commune_id = self[commune] if commune else None
-            service.create_organisation(
+            organisations.create_organisation(
                 session, admin, OrganisationIn(id=self[name], kind=kind, name=f"Đơn vị {name}", commune_id=commune_id)
             )
 
@@ -66,14 +66,14 @@ class Province:
             place_id=self[place] if place else None,
         )
         with self.database.transaction(actor) as session:
-            self.ids[name] = service.add_person(session, actor, self[at], form)
+            self.ids[name] = people.add_person(session, actor, self[at], form)
 
     def household(self, by: str, cooperative: str, name: str, village: str) -> None:
         actor = self.actor(by)
         self.ids[name] = new_id()
         form = HouseholdIn(id=self[name], name=f"Hộ {name}", village_id=self[village])
         with self.database.transaction(actor) as session:
-            service.add_household(session, actor, self[cooperative], form)
+            households.add_household(session, actor, self[cooperative], form)
 
     def also(self, name: str, at: str, role: Role) -> None:
         """One more role for somebody, by the administrator, who may give it anywhere."""
@@ -89,7 +89,7 @@ class Province:
                 place_id=self["commune"] if role == Role.COMMUNE_OFFICIAL else None,
             )
         with self.database.transaction(admin) as session:
-            assert service.add_person(session, admin, self[at], form) == self[name]
+            assert people.add_person(session, admin, self[at], form) == self[name]
 
     def password(self, name: str, password: str = PASSWORD) -> None:
         with self.database.transaction(SYSTEM) as session:
@@ -130,7 +130,7 @@ def make_province(database: Database) -> Province:
     made = Province(database)
     make_places(made)
     with database.transaction(SYSTEM) as session:
-        made.ids["admin"] = service.create_first_administrator(session, ADMIN_PHONE, PASSWORD, "Hoàng Quản Trị")
+        made.ids["admin"] = people.create_first_administrator(session, ADMIN_PHONE, PASSWORD, "Hoàng Quản Trị")
     made.organisation("coop", OrganisationKind.COOPERATIVE, "commune")
     made.organisation("other", OrganisationKind.COOPERATIVE, "far_commune")
     made.organisation("office", OrganisationKind.AUTHORITY, "commune")
@@ -142,6 +142,20 @@ def make_province(database: Database) -> Province:
     made.person("minh", "household", "lanh", "Hoàng Thị Lành", Role.FARMER, "0912 000 005")
     made.person("khac", "other_household", "sau", "Triệu Văn Sáu", Role.FARMER, None)
     return made
+
+
+def somebody(name: str = "Lò Thị Mới", phone: str | None = "0987 654 321", role: Role = Role.FARMER) -> PersonIn:
+    return PersonIn(id=new_id(), full_name=name, address_as=AddressAs.CHI, phone=phone, role=role)
+
+
+def counts(province: Province) -> list[int]:
+    tables = ("people", "personal_data", "organisations", "memberships", "household_memberships", "outbox_events")
+    return [province.one(f"SELECT count(*) FROM {t}") for t in tables]
+
+
+def roles_of(province: Province, name: str) -> list[str]:
+    sql = "SELECT role FROM memberships WHERE person_id = :p AND valid_to IS NULL ORDER BY role"
+    return [r.role for r in province.rows(sql, p=province[name])]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.accounts import cards, privacy, service, signin, tokens
+from app.accounts import cards, households, people, privacy, roles, signin, tokens
 from app.accounts.cards import CardState
 from app.accounts.models import AddressAs, Card, CardRequest, Membership, Purpose, SignInMethod
 from app.accounts.schemas import PersonalChange, PrintCard
@@ -223,7 +223,7 @@ def test_a_manager_of_a_household_that_left_has_no_say(desk: Desk) -> None:
     request, minh = desk.ask(), desk.province.actor("minh")
     yesterday = clock.today() - timedelta(days=1)
     with desk.province.database.transaction(minh) as session:
-        service.end_household(session, minh, desk.province["household"], desk.province["coop"], on=yesterday)
+        households.end_household(session, minh, desk.province["household"], desk.province["coop"], on=yesterday)
     with pytest.raises(Forbidden):
         desk.decide(request, right=True)
     assert desk.devices() == 0
@@ -366,11 +366,11 @@ def farming(session: Session, province: Province) -> UUID:
 
 DEEDS: dict[str, Callable[[Session, Actor, Province], object]] = {
     "erase": lambda s, a, _: privacy.erase(s, a, new_id()),
-    "change": lambda s, a, p: service.change_personal_data(s, a, p["lanh"], NEW_PHONE),
+    "change": lambda s, a, p: people.change_personal_data(s, a, p["lanh"], NEW_PHONE),
     "everything": lambda s, a, _: privacy.everything_about(s, a),
     "consent": lambda s, a, _: privacy.answer_consents(s, a, {Purpose.ACCOUNT}),
     "withdraw": lambda s, a, _: privacy.withdraw(s, a, Purpose.PUBLIC_NAME),
-    "leave": lambda s, a, p: service.end_role(s, a, farming(s, p)),
+    "leave": lambda s, a, p: roles.end_role(s, a, farming(s, p)),
     "sign_out": lambda s, a, _: cards.sign_out_everywhere(s, a),
 }
 
@@ -391,8 +391,8 @@ def by_card(desk: Desk) -> Actor:
 
 
 OWN_HOUSEHOLD: dict[str, Callable[[Session, Actor, Province], object]] = {
-    "password": lambda s, a, p: service.first_password(s, a, p["household"], p["lanh"]),
-    "end": lambda s, a, p: service.end_sign_ins(s, a, p["household"], p["lanh"]),
+    "password": lambda s, a, p: people.first_password(s, a, p["household"], p["lanh"]),
+    "end": lambda s, a, p: people.end_sign_ins(s, a, p["household"], p["lanh"]),
 }
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from app import clock
-from app.accounts import cards, privacy, queries, service, signin
+from app.accounts import cards, privacy, queries, roles, signin
 from app.accounts.models import Purpose, RequestKind, SignInMethod
 from app.accounts.schemas import AnswerIn, DataRequestIn, PrintCard
 from app.actor import PUBLIC, SYSTEM, Role
@@ -255,7 +255,7 @@ def test_a_households_personal_number_goes_whoever_of_it_erases(province: Provin
     if left_before:
         with province.database.transaction(lanh) as session:
             for held in queries.roles_of(session, province["lanh"], clock.today()):
-                service.end_role(session, lanh, held.id)
+                roles.end_role(session, lanh, held.id)
         lanh = province.actor("lanh")
     with province.database.transaction(lanh) as session:
         privacy.erase(session, lanh, new_id())
@@ -306,7 +306,7 @@ def test_of_two_who_end_each_other_at_once_one_stays(fresh_database: Database, a
 
     def end(by: str, whose: str) -> None:
         with province.database.transaction(actors[by]) as session:
-            service.end_role(session, actors[by], held[province[whose]])
+            roles.end_role(session, actors[by], held[province[whose]])
 
     answers = at_once(lambda: end(first, "hai"), lambda: end("hai", first))
     assert answers == Counter({"done": 1, "last_manager": 1})
