@@ -3,7 +3,7 @@
 from flask import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.accounts import cards, schemas, tokens
+from app.accounts import card_requests, card_scans, schemas, tokens
 from app.accounts.routes.base import agent, blueprint, signing_key
 from app.accounts.routes.sign_in import leave_old, or_raise, welcome
 from app.actor import SYSTEM
@@ -25,7 +25,7 @@ def card_typed_send() -> BaseResponse:
     """The code under the QR, for a phone whose camera fails."""
     form = parse(schemas.TypedCode)
     with transaction(SYSTEM) as db:
-        secret = cards.typed_secret(db, form.code)
+        secret = card_scans.typed_secret(db, form.code)
     return redirect(url_for("accounts.card", secret=secret), 303)
 
 
@@ -33,9 +33,9 @@ def card_typed_send() -> BaseResponse:
 def card(secret: str) -> Response:
     """Shows whose card this is; binds nothing, so that whatever fetches addresses ahead of people does no harm."""
     with transaction(SYSTEM) as db:
-        found = cards.scan(db, secret, device_token=_device_token())
+        found = card_scans.scan(db, secret, device_token=_device_token())
     response = page("accounts/card.html", card=found, secret=secret)
-    if found.state == cards.CardState.WAITING:
+    if found.state == card_scans.CardState.WAITING:
         response.headers["Refresh"] = str(WAITING_REFRESH_SECONDS)
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
@@ -45,7 +45,7 @@ def card(secret: str) -> Response:
 def card_pin(secret: str) -> BaseResponse:
     form, token = parse(schemas.Pin), _device_token() or tokens.new_token()
     with transaction(SYSTEM) as db:
-        outcome = cards.enter_by_pin(db, secret, form.pin, key=signing_key(), device_token=token, agent=agent())
+        outcome = card_scans.enter_by_pin(db, secret, form.pin, key=signing_key(), device_token=token, agent=agent())
         leave_old(db, outcome)
     return _keep_device(welcome(or_raise(outcome), url_for("accounts.after_sign_in")), token)
 
@@ -53,7 +53,7 @@ def card_pin(secret: str) -> BaseResponse:
 @blueprint.post("/the/<secret>/vao")
 def card_enter(secret: str) -> BaseResponse:
     with transaction(SYSTEM) as db:
-        granted = cards.enter(db, secret, device_token=_device_token(), agent=agent())
+        granted = card_scans.enter(db, secret, device_token=_device_token(), agent=agent())
         leave_old(db, granted)
     return _keep_device(welcome(granted, url_for("accounts.after_sign_in")), _device_token())
 
@@ -62,7 +62,7 @@ def card_enter(secret: str) -> BaseResponse:
 def card_ask(secret: str) -> BaseResponse:
     form, token = parse(schemas.AskCard), _device_token() or tokens.new_token()
     with transaction(SYSTEM) as db:
-        cards.ask(db, secret, form.id, device_token=token, agent=agent())
+        card_requests.ask(db, secret, form.id, device_token=token, agent=agent())
     return _keep_device(redirect(url_for("accounts.card", secret=secret), 303), token)
 
 

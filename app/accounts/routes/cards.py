@@ -9,7 +9,7 @@ from qrcode.constants import ERROR_CORRECT_M
 from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock
-from app.accounts import cards, queries, schemas
+from app.accounts import card_requests, cards, devices, queries, schemas
 from app.accounts.routes.base import blueprint, next_address, signing_key
 from app.actor import Role
 from app.web import page, parse, require, signed_in, transaction, web
@@ -73,12 +73,12 @@ def lost_phone(device_id: UUID) -> BaseResponse:
     """One tap: that phone and its sign-ins end now."""
     known = signed_in()
     with transaction() as db:
-        cards.revoke_device(db, known, device_id)
+        devices.revoke_device(db, known, device_id)
     return redirect(next_address(url_for("accounts.account")), 303)
 
 
-@blueprint.get("/xac-nhan-may")
-def card_requests() -> Response:
+@blueprint.get("/xac-nhan-may", endpoint="card_requests")
+def waiting_phones() -> Response:
     known = require(Role.COOPERATIVE_MANAGER)
     with transaction() as db:
         managed = known.organisations_as(Role.COOPERATIVE_MANAGER)
@@ -92,5 +92,5 @@ def card_decide(card_request_id: UUID) -> BaseResponse:
     known = require(Role.COOPERATIVE_MANAGER)
     form = parse(schemas.Decision)
     with transaction() as db:
-        cards.decide(db, known, card_request_id, right_person=form.word == "right")
+        card_requests.decide(db, known, card_request_id, right_person=form.word == "right")
     return redirect(url_for("accounts.card_requests"), 303)

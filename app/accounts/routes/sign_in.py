@@ -4,7 +4,7 @@ from flask import Response, redirect, request, session, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.accounts import cards, privacy, schemas, signin
+from app.accounts import devices, privacy, schemas, signin
 from app.accounts.routes.base import agent, blueprint, next_address, own_person_id, signing_key
 from app.accounts.signin import Granted
 from app.actor import SYSTEM
@@ -69,7 +69,7 @@ def sign_out_everywhere() -> BaseResponse:
     known = signed_in()
     form = parse(schemas.SignOutEverywhere)
     with transaction() as db:
-        cards.sign_out_everywhere(db, known, unbind=form.unbind)
+        devices.sign_out_everywhere(db, known, unbind=form.unbind)
     session.clear()
     return clear_sign_in_cookie(redirect(url_for("accounts.sign_in"), 303))
 

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from app import clock
-from app.accounts import cards, privacy, queries, roles, signin
+from app.accounts import card_requests, cards, privacy, queries, roles, signin
 from app.accounts.models import Purpose, RequestKind, SignInMethod
 from app.accounts.schemas import AnswerIn, DataRequestIn, PrintCard
 from app.actor import PUBLIC, SYSTEM, Role
@@ -221,9 +221,9 @@ def phone_and_files_of(province: Province, name: str) -> None:
         card = cards.print_card(session, manager, province["coop"], form, key=KEY)
         _, secret, _ = cards.printed(session, manager, card.id, key=KEY)
     with province.database.transaction(SYSTEM) as session:
-        request = cards.ask(session, secret, new_id(), device_token="phone", agent=PHONE_OF_LANH)
+        request = card_requests.ask(session, secret, new_id(), device_token="phone", agent=PHONE_OF_LANH)
     with province.database.transaction(manager) as session:
-        cards.decide(session, manager, request.id, right_person=True)
+        card_requests.decide(session, manager, request.id, right_person=True)
     with province.database.transaction(SYSTEM) as session:
         session.add(
             PlaceImport(
