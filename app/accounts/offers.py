@@ -1,13 +1,13 @@
-"""Roles offered to somebody of elsewhere, who accepts or declines them."""
+"""Roles offered to somebody of elsewhere, who accepts or declines them, or taken back before they did."""
 
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from app import audit, clock
-from app.accounts import queries, roles, signin
+from app.accounts import queries, rights, roles, signin
 from app.accounts.events import RoleOffered
 from app.accounts.models import RoleOffer
 from app.actor import Actor, Role
@@ -40,7 +40,8 @@ def offer(session: Session, actor: Actor, person_id: UUID, organisation_id: UUID
 def answer_offer(session: Session, actor: Actor, role_offer_id: UUID, *, accepted: bool) -> None:
     """The person's own word on a role offered to them: a yes gives it from today. The same word twice is no error.
 
-    Raises NotFound for somebody else's, Conflict when another word was said, Forbidden where a card does not suffice.
+    Raises NotFound for somebody else's, Conflict when another word was said or the offer was taken back, Forbidden where a
+    card does not suffice.
     """
     row = session.scalar(
         select(RoleOffer).where(RoleOffer.id == role_offer_id, RoleOffer.person_id == actor.person_id).with_for_update()
@@ -48,6 +49,12 @@ def answer_offer(session: Session, actor: Actor, role_offer_id: UUID, *, accepte
     if row is None:
         raise not_found("lời mời này", "this offer")
     signin.check_card_suffices(session, actor)
+    if row.withdrawn_at is not None:
+        raise Conflict(
+            "offer_withdrawn",
+            vi="Đơn vị đã rút lời mời này, bác không phải trả lời nữa.",
+            en="The organisation took this offer back; there is nothing to answer any more.",
+        )
     if row.accepted == accepted:
         return
     if row.answered_at is not None:
@@ -73,6 +80,39 @@ def answer_offer(session: Session, actor: Actor, role_offer_id: UUID, *, accepte
         roles.grant(
             session, wider, row.person_id, row.organisation_id, Role(row.role), None, clock.today(), by=row.offered_by
         )
+
+
+def withdraw_offer(session: Session, actor: Actor, role_offer_id: UUID, organisation_id: UUID) -> None:
+    """Take back an offer that nobody answered. By who looks after the organisation and by who made it; twice is no error.
+
+    Raises NotFound for everybody else, and Conflict when the person has answered.
+    """
+    organisation = queries.organisation(session, actor, organisation_id)
+    if rights.may_look_after(session, actor, organisation):
+        signin.act_also_for(session, actor, organisation_id)
+        whose = RoleOffer.organisation_id == organisation_id
+    else:
+        whose = and_(RoleOffer.organisation_id == organisation_id, RoleOffer.offered_by == actor.person_id)
+    row = session.scalar(select(RoleOffer).where(RoleOffer.id == role_offer_id, whose).with_for_update())
+    if row is None:
+        raise not_found("lời mời này", "this offer")
+    if row.withdrawn_at is not None:
+        return
+    if row.answered_at is not None:
+        raise Conflict(
+            "answered_already",
+            vi="Người được mời đã trả lời rồi nên không rút được nữa. Bác tải lại trang.",
+            en="The person has answered already, so the offer cannot be taken back. Reload the page.",
+        )
+    row.withdrawn_at, row.withdrawn_by = clock.now(), actor.person_id
+    audit.record(
+        session,
+        actor,
+        "accounts:role:withdraw_offer",
+        subject_id=row.person_id,
+        organisation_id=organisation_id,
+        role=row.role,
+    )
 
 
 def _check_still_offered(session: Session, row: RoleOffer) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -12,6 +12,8 @@ from app.accounts.models import Membership, RoleOffer
 from app.accounts.queries.organisations import member_household_ids
 from app.accounts.queries.scope import valid_on
 from app.actor import OFFICIAL_ROLES, Actor, Role
+
+_OPEN = and_(RoleOffer.answered_at.is_(None), RoleOffer.withdrawn_at.is_(None))
 
 
 def people_of(session: Session, organisation_id: UUID, roles: Collection[Role] = ()) -> list[UUID]:
@@ -40,13 +42,13 @@ def roles_of(session: Session, person_id: UUID, on: date) -> list[Membership]:
 
 def offers_to(session: Session, person_id: UUID) -> list[RoleOffer]:
     """The roles that wait for this person's word, the oldest first."""
-    query = select(RoleOffer).where(RoleOffer.person_id == person_id, RoleOffer.answered_at.is_(None))
+    query = select(RoleOffer).where(RoleOffer.person_id == person_id, _OPEN)
     return list(session.scalars(query.order_by(RoleOffer.offered_at, RoleOffer.id)))
 
 
 def offers_of(session: Session, organisation_id: UUID) -> list[RoleOffer]:
     """The roles of this organisation that wait for somebody's word, the oldest first."""
-    query = select(RoleOffer).where(RoleOffer.organisation_id == organisation_id, RoleOffer.answered_at.is_(None))
+    query = select(RoleOffer).where(RoleOffer.organisation_id == organisation_id, _OPEN)
     return list(session.scalars(query.order_by(RoleOffer.offered_at, RoleOffer.id)))
 
 

@@ -80,7 +80,7 @@ def _people_page(db: Session, known: Actor, row: Organisation) -> dict[str, Any]
         "may_look": may_look,
         "people": people,
         "households": households,
-        "offers": queries.offers_of(db, row.id) if may_look else [],
+        "offers": [o for o in queries.offers_of(db, row.id) if may_look or o.offered_by == known.person_id],
         "household_people": queries.members(db, wider, [h.id for h in households]) if may_look else [],
         "cooperatives": queries.organisation_names(db, queries.cooperatives_of(db, row.id, clock.today())),
         "manages": known.has(Role.COOPERATIVE_MANAGER, organisation_id=row.id),

@@ -2,12 +2,13 @@
 
 from uuid import UUID
 
-from flask import Response, redirect, url_for
+from flask import Response, flash, redirect, url_for
+from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock
-from app.accounts import people, queries, rights, roles, schemas
+from app.accounts import offers, people, queries, rights, roles, schemas
 from app.accounts.models import AddressAs, Organisation
 from app.accounts.routes.base import blueprint
 from app.actor import OFFICIAL_ROLES, Actor, Role
@@ -122,6 +123,15 @@ def end_role(organisation_id: UUID, membership_id: UUID) -> BaseResponse:
     known = signed_in()
     with transaction() as db:
         roles.end_role(db, known, membership_id, organisation_id)
+    return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)
+
+
+@blueprint.post("/don-vi/<uuid:organisation_id>/loi-moi/<uuid:role_offer_id>/rut")
+def withdraw_offer(organisation_id: UUID, role_offer_id: UUID) -> BaseResponse:
+    known = signed_in()
+    with transaction() as db:
+        offers.withdraw_offer(db, known, role_offer_id, organisation_id)
+    flash(_("Đã rút lời mời."), "met")
     return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -116,3 +117,92 @@ def test_an_offer_is_declined_by_erasing(province: Province) -> None:
     with province.database.transaction(khac) as session:
         privacy.erase(session, khac, new_id())
     assert province.rows("SELECT accepted, answered_at IS NOT NULL FROM role_offers") == [(False, True)]
+
+
+def withdraw(province: Province, by: str, offer: UUID) -> None:
+    actor = province.actor(by)
+    with province.database.transaction(actor) as session:
+        offers.withdraw_offer(session, actor, offer, province["coop"])
+
+
+def offer_rows(province: Province) -> list[Any]:
+    return province.rows("SELECT answered_at IS NOT NULL, accepted, withdrawn_by FROM role_offers ORDER BY offered_at")
+
+
+WITHDRAWN = (
+    "SELECT person_id, subject_id, organisation_id FROM audit_entries WHERE action = 'accounts:role:withdraw_offer'"
+)
+
+
+@pytest.mark.parametrize("by", ["minh", "nua", "admin"])
+def test_who_manages_there_takes_an_open_offer_back_once(province: Province, by: str) -> None:
+    province.person("admin", "coop", "nua", "Lý Văn Nữa", Role.COOPERATIVE_MANAGER, "0912 000 066")
+    offer, khac = offer_to_khac(province), province.actor("khac")
+    for _ in range(2):
+        withdraw(province, by, offer)
+    assert offer_rows(province) == [(False, None, province[by])]
+    assert province.rows(WITHDRAWN) == [(province[by], province["khac"], province["coop"])]
+    with province.database.transaction(khac) as session:
+        assert queries.offers_to(session, province["khac"]) == []
+    with province.database.transaction(province.actor("minh")) as session:
+        assert queries.offers_of(session, province["coop"]) == []
+    for accepted in (True, False):
+        with pytest.raises(Conflict) as refused, province.database.transaction(khac) as session:
+            offers.answer_offer(session, khac, offer, accepted=accepted)
+        assert refused.value.code == "offer_withdrawn"
+    assert roles_of(province, "khac") == ["cooperative_manager"]
+    assert offer_rows(province) == [(False, None, province[by])]
+
+
+def test_who_made_the_offer_and_manages_no_more_takes_it_back(province: Province) -> None:
+    province.person("admin", "coop", "nua", "Lý Văn Nữa", Role.COOPERATIVE_MANAGER, "0912 000 066")
+    offer, admin = offer_to_khac(province), province.actor("admin")
+    province.also("minh", "coop", Role.PURCHASER)
+    managing = province.one(
+        "SELECT id FROM memberships WHERE person_id = :p AND role = 'cooperative_manager'", p=province["minh"]
+    )
+    with province.database.transaction(admin) as session:
+        roles.end_role(session, admin, managing, province["coop"])
+    withdraw(province, "minh", offer)
+    assert offer_rows(province) == [(False, None, province["minh"])]
+
+
+@pytest.mark.parametrize("by", ["khac", "lanh", "xa", "buyer"])
+def test_nobody_else_takes_an_offer_back(province: Province, by: str) -> None:
+    province.person("minh", "coop", "buyer", "Lý Văn Mua", Role.PURCHASER, "0912 000 067")
+    offer = offer_to_khac(province)
+    with pytest.raises(NotFound):
+        withdraw(province, by, offer)
+    assert offer_rows(province) == [(False, None, None)]
+    assert province.rows(WITHDRAWN) == []
+
+
+def test_an_answered_offer_is_not_taken_back(province: Province) -> None:
+    offer, khac = offer_to_khac(province), province.actor("khac")
+    with province.database.transaction(khac) as session:
+        offers.answer_offer(session, khac, offer, accepted=True)
+    with pytest.raises(Conflict) as refused:
+        withdraw(province, "minh", offer)
+    assert refused.value.code == "answered_already"
+    assert offer_rows(province) == [(True, True, None)]
+    assert roles_of(province, "khac") == ["cooperative_manager", "purchaser"]
+
+
+def test_who_was_withdrawn_may_be_offered_the_role_again_and_may_erase(province: Province) -> None:
+    province.person("admin", "other", "nua", "Lý Văn Nữa", Role.COOPERATIVE_MANAGER, "0912 000 066")
+    withdraw(province, "minh", offer_to_khac(province))
+    minh, khac = province.actor("minh"), province.actor("khac")
+    with province.database.transaction(minh) as session:
+        people.add_person(session, minh, province["coop"], somebody("Lý Thị Khác", "0912000003", Role.PURCHASER))
+    with province.database.transaction(khac) as session:
+        privacy.erase(session, khac, new_id())
+    assert offer_rows(province) == [(False, None, province["minh"]), (True, False, None)]
+
+
+def test_no_manager_writes_an_answer_for_the_person(province: Province) -> None:
+    offer, minh = offer_to_khac(province), province.actor("minh")
+    with pytest.raises(ProgrammingError, match="row-level security"), province.database.transaction(minh) as session:
+        session.connection().exec_driver_sql(
+            f"UPDATE role_offers SET answered_at = now(), accepted = true WHERE id = '{offer}'"
+        )
+    assert offer_rows(province) == [(False, None, None)]

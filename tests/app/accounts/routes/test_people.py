@@ -57,3 +57,19 @@ def test_ones_own_page_offers_no_new_password(browser: Browser, province: Provin
 def test_a_manager_is_not_shown_the_form_they_may_not_send(browser: Browser, province: Province) -> None:
     province.also("lanh", "office", Role.COMMUNE_OFFICIAL)
     assert browser("minh").get(f"/don-vi/{province['household']}/nguoi/{province['lanh']}/sua").status_code == 403
+
+
+def test_an_offer_is_taken_back_on_the_page_that_lists_it(browser: Browser, province: Province) -> None:
+    desk, khac, at = browser("minh"), browser("khac"), f"/don-vi/{province['coop']}"
+    send(desk, f"{at}/them-nguoi", id=str(new_id()), full_name="Lý Thị Khác", address_as="bác", phone="0912 000 003", role="purchaser")  # fmt: skip
+    offer = province.one("SELECT id FROM role_offers")
+    form = f'action="{at}/loi-moi/{offer}/rut"'
+    assert form in desk.get(at).text
+    for _ in range(2):
+        answer = send(desk, at, f"{at}/loi-moi/{offer}/rut")
+        assert (answer.status_code, answer.location) == (303, at)
+    seen = unescape(desk.get(at).text)
+    assert "Đã rút lời mời." in seen
+    assert "Lời mời chờ trả lời" not in seen
+    assert "Lời mời chờ bác trả lời" not in unescape(khac.get("/du-lieu-cua-toi").text)
+    assert "Có lời mời chờ bác trả lời" not in unescape(khac.get("/tai-khoan").text)
