@@ -19,7 +19,9 @@ from app.places.models import Level
 
 
 def add_household(session: Session, actor: Actor, cooperative_id: UUID, form: HouseholdIn) -> Organisation:
-    """A new household that becomes thành viên of the manager's cooperative. Same id, other content: Conflict."""
+    """A new household that becomes thành viên of the manager's cooperative. Same id, other content: Conflict; so is the
+    label of a household that is there already, unless the form says even so.
+    """
     rights.check_manager(actor, cooperative_id)
     organisations.check_place(session, form.village_id, Level.VILLAGE, "village_id")
     joined = form.joined_on or clock.today()
@@ -31,6 +33,8 @@ def add_household(session: Session, actor: Actor, cooperative_id: UUID, form: Ho
     known = form.id in queries.organisation_names(session, [form.id])
     if known and not ours:
         raise sent_once.id_taken()  # somebody else's: it must not be adopted by naming its id
+    if not known and not form.even_so:
+        _check_label(session, actor, cooperative_id, form)
     wider = signin.act_also_for(session, actor, form.id)
     household = organisations.new_organisation(
         session, wider, form.id, OrganisationKind.HOUSEHOLD, form.name, form.tax_code, form.village_id, commune_id
@@ -38,6 +42,18 @@ def add_household(session: Session, actor: Actor, cooperative_id: UUID, form: Ho
     if not known:
         _join(session, wider, household.id, cooperative_id, joined)
     return household
+
+
+def _check_label(session: Session, actor: Actor, cooperative_id: UUID, form: HouseholdIn) -> None:
+    if queries.households_labelled(
+        session, actor, form.name, cooperative_id=cooperative_id, village_id=form.village_id
+    ):
+        raise Conflict(
+            "same_label",
+            vi=f"Đã có hộ tên “{form.name}”. Nếu vẫn là hộ đó thì bác không thêm nữa; nếu là hộ khác, bác đổi tên, hoặc bấm “Vẫn tạo”.",
+            en=f"There is a household “{form.name}” already. If it is the same one, do not add it again; if it is another, change the label or choose “Create it anyway”.",
+            field="name",
+        )
 
 
 def join_household(session: Session, actor: Actor, household_id: UUID, cooperative_id: UUID, *, on: date) -> None:

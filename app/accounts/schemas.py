@@ -212,13 +212,14 @@ class RoleIn(Form):
 
 
 class HouseholdIn(Form):
-    """A household that becomes thành viên. The label names no person: "Hộ số 12 Nà Mẫu"."""
+    """A household that becomes thành viên. The label names no person: "Hộ số 12 Nà Mẫu". `even_so`: another has it too."""
 
     id: UUID
     name: HouseholdLabel
     village_id: UUID
     tax_code: TaxCode | None = None
     joined_on: date | None = None
+    even_so: Ticked = False
 
 
 class OrganisationIn(Form):

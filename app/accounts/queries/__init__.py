@@ -3,6 +3,7 @@
 from app.accounts.queries.consents import agrees, consents_now, data_requests_of, open_data_requests, who_said_no
 from app.accounts.queries.organisations import (
     cooperatives_of,
+    households_labelled,
     member_household_ids,
     member_households,
     organisation,
@@ -57,6 +58,7 @@ __all__ = [
     "devices_of",
     "given_name",
     "greeting",
+    "households_labelled",
     "is_official",
     "known_people",
     "looked_after",

@@ -4,12 +4,12 @@ from collections.abc import Collection
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, func, literal, select
+from sqlalchemy import ARRAY, Uuid, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.accounts.models import HouseholdMembership, Organisation, OrganisationKind
-from app.accounts.queries.scope import known_then, valid_on, visible
+from app.accounts.queries.scope import among, known_then, valid_on, visible
 from app.actor import Actor
 from app.db import fold
 from app.errors import not_found
@@ -59,6 +59,22 @@ def member_households(
             .order_by(Organisation.name_folded, Organisation.id)
         )
     )
+
+
+def households_labelled(
+    session: Session, actor: Actor, label: str, *, cooperative_id: UUID, village_id: UUID
+) -> list[Organisation]:
+    """The households of this label, however it is spelled, in the cooperative today or, as far as the actor may open
+    them, in the village.
+    """
+    members = member_household_ids(session, [cooperative_id], clock.today())
+    query = select(Organisation).where(
+        visible(actor),
+        Organisation.kind == OrganisationKind.HOUSEHOLD,
+        Organisation.name_folded == fold(label),
+        or_(among(Organisation.id, members), Organisation.village_id == village_id),
+    )
+    return list(session.scalars(query.order_by(Organisation.id)))
 
 
 def member_household_ids(session: Session, cooperative_ids: Collection[UUID], on: date) -> set[UUID]:
