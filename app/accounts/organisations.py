@@ -9,7 +9,7 @@ from app import audit, clock
 from app.accounts import queries, rights, schemas, sent_once, signin
 from app.accounts.events import OrganisationChanged
 from app.accounts.models import Organisation, OrganisationKind
-from app.accounts.schemas import OrganisationChange, OrganisationIn
+from app.accounts.schemas import OrganisationChange, OrganisationIn, SeatChange
 from app.actor import Actor, Role
 from app.db import check_version
 from app.errors import Conflict, Invalid, forbidden
@@ -22,26 +22,7 @@ def create_organisation(session: Session, actor: Actor, form: OrganisationIn) ->
     """By an administrator. The same id again gives the same organisation; with other content Conflict."""
     if not actor.has(Role.ADMINISTRATOR):
         raise forbidden()
-    check_place(session, form.village_id, Level.VILLAGE, "village_id")
-    check_place(session, form.commune_id, Level.COMMUNE, "commune_id")
-    commune_id = form.commune_id
-    if form.village_id is not None:
-        above = places.place(session, form.village_id).parent_id
-        if commune_id is not None and commune_id != above:
-            raise Invalid(
-                "village_elsewhere",
-                vi="Thôn này không thuộc xã đã chọn.",
-                en="This village is not in that commune.",
-                field="village_id",
-            )
-        commune_id = above
-    if commune_id is None and form.kind != OrganisationKind.AUTHORITY:
-        raise Invalid(
-            "commune_missing",
-            vi="Chọn xã, phường nơi đặt trụ sở.",
-            en="Choose the commune of its seat.",
-            field="commune_id",
-        )
+    commune_id = _commune_of_seat(session, form.kind, form.village_id, form.commune_id)
     sent_once.alone(session, form.id)
     wider = signin.act_also_for(session, actor, form.id)
     return new_organisation(session, wider, form.id, form.kind, form.name, form.tax_code, form.village_id, commune_id)
@@ -98,6 +79,61 @@ def change_organisation(session: Session, actor: Actor, organisation_id: UUID, f
     row.name, row.tax_code = form.name, form.tax_code
     audit.record(session, actor, "accounts:organisation:change", subject_id=row.id, organisation_id=row.id)
     publish(session, actor, OrganisationChanged(organisation_id=row.id))
+
+
+def move_organisation(session: Session, actor: Actor, organisation_id: UUID, form: SeatChange) -> None:
+    """Set or change the village and commune of its seat. By its manager, the cooperative of a household, or an
+    administrator. Its places of work stay where they are; what rests on the seat is derived anew. The same seat is no
+    change.
+    """
+    row = queries.organisation(session, actor, organisation_id)
+    if not rights.may_look_after(session, actor, row):
+        raise forbidden()
+    commune_id = _commune_of_seat(session, OrganisationKind(row.kind), form.village_id, form.commune_id)
+    if row.kind == OrganisationKind.HOUSEHOLD and form.village_id is None:
+        raise Invalid(
+            "village_missing", vi="Chọn thôn của hộ.", en="Choose the household's village.", field="village_id"
+        )
+    if (row.village_id, row.commune_id) == (form.village_id, commune_id):
+        return
+    signin.act_also_for(session, actor, organisation_id)
+    check_version(row, form.version)
+    row.village_id, row.commune_id = form.village_id, commune_id
+    audit.record(
+        session,
+        actor,
+        "accounts:organisation:move",
+        subject_id=row.id,
+        organisation_id=row.id,
+        village_id=form.village_id,
+        commune_id=commune_id,
+    )
+    publish(session, actor, OrganisationChanged(organisation_id=row.id))
+
+
+def _commune_of_seat(
+    session: Session, kind: OrganisationKind, village_id: UUID | None, commune_id: UUID | None
+) -> UUID | None:
+    check_place(session, village_id, Level.VILLAGE, "village_id")
+    check_place(session, commune_id, Level.COMMUNE, "commune_id")
+    if village_id is not None:
+        above = places.place(session, village_id).parent_id
+        if commune_id is not None and commune_id != above:
+            raise Invalid(
+                "village_elsewhere",
+                vi="Thôn này không thuộc xã đã chọn.",
+                en="This village is not in that commune.",
+                field="village_id",
+            )
+        commune_id = above
+    if commune_id is None and kind != OrganisationKind.AUTHORITY:
+        raise Invalid(
+            "commune_missing",
+            vi="Chọn xã, phường nơi đặt trụ sở.",
+            en="Choose the commune of its seat.",
+            field="commune_id",
+        )
+    return commune_id
 
 
 def _check_tax_code(session: Session, kind: OrganisationKind, tax_code: str | None) -> None:

@@ -237,6 +237,14 @@ class OrganisationChange(Form):
     version: int
 
 
+class SeatChange(Form):
+    """Where an organisation has its seat. A village alone is enough: its commune is known."""
+
+    village_id: UUID | None = None
+    commune_id: UUID | None = None
+    version: int
+
+
 class ConsentForm(Form):
     """The purposes that were ticked; those shown and left out are a no. `shown`: "diary 2026-11" each."""
 

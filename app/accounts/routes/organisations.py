@@ -101,6 +101,36 @@ def change_organisation(organisation_id: UUID) -> Response:
         return page("accounts/change_organisation.html", organisation=row)
 
 
+@blueprint.get("/don-vi/<uuid:organisation_id>/tru-so")
+def move_organisation(organisation_id: UUID) -> Response:
+    known = signed_in()
+    asked = parse_query(schemas.InCommune)
+    with transaction() as db:
+        row = queries.organisation(db, known, organisation_id)
+        if not rights.may_look_after(db, known, row):
+            raise forbidden()
+        today, commune_id = clock.today(), asked.commune or row.commune_id
+        return page(
+            "accounts/move_organisation.html",
+            organisation=row,
+            commune_id=commune_id,
+            communes=[(p.id, f"{p.kind_word} {p.name}") for p in places.current_communes(db, today)],
+            villages=[
+                (v.id, f"{v.kind_word} {v.name}")
+                for v in (places.current_villages(db, commune_id, today) if commune_id else [])
+            ],
+        )
+
+
+@blueprint.post("/don-vi/<uuid:organisation_id>/tru-so")
+def move_organisation_send(organisation_id: UUID) -> BaseResponse:
+    known = signed_in()
+    form = parse(schemas.SeatChange)
+    with transaction() as db:
+        organisations.move_organisation(db, known, organisation_id, form)
+    return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)
+
+
 @blueprint.post("/don-vi/<uuid:organisation_id>/sua")
 def change_organisation_send(organisation_id: UUID) -> BaseResponse:
     known = signed_in()

@@ -1,13 +1,15 @@
 """Organisations: what their names and tax codes may not be, and who changed them first."""
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
 from app.accounts import organisations
 from app.accounts.models import OrganisationKind
-from app.accounts.schemas import HouseholdIn, OrganisationChange, OrganisationIn
+from app.accounts.schemas import HouseholdIn, OrganisationChange, OrganisationIn, SeatChange
 from app.db import new_id
-from app.errors import Conflict, Invalid
+from app.errors import Conflict, Forbidden, Invalid, NotFound
 from tests.app.accounts.conftest import Province, counts
 
 
@@ -73,3 +75,49 @@ def test_somebody_changed_it_meanwhile(province: Province) -> None:
     with pytest.raises(Conflict), province.database.transaction(minh) as session:
         organisations.change_organisation(session, minh, province["coop"], form.model_copy(update={"name": "Khác nữa"}))
     assert province.one("SELECT name FROM organisations WHERE id = :id", id=province["coop"]) == "HTX mới"
+
+
+def seat(province: Province, name: str = "coop") -> tuple[Any, ...]:
+    return tuple(province.rows("SELECT village_id, commune_id, version FROM organisations WHERE id = :o", o=province[name])[0])  # fmt: skip
+
+
+def move(province: Province, by: str, name: str = "coop", version: int = 1, **to: Any) -> None:
+    actor = province.actor(by)
+    with province.database.transaction(actor) as session:
+        organisations.move_organisation(session, actor, province[name], SeatChange(version=version, **to))
+
+
+MOVED = "SELECT count(*) FROM audit_entries WHERE action = 'accounts:organisation:move'"
+CHANGED = "SELECT count(*) FROM outbox_events WHERE name = 'accounts.organisation_changed'"
+
+
+@pytest.mark.parametrize("by", ["minh", "admin"])
+def test_the_seat_is_set_and_moved_by_who_may_edit(province: Province, by: str) -> None:
+    told = province.one(CHANGED)
+    move(province, by, village_id=province["village"])
+    assert seat(province) == (province["village"], province["commune"], 2)
+    move(province, by, version=2, village_id=province["village"], commune_id=province["commune"])  # nothing new
+    assert (province.one(MOVED), province.one(CHANGED)) == (1, told + 1)
+    move(province, by, version=2, village_id=province["far_village"])
+    assert seat(province) == (province["far_village"], province["far_commune"], 3)
+    assert (province.one(MOVED), province.one(CHANGED)) == (2, told + 2)
+
+
+def test_a_seat_that_cannot_be_changes_nothing(province: Province) -> None:
+    before, told = (seat(province), seat(province, "household")), province.one(CHANGED)
+    for name, to, code in (
+        ("coop", {"village_id": province["far_village"], "commune_id": province["commune"]}, "village_elsewhere"),
+        ("coop", {}, "commune_missing"),
+        ("coop", {"village_id": province["commune"]}, "place"),
+        ("household", {"commune_id": province["commune"]}, "village_missing"),
+    ):
+        with pytest.raises(Invalid) as refused:
+            move(province, "minh", name, **to)
+        assert refused.value.code == code
+    with pytest.raises(Conflict):
+        move(province, "minh", version=7, village_id=province["village"])
+    for by in ("lanh", "khac", "xa"):
+        with pytest.raises((Forbidden, NotFound)):
+            move(province, by, "household", village_id=province["far_village"])
+    assert (seat(province), seat(province, "household")) == before
+    assert (province.one(MOVED), province.one(CHANGED)) == (0, told)

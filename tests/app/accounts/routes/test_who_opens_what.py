@@ -26,7 +26,7 @@ def test_no_unsafe_route_acts_without_the_forms_token(app: Flask, browser: Brows
 
 PAGES_OF = {
     "minh": ["/tai-khoan", "/tai-khoan/sua", "/doi-mat-khau", "/dong-y", "/du-lieu-cua-toi", "/du-lieu-cua-toi/xoa",
-             "/don-vi", "/don-vi/{coop}", "/don-vi/{coop}/sua", "/don-vi/{coop}/them-nguoi", "/don-vi/{coop}/them-ho",
+             "/don-vi", "/don-vi/{coop}", "/don-vi/{coop}/sua", "/don-vi/{coop}/tru-so", "/don-vi/{household}/tru-so", "/don-vi/{coop}/them-nguoi", "/don-vi/{coop}/them-ho",
              "/don-vi/{household}", "/don-vi/{household}/nguoi/{lanh}", "/don-vi/{household}/nguoi/{lanh}/sua",
              "/xac-nhan-may", "/tin-bao", "/the", "/dang-nhap"],
     "admin": ["/don-vi", "/don-vi?q=don+vi", "/don-vi/moi", "/don-vi/{coop}", "/don-vi/{office}/them-nguoi",
@@ -51,6 +51,7 @@ def test_every_page_opens_for_who_may(browser: Browser, province: Province, name
     ("name", "path"),
     [
         ("khac", "/don-vi/{coop}/sua"),
+        ("khac", "/don-vi/{coop}/tru-so"),
         ("khac", "/don-vi/{household}"),
         ("khac", "/don-vi/{household}/nguoi/{lanh}"),
         ("khac", "/don-vi/{coop}/them-nguoi"),
