@@ -342,14 +342,17 @@ class WaitFor(Protocol):
 
 
 def wait_until(predicate: Callable[[], object], seconds: float, what: str) -> Any:
-    """Ask until the answer is true, and return it; fail with `what` was missing when time is up."""
+    """Ask until the answer is true, and return it; fail with `what` was missing when time is up.
+
+    A predicate that is an object says in its `str` how it stands.
+    """
     deadline = time.monotonic() + seconds
     while True:
         answer = predicate()
         if answer:
             return answer
         if time.monotonic() > deadline:
-            pytest.fail(f"after {seconds:g} s still not: {what}", pytrace=True)
+            pytest.fail(f"after {seconds:g} s still not: {what}; {predicate}", pytrace=True)
         time.sleep(0.02)
 
 

@@ -11,15 +11,22 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # contract name -> (file that breaks it, the line that breaks it)
 BREAKS = {
-    "Parts import one way": ("app/places/queries.py", "import app.criteria.rules"),
+    "Parts import one way": ("app/places/events.py", "import app.criteria.rules"),
     "The application never imports the worker": ("app/jobs.py", "import worker.relay"),
+    "Layers inside db": ("app/db/texts.py", "import app.db.schema"),
+    "Layers inside supervisor": ("app/supervisor/ports.py", "import app.supervisor.children"),
+    "Layers inside local": ("app/local/folder.py", "import app.local.servers"),
+    "Layers inside cli": ("app/cli/output.py", "import app.cli.servers"),
+    "Layers inside front": ("app/front/stored.py", "import app.front.layer"),
+    "Layers inside web": ("app/web/process.py", "import app.web.errors"),
+    "Layers inside media": ("app/media/store.py", "import app.media.blobs"),
     "Layers inside places": ("app/places/models.py", "import app.places.service"),
     "Layers inside accounts": ("app/accounts/models.py", "import app.accounts.people"),
     "Layers inside notices": ("app/notices/models.py", "import app.notices.service"),
     "Layers inside products": ("app/products/models.py", "import app.products.service"),
     "Layers inside trace": ("app/trace/models.py", "import app.trace.queries"),
-    "Layers inside marketplace_sync": ("app/marketplace_sync/models.py", "import app.marketplace_sync.service"),
-    "Layers inside criteria": ("app/criteria/rules/engine.py", "import app.criteria.service"),
+    "Layers inside marketplace_sync": ("app/marketplace_sync/models.py", "import app.marketplace_sync.listings"),
+    "Layers inside criteria": ("app/criteria/rules/engine.py", "import app.criteria.assessments"),
     "Domain code knows no Flask, Celery or Redis": ("app/products/service.py", "import flask"),
     "Only the factory knows routes": ("app/doors/official/queries.py", "import app.places.routes"),
 }

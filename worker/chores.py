@@ -9,11 +9,12 @@ from sqlalchemy.orm import Session
 
 from app import clock, media, outbox
 from app.actor import SYSTEM, Actor
-from app.criteria import service as criteria
+from app.criteria import assessments
 from app.db import Database
 from app.jobs import Job, Report
 from app.outbox import Event
-from app.places import service as places
+from app.places import lists
+from app.places.events import ListForgotten
 from app.settings import Settings
 from worker.process import process_settings
 
@@ -54,28 +55,34 @@ def forget_old_uploads(database: Database, settings: Settings) -> None:
         media.forget_old_uploads(session, media.store_for(settings))
 
 
-def forget_lists(database: Database, settings: Settings) -> None:
-    """Delete the files of imports that nobody applied."""
+def forget_lists(database: Database, _settings: Settings) -> None:
+    """Let go of the files of imports that nobody applied."""
     with database.transaction(SYSTEM) as session:
-        places.forget_lists(session, media.store_for(settings))
+        lists.forget_lists(session)
+
+
+def delete_forgotten_list(database: Database, settings: Settings, event: ListForgotten) -> None:
+    """Delete the bytes of a list whose row is gone."""
+    with database.transaction(SYSTEM) as session:
+        lists.delete_forgotten_list(session, media.store_for(settings), event.sha256)
 
 
 def derive_due_villages(database: Database, _settings: Settings) -> None:
     """Answers that the calendar alone may have changed: a certificate ended, a window of days moved on."""
     with database.transaction(SYSTEM) as session:
-        criteria.derive_due(session, SYSTEM)
+        assessments.derive_due(session, SYSTEM)
 
 
 def derive_selling_villages(database: Database, _settings: Settings, _event: Event | None = None) -> None:
     """A sighting on a marketplace grows too old by the hour, and the list of floors that count may change."""
-    criteria.rebuild_selling(database)
+    assessments.rebuild_selling(database)
 
 
 def derive_all_villages(database: Database, _settings: Settings, _event: Event | None = None) -> None:
     """A choice of the province, or new villages, may change any answer."""
-    criteria.rebuild(database)
+    assessments.rebuild(database)
 
 
 def import_villages(session: Session, actor: Actor, job: Job, report: Report) -> dict[str, Any]:
     """Apply a list of villages that was read and shown before."""
-    return places.apply_import(session, actor, job, report, media.store_for(process_settings()))
+    return lists.apply_import(session, actor, job, report, media.store_for(process_settings()))

@@ -39,7 +39,7 @@ from app.marketplace_sync.events import (
 )
 from app.notices.events import NoticeCreated
 from app.outbox import DeliveryGivenUp, Event
-from app.places.events import PlaceChanged, PremisesChanged, VillagesImported
+from app.places.events import ListForgotten, PlaceChanged, PremisesChanged, VillagesImported
 from app.products.events import CertificateLapsed, CertificateRecorded, PriceChanged, ProductChanged, ProductRetired
 from app.settings import Settings
 from app.trace.events import (
@@ -102,10 +102,10 @@ REACTIONS: tuple[Reaction, ...] = (
     Reaction(PersonErased, "notices.person_erased", verb="app.notices.service:person_erased"),
     Reaction(DeliveryGivenUp, "notices.delivery_given_up", verb="app.notices.service:delivery_given_up"),
     # The diary and what rests on it
-    Reaction(CareLogRecorded, "trace.check_site", verb="app.trace.batches:check_site"),
-    Reaction(CareLogCorrected, "trace.check_corrected_site", verb="app.trace.batches:check_site"),
-    Reaction(BatchCreated, "trace.check_new_batch", verb="app.trace.batches:check_new_batch"),
-    Reaction(BatchHeld, "trace.tell_held", verb="app.trace.batches:tell_held"),
+    Reaction(CareLogRecorded, "trace.check_site", verb="app.trace.holds:check_site"),
+    Reaction(CareLogCorrected, "trace.check_corrected_site", verb="app.trace.holds:check_site"),
+    Reaction(BatchCreated, "trace.check_new_batch", verb="app.trace.holds:check_new_batch"),
+    Reaction(BatchHeld, "trace.tell_held", verb="app.trace.holds:tell_held"),
     # A public page is rendered anew when what it shows has changed
     Reaction(BatchChanged, "trace.page_of_batch", verb="app.trace.pages:after_batch_changed"),
     Reaction(CareLogRecorded, "trace.pages_of_site", verb="app.trace.pages:after_site_written"),
@@ -116,7 +116,7 @@ REACTIONS: tuple[Reaction, ...] = (
     Reaction(DeclaredConfirmed, "trace.pages_of_declared", verb="app.trace.pages:after_product_news"),
     Reaction(CertificateRecorded, "trace.pages_of_certificate", verb="app.trace.pages:after_certificate_news"),
     Reaction(CertificateLapsed, "trace.pages_of_lapsed_certificate", verb="app.trace.pages:after_certificate_news"),
-    Reaction(RecallLaunched, "trace.tell_recalled", verb="app.trace.batches:tell_recalled"),
+    Reaction(RecallLaunched, "trace.tell_recalled", verb="app.trace.batch_events:tell_recalled"),
     Reaction(ConsentChanged, "trace.pages_of_consent", verb="app.trace.pages:after_names_changed"),
     Reaction(PersonErased, "trace.pages_of_erased", verb="app.trace.pages:after_names_changed"),
     Reaction(OrganisationChanged, "trace.pages_of_organisation", verb="app.trace.pages:after_names_changed"),
@@ -125,67 +125,69 @@ REACTIONS: tuple[Reaction, ...] = (
     Reaction(
         ProductChanged,
         "marketplace_sync.after_product_changed",
-        verb="app.marketplace_sync.service:after_product_changed",
+        verb="app.marketplace_sync.listings:after_product_changed",
     ),
     Reaction(
-        PriceChanged, "marketplace_sync.after_price_changed", verb="app.marketplace_sync.service:after_price_changed"
+        PriceChanged, "marketplace_sync.after_price_changed", verb="app.marketplace_sync.listings:after_price_changed"
     ),
     Reaction(
         ProductRetired,
         "marketplace_sync.after_product_retired",
-        verb="app.marketplace_sync.service:after_product_retired",
+        verb="app.marketplace_sync.listings:after_product_retired",
     ),
-    Reaction(StockMoved, "marketplace_sync.after_stock_moved", verb="app.marketplace_sync.service:after_stock_moved"),
+    Reaction(StockMoved, "marketplace_sync.after_stock_moved", verb="app.marketplace_sync.listings:after_stock_moved"),
     Reaction(
-        BatchChanged, "marketplace_sync.after_batch_changed", verb="app.marketplace_sync.service:after_batch_changed"
+        BatchChanged, "marketplace_sync.after_batch_changed", verb="app.marketplace_sync.listings:after_batch_changed"
     ),
     Reaction(
         RecallLaunched,
         "marketplace_sync.after_recall_launched",
-        verb="app.marketplace_sync.service:after_recall_launched",
+        verb="app.marketplace_sync.listings:after_recall_launched",
     ),
-    Reaction(FloorListChanged, "marketplace_sync.judge_accounts", verb="app.marketplace_sync.service:judge_accounts"),
+    Reaction(FloorListChanged, "marketplace_sync.judge_accounts", verb="app.marketplace_sync.floors:judge_accounts"),
     Reaction(
         ListingWanted,
         "marketplace_sync.push",
-        call="app.marketplace_sync.sync:on_listing_wanted",
+        call="app.marketplace_sync.pushes:on_listing_wanted",
         lease_seconds=120,
         queue=CALLS,
     ),
     Reaction(
         LookWanted,
         "marketplace_sync.look",
-        call="app.marketplace_sync.sync:on_look_wanted",
+        call="app.marketplace_sync.looks:on_look_wanted",
         lease_seconds=120,
         queue=CALLS,
     ),
-    Reaction(ListingTroubled, "marketplace_sync.tell_of_trouble", verb="app.marketplace_sync.service:tell_of_trouble"),
+    Reaction(ListingTroubled, "marketplace_sync.tell_of_trouble", verb="app.marketplace_sync.troubles:tell_of_trouble"),
     Reaction(
         AccountBroken,
         "marketplace_sync.tell_of_broken_account",
-        verb="app.marketplace_sync.service:tell_of_broken_account",
+        verb="app.marketplace_sync.troubles:tell_of_broken_account",
     ),
     Reaction(
         AccountSilent,
         "marketplace_sync.tell_of_silent_account",
-        verb="app.marketplace_sync.service:tell_of_silent_account",
+        verb="app.marketplace_sync.troubles:tell_of_silent_account",
     ),
     # A village's answer follows every record it rests on
-    Reaction(VillageFactRecorded, "criteria.derive_of_fact", verb="app.criteria.service:derive_of_fact"),
-    Reaction(PremisesChanged, "criteria.derive_of_premises", verb="app.criteria.service:derive_of_fact"),
-    Reaction(ProductChanged, "criteria.derive_of_product", verb="app.criteria.service:derive_of_product"),
-    Reaction(ProductRetired, "criteria.derive_of_retired_product", verb="app.criteria.service:derive_of_product"),
-    Reaction(ListingObserved, "criteria.derive_of_listing", verb="app.criteria.service:derive_of_product"),
-    Reaction(DeclaredConfirmed, "criteria.derive_of_declared", verb="app.criteria.service:derive_of_product"),
-    Reaction(CertificateRecorded, "criteria.derive_of_certificate", verb="app.criteria.service:derive_of_certificate"),
-    Reaction(CertificateLapsed, "criteria.derive_of_lapse", verb="app.criteria.service:derive_of_certificate"),
+    Reaction(VillageFactRecorded, "criteria.derive_of_fact", verb="app.criteria.assessments:derive_of_fact"),
+    Reaction(PremisesChanged, "criteria.derive_of_premises", verb="app.criteria.assessments:derive_of_fact"),
+    Reaction(ProductChanged, "criteria.derive_of_product", verb="app.criteria.assessments:derive_of_product"),
+    Reaction(ProductRetired, "criteria.derive_of_retired_product", verb="app.criteria.assessments:derive_of_product"),
+    Reaction(ListingObserved, "criteria.derive_of_listing", verb="app.criteria.assessments:derive_of_product"),
+    Reaction(DeclaredConfirmed, "criteria.derive_of_declared", verb="app.criteria.assessments:derive_of_product"),
     Reaction(
-        OrganisationChanged, "criteria.derive_of_organisation", verb="app.criteria.service:derive_of_organisation"
+        CertificateRecorded, "criteria.derive_of_certificate", verb="app.criteria.assessments:derive_of_certificate"
     ),
-    Reaction(CareLogRecorded, "criteria.derive_of_diary", verb="app.criteria.service:derive_of_diary"),
-    Reaction(CareLogCorrected, "criteria.derive_of_corrected_diary", verb="app.criteria.service:derive_of_diary"),
-    Reaction(SiteChanged, "criteria.derive_of_moved_site", verb="app.criteria.service:derive_of_diary"),
-    Reaction(AssessmentChanged, "criteria.tell_of_change", verb="app.criteria.service:tell_of_change"),
+    Reaction(CertificateLapsed, "criteria.derive_of_lapse", verb="app.criteria.assessments:derive_of_certificate"),
+    Reaction(
+        OrganisationChanged, "criteria.derive_of_organisation", verb="app.criteria.assessments:derive_of_organisation"
+    ),
+    Reaction(CareLogRecorded, "criteria.derive_of_diary", verb="app.criteria.assessments:derive_of_diary"),
+    Reaction(CareLogCorrected, "criteria.derive_of_corrected_diary", verb="app.criteria.assessments:derive_of_diary"),
+    Reaction(SiteChanged, "criteria.derive_of_moved_site", verb="app.criteria.assessments:derive_of_diary"),
+    Reaction(AssessmentChanged, "criteria.tell_of_change", verb="app.criteria.assessments:tell_of_change"),
     Reaction(
         FloorListChanged,
         "criteria.rebuild_selling",
@@ -198,6 +200,7 @@ REACTIONS: tuple[Reaction, ...] = (
         call="worker.chores:derive_all_villages",
         lease_seconds=600,
     ),
+    Reaction(ListForgotten, "places.delete_forgotten_list", call="worker.chores:delete_forgotten_list"),
     Reaction(
         VillagesImported,
         "criteria.rebuild_imported",

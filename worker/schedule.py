@@ -23,7 +23,7 @@ CHORES: dict[str, Chore] = {
     "forget_lists": Chore("worker.chores:forget_lists", 3600),
     "derive_due_villages": Chore("worker.chores:derive_due_villages", 300),
     "derive_selling_villages": Chore("worker.chores:derive_selling_villages", 900),
-    "look_at_listings": Chore("app.marketplace_sync.sync:look", 5, CALLS),
+    "look_at_listings": Chore("app.marketplace_sync.looks:look", 5, CALLS),
 }
 
 

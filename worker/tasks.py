@@ -95,7 +95,7 @@ def log_failure(what: str, error: BaseException, **more: str) -> None:
 def _open(session: Session, event_id: UUID, name: str, *, patient: bool = False) -> tuple[Delivery, OutboxEvent] | None:
     """The delivery, held by this transaction, with its event. None: settled, or somebody else is at it.
 
-    `patient` waits for that somebody: only for what nobody holds long, the record of a call.
+    `patient` waits for that somebody: for work whose beginning was counted, which must not end as if it had died of it.
     """
     row = session.execute(
         select(Delivery, OutboxEvent)
@@ -142,7 +142,7 @@ def _begin(database: Database, event_id: UUID, reaction: reactions.Reaction) -> 
 
 def _pay_verb(database: Database, begun: OutboxEvent, reaction: reactions.Reaction) -> None:
     with database.transaction(SYSTEM) as session:
-        opened = _open(session, begun.id, reaction.name)
+        opened = _open(session, begun.id, reaction.name, patient=True)
         if opened is None:
             return
         delivery, row = opened

@@ -1,4 +1,4 @@
-"""What a person may record of a village, parsed once at the edge."""
+"""What a person may record of a village and choose for the province, parsed once at the edge."""
 
 from datetime import date
 from typing import Annotated, Literal
@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from app.db import nfc
+from app.errors import Conflict
 
 Text200 = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 FIELDS = ("production_business", "public_order", "smart_lighting", "smart_agriculture")
@@ -120,3 +121,11 @@ class NewParameterChoice(Shape):
     value: int | str
     valid_from: date
     decided_by: Annotated[str, StringConstraints(min_length=3, max_length=300)]
+
+
+def other_content() -> Conflict:
+    return Conflict(
+        "same_id_other_content",
+        vi="Việc này đã ghi với nội dung khác. Bác mở lại trang rồi ghi lại.",
+        en="This was recorded already with other content. Open the page again and record anew.",
+    )

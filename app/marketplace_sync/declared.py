@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session
 
 from app import audit, clock, media, outbox
 from app.actor import Actor, Role
-from app.db import insert_once, picked
 from app.errors import Conflict, Invalid, forbidden, not_found
 from app.marketplace_sync import queries
 from app.marketplace_sync.events import DeclaredConfirmed
 from app.marketplace_sync.models import DeclaredConfirmation, DeclaredListing, Floor
-from app.marketplace_sync.schemas import NewConfirmation, NewDeclared, same_id
+from app.marketplace_sync.schemas import NewConfirmation, NewDeclared
+from app.marketplace_sync.sent_again import stored
 from app.products import queries as products
 
 OLDEST_LOOK = timedelta(days=30)
@@ -62,7 +62,7 @@ def declare(session: Session, actor: Actor, new: NewDeclared) -> UUID:
     row = DeclaredListing(id=new.id, declared_at=clock.now(), withdrawn_at=None, **content)
     try:
         with session.begin_nested():
-            added = insert_once(session, row)
+            added = stored(session, row, content)
     except IntegrityError:
         raise Conflict(
             "declared_already",
@@ -70,9 +70,6 @@ def declare(session: Session, actor: Actor, new: NewDeclared) -> UUID:
             en="This link is declared for the product already.",
         ) from None
     if not added:
-        stored = session.get(DeclaredListing, new.id)
-        if stored is None or picked(stored, " ".join(content)) != content:
-            raise same_id()
         return new.id
     audit.record(
         session,
@@ -130,10 +127,7 @@ def confirm(session: Session, actor: Actor, new: NewConfirmation) -> UUID:
         "organisation_id": declared.organisation_id,
         "confirmed_by": actor.person_id,
     }
-    if not insert_once(session, DeclaredConfirmation(id=new.id, recorded_at=clock.now(), **content)):
-        stored = session.get(DeclaredConfirmation, new.id)
-        if stored is None or picked(stored, " ".join(content)) != content:
-            raise same_id()
+    if not stored(session, DeclaredConfirmation(id=new.id, recorded_at=clock.now(), **content), content):
         return new.id
     audit.record(
         session,

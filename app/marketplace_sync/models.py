@@ -19,10 +19,12 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, Id, Words
+from app.marketplace_sync.channels.base import OUT_OF_STOCK
 
 # Sàn thương mại điện tử, website bán hàng, quảng cáo: Law on E-commerce 122/2025/QH15 tells them apart.
 LEGAL_KINDS = ("marketplace", "own_site", "advertising")
 STATES = ("draft", "submitting", "waiting", "live", "unlisted", "rejected", "blocked", "parked", "unknown", "gone")
+TROUBLED = frozenset({"rejected", "blocked", "gone", "parked"})  # it stays so until a person does something
 
 
 class Floor(Base):
@@ -150,7 +152,10 @@ class Listing(Base):
 
 
 class ListingObservation(Base):
-    """What the marketplace itself answered at `seen_at`. Append-only."""
+    """What the marketplace itself answered at `seen_at`. Append-only.
+
+    `live`: a buyer could open its page. `buyable`: and put it in a basket; if not, `reasons` may say that it was sold out.
+    """
 
     __tablename__ = "listing_observations"
     __table_args__ = (
@@ -169,6 +174,11 @@ class ListingObservation(Base):
     price_dong: Mapped[int | None] = mapped_column(BigInteger)
     stock: Mapped[int | None] = mapped_column(Integer)
     reasons: Mapped[list[Any]]
+
+    @property
+    def sold_out(self) -> bool:
+        """Buyers could open its page, and there was nothing left to buy."""
+        return self.live and any(reason["code"] == OUT_OF_STOCK for reason in self.reasons)
 
 
 class DeclaredListing(Base):

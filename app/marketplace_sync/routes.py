@@ -10,9 +10,12 @@ from app import clock, media
 from app.accounts import queries as accounts
 from app.actor import Actor, Role
 from app.errors import Invalid, not_found
+from app.marketplace_sync import channel_accounts, queries
 from app.marketplace_sync import declared as declared_verbs
-from app.marketplace_sync import queries, service
+from app.marketplace_sync import floors as floor_verbs
+from app.marketplace_sync import listings as listing_verbs
 from app.marketplace_sync.channels.base import Credentials
+from app.marketplace_sync.models import TROUBLED
 from app.marketplace_sync.schemas import (
     NewAccount,
     NewConfirmation,
@@ -31,7 +34,7 @@ PROVINCE = (Role.PROVINCE_OFFICIAL, Role.ADMINISTRATOR)
 
 
 def _seller() -> Actor:
-    return require(*service.SELLERS)
+    return require(*channel_accounts.SELLERS)
 
 
 @blueprint.get("/san")
@@ -39,7 +42,7 @@ def listings() -> Response:
     actor = _seller()
     with transaction() as session:
         rows = queries.listings_of(session, actor)
-        variants = {v.id: v for v in service.variants_to_list(session, actor)}
+        variants = {v.id: v for v in listing_verbs.variants_to_list(session, actor)}
         accounts = queries.accounts_of(session, actor)
         return page(
             "marketplace_sync/listings.html",
@@ -59,7 +62,7 @@ def want_live() -> BaseResponse:
     _seller()
     new = parse(WantListing)
     with transaction() as session:
-        listing_id = service.want_live(session, signed_in(), new)
+        listing_id = listing_verbs.want_live(session, signed_in(), new)
     flash(_("Đã nhận. Máy chủ đang gửi lên sàn; trang này hiện câu trả lời của sàn."), "wait")
     return redirect(url_for("marketplace_sync.listing", listing_id=listing_id), 303)
 
@@ -70,14 +73,18 @@ def listing(listing_id: UUID) -> Response:
     with transaction() as session:
         row = queries.listing(session, actor, listing_id)
         account = queries.account(session, actor, row.account_id)
-        busy = row.applied_version < row.wanted_version and row.state not in {"rejected", "blocked", "gone", "parked"}
+        busy = row.applied_version < row.wanted_version and row.state not in TROUBLED
+        variant = products.variant(session, actor, row.variant_id)
+        to_decide = row.wanted == "unlisted" or row.state in TROUBLED
         response = page(
             "marketplace_sync/listing.html",
             listing=row,
             account=account,
             floor={f.id: f for f in queries.floors(session)}.get(account.floor_id) if account.floor_id else None,
             counted=account.floor_id in queries.counted_floors(session, as_of=clock.today(), known_at=clock.now()),
-            variant=products.variant(session, actor, row.variant_id),
+            variant=variant,
+            obstacle=queries.obstacle(session, account, variant) if to_decide else None,
+            TROUBLED=TROUBLED,
             product_name=queries.product_names(session, {row.product_id})[row.product_id],
             sightings=queries.sightings(session, listing_id),
             calls=queries.calls(session, listing_id),
@@ -93,15 +100,20 @@ def act(listing_id: UUID, what: str) -> BaseResponse:
     actor = _seller()
     with transaction() as session:
         if what == "unlist":
-            service.want_unlisted(session, actor, listing_id)
+            listing_verbs.want_unlisted(session, actor, listing_id)
         elif what == "look":
-            service.look_now(session, actor, listing_id)
+            listing_verbs.look_now(session, actor, listing_id)
         else:
             row = queries.listing(session, actor, listing_id)
-            service.want_live(
+            listing_verbs.want_live(
                 session, actor, WantListing(id=row.id, account_id=row.account_id, variant_id=row.variant_id)
             )
     return redirect(url_for("marketplace_sync.listing", listing_id=listing_id), 303)
+
+
+@blueprint.get("/san/tin/<uuid:listing_id>/<any(send, unlist, look):what>")
+def act_form(listing_id: UUID, what: str) -> Response:  # noqa: ARG001 - the address of the verb, whose refusal is shown here
+    return listing(listing_id)
 
 
 # --- accounts ----------------------------------------------------------------------------------------------------
@@ -113,8 +125,8 @@ def connect() -> Response:
     with transaction() as session:
         return page(
             "marketplace_sync/connect.html",
-            specs=service.channel_specs(),
-            organisations=accounts.organisation_names(session, actor.organisations_as(*service.SELLERS)),
+            specs=channel_accounts.channel_specs(),
+            organisations=accounts.organisation_names(session, actor.organisations_as(*channel_accounts.SELLERS)),
             floors=queries.floors(session),
         )
 
@@ -129,18 +141,18 @@ def connect_send() -> BaseResponse:
             **{k: form[k] for k in ("id", "organisation_id", "channel", "name", "stock_buffer") if form.get(k)},
             "credentials": {
                 f.name: form[f.name].strip()
-                for s in service.channel_specs()
+                for s in channel_accounts.channel_specs()
                 for f in s.fields
                 if form.get(f.name, "").strip()
             },
         },
     )
-    service.check_seller(actor, new.organisation_id)
-    service.missing_credentials(new)
+    channel_accounts.check_seller(actor, new.organisation_id)
+    channel_accounts.missing_credentials(new)
     settings = web().settings
-    shop = service.check_account(settings, new)
+    shop = channel_accounts.check_account(settings, new)
     with transaction() as session:
-        service.connect_account(session, actor, settings, new)
+        channel_accounts.connect_account(session, actor, settings, new)
     flash(_("Đã nối với %(shop)s.", shop=shop), "met")
     return redirect(url_for("marketplace_sync.listings"), 303)
 
@@ -150,12 +162,12 @@ def account(account_id: UUID) -> Response:
     actor = _seller()
     with transaction() as session:
         row = queries.account(session, actor, account_id)
-        spec = next(s for s in service.channel_specs() if s.kind == row.channel)
+        spec = next(s for s in channel_accounts.channel_specs() if s.kind == row.channel)
         return page(
             "marketplace_sync/account.html",
             account=row,
             spec=spec,
-            chosen=service.known_credentials(web().settings, row),
+            chosen=channel_accounts.known_credentials(web().settings, row),
             quiet=row.quiet_until is not None and row.quiet_until > clock.machine_now(),
         )
 
@@ -164,7 +176,7 @@ def account(account_id: UUID) -> Response:
 def account_state(account_id: UUID, what: str) -> BaseResponse:
     actor = _seller()
     with transaction() as session:
-        verb = service.pause_account if what == "pause" else service.resume_account
+        verb = channel_accounts.pause_account if what == "pause" else channel_accounts.resume_account
         verb(session, actor, account_id)
     return redirect(url_for("marketplace_sync.account", account_id=account_id), 303)
 
@@ -175,8 +187,8 @@ def reconnect(account_id: UUID) -> BaseResponse:
     settings = web().settings
     with transaction() as session:
         row = queries.account(session, actor, account_id)
-        spec = next(s for s in service.channel_specs() if s.kind == row.channel)
-        old = service.known_credentials(settings, row)
+        spec = next(s for s in channel_accounts.channel_specs() if s.kind == row.channel)
+        old = channel_accounts.known_credentials(settings, row)
         fresh = {f.name: request.form.get(f.name, "").strip() for f in spec.fields}
         new = NewAccount(
             id=row.id,
@@ -189,10 +201,10 @@ def reconnect(account_id: UUID) -> BaseResponse:
                 "base_url": row.base_url,
             },
         )
-    service.missing_credentials(new)
-    service.check_account(settings, new)
+    channel_accounts.missing_credentials(new)
+    channel_accounts.check_account(settings, new)
     with transaction() as session:
-        service.reconnect_account(session, actor, settings, account_id, Credentials(new.credentials))
+        channel_accounts.reconnect_account(session, actor, settings, account_id, Credentials(new.credentials))
     flash(_("Đã nối lại."), "met")
     return redirect(url_for("marketplace_sync.account", account_id=account_id), 303)
 
@@ -204,7 +216,7 @@ def reconnect(account_id: UUID) -> BaseResponse:
 def declare() -> Response:
     actor = _seller()
     with transaction() as session:
-        variants = service.variants_to_list(session, actor)
+        variants = listing_verbs.variants_to_list(session, actor)
         return page(
             "marketplace_sync/declare.html",
             products=queries.product_names(session, {v.product_id for v in variants}),
@@ -299,7 +311,7 @@ def floors() -> Response:
 def add_floor() -> BaseResponse:
     actor = require(*PROVINCE)
     with transaction() as session:
-        service.add_floor(session, actor, parse(NewFloor))
+        floor_verbs.add_floor(session, actor, parse(NewFloor))
     return redirect(url_for("marketplace_sync.floors"), 303)
 
 
@@ -307,10 +319,10 @@ def add_floor() -> BaseResponse:
 def decide_floor() -> BaseResponse:
     actor = require(*PROVINCE)
     with transaction() as session:
-        service.decide_floor(session, actor, parse(NewFloorDecision))
+        floor_verbs.decide_floor(session, actor, parse(NewFloorDecision))
     return redirect(url_for("marketplace_sync.floors"), 303)
 
 
 @blueprint.get("/san/danh-sach/quyet-dinh")
-def decide_form() -> BaseResponse:
-    return redirect(url_for("marketplace_sync.floors"), 303)
+def decide_form() -> Response:
+    return floors()

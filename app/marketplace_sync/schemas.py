@@ -7,7 +7,6 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from app.db import nfc
-from app.errors import Conflict
 
 Text200 = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Link = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]{3,500}$")]
@@ -69,11 +68,3 @@ class NewConfirmation(Shape):
     on_sale: bool
     seen_on: date
     photo_sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-
-
-def same_id() -> Conflict:
-    return Conflict(
-        "same_id_other_content",
-        vi="Biểu mẫu này đã gửi với nội dung khác. Bác mở lại trang rồi gửi lại.",
-        en="This form was sent already with other content. Open the page again and send anew.",
-    )

@@ -24,6 +24,14 @@ class VillagesImported(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ListForgotten(Event):
+    """The row of a list that nobody applied is gone; its bytes, of this hash, are still in the store."""
+
+    name: ClassVar[str] = "places.list_forgotten"
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class PremisesChanged(Event):
     """A village gained or lost a household, an office or a culture house."""
 

@@ -9,19 +9,10 @@ from werkzeug.wrappers import Response as BaseResponse
 from app import clock, media
 from app.actor import Actor
 from app.errors import Invalid, forbidden
-from app.places import imports, queries, service, villages
+from app.places import attributes, imports, lists, queries, service, villages
 from app.places.models import ImportKind, Level, Place, PlaceName
 from app.places.schemas import Browse, CommuneGroup, NewImport, NewName, PremisesEnd, VillageEnd
-from app.web import (
-    accept_files,
-    language,
-    page,
-    parse,
-    parse_query,
-    signed_in,
-    transaction,
-    web,
-)
+from app.web import accept_files, language, page, parse, parse_query, signed_in, transaction, web
 
 blueprint = Blueprint("places", __name__, template_folder="templates")
 accept_files(blueprint, {"new_import_send": media.MAX_BYTES})
@@ -88,8 +79,8 @@ def show(place_id: UUID) -> Response:
             before=queries.was_before(session, place_id),
             ending=queries.ending_of(session, place_id),
             premises=premises,
-            groups=queries.attribute_history(session, place_id, service.GROUP_KEY),
-            group=queries.attribute(session, place_id, service.GROUP_KEY, on),
+            groups=queries.attribute_history(session, place_id, attributes.GROUP_KEY),
+            group=queries.attribute(session, place_id, attributes.GROUP_KEY, on),
             may_manage=service.may_manage(actor),
         )
 
@@ -183,7 +174,7 @@ def group_form(place_id: UUID) -> Response:
         return page(
             "places/group.html",
             place=queries.place(session, place_id),
-            history=queries.attribute_history(session, place_id, service.GROUP_KEY),
+            history=queries.attribute_history(session, place_id, attributes.GROUP_KEY),
         )
 
 
@@ -192,11 +183,11 @@ def group_set(place_id: UUID) -> BaseResponse:
     actor = _manager()
     form = parse(CommuneGroup)
     with transaction() as session:
-        service.set_attribute(
+        attributes.set_attribute(
             session,
             actor,
             place_id=place_id,
-            key=service.GROUP_KEY,
+            key=attributes.GROUP_KEY,
             value=form.value,
             valid_from=form.valid_from,
             basis=form.basis,
@@ -218,7 +209,7 @@ def new_import() -> Response:
             recent=queries.recent_imports(session, actor),
             effective_on=clock.today() if has_villages else service.MERGER,
             max_rows=imports.MAX_ROWS,
-            kept_days=service.LISTS_KEPT.days,
+            kept_days=lists.LISTS_KEPT.days,
         )
 
 
@@ -231,7 +222,7 @@ def new_import_send() -> BaseResponse:
         raise Invalid("file_missing", vi="Bác chưa chọn tệp.", en="Choose a file first.", field="file")
     raw = sent.stream.read(media.MAX_BYTES + 1)
     with transaction() as session:
-        service.begin_import(
+        lists.begin_import(
             session,
             actor,
             _store(),
@@ -248,7 +239,7 @@ def new_import_send() -> BaseResponse:
 def preview(import_id: UUID) -> Response:
     actor = _manager()
     with transaction() as session:
-        row, plan = service.plan_import(session, actor, _store(), import_id)
+        row, plan = lists.plan_import(session, actor, _store(), import_id)
         return page(
             "places/import_preview.html",
             row=row,
@@ -263,7 +254,7 @@ def preview(import_id: UUID) -> Response:
 def apply(import_id: UUID) -> BaseResponse:
     actor = _manager()
     with transaction() as session:
-        job_id = service.request_import(session, actor, _store(), import_id)
+        job_id = lists.request_import(session, actor, _store(), import_id)
     return redirect(url_for("jobs.show", job_id=job_id), 303)
 
 
@@ -271,7 +262,7 @@ def apply(import_id: UUID) -> BaseResponse:
 def problems(import_id: UUID) -> Response:
     actor = _manager()
     with transaction() as session:
-        plan = service.plan_import(session, actor, _store(), import_id)[1]
+        plan = lists.plan_import(session, actor, _store(), import_id)[1]
     return _download(imports.problems_csv(plan.problems, language()), "can-sua.csv")
 
 

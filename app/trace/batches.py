@@ -1,4 +1,4 @@
-"""The verbs of batches: made from harvests, put on hold, recalled, given a code. Nobody gets more out than was harvested."""
+"""The verbs of batches: made from harvests, and given a code. Nobody gets more out than was harvested."""
 
 import hashlib
 from collections.abc import Sequence
@@ -13,33 +13,20 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import audit, clock
-from app.accounts import queries as accounts
-from app.accounts.models import Organisation
-from app.actor import Actor, Role
-from app.db import Words, canonical_json, insert_once, lock_ids, new_id
+from app.actor import Actor
+from app.db import canonical_json, insert_once, lock_ids
 from app.errors import Conflict, Invalid, forbidden, not_found
-from app.notices import service as notices
-from app.notices.models import Urgency
 from app.outbox import publish
 from app.products import queries as products
 from app.products.models import Product, Variant
-from app.trace import codes, digital_link, pages, queries, steps
-from app.trace.events import (
-    BatchChanged,
-    BatchCreated,
-    BatchHeld,
-    CareLogCorrected,
-    CareLogRecorded,
-    CodeIssued,
-    RecallLaunched,
-)
-from app.trace.models import Batch, BatchEvent, BatchEventKind, BatchSource, CareLog, CodeKind, TraceCode
-from app.trace.schemas import BatchEventIn, NewBatch, SourceIn, factor
+from app.trace import codes, gtins, pages, queries, steps
+from app.trace.batch_events import add_event, other_content
+from app.trace.events import BatchCreated, CodeIssued
+from app.trace.holds import hold_early
+from app.trace.models import Batch, BatchEventKind, BatchSource, CareLog, CodeKind, TraceCode
+from app.trace.schemas import NewBatch, SourceIn, factor
 
 _ZERO = Decimal("0.000")
-
-
-# --- making a batch ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +54,7 @@ def create_batch(session: Session, actor: Actor, new: NewBatch) -> UUID:
     there = session.scalar(select(Batch.content_sha256).where(Batch.id == new.id))
     if there is not None:
         if there != digest:
-            raise _other_content()
+            raise other_content()
         return new.id
     taken = _take(session, actor, new.sources)
     _check_mass(new, taken)
@@ -98,7 +85,7 @@ def create_batch(session: Session, actor: Actor, new: NewBatch) -> UUID:
             raise
         raise _lot_taken(session, product, harvested_on) from None
     if not added:
-        raise _other_content()
+        raise other_content()
     session.execute(
         insert(BatchSource),
         [
@@ -113,8 +100,8 @@ def create_batch(session: Session, actor: Actor, new: NewBatch) -> UUID:
             for t in taken
         ],
     )
-    _event(session, actor, row, BatchEventKind.CREATED)
-    _hold_early(session, actor, row, [t.log for t in taken])
+    add_event(session, actor, row, BatchEventKind.CREATED)
+    hold_early(session, actor, row, [t.log for t in taken])
     audit.record(session, actor, "trace:batch:create", subject_id=row.id, organisation_id=row.organisation_id)
     publish(session, actor, BatchCreated(batch_id=row.id))
     return row.id
@@ -207,14 +194,6 @@ def _check_made(made_on: date, harvested_on: date) -> None:
         )
 
 
-def _other_content() -> Conflict:
-    return Conflict(
-        "same_id_other_content",
-        vi="Lô này đã gửi một lần với nội dung khác. Bác tải lại trang để xem lô đã ghi.",
-        en="This batch was sent once with other content. Reload the page to see what was saved.",
-    )
-
-
 def _lot_taken(session: Session, product: Product, harvested_on: date) -> Conflict:
     free = queries.next_lot(session, product, harvested_on)
     return Conflict(
@@ -223,321 +202,6 @@ def _lot_taken(session: Session, product: Product, harvested_on: date) -> Confli
         en=f"This lot code is taken. Choose another one, for example {free}.",
         field="lot",
     )
-
-
-# --- what happens to a batch -------------------------------------------------------------------------------------
-
-
-def record_batch_event(session: Session, actor: Actor, batch_id: UUID, new: BatchEventIn) -> UUID:
-    """Put on hold, release, recall, lift a recall; always with a reason. Sent again it answers the same.
-
-    Raises NotFound, Forbidden; Conflict when the batch is already so.
-    """
-    batch = queries.batch(session, actor, batch_id)
-    if not queries.may_write(actor, batch.organisation_id):
-        raise forbidden()
-    lock_ids(session, [batch.id])
-    there = session.get(BatchEvent, new.id)
-    if there is not None:
-        if there.batch_id != batch.id or there.kind != new.kind or there.reason != new.words():
-            raise _other_content()
-        return there.id
-    held = queries.is_held(session, batch.id)
-    recalled = queries.standing(session, batch.id).state == "recalled"
-    already = {
-        BatchEventKind.HELD: held,
-        BatchEventKind.RELEASED: not held,
-        BatchEventKind.RECALLED: recalled,
-        BatchEventKind.RECALL_LIFTED: not recalled,
-    }
-    if already[new.kind]:
-        raise Conflict(
-            "already_so",
-            vi="Lô đã ở tình trạng này rồi. Bác tải lại trang.",
-            en="The batch is like that already. Reload the page.",
-        )
-    _event(session, actor, batch, new.kind, new.words(), event_id=new.id)
-    audit.record(session, actor, f"trace:batch:{new.kind}", subject_id=batch.id, organisation_id=batch.organisation_id)
-    _changed(session, actor, batch)
-    if new.kind == BatchEventKind.RECALLED:
-        publish(session, actor, RecallLaunched(batch_id=batch.id))
-    return new.id
-
-
-def _event(
-    session: Session,
-    actor: Actor,
-    batch: Batch,
-    kind: BatchEventKind,
-    reason: Words | None = None,
-    *,
-    event_id: UUID | None = None,
-) -> None:
-    now = clock.now()
-    session.add(
-        BatchEvent(
-            id=event_id or new_id(),
-            batch_id=batch.id,
-            organisation_id=batch.organisation_id,
-            kind=kind,
-            at=now,
-            recorded_at=now,
-            person_id=actor.person_id,
-            reason=reason,
-            cause_id=None,
-        )
-    )
-    session.flush()  # the ledger's position follows the order of events, and the next question sees this one
-
-
-def _changed(session: Session, actor: Actor, batch: Batch) -> None:
-    pages.forget(session, [batch.id])
-    publish(session, actor, BatchChanged(batch_id=batch.id))
-
-
-# --- rules that put on hold --------------------------------------------------------------------------------------
-
-
-def check_site(session: Session, actor: Actor, event: CareLogRecorded | CareLogCorrected) -> None:
-    """The diary of a site has changed: put batches on hold whose harvest it contradicts. Safe to run twice; runs as SYSTEM.
-
-    Late steps of a phone that was offline, and corrections, arrive after a batch was made.
-    """
-    for batch_id in queries.batches_of_site(session, event.site_id):
-        _check(session, actor, batch_id)
-
-
-def check_new_batch(session: Session, actor: Actor, event: BatchCreated) -> None:
-    """Look once more when both the batch and the diary are committed. Safe to run twice; runs as SYSTEM.
-
-    A step that is written while the batch is being made sees no batch, and the batch does not see the step.
-    """
-    _check(session, actor, event.batch_id)
-
-
-def _check(session: Session, actor: Actor, batch_id: UUID) -> None:
-    batch = session.get_one(Batch, batch_id)
-    sources = session.scalars(select(BatchSource).where(BatchSource.batch_id == batch_id)).all()
-    logs = queries.current_logs(session, [s.care_log_id for s in sources])
-    held = _hold_early(session, actor, batch, [log for log in logs.values() if not log.withdrawn])
-    if _hold_contradicted(session, actor, batch, list(logs.values())) or held:
-        _changed(session, actor, batch)
-
-
-def _hold_early(session: Session, actor: Actor, batch: Batch, harvested: Sequence[CareLog]) -> bool:
-    """Hold the batch for each step whose days to wait were not over. Returns whether something was added.
-
-    A step is judged anew when a correction moved the first day allowed or the day of the harvest, not otherwise: whoever
-    released the batch has seen these two days. Days that come back after the batch was released for other ones hold it again.
-    """
-    since = min((clock.local(h.happened_at).date() for h in harvested), default=clock.today()) - timedelta(days=366)
-    waiting = queries.waiting(session, {h.site_id for h in harvested}, since)
-    found = {
-        (step.allowed_from, clock.local(harvest.happened_at).date(), step.care_log_id): step
-        for harvest in harvested
-        for step in queries.too_early(harvest, waiting.get(harvest.site_id, []))
-    }
-    events = queries.events_of(session, batch.id) if found else []
-    added = False
-    for (allowed_from, day, care_log_id), step in sorted(found.items(), key=lambda item: item[0]):
-        finding = (care_log_id, allowed_from, day)
-        holds = [e for e in events if (e.cause_id, e.allowed_from, e.harvested_on) == finding]
-        releases = [
-            e for e in events if holds and e.kind == BatchEventKind.RELEASED and e.position > holds[-1].position
-        ]
-        if holds and (not releases or any(_was_seen(session, e, finding, harvested) for e in releases)):
-            continue
-        reason = _early(step, day)
-        added |= _hold(
-            session,
-            actor,
-            batch,
-            reason,
-            care_log_id,
-            allowed_from=allowed_from,
-            harvested_on=day,
-            undoes_id=releases[-1].id if releases else None,
-        )
-    return added
-
-
-def _was_seen(
-    session: Session, release: BatchEvent, finding: tuple[UUID, date, date], harvested: Sequence[CareLog]
-) -> bool:
-    """Whether the diary said the same when the batch was released: the step's first day allowed and the harvest's day.
-
-    - was it a step then, on the site of the harvest, after which the same day was the first allowed?
-    - was a harvest of the batch on the same day then, and too early for it?
-    """
-    care_log_id, allowed_from, harvested_on = finding
-    roots = [queries.root_id(h) for h in harvested]
-    then = queries.current_logs(session, [care_log_id, *roots], release.recorded_at)
-    step = then.get(care_log_id)
-    if step is None or step.withdrawn:
-        return False
-    wait = queries.waiting_after(step)
-    return wait.allowed_from == allowed_from and any(
-        clock.local(h.happened_at).date() == harvested_on and h.site_id == wait.site_id and queries.too_early(h, [wait])
-        for h in (then[root] for root in roots if root in then)
-        if not h.withdrawn
-    )
-
-
-def _early(step: queries.Waiting, day: date) -> Words:
-    """The page of the batch shows this to everybody: no name of a site, which may be a person's."""
-    if not step.known:
-        return Words(
-            vi=f"Thu hoạch ngày {day:%d/%m/%Y} sau lần dùng {step.material or 'thuốc'} ngày {step.applied_on:%d/%m/%Y}"
-            f" chưa rõ thời gian cách ly (khi chưa rõ, tính hết {queries.UNKNOWN_WAIT_DAYS} ngày);"
-            " hợp tác xã xem nhãn rồi sửa nhật ký hoặc gỡ giữ kèm lý do.",
-            en=f"Harvested on {day:%d/%m/%Y} after {step.material or 'a treatment'} applied on"
-            f" {step.applied_on:%d/%m/%Y}, of which the days to wait are not known (unknown counts as"
-            f" {queries.UNKNOWN_WAIT_DAYS} days); the cooperative reads the label, then corrects the diary or"
-            " releases the batch with a reason.",
-        )
-    return Words(
-        vi=f"Thu hoạch ngày {day:%d/%m/%Y} khi chưa hết thời gian cách ly: dùng {step.material or 'thuốc'}"
-        f" ngày {step.applied_on:%d/%m/%Y}, được thu từ {step.allowed_from:%d/%m/%Y}.",
-        en=f"Harvested on {day:%d/%m/%Y} before the days to wait were over: {step.material or 'a treatment'}"
-        f" applied on {step.applied_on:%d/%m/%Y}, harvest allowed from {step.allowed_from:%d/%m/%Y}.",
-    )
-
-
-def _hold_contradicted(session: Session, actor: Actor, batch: Batch, logs: Sequence[CareLog]) -> bool:
-    """Hold the batch when a harvest in it was withdrawn, or corrected to what cannot be.
-
-    - is it no harvest any more?
-    - is it less than batches took of it?
-    - was it after the batch was made?
-    """
-    used = queries.used_of_harvests(session, [queries.root_id(log) for log in logs])
-    added = False
-    for log in logs:
-        if log.corrects_id is None:
-            continue
-        left = queries.left_of(log, used[queries.root_id(log)])
-        day = clock.local(log.happened_at).date()
-        if log.withdrawn or log.kind not in steps.HARVESTS:
-            reason = Words(
-                vi="Một lần thu hoạch của lô đã được báo là không có. Cần xem lại lô.",
-                en="A harvest of this batch was withdrawn. The batch must be looked at.",
-            )
-        elif left is None or left < 0:
-            reason = Words(
-                vi="Số lượng một lần thu hoạch đã sửa thấp hơn phần đưa vào lô. Cần xem lại lô.",
-                en="The quantity of a harvest was corrected to less than batches took of it. The batch must be looked at.",
-            )
-        elif day > batch.made_on:
-            reason = Words(
-                vi=f"Ngày thu hoạch đã sửa thành {day:%d/%m/%Y}, sau ngày sản xuất {batch.made_on:%d/%m/%Y}. Cần xem lại lô.",
-                en=f"A harvest was corrected to {day:%d/%m/%Y}, after the batch was made on {batch.made_on:%d/%m/%Y}."
-                " The batch must be looked at.",
-            )
-        else:
-            continue
-        added |= _hold(session, actor, batch, reason, log.id)
-    return added
-
-
-def _hold(
-    session: Session,
-    actor: Actor,
-    batch: Batch,
-    reason: Words,
-    cause_id: UUID,
-    *,
-    allowed_from: date | None = None,
-    harvested_on: date | None = None,
-    undoes_id: UUID | None = None,
-) -> bool:
-    now = clock.now()
-    statement = (
-        insert(BatchEvent)
-        .values(
-            id=new_id(),
-            batch_id=batch.id,
-            organisation_id=batch.organisation_id,
-            kind=BatchEventKind.HELD,
-            at=now,
-            recorded_at=now,
-            person_id=actor.person_id,
-            reason=reason,
-            cause_id=cause_id,
-            allowed_from=allowed_from,
-            harvested_on=harvested_on,
-            undoes_id=undoes_id,
-        )
-        .on_conflict_do_nothing(
-            index_elements=["batch_id", "cause_id", "allowed_from", "harvested_on", "undoes_id"],
-            index_where=BatchEvent.cause_id.is_not(None),
-        )
-        .returning(BatchEvent.id)
-    )
-    if session.scalar(statement) is None:
-        return False
-    publish(session, actor, BatchHeld(batch_id=batch.id, organisation_id=batch.organisation_id))
-    return True
-
-
-def tell_held(session: Session, actor: Actor, event: BatchHeld) -> None:
-    """Tell the managers of the holder that a batch was put on hold by rule. Safe to run twice."""
-    hold = queries.hold_of(session, event.batch_id)
-    reason = queries.public_reason(hold)
-    if hold is None or reason is None:
-        return
-    batch = session.get_one(Batch, event.batch_id)
-    people = accounts.people_of(session, event.organisation_id, [Role.COOPERATIVE_MANAGER])
-    notices.tell(
-        session,
-        actor,
-        person_ids=people or accounts.people_of(session, event.organisation_id, [Role.FARMER]),
-        reason="trace.batch_held",
-        urgency=Urgency.HIGH,
-        title=Words(vi=f"Lô {batch.lot} bị tạm giữ", en=f"Batch {batch.lot} is on hold"),
-        body=reason,
-        link=f"/lo/{batch.id}",
-        key=f"trace.batch_held:{batch.id}:{hold.id}",
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """Whom a recall is told, by id: who sells for the holder, and who answers for its village and commune."""
-
-    sellers: list[UUID]
-    officials: list[UUID]
-
-
-def told_of_recall(session: Session, holder: Organisation) -> Told:
-    """Complete only for SYSTEM: others do not see who answers for a place."""
-    return Told(
-        accounts.people_of(session, holder.id, [Role.COOPERATIVE_MANAGER, Role.PURCHASER, Role.FARMER]),
-        accounts.people_answering_for(session, [holder.village_id, holder.commune_id]),
-    )
-
-
-def tell_recalled(session: Session, actor: Actor, event: RecallLaunched) -> None:
-    """Tell everybody who sells for the holder, and who answers for its village and commune. Safe to run twice."""
-    batch = session.get_one(Batch, event.batch_id)
-    standing = queries.standing(session, batch.id)
-    if standing.event is None:
-        return
-    holder = session.get_one(Organisation, batch.organisation_id)
-    told = told_of_recall(session, holder)
-    notices.tell(
-        session,
-        actor,
-        person_ids=[*told.sellers, *told.officials],
-        reason="trace.batch_recalled",
-        urgency=Urgency.HIGH,
-        title=Words(vi=f"Thu hồi lô {batch.lot} của {holder.name}", en=f"Recall of batch {batch.lot} of {holder.name}"),
-        body=queries.public_reason(standing.event) or Words(vi="Không nêu lý do.", en="No reason given."),
-        link=f"/lo/{batch.id}",
-        key=f"trace.batch_recalled:{batch.id}:{standing.event.id}",
-    )
-
-
-# --- codes -------------------------------------------------------------------------------------------------------
 
 
 def issue_code(session: Session, actor: Actor, batch_id: UUID, kind: CodeKind = CodeKind.SHORT) -> str:
@@ -575,7 +239,7 @@ def issue_code(session: Session, actor: Actor, batch_id: UUID, kind: CodeKind = 
 
 def _gtin(session: Session, batch: Batch) -> str:
     pack = session.get(Variant, batch.variant_id) if batch.variant_id else None
-    if pack is None or pack.gtin is None or digital_link.is_restricted(pack.gtin):
+    if pack is None or pack.gtin is None or gtins.is_restricted(pack.gtin):
         raise Invalid(
             "no_gtin",
             vi="Gói hàng của lô chưa có mã vạch (GTIN) của đơn vị. Bác dùng mã ngắn, hoặc ghi mã vạch cho gói trước.",

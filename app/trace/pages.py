@@ -20,7 +20,7 @@ from app.errors import Invalid
 from app.places.events import PlaceChanged
 from app.products import queries as products
 from app.products.events import CertificateLapsed, CertificateRecorded
-from app.trace import codes, digital_link, queries
+from app.trace import codes, digital_link, gtins, queries
 from app.trace.events import BatchChanged, CareLogCorrected, CareLogRecorded, SiteChanged
 
 LANGUAGES = ("vi", "en")
@@ -94,7 +94,7 @@ def code_of_text(text: str) -> str:
     if not slash or re.fullmatch(r"[0-9]+", digits) is None:
         return codes.normalise(typed)
     elements = (
-        digital_link.Element("01", digital_link.gtin14(digits)),
+        digital_link.Element("01", gtins.gtin14(digits)),
         digital_link.Element("10", lot.strip().upper()),
     )
     digital_link.build(elements)

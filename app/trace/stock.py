@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -25,15 +24,12 @@ from app.products import queries as products
 from app.products.models import Variant
 from app.trace import queries
 from app.trace.events import StockMoved
+from app.trace.lot_room import MAKES, check_mass, more_than_batch, room_of
 from app.trace.models import Batch, MovementKind, StockMovement
-from app.trace.schemas import Movement, ReverseMovement, factor
+from app.trace.schemas import Movement, ReverseMovement
 
 _ADDS = {MovementKind.PACKED, MovementKind.RELEASED, MovementKind.RETURNED}
 _PROMISES = {MovementKind.RESERVED, MovementKind.RELEASED}
-_MAKES = {
-    MovementKind.PACKED,
-    MovementKind.COUNTED,
-}  # the lines that say that there are packs which were not there before
 _TO_BUYERS = {MovementKind.RESERVED, MovementKind.SOLD}
 _WITH_BUYERS = {MovementKind.SOLD, MovementKind.RETURNED}
 
@@ -137,8 +133,8 @@ def move(session: Session, actor: Actor, new: Movement) -> UUID:
     else:
         units = new.units if new.kind in _ADDS else -new.units
         _check_enough(new, counted, total)
-    if batch is not None and new.kind in _MAKES:
-        _check_mass(session, variant, batch, new, units)
+    if batch is not None and new.kind in MAKES:
+        check_mass(session, variant, batch, new, units)
     return _add(session, actor, variant, new, units, digest)
 
 
@@ -175,9 +171,9 @@ def reverse(session: Session, actor: Actor, movement_id: UUID, asked: ReverseMov
     if old.kind == MovementKind.COUNTED and old.batch_id is not None:  # a later count may have found the missing packs
         lock_ids(session, [old.batch_id])
         batch = session.get_one(Batch, old.batch_id)
-        room = _room(session, variant, batch, MovementKind.COUNTED)
+        room = room_of(session, variant, batch, MovementKind.COUNTED)
         if room is not None and -old.units > room:
-            raise _more_than_batch(batch, room)
+            raise more_than_batch(batch, room)
     row = StockMovement(
         id=asked.id,
         organisation_id=variant.organisation_id,
@@ -313,54 +309,6 @@ def _was_sold_while_open(session: Session, batch: Batch, new: Movement) -> bool:
     if new.kind != MovementKind.SOLD or new.happened_at is None or new.happened_at < clock.start_of_day(batch.made_on):
         return False
     return queries.standing(session, batch.id, new.happened_at).state == "open"
-
-
-def _room(session: Session, variant: Variant, batch: Batch, kind: MovementKind) -> int | None:
-    """How many packs more than the ledger says the batch's mass allows; None where pack and batch measure different things.
-
-    What counts found above the ledger takes room like packing; what they found missing gives none back to packing, but may be
-    found again by a count.
-    """
-    rate = factor(variant.net_unit, batch.unit) if variant.net_unit else None
-    if rate is None or variant.net_quantity is None:
-        return None
-    packed: dict[UUID, int] = defaultdict(int)
-    counted: dict[UUID, int] = defaultdict(int)
-    weights: dict[UUID, Decimal] = {}
-    for row, pack in queries.movements_of(session, batch.id):
-        other = factor(pack.net_unit, batch.unit) if pack.net_unit else None
-        if row.kind in _MAKES and other is not None and pack.net_quantity is not None:
-            weights[pack.id] = pack.net_quantity * other
-            (packed if row.kind == MovementKind.PACKED else counted)[pack.id] += row.units
-    used = sum((weight * (packed[p] + max(counted[p], 0)) for p, weight in weights.items()), Decimal(0))
-    room = max(int((batch.quantity - used) // (variant.net_quantity * rate)), 0)
-    return room + max(-counted[variant.id], 0) if kind == MovementKind.COUNTED else room
-
-
-def _check_mass(session: Session, variant: Variant, batch: Batch, new: Movement, units: int) -> None:
-    room = _room(session, variant, batch, new.kind)
-    if room is None or units <= room:
-        return
-    if new.kind == MovementKind.PACKED:
-        raise _more_than_batch(batch, room)
-    most = new.units - units + room
-    raise Conflict(
-        "count_above_batch",
-        vi=f"Theo khối lượng đã thu hoạch, lô {batch.lot} nhiều nhất còn {most} gói, bác đếm được {new.units}. Bác đếm lại, xem có"
-        " gói của lô khác lẫn vào không; dòng bán hoặc hao hụt nào ghi nhầm thì hoàn lại dòng đó.",
-        en=f"By the mass that was harvested at most {most} packs of batch {batch.lot} can be there, you counted {new.units}. Count"
-        " again, look for packs of another batch; if a sale or a loss was recorded by mistake, take that line back.",
-        field="units",
-    )
-
-
-def _more_than_batch(batch: Batch, room: int) -> Conflict:
-    return Conflict(
-        "more_than_batch",
-        vi=f"Lô {batch.lot} chỉ đủ đóng thêm {room} gói. Bác xem lại số gói hoặc khối lượng lô.",
-        en=f"Batch {batch.lot} is enough for {room} more packs. Check the number or the batch's quantity.",
-        field="units",
-    )
 
 
 def _add(session: Session, actor: Actor, variant: Variant, new: Movement, units: int, digest: str) -> UUID:

@@ -17,7 +17,11 @@ import pytest
 
 from app import local, supervisor
 from app.doors.demo import cast
+from app.local.processes import leader_of, processes_of
+from app.local.sockets import addresses, known_sockets
 from app.settings import ROOT, child_environment
+from app.supervisor.holding import _marked
+from app.supervisor.keeper import MARK
 
 KEPT = ("personal_data", "organisations", "places", "products", "care_logs", "batches", "trace_codes")
 
@@ -64,9 +68,9 @@ class DemoCommand:
         return supervisor.answers("127.0.0.1", self.port(), "/readyz")
 
     def rows(self) -> dict[str, int]:
-        sockets = local._known_sockets(self.var)
+        sockets = known_sockets(self.var)
         assert sockets is not None
-        with psycopg.connect(local._servers(sockets).database_url) as connection:
+        with psycopg.connect(addresses(sockets).database_url) as connection:
             return {
                 table: connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()[0]  # type: ignore[index]
                 for table in KEPT
@@ -74,7 +78,7 @@ class DemoCommand:
 
     def application(self) -> list[int]:
         """Living processes that its supervisor started."""
-        return supervisor._marked(f"{supervisor.MARK}={self.var}".encode())
+        return _marked(f"{MARK}={self.var}".encode())
 
     def end(self) -> None:
         if self.process is not None:
@@ -129,14 +133,14 @@ def test_the_demo_comes_up_survives_and_ends(
     assert demo.ready()
     assert demo.rows() == before
 
-    leader = local._leader(demo.var / "postgres")
-    (broker,) = local._processes(demo.var / "valkey", "-server")
+    leader = leader_of(demo.var / "postgres")
+    (broker,) = processes_of(demo.var / "valkey", "-server")
     assert leader is not None
     os.kill(leader, signal.SIGKILL)
     os.kill(broker, signal.SIGKILL)
     wait_for(lambda: "✓ Máy chủ dữ liệu đã chạy lại" in demo.words(), 60, "the servers to be mended")
     wait_for(demo.ready, 30, "the web to be ready again")
-    assert local._leader(demo.var / "postgres") not in {None, leader}
+    assert leader_of(demo.var / "postgres") not in {None, leader}
     assert demo.rows() == before
 
     assert len(demo.application()) >= 6

@@ -18,6 +18,8 @@ import pytest
 
 from app import local, supervisor
 from app.errors import SetupError
+from app.local import logfiles
+from app.local.processes import lives
 from app.settings import ROOT, child_environment
 from app.supervisor import Child, Supervisor
 
@@ -56,10 +58,6 @@ def child(code: str = SLEEPER, **values: Any) -> Child:
     return Child("sleeper", "Ngủ", (sys.executable, "-c", code), **values)
 
 
-def lives(pid: int) -> bool:
-    return local._lives(pid)
-
-
 def test_a_killed_child_is_back_and_the_user_is_told(
     keeper: Supervisor, said: list[str], wait_for: Callable[..., Any]
 ) -> None:
@@ -79,7 +77,7 @@ def test_a_killed_child_is_back_and_the_user_is_told(
 def test_a_child_that_keeps_falling_waits_longer_each_time_and_its_log_is_shown(
     keeper: Supervisor, said: list[str], monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., Any]
 ) -> None:
-    monkeypatch.setattr(supervisor, "BACKOFF_SECONDS", (0.0, 0.01, 0.02, 0.03))
+    monkeypatch.setattr("app.supervisor.keeper.BACKOFF_SECONDS", (0.0, 0.01, 0.02, 0.03))
     keeper.start(child("print('không có thư viện', flush=True); raise SystemExit(3)"))
 
     def fell() -> bool:
@@ -196,7 +194,7 @@ def test_fallen_servers_are_mended_and_a_failing_mend_is_told_and_tried_again_la
 def test_a_full_disk_or_a_failing_fork_ends_nothing_and_is_told_and_tried_again(
     keeper: Supervisor, said: list[str], monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., Any]
 ) -> None:
-    monkeypatch.setattr(supervisor, "BACKOFF_SECONDS", (0.0, 0.01))
+    monkeypatch.setattr("app.supervisor.keeper.BACKOFF_SECONDS", (0.0, 0.01))
     refusals = [OSError(errno.ENOMEM, "no memory"), OSError(errno.ENOSPC, "full")]
 
     def full(directory: Path, name: str) -> Path:
@@ -206,7 +204,7 @@ def test_a_full_disk_or_a_failing_fork_ends_nothing_and_is_told_and_tried_again(
 
     keeper.start(child())
     first = keeper.pids()["sleeper"]
-    monkeypatch.setattr(supervisor, "log_file", full)
+    monkeypatch.setattr("app.supervisor.keeper.log_file", full)
     os.kill(first, signal.SIGKILL)
 
     def back() -> bool:
@@ -224,7 +222,7 @@ def test_a_start_on_a_full_disk_is_told_in_words(keeper: Supervisor, monkeypatch
     def full(_directory: Path, _name: str) -> Path:
         raise OSError(errno.ENOSPC, "full")
 
-    monkeypatch.setattr(supervisor, "log_file", full)
+    monkeypatch.setattr("app.supervisor.keeper.log_file", full)
     with pytest.raises(SetupError) as refused:
         keeper.start(child())
     assert refused.value.code == "disk_full"
@@ -275,8 +273,8 @@ def test_a_look_at_the_servers_that_fails_ends_nothing(tmp_path: Path, said: lis
 def test_logs_turn_over_while_everything_runs(
     keeper: Supervisor, monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., Any]
 ) -> None:
-    monkeypatch.setattr(local, "LOG_BYTES", 200)
-    monkeypatch.setattr(supervisor, "TURN_SECONDS", 0.0)
+    monkeypatch.setattr(logfiles, "LOG_BYTES", 200)
+    monkeypatch.setattr("app.supervisor.keeper.TURN_SECONDS", 0.0)
     keeper.start(
         child("import sys\nfor line in sys.stdin: pass\nprint('a' * 300, flush=True)\nimport signal; signal.pause()")
     )
@@ -300,7 +298,7 @@ def test_a_log_that_cannot_be_turned_over_is_told_and_ends_nothing(
         target.write_text("lo")
         raise OSError(errno.ENOSPC, "full")
 
-    monkeypatch.setattr(local, "LOG_BYTES", 1)
+    monkeypatch.setattr(logfiles, "LOG_BYTES", 1)
     monkeypatch.setattr(shutil, "copyfile", full)
     (keeper.directory / "log" / "web.log").write_text("long")
     keeper.tend()

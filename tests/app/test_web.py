@@ -2,9 +2,10 @@
 
 import logging
 import re
+from decimal import Decimal
 
 import pytest
-from flask import Flask
+from flask import Flask, g
 from flask.testing import FlaskClient
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import text
@@ -15,6 +16,7 @@ from app.db import Database
 from app.errors import Conflict, Invalid
 from app.factory import create_app
 from app.settings import Settings
+from app.web.formats import vnd
 
 TYPED = "Nông Thị Bí Mật"
 
@@ -31,7 +33,7 @@ def app(settings: Settings, database: Database) -> Flask:
 
     @flask_app.get("/thu")
     def weigh_form() -> str:
-        return "FORM " + repr(sorted(web.g.get("form_errors", {}).items()))
+        return "FORM " + repr(sorted(g.get("form_errors", {}).items()))
 
     @flask_app.post("/thu")
     @web.csrf.exempt
@@ -193,9 +195,9 @@ def test_invented_methods_make_one_series(client: FlaskClient) -> None:
 
 def test_numbers_and_money_are_written_the_vietnamese_way(app: Flask) -> None:
     with app.test_request_context("/"):
-        assert (web.vnd(185000), web.quantity(web.Decimal("1234.5"), "kg")) == ("185.000 đ", "1.234,5 kg")
+        assert (vnd(185000), web.quantity(Decimal("1234.5"), "kg")) == ("185.000 đ", "1.234,5 kg")
     with app.test_request_context("/?lang=en"):
-        assert web.quantity(web.Decimal("1234.5"), "kg") == "1,234.5 kg"
+        assert web.quantity(Decimal("1234.5"), "kg") == "1,234.5 kg"
 
 
 def test_invalid_knows_its_field() -> None:

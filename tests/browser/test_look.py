@@ -70,7 +70,8 @@ UNLINKED = {
     "trace.batch_code": "the lot's page again, after a refused form",
     "trace.batch_decision": "the lot's page again, after a refused form",
     "trace.batch_stock": "the lot's page again, after a refused form",
-    "marketplace_sync.decide_form": "goes on to the list",
+    "marketplace_sync.act_form": "the listing again, after a refused verb",
+    "marketplace_sync.decide_form": "the list again, after a refused form",
 }
 # Asked for by no link but by what one does: somebody's first page, a first password, a long job just given.
 STARTS = ("/", "/doi-mat-khau", "/viec-nen")

@@ -2,7 +2,6 @@
 
 import pytest
 
-from app import supervisor
 from app.db import Database
 from tests.app.marketplace_sync.conftest import pictures, shop, world  # noqa: F401 - fixtures
 from tests.faults.field import Farm, make_farm
@@ -16,4 +15,4 @@ def farm(fresh_database: Database) -> Farm:
 @pytest.fixture(autouse=True)
 def _come_back_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is killed often would wait longer each time."""
-    monkeypatch.setattr(supervisor, "BACKOFF_SECONDS", (0.05,))
+    monkeypatch.setattr("app.supervisor.keeper.BACKOFF_SECONDS", (0.05,))

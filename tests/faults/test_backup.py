@@ -8,9 +8,9 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from app import local
 from app.actor import PUBLIC, SYSTEM
 from app.db import Database, new_id
+from app.local.binaries import find_binaries
 from app.migrations import run as migrations
 from app.settings import ROOT, child_environment
 from tests.conftest import TestServers
@@ -43,7 +43,7 @@ def contents(url: str) -> dict[str, tuple[int, str]]:
 
 
 def run_script(name: str, folder: Path, url: str, var: Path) -> subprocess.CompletedProcess[str]:
-    binaries = local._binaries(None, None).pg
+    binaries = find_binaries(None, None).pg
     if not (binaries / "pg_dump").exists() or not (binaries / "pg_restore").exists():
         pytest.skip(f"no pg_dump and pg_restore in {binaries}: this wheel ships the servers only")
     environment = child_environment(clean=True, database_url=url, var=var)

@@ -9,9 +9,6 @@ import pytest
 from marketplace_world import World
 
 from app import clock
-from app.actor import SYSTEM
-from app.db import Words, new_id
-from app.products.models import Variant
 from tests.faults.field import end_leases, kill
 
 # What the shop is doing at the moment of death. A slow shop finishes what a dead caller asked, after another may have come.
@@ -20,25 +17,6 @@ MOMENTS: tuple[tuple[str, str, dict[str, object]], ...] = (
     ("create", "slow", {"seconds": 3}),
     ("read", "slow", {"seconds": 1}),
 )
-
-
-def another_pack(world: World, number: int) -> str:
-    """The next round's pack; `world.want` lists it."""
-    world.variant_id, sku = new_id(), f"MO-{number:03d}"
-    with world.database.transaction(SYSTEM) as session:
-        session.add(
-            Variant(
-                id=world.variant_id,
-                organisation_id=world.organisation_id,
-                product_id=world.product_id,
-                sku=sku,
-                name=Words(vi=f"chai số {number}"),
-                price_dong=185000 + number,
-                weight_grams=700,
-                created_at=clock.now(),
-            )
-        )
-    return sku
 
 
 @pytest.mark.faults
@@ -55,8 +33,9 @@ def test_a_caller_killed_while_publishing_leaves_one_item_and_it_ends_live(
     for number in range(counts(3, 50)):
         operation, kind, details = MOMENTS[number % len(MOMENTS)]
         world.woo.fail(operation, kind, **details)
-        sku = another_pack(world, number)
+        sku = f"MO-{number:03d}"
         wanted[sku] = 185000 + number
+        world.another_pack(sku, price_dong=wanted[sku])
         listing_id = world.want()
 
         def under_way() -> bool:

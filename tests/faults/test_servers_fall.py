@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from app import local, outbox
 from app.accounts.events import OrganisationChanged
 from app.actor import SYSTEM
 from app.db import Database
+from app.local.processes import leader_of, processes_of, reap
 from app.migrations import run as migrations
 from app.web import SIGN_IN_COOKIE
 from tests.conftest import TEMPLATE, TestServers
@@ -55,14 +57,14 @@ def farm(fresh_database: Database, servers: TestServers) -> Iterator[Farm]:
 
 def kill_postgres(home: Path, how: signal.Signals) -> None:
     """SIGQUIT is PostgreSQL's immediate stop: no goodbye to clients, recovery at the next start."""
-    leader = local._leader(home / "postgres")
+    leader = leader_of(home / "postgres")
     assert leader is not None
     os.kill(leader, how)
 
 
 def postgres_is_gone(home: Path) -> bool:
-    local._reap()
-    return not local._processes(home / "postgres", "postgres")
+    reap()
+    return not processes_of(home / "postgres", "postgres")
 
 
 @pytest.mark.faults
@@ -120,7 +122,7 @@ def test_postgresql_gone_under_writes_is_told_survived_and_loses_nothing(
 
 def ask_valkey(servers: TestServers, command: str) -> bytes:
     socket_path = str(make_url(servers.database_url).query["host"]) + "/valkey.sock"
-    with local.socket.socket(local.socket.AF_UNIX) as connection:
+    with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(socket_path)
         connection.sendall(f"{command}\r\n".encode())
         return connection.recv(64)
@@ -132,9 +134,9 @@ def flush(servers: TestServers) -> None:
 
 def end_valkey(servers: TestServers, how: signal.Signals, wait_for: Any) -> None:
     data = home_of(servers) / "valkey"
-    for pid in local._processes(data, "-server"):
+    for pid in processes_of(data, "-server"):
         os.kill(pid, how)
-    wait_for(lambda: not local._processes(data, "-server"), 20, "Valkey to be gone")
+    wait_for(lambda: not processes_of(data, "-server"), 20, "Valkey to be gone")
 
 
 @pytest.mark.faults

@@ -3,6 +3,9 @@
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -65,6 +68,15 @@ def publish(database: Database, **kwargs: object) -> UUID:
     return bell
 
 
+def send_one(database: Database) -> tuple[FakeBroker, UUID]:
+    """Ring a bell and send its one delivery. Returns the broker and the event's id."""
+    publish(database)
+    relay.fan_out(database)
+    broker = FakeBroker()
+    assert relay.send_due(database, broker) == 1
+    return broker, UUID(broker.sent[0][0])
+
+
 def react_with(monkeypatch: pytest.MonkeyPatch, name: str, **does: Any) -> None:
     reaction = reactions.Reaction(Rang, name, **does)
     monkeypatch.setitem(reactions.BY_NAME, name, reaction)
@@ -109,10 +121,7 @@ def test_one_event_is_sent_once_and_paid_once_even_when_delivered_three_times(fr
 
 @pytest.mark.usefixtures("one_reaction")
 def test_a_delivery_that_the_broker_lost_is_sent_again_when_its_lease_ends(fresh_database: Database) -> None:
-    publish(fresh_database)
-    broker = FakeBroker()
-    relay.fan_out(fresh_database)
-    relay.send_due(fresh_database, broker)
+    broker, _event = send_one(fresh_database)
     broker.sent.clear()
     with fresh_database.transaction(SYSTEM) as session:
         session.execute(update(Delivery).values(lease_until=clock.machine_now() - timedelta(seconds=1)))
@@ -189,11 +198,8 @@ def test_the_relay_lives_on_when_the_broker_refuses(fresh_database: Database) ->
 
 @pytest.mark.usefixtures("one_reaction")
 def test_a_message_is_void_when_its_lease_ends(fresh_database: Database) -> None:
-    publish(fresh_database)
-    relay.fan_out(fresh_database)
-    broker = FakeBroker()
     before = clock.machine_now()
-    relay.send_due(fresh_database, broker)
+    broker, _event = send_one(fresh_database)
     assert broker.lives == [60]
     lease_until = owed(fresh_database).lease_until
     assert lease_until is not None
@@ -213,9 +219,7 @@ def test_an_event_of_the_future_waits_for_business_time(fresh_database: Database
 def test_a_failing_reaction_is_put_off_and_dies_with_its_reason(
     fresh_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reaction = reactions.Reaction(Rang, "test.refuse", verb=f"{__name__}:refuse")
-    monkeypatch.setitem(reactions.BY_NAME, "test.refuse", reaction)
-    monkeypatch.setitem(reactions.BY_EVENT, Rang.name, (reaction,))
+    react_with(monkeypatch, "test.refuse", verb=f"{__name__}:refuse")
     publish(fresh_database)
     relay.fan_out(fresh_database)
     broker = FakeBroker()
@@ -262,13 +266,10 @@ def test_the_reason_of_a_failure_names_no_person(
     reason: str,
 ) -> None:
     react_with(monkeypatch, "test.private", verb=f"{__name__}:{verb.__name__}")
-    publish(fresh_database)
-    relay.fan_out(fresh_database)
+    _broker, event = send_one(fresh_database)
     change(fresh_database, attempts=tasks.MAX_ATTEMPTS - 1)
-    broker = FakeBroker()
-    relay.send_due(fresh_database, broker)
     with capture_logs() as lines:
-        tasks.pay(fresh_database, UUID(broker.sent[0][0]), "test.private")
+        tasks.pay(fresh_database, event, "test.private")
     assert owed(fresh_database).dead_reason == reason
     logged = str(lines)
     assert f"tests/worker/test_outbox_flow.py:{verb.__code__.co_firstlineno + 1} {verb.__name__}" in logged
@@ -283,12 +284,9 @@ def test_a_failure_that_cannot_be_put_off_does_not_drag_its_text_along(
 
     react_with(monkeypatch, "test.private", verb=f"{__name__}:write_to_nobody")
     monkeypatch.setattr(tasks, "put_off", lost)
-    publish(fresh_database)
-    relay.fan_out(fresh_database)
-    broker = FakeBroker()
-    relay.send_due(fresh_database, broker)
+    _broker, event = send_one(fresh_database)
     with pytest.raises(OSError, match="went away") as raised:
-        tasks.pay(fresh_database, UUID(broker.sent[0][0]), "test.private")
+        tasks.pay(fresh_database, event, "test.private")
     assert raised.value.__context__ is None
 
 
@@ -369,9 +367,9 @@ for _ in range(int(times)):
 """
 
 
-def die_of_it(database: Database, event: str, deaths: Path, times: int) -> int:
+def die_of_it(database: Database, event: UUID, deaths: Path, times: int) -> int:
     """Let so many processes begin, one after the other, and return how many have died of it so far."""
-    arguments = [database.url, event, str(deaths), str(times)]
+    arguments = [database.url, str(event), str(deaths), str(times)]
     subprocess.run([sys.executable, "-c", POISON, *arguments], check=True, cwd=ROOT, timeout=60)
     return len(deaths.read_text())
 
@@ -380,12 +378,8 @@ def die_of_it(database: Database, event: str, deaths: Path, times: int) -> int:
 def test_work_that_kills_its_process_is_begun_twenty_times_ever_more_seldom_then_given_up(
     fresh_database: Database, tmp_path: Path
 ) -> None:
-    publish(fresh_database)
-    relay.fan_out(fresh_database)
-    broker = FakeBroker()
-    relay.send_due(fresh_database, broker)
+    _broker, event = send_one(fresh_database)
     deaths = tmp_path / "deaths"
-    event = broker.sent[0][0]
     assert die_of_it(fresh_database, event, deaths, 6) == 4, "after the fourth it has to wait"
     delivery = owed(fresh_database)
     assert (delivery.starts, delivery.attempts, delivery.dead_at) == (4, 0, None)
@@ -408,23 +402,16 @@ def test_others_deaths_are_forgotten_when_the_work_comes_to_an_end(
     fresh_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     react_with(monkeypatch, "test.refuse", verb=f"{__name__}:refuse")
-    publish(fresh_database)
-    relay.fan_out(fresh_database)
-    broker = FakeBroker()
-    relay.send_due(fresh_database, broker)
+    _broker, event = send_one(fresh_database)
     change(fresh_database, starts=tasks.MAX_STARTS - 1)
-    tasks.pay(fresh_database, UUID(broker.sent[0][0]), "test.refuse")
+    tasks.pay(fresh_database, event, "test.refuse")
     delivery = owed(fresh_database)
     assert (delivery.starts, delivery.attempts, delivery.dead_at) == (0, 1, None)
 
 
 @pytest.mark.usefixtures("one_reaction")
 def test_while_somebody_is_at_it_others_return_at_once_and_it_is_not_sent_again(fresh_database: Database) -> None:
-    bell = publish(fresh_database)
-    relay.fan_out(fresh_database)
-    broker = FakeBroker()
-    relay.send_due(fresh_database, broker)
-    event = UUID(broker.sent[0][0])
+    broker, event = send_one(fresh_database)
     change(fresh_database, lease_until=clock.machine_now() - timedelta(seconds=1))
     with fresh_database.transaction(SYSTEM) as at_it:
         assert tasks._open(at_it, event, "test.ring") is not None
@@ -438,7 +425,42 @@ def test_while_somebody_is_at_it_others_return_at_once_and_it_is_not_sent_again(
     assert rings(fresh_database) == []
     assert relay.send_due(fresh_database, broker) == 1
     tasks.pay(fresh_database, event, "test.ring")
-    assert rings(fresh_database) == [bell]
+    assert len(rings(fresh_database)) == 1
+
+
+@pytest.mark.usefixtures("one_reaction")
+def test_a_beginning_that_was_counted_waits_for_whoever_touches_the_row(
+    fresh_database: Database, monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., Any]
+) -> None:
+    """Else it would end with nothing done, counted as a death, and the fourth such end would put the work off."""
+    _broker, event = send_one(fresh_database)
+    begin = tasks._begin
+
+    def begin_then_be_touched(*arguments: Any) -> OutboxEvent | None:
+        begun = begin(*arguments)
+        touch()
+        return begun
+
+    with ExitStack() as touching, ThreadPoolExecutor(1) as pool:
+
+        def touch() -> None:
+            session = touching.enter_context(fresh_database.transaction(SYSTEM))
+            assert tasks._open(session, event, "test.ring") is not None
+
+        monkeypatch.setattr(tasks, "_begin", begin_then_be_touched)
+        paying = pool.submit(tasks.pay, fresh_database, event, "test.ring")
+
+        def waits() -> bool:
+            assert not paying.done(), "it ended without its work"
+            with fresh_database.transaction(SYSTEM) as session:
+                return bool(session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+
+        wait_for(waits, 20, "the work to wait for the row")
+        touching.close()
+        paying.result(timeout=20)
+    delivery = owed(fresh_database)
+    assert (delivery.starts, delivery.attempts, delivery.done_at is not None) == (1, 0, True)
+    assert len(rings(fresh_database)) == 1
 
 
 @pytest.mark.usefixtures("one_reaction")
@@ -446,12 +468,9 @@ def test_a_copy_of_an_earlier_turn_does_not_end_the_waiting(
     fresh_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     react_with(monkeypatch, "test.refuse", verb=f"{__name__}:refuse")
-    publish(fresh_database)
-    relay.fan_out(fresh_database)
-    broker = FakeBroker()
-    relay.send_due(fresh_database, broker)
+    _broker, event = send_one(fresh_database)
     for _ in range(3):
-        tasks.pay(fresh_database, UUID(broker.sent[0][0]), "test.refuse")
+        tasks.pay(fresh_database, event, "test.refuse")
     assert owed(fresh_database).attempts == 1
 
 
@@ -462,15 +481,10 @@ def wait_a_little(_session: Session, _actor: Actor, _event: Rang) -> None:
 def test_a_reaction_that_cannot_begin_yet_waits_without_losing_an_attempt(
     fresh_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reaction = reactions.Reaction(Rang, "test.wait", verb=f"{__name__}:wait_a_little")
-    monkeypatch.setitem(reactions.BY_NAME, "test.wait", reaction)
-    monkeypatch.setitem(reactions.BY_EVENT, Rang.name, (reaction,))
-    publish(fresh_database)
-    relay.fan_out(fresh_database)
-    broker = FakeBroker()
-    relay.send_due(fresh_database, broker)
+    react_with(monkeypatch, "test.wait", verb=f"{__name__}:wait_a_little")
+    broker, event = send_one(fresh_database)
     before = clock.machine_now()
-    tasks.pay(fresh_database, UUID(broker.sent[0][0]), "test.wait")
+    tasks.pay(fresh_database, event, "test.wait")
     assert relay.send_due(fresh_database, broker) == 0
     with fresh_database.transaction(SYSTEM) as session:
         delivery = session.scalars(select(Delivery)).one()

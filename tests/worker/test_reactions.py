@@ -11,7 +11,7 @@ import app
 from app.doors.demo import village_facts
 from app.jobs import JobRequested
 from app.outbox import Event
-from app.places import service as places
+from app.places import lists
 from worker import reactions, schedule
 
 # Events that nothing reacts to, and why they are written all the same.
@@ -57,7 +57,7 @@ def test_every_reaction_names_one_verb_that_exists_and_takes_its_event() -> None
 
 
 def test_every_kind_of_job_has_its_handler() -> None:
-    kinds = {places.IMPORT_JOB, village_facts.FILL_JOB}
+    kinds = {lists.IMPORT_JOB, village_facts.FILL_JOB}
     assert set(reactions.JOBS) == kinds
     assert all(takes(reactions.job_handler(kind), "session", "actor", "job", "report") for kind in kinds)
 

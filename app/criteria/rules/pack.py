@@ -21,6 +21,7 @@ class FactDeclaration(Shape):
 
     type   flag: bool; count: int; items: ItemSet
     label  a noun phrase in lower case that reads well after a number: "sản phẩm OCOP đang bán trên sàn được tính"
+    if_no  what to do where the record says no; without it, what the criterion says
     """
 
     name: Name
@@ -30,6 +31,7 @@ class FactDeclaration(Shape):
     unit: Both | None = None
     yes: Both | None = None
     no: Both | None = None
+    if_no: Both | None = None
     parameters: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
 
 

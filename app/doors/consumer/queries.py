@@ -38,6 +38,8 @@ class Line:
     For a harvest, `last_treated` is the last day of a treatment on its site up to then, and `waited_days` the days since;
     where the days to wait after any of those treatments are unknown, `waited_days` is None. `wait_unknown`: such a treatment.
     `for_another`: whoever wrote it wrote down what somebody else did, and so confirms nothing.
+    `outsider`: what the writer was (cooperative, officer) where they were none of the household's people; `own_work`: such a
+    writer did it too, and so confirms nothing either, whatever witness was named.
     """
 
     day: date
@@ -53,6 +55,8 @@ class Line:
     photos: int = 0
     wait_unknown: bool = False
     for_another: bool = False
+    outsider: str | None = None
+    own_work: bool = False
     corrected: bool = False
     doubtful: bool = False
 
@@ -129,7 +133,8 @@ class BatchPage:
     def confirmed(self) -> int:
         """Steps that a person who is not of the household vouches for, and did not write down in the household's place."""
         return sum(
-            line.witness not in {Witness.FARMER, Witness.MACHINE} and not line.for_another for line in self.lines
+            line.witness not in {Witness.FARMER, Witness.MACHINE} and not line.for_another and not line.own_work
+            for line in self.lines
         )
 
     @property
@@ -236,7 +241,9 @@ def _way(session: Session, sources: Sequence[CareLog], batch: Batch) -> list[Lin
         if line.log.happened_at < until and (line.log.kind not in steps.HARVESTS or line.id in used)
     ]
     kept.sort(key=lambda line: (line.log.happened_at, line.log.position))
-    lines = [_line(line.log, [other.log for other in kept], corrected=line.corrected > 0) for line in kept]
+    logs = [line.log for line in kept]
+    outsiders = traces.written_from_outside(session, logs)
+    lines = [_line(line.log, logs, outsiders.get(line.log.id), corrected=line.corrected > 0) for line in kept]
     way: list[Line | Gap] = []
     for index, line in enumerate(lines):
         if index and (line.day - lines[index - 1].day).days > GAP_DAYS:
@@ -269,7 +276,7 @@ def _season(session: Session, sources: Sequence[CareLog], last: date) -> list[Di
     return list(found.values())
 
 
-def _line(log: CareLog, others: Sequence[CareLog], *, corrected: bool) -> Line:
+def _line(log: CareLog, others: Sequence[CareLog], outsider: Witness | None, *, corrected: bool) -> Line:
     step = steps.STEPS[log.kind]
     day = clock.local(log.happened_at).date()
     treated = [
@@ -298,6 +305,8 @@ def _line(log: CareLog, others: Sequence[CareLog], *, corrected: bool) -> Line:
         for_another=log.written_by == log.witnessed_by
         if log.performed_by is None
         else log.written_by != log.performed_by,
+        outsider=outsider,
+        own_work=outsider is not None and log.performed_by == log.written_by,
         corrected=corrected,
         doubtful=log.time_doubtful,
     )

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app import clock
 from app.actor import Role
 from app.doors.cooperative import queries
-from app.trace import diary
+from app.trace import findings
 from app.trace.models import Witness
 from app.trace.schemas import FindingCorrectionIn, FindingIn
 from app.trace.steps import STEPS
@@ -74,7 +74,7 @@ def finding(site_id: UUID) -> BaseResponse:
     actor = require(Role.CERTIFIER)
     new = parse(FindingIn)
     with transaction() as session:
-        diary.record_finding(session, actor, site_id, new)
+        findings.record_finding(session, actor, site_id, new)
     flash(_("Đã ghi nhận xét của bác vào nhật ký."), "met")
     return redirect(url_for("certifier.finding_form", site_id=site_id), 303)
 
@@ -93,6 +93,6 @@ def correct_finding(care_log_id: UUID) -> BaseResponse:
     new = parse(FindingCorrectionIn)
     with transaction() as session:
         site, _log = queries.finding_to_correct(session, actor, care_log_id)
-        diary.correct_finding(session, actor, care_log_id, new)
+        findings.correct_finding(session, actor, care_log_id, new)
     flash(_("Đã ghi dòng sửa; dòng cũ vẫn giữ."), "met")
     return redirect(url_for("certifier.finding_form", site_id=site.id), 303)

@@ -22,7 +22,7 @@ from app.doors.demo.names import key, person, phone, spread, village_names
 from app.doors.demo.season import manager_of
 from app.doors.demo.stage import Stage
 from app.places import queries as places
-from app.places import service as places_service
+from app.places import reference
 from app.places.models import Level, Place, PlaceName
 from app.settings import Settings
 from app.trace.models import TraceCode
@@ -37,7 +37,7 @@ STORY_FARMER = "nong-dan"
 
 def load_places(stage: Stage) -> None:
     """The reference units, and 1,700 invented villages spread over the 65 communes."""
-    places_service.load_reference(stage.session)
+    reference.load_reference(stage.session)
     communes = places.current_communes(stage.session, stage.today)
     stage.communes = {c.code: c.id for c in communes} | {"20": places.province(stage.session).id}
     named = {v.commune: [w for w in cast.VILLAGES if w.commune == v.commune] for v in cast.VILLAGES}

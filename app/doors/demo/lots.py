@@ -10,7 +10,7 @@ from app.doors.demo.names import key
 from app.doors.demo.season import HOUSEHOLDS, manager_of, steps_of, work_id
 from app.doors.demo.stage import Stage
 from app.doors.demo.trade import ALL_GOODS
-from app.trace import batches, stock
+from app.trace import batch_events, batches, stock
 from app.trace.models import BatchEventKind, MovementKind
 from app.trace.schemas import BatchEventIn, Movement, NewBatch, SourceIn
 from app.trace.steps import HARVESTS
@@ -137,7 +137,7 @@ def _load_lot(stage: Stage, lot: Lot, harvests: list[_Reaped]) -> None:
     if lot.recall:
         with stage.at(stage.today - timedelta(days=20), 10):
             recall = BatchEventIn(id=key("recall", lot.lot), kind=BatchEventKind.RECALLED, reason=lot.recall)
-            batches.record_batch_event(stage.session, actor, batch_id, recall)
+            batch_events.record_batch_event(stage.session, actor, batch_id, recall)
 
 
 def _move(stage: Stage, actor: Actor, lot: Lot, kind: MovementKind, units: int, ago: int) -> None:

@@ -17,7 +17,7 @@ from app.doors.demo import cast, pictures
 from app.doors.demo.names import key
 from app.media import MediaStore
 from app.settings import Settings
-from app.trace.diary import LogOutcome
+from app.trace.care_logs import LogOutcome
 
 VARIETY = 2  # drawings of one kind
 

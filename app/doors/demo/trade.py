@@ -9,10 +9,11 @@ from app.doors.demo.goods import GOODS, LIGHTER, Good
 from app.doors.demo.names import decision, key
 from app.doors.demo.season import manager_of
 from app.doors.demo.stage import Stage
-from app.marketplace_sync import declared, service
+from app.marketplace_sync import channel_accounts, declared, floors, listings
 from app.marketplace_sync.channels.base import Credentials
 from app.marketplace_sync.channels.woocommerce.channel import KIND
-from app.marketplace_sync.channels.woocommerce.double import DEMO_KEY, DEMO_SECRET, TITLE
+from app.marketplace_sync.channels.woocommerce.double.process import DEMO_KEY, DEMO_SECRET, TITLE
+from app.marketplace_sync.credentials import seal
 from app.marketplace_sync.models import ChannelAccount
 from app.marketplace_sync.queries import floor_of_host
 from app.marketplace_sync.schemas import (
@@ -23,7 +24,6 @@ from app.marketplace_sync.schemas import (
     NewFloorDecision,
     WantListing,
 )
-from app.marketplace_sync.sync import seal
 from app.products import certificates
 from app.products import service as products
 from app.products.certificates import months_after
@@ -112,8 +112,8 @@ def load_floors(stage: Stage) -> None:
     since = stage.today - timedelta(days=250)
     with stage.at(since):
         stage.act(None)
-        floors = {
-            FLOOR_KEY: service.install_floor(
+        known = {
+            FLOOR_KEY: floors.install_floor(
                 stage.session,
                 key=FLOOR_KEY,
                 name=Words(vi=TITLE, en="The province's farm market (simulated)"),
@@ -123,20 +123,20 @@ def load_floors(stage: Stage) -> None:
         actor = stage.act(key("person", "tinh"))
         for name, host, kind in ((SECOND_FLOOR, SECOND_HOST, "marketplace"), (OWN_SHOP, OWN_HOST, "own_site")):
             new = NewFloor.model_validate({"id": key("floor", name), "name": name, "hosts": host, "kind": kind})
-            floors[name] = service.add_floor(stage.session, actor, new)
+            known[name] = floors.add_floor(stage.session, actor, new)
         for name in (FLOOR_KEY, SECOND_FLOOR):
-            service.decide_floor(
+            floors.decide_floor(
                 stage.session,
                 actor,
                 NewFloorDecision(
                     id=key("floor-decision", name),
-                    floor_id=floors[name],
+                    floor_id=known[name],
                     counted=True,
                     effective_on=since,
                     legal_basis=f"Quyết định {decision(77, 'UBND')} (dữ liệu mẫu)",
                 ),
             )
-    stage.floors = floors
+    stage.floors = known
 
 
 def base_url(stage: Stage) -> str:
@@ -147,7 +147,7 @@ def load_accounts(stage: Stage) -> None:
     """An account of each larger holder on the simulated floor. The keys are those printed in its source."""
     with stage.at(stage.today - timedelta(days=120)):
         for company in CONNECTED:
-            service.connect_account(
+            channel_accounts.connect_account(
                 stage.session,
                 stage.act(manager_of(company)),
                 stage.settings,
@@ -170,7 +170,7 @@ def follow_port(stage: Stage) -> None:
     stage.act(None)
     here = base_url(stage)
     if floor_of_host(stage.session, here) is None:
-        service.install_floor(stage.session, key=FLOOR_KEY, name=Words(vi=TITLE), hosts=[here.removeprefix("http://")])
+        floors.install_floor(stage.session, key=FLOOR_KEY, name=Words(vi=TITLE), hosts=[here.removeprefix("http://")])
     for company in CONNECTED:
         account = stage.session.get(ChannelAccount, key("account", company))
         if account is not None and account.base_url != here:
@@ -189,7 +189,7 @@ def load_sales(stage: Stage) -> None:
 
 def _want(stage: Stage, good: str) -> None:
     holder = next(g.holder for g in ALL_GOODS if g.key == good)
-    service.want_live(
+    listings.want_live(
         stage.session,
         stage.act(manager_of(holder)),
         WantListing(id=key("listing", good), account_id=key("account", holder), variant_id=key("variant", good)),

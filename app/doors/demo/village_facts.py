@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app import clock, jobs
 from app.accounts.models import PersonalData
 from app.actor import Actor
-from app.criteria import queries, service
+from app.criteria import assessments, queries, village_facts
 from app.criteria.models import VillageFact
 from app.criteria.schemas import (
     Channel,
@@ -82,7 +82,7 @@ class _Recorder:
     def note(self, kind: str, name: str, ago: int, value: Shape, evidence: tuple[str, ...] = ()) -> None:
         day = _day(self.stage.today, ago)
         with self.stage.at(day, 20):
-            service.record_village_fact(
+            village_facts.record_village_fact(
                 self.stage.session,
                 self.stage.act(self.person_id),
                 self.stage.villages[self.village],
@@ -215,7 +215,7 @@ def _premises(village_id: UUID, kind: PremisesKind, label: str, since: date) -> 
 
 def _subject(village_id: UUID, kind: str, name: str) -> UUID:
     """As the pages name it, so that a correction there follows this row."""
-    return service.subject_of(village_id, kind, "" if kind in ONCE else name)
+    return village_facts.subject_of(village_id, kind, "" if kind in ONCE else name)
 
 
 def _fact(
@@ -251,7 +251,7 @@ def load_history(stage: Stage, months: int = 5) -> None:
     stage.act(None)
     for ago in [30 * n for n in range(months, 0, -1)] + [0]:
         with stage.at(_day(stage.today, ago), 23):
-            service.derive(stage.session, stage.act(None), [stage.villages[v.key] for v in cast.VILLAGES])
+            assessments.derive(stage.session, stage.act(None), [stage.villages[v.key] for v in cast.VILLAGES])
 
 
 # --- the other villages, in the background -----------------------------------------------------------------------
@@ -278,7 +278,7 @@ def fill_villages(session: Session, actor: Actor, _job: Job, report: Report) -> 
         session.execute(insert(Premises), premises)
         session.execute(insert(VillageFact), facts)
     for start in range(0, len(everything), BATCH):
-        service.derive(session, actor, everything[start : start + BATCH], queries.SMART_VILLAGE)
+        assessments.derive(session, actor, everything[start : start + BATCH], queries.SMART_VILLAGE)
         report(min(start + BATCH, len(everything)), len(everything))
     return {"villages": len(everything), "facts": len(facts)}
 

@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.accounts import queries as accounts
 from app.actor import SYSTEM, Actor
+from app.criteria import assessments
 from app.criteria import queries as criteria
-from app.criteria import service
+from app.criteria.flags import flags_at
 from app.criteria.models import VillageAssessment, VillageFact
 from app.criteria.queries import Tally
-from app.criteria.rules import Answer, Assessment, Choice, Criterion, Fact, Item, ItemSet, Pack, Value
+from app.criteria.rules import Answer, Assessment, Both, Choice, Criterion, Fact, Item, ItemSet, Pack, Value
 from app.db import Database
 from app.errors import not_found
 from app.marketplace_sync import queries as marketplace
@@ -158,13 +159,18 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One criterion as the page shows it; `choices` is what the letter leaves open and this answer depends on."""
+    """One criterion as the page shows it.
+
+    `choices` is what the letter leaves open and this answer depends on; `to_do` what mends it, where the record says
+    that a thing is not there: to get it, not to prove it.
+    """
 
     criterion: Criterion
     answer: Answer
     choices: tuple[Choice, ...]
     missing: tuple[Named, ...]
     form: str
+    to_do: Both
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,13 +236,13 @@ def village(
         answer = (
             criteria.assessment(stored)
             if stored is not None
-            else service.assess(session, [village_id], pack, as_of=day, known_at=known)[village_id]
+            else assessments.assess(session, [village_id], pack, as_of=day, known_at=known)[village_id]
         )
         clauses = _clauses(session, pack, answer)
         flags = (
             criteria.flags_of(stored)
             if stored is not None
-            else service.flags_at(session, village_id, answer, min(known, clock.start_of_day(day + timedelta(days=1))))
+            else flags_at(session, village_id, answer, min(known, clock.start_of_day(day + timedelta(days=1))))
         )
     return VillageView(
         village=place,
@@ -268,9 +274,21 @@ def _clauses(session: Session, pack: Pack, answer: Assessment) -> list[Clause]:
             choices=answer.choices_of(results[c.id]),
             missing=tuple(_named(i, results[c.id], holders) for i in results[c.id].missing),
             form=FORM_OF.get(c.id, ""),
+            to_do=_to_do(pack, c, results[c.id]),
         )
         for c in pack.criterion
     ]
+
+
+def _to_do(pack: Pack, criterion: Criterion, answer: Answer) -> Both:
+    absent = [
+        advice
+        for leaf in answer.walk()
+        if leaf.kind == "flag@1" and leaf.value is Value.UNMET
+        for name in leaf.facts_used
+        if (advice := pack.facts_by_name[name].if_no) is not None
+    ]
+    return absent[0] if absent else criterion.what_to_do
 
 
 def _holders(session: Session, product_ids: set[UUID]) -> dict[str, str]:
@@ -309,16 +327,21 @@ def _changes(pack: Pack, rows: Sequence[VillageAssessment]) -> list[Change]:
 
 
 def _points(rows: Sequence[VillageAssessment], today: date) -> list[tuple[date, int]]:
-    """How many criteria were met at the end of each of the last months; months before the first answer are left out."""
+    """How many criteria were met at the end of each of the last months; those before anybody recorded anything are left out."""
     found: list[tuple[date, int]] = []
     for ago in range(MONTHS - 1, -1, -1):
         first = _months_ago(today, ago)
         end = min(_months_ago(today, ago - 1) - timedelta(days=1), today) if ago else today
         stop = clock.start_of_day(end + timedelta(days=1))
         standing = [r for r in rows if r.computed_at < stop]
-        if standing:
+        if standing and (found or _says_anything(standing[-1])):
             found.append((first, sum(v == Value.MET.value for v in standing[-1].values.values())))
     return found
+
+
+def _says_anything(row: VillageAssessment) -> bool:
+    """An answer worked out before there were records is no data: its nothing must not be drawn as zero."""
+    return any(v in {Value.MET.value, Value.UNMET.value} for v in row.values.values())
 
 
 # --- the record behind one criterion -----------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app import clock
 from app.actor import OFFICIAL_ROLES, Actor
 from app.criteria import queries as criteria
-from app.criteria import service
+from app.criteria import village_facts
 from app.criteria.rules import VALUE_LABELS, Value, outside_period
 from app.doors.official import queries
 from app.errors import Invalid
@@ -279,7 +279,7 @@ def village(village_id: UUID) -> Response:
         view=view,
         dials=dials,
         trail=_trail(actor, view.above, _title(view.village)),
-        may_record=actor.has(*service.RECORDERS),
+        may_record=actor.has(*village_facts.RECORDERS),
     )
     if view.waiting:
         response.headers["Refresh"] = str(REFRESH_SECONDS)
@@ -295,7 +295,7 @@ def criterion(village_id: UUID, criterion_id: str) -> Response:
         dials=dials,
         proof=queries.proof(web().database, actor, view, criterion_id, language()),
         trail=_trail(actor, [view.village, *view.above], ""),
-        may_record=actor.has(*service.RECORDERS),
+        may_record=actor.has(*village_facts.RECORDERS),
     )
 
 

@@ -28,6 +28,9 @@ from app.errors import HoiError
 GTIN_LENGTHS = (8, 12, 13, 14)
 
 
+OUT_OF_STOCK = "out_of_stock"  # the reason of a page that opens, with nothing left to buy
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why something is so, as a stable code and a sentence in two languages."""

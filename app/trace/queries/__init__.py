@@ -41,8 +41,17 @@ from app.trace.queries.pre_harvest import (
 )
 from app.trace.queries.rights import PAGE, may_handle, may_write, may_write_for
 from app.trace.queries.sites import cycle, cycles_of, site, site_lines, village_of_sites, villages_of_site
-from app.trace.queries.sources import harvest_day, harvest_days, harvests, left_of, sources_of, used_of_harvests
+from app.trace.queries.sources import (
+    Harvest,
+    harvest_day,
+    harvest_days,
+    harvests,
+    left_of,
+    sources_of,
+    used_of_harvests,
+)
 from app.trace.queries.stock import movement_of_batch, movements_of
+from app.trace.queries.writers import written_from_outside
 
 __all__ = [
     "PAGE",
@@ -51,6 +60,7 @@ __all__ = [
     "DiaryLine",
     "FarmerSite",
     "FarmerToday",
+    "Harvest",
     "Waiting",
     "batch",
     "batch_by_code",
@@ -99,4 +109,5 @@ __all__ = [
     "villages_of_site",
     "waiting",
     "waiting_after",
+    "written_from_outside",
 ]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from app.actor import SYSTEM
-from app.criteria import queries, service
+from app.criteria import assessments, queries
 from app.criteria.models import VillageAssessment
 from app.db import new_id
 from app.places import villages
@@ -41,6 +41,6 @@ def test_an_ended_village_keeps_its_last_answer(province: Province, clock_at: Ca
     tomorrow = NOW.date() + timedelta(days=1)
     with province.database.transaction(SYSTEM) as session:
         assert province.village not in queries.due(session, tomorrow)
-        assert service.derive(session, SYSTEM, [province.village]) == 0
+        assert assessments.derive(session, SYSTEM, [province.village]) == 0
         assert queries.tallies(session, tomorrow)[province.commune].total == counted - 1
     assert answers() == before

@@ -9,7 +9,7 @@ import pytest
 
 from app import clock
 from app.actor import SYSTEM
-from app.criteria import queries, service
+from app.criteria import assessments, choices, queries
 from app.criteria.models import VillageFact
 from app.criteria.rules import Value
 from app.criteria.schemas import DigitalAddress, NewParameterChoice
@@ -22,7 +22,7 @@ MET, UNMET, UNKNOWN, NONE = Value.MET, Value.UNMET, Value.INSUFFICIENT, Value.NO
 def choose(province: Province, name: str, value: int | str) -> None:
     actor = province.actors["province"]
     with province.database.transaction(actor) as session:
-        service.choose_parameter(
+        choices.choose_parameter(
             session,
             actor,
             NewParameterChoice(
@@ -470,7 +470,7 @@ def test_answer_of_many_villages_takes_the_same_number_of_statements(province: P
 
             session.connection().dialect.do_execute = count  # type: ignore[method-assign]  # put back below
             try:
-                service.assess(
+                assessments.assess(
                     session,
                     [province.ids[v] for v in villages],
                     queries.pack(),

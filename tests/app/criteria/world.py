@@ -12,7 +12,7 @@ from app import clock
 from app.accounts.models import Membership as Held
 from app.accounts.models import Organisation, Person
 from app.actor import SYSTEM, Actor, Membership, Role
-from app.criteria import queries, service
+from app.criteria import assessments, queries, village_facts
 from app.criteria.models import VillageAssessment
 from app.criteria.rules import Answer, Assessment
 from app.criteria.schemas import VALUES, NewVillageFact
@@ -96,7 +96,7 @@ class Province:
             withdrawn=withdrawn,
         )
         with self.database.transaction(self.actors[who]) as session:
-            service.record_village_fact(
+            village_facts.record_village_fact(
                 session, self.actors[who], self.ids[village], new, VALUES[kind].model_validate(value)
             )
         return new
@@ -323,7 +323,7 @@ class Province:
         self, village: str = "village", *, as_of: date | None = None, known_at: datetime | None = None
     ) -> Assessment:
         with self.database.transaction(SYSTEM) as session:
-            return service.assess(
+            return assessments.assess(
                 session,
                 [self.ids[village]],
                 queries.pack(),
@@ -336,7 +336,7 @@ class Province:
 
     def derive(self, *villages: str) -> int:
         with self.database.transaction(SYSTEM) as session:
-            return service.derive(session, SYSTEM, [self.ids[v] for v in villages or ("village",)])
+            return assessments.derive(session, SYSTEM, [self.ids[v] for v in villages or ("village",)])
 
 
 def build(database: Database, stop_clock: Callable[[datetime], None]) -> Province:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import pytest
 from marketplace_world import World, add_person
@@ -15,7 +16,7 @@ from app import clock
 from app.accounts.models import Organisation
 from app.actor import SYSTEM, Role
 from app.db import Database, Words, new_id, sort_key
-from app.marketplace_sync import service, sync
+from app.marketplace_sync import credentials, floors
 from app.marketplace_sync.channels.base import Credentials
 from app.marketplace_sync.models import ChannelAccount, FloorDecision
 from app.places.models import Place
@@ -148,7 +149,7 @@ def world(fresh_database: Database, settings: Settings, shop: WooDouble) -> Worl
                 content_sha256="0" * 64,
             )
         )
-        floor = service.install_floor(
+        floor = floors.install_floor(
             session,
             key="san-tinh",
             name=Words(vi="Sàn nông sản tỉnh (mô phỏng)", en="Provincial farm floor (simulated)"),
@@ -174,7 +175,7 @@ def world(fresh_database: Database, settings: Settings, shop: WooDouble) -> Worl
             legal_kind="marketplace",
             name="Gian hàng tỉnh",
             base_url=shop.url,
-            credentials_sealed=sync.seal(on_fresh, Credentials(shop.credentials().values)),
+            credentials_sealed=credentials.seal(on_fresh, Credentials(shop.credentials().values)),
             stock_buffer=0,
             state="active",
             error=None,
@@ -195,3 +196,11 @@ def world(fresh_database: Database, settings: Settings, shop: WooDouble) -> Worl
         account.id,
         shop,
     )
+
+
+@pytest.fixture
+def listing_id(world: World) -> UUID:
+    """The one product, on sale on the one floor."""
+    listing_id = world.want()
+    world.push(listing_id)
+    return listing_id

@@ -2,19 +2,24 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID
 
+from sqlalchemy import func, select, update
 from woo_double import WooDouble
 
 from app import clock
 from app.accounts.models import Membership, Person, PersonalData
 from app.actor import SYSTEM, Actor, Role
 from app.actor import Membership as ActorMembership
-from app.db import Database, new_id
-from app.marketplace_sync import service, sync
-from app.marketplace_sync.models import Listing
+from app.db import Database, Words, new_id
+from app.marketplace_sync import listings, looks, pushes, queries
+from app.marketplace_sync.models import ChannelAccount, Listing
 from app.marketplace_sync.schemas import WantListing
+from app.outbox import OutboxEvent
+from app.products.models import Variant
 from app.settings import Settings
+from app.trace.models import Batch, StockMovement
 
 
 @dataclass(slots=True)
@@ -34,19 +39,84 @@ class World:
 
     def want(self, account_id: UUID | None = None) -> UUID:
         with self.database.transaction(self.manager) as session:
-            return service.want_live(
+            return listings.want_live(
                 session,
                 self.manager,
                 WantListing(id=new_id(), account_id=account_id or self.account_id, variant_id=self.variant_id),
             )
 
+    def another_pack(self, sku: str = "", *, units: int = 5, price_dong: int = 90000) -> UUID:
+        """A further pack of the product, so many of it packed in its first lot; `want` is about it from now on."""
+        self.variant_id = new_id()
+        with self.database.transaction(SYSTEM) as session:
+            session.add(
+                Variant(
+                    id=self.variant_id,
+                    organisation_id=self.organisation_id,
+                    product_id=self.product_id,
+                    sku=sku or f"MO-{self.variant_id.hex[-6:]}",
+                    name=Words(vi="chai khác"),
+                    price_dong=price_dong,
+                    weight_grams=300,
+                    created_at=clock.now(),
+                )
+            )
+            session.flush()
+            lot = session.scalars(select(Batch.id).where(Batch.lot == "MO-01")).one()
+            if units:
+                session.add(
+                    StockMovement(
+                        id=new_id(),
+                        organisation_id=self.organisation_id,
+                        variant_id=self.variant_id,
+                        batch_id=lot,
+                        kind="packed",
+                        units=units,
+                        asked=units,
+                        happened_at=clock.now(),
+                        recorded_at=clock.now(),
+                        person_id=self.manager.person_id,
+                        content_sha256="0" * 64,
+                    )
+                )
+        return self.variant_id
+
     def push(self, listing_id: UUID) -> Listing:
-        sync.push(self.database, self.settings, listing_id)
+        pushes.push(self.database, self.settings, listing_id)
         return self.read(listing_id)
 
     def look(self, listing_id: UUID) -> Listing:
-        sync.look(self.database, self.settings, listing_id)
+        looks.look(self.database, self.settings, listing_id)
         return self.read(listing_id)
+
+    def do(self, verb: Any, *given: Any, actor: Actor | None = None) -> Any:
+        by = actor or self.manager
+        with self.database.transaction(by) as session:
+            return verb(session, by, *given)
+
+    def account(self) -> ChannelAccount:
+        with self.database.transaction(SYSTEM) as session:
+            return session.get_one(ChannelAccount, self.account_id)
+
+    def evidence(self) -> list[queries.Evidence]:
+        """What is known now of where the product is on sale."""
+        with self.database.transaction(SYSTEM) as session:
+            found = queries.live_evidence(session, [self.product_id], as_of=clock.today(), known_at=clock.now())
+            return found[self.product_id]
+
+    def events(self, name: str) -> int:
+        with self.database.transaction(SYSTEM) as session:
+            return session.scalar(select(func.count()).where(OutboxEvent.name == f"marketplace_sync.{name}")) or 0
+
+    def change(self, what: Any, **values: Any) -> None:
+        """Set columns of every row of a table."""
+        with self.database.transaction(SYSTEM) as session:
+            session.execute(update(what).values(**values))
+
+    def new_price(self, price: int) -> None:
+        with self.database.transaction(SYSTEM) as session:
+            session.execute(update(Variant).where(Variant.id == self.variant_id).values(price_dong=price))
+            listings.refresh(session, SYSTEM, variant_ids=[self.variant_id])
 
     def read(self, listing_id: UUID) -> Listing:
         with self.database.transaction(SYSTEM) as session:

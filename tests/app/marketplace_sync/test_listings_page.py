@@ -4,10 +4,12 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
 from flask import Flask
+from sqlalchemy import func, select
 
 from app import clock
 from app.accounts.models import PersonalData
@@ -15,12 +17,16 @@ from app.actor import SYSTEM
 from app.db import Database, Words, new_id
 from app.factory import create_app
 from app.marketplace_sync import queries
-from app.marketplace_sync.models import ChannelAccount, Listing
+from app.marketplace_sync.models import ChannelAccount, Listing, ListingObservation
 from app.products.models import Product, Variant
 from app.settings import Settings
+from app.trace import stock
+from app.trace.models import MovementKind
+from app.trace.schemas import Movement
 from tests.app.trace.farm import NOON, World, a_pack, a_product, build
 
 CONNECT, PUT_ON_SALE = "Nối tài khoản sàn", "Chọn sản phẩm để bán trên Sàn thử"
+UNPACKED = "Chưa đóng gói nào. Bác lập lô rồi ghi đóng gói vào sổ kho, sau đó mới đưa lên được."
 
 
 @pytest.fixture
@@ -37,6 +43,7 @@ def app(settings: Settings, database: Database, world: World) -> Flask:
                          language="vi", updated_at=clock.now())
         )  # fmt: skip
     made = create_app(settings, database)
+    made.config["WTF_CSRF_ENABLED"] = False
     made.extensions["hoi"] = replace(made.extensions["hoi"], build_actor=lambda _s, _t, _r: world.manager)
     return made
 
@@ -60,6 +67,31 @@ def shown(app: Flask, path: str = "/san") -> str:
     return answer.get_data(as_text=True)
 
 
+def post(app: Flask, path: str, form: dict[str, object]) -> tuple[int, str]:
+    client = app.test_client()
+    client.set_cookie("hoi_phien", "token")
+    answer = client.post(path, data=form)
+    return answer.status_code, answer.get_data(as_text=True)
+
+
+def pack_some(database: Database, world: World, pack: UUID) -> None:
+    with database.transaction(world.manager) as session:
+        new = Movement(id=new_id(), variant_id=pack, kind=MovementKind.COUNTED, units=7, reason="Mẫu thử")
+        stock.move(session, world.manager, new)
+
+
+def a_listing(database: Database, world: World, **facts: Any) -> tuple[UUID, UUID, UUID]:
+    """A listing of a pack of which none was packed: its pack, its account, and itself."""
+    product = a_product(database, world)
+    pack, at, listing = a_pack(database, world, product), account(database, world.cooperative), new_id()
+    with database.transaction(SYSTEM) as session:
+        session.add(
+            Listing(id=listing, organisation_id=world.cooperative, account_id=at, product_id=product, variant_id=pack,
+                    created_at=clock.now(), **facts)
+        )  # fmt: skip
+    return pack, at, listing
+
+
 def main_step(html: str) -> str:
     """Where the one strong button of the empty state leads."""
     found = re.search(r'<div class="empty">.*?<a class="btn main" href="([^"]+)"', html, re.DOTALL)
@@ -76,10 +108,11 @@ def test_with_an_account_and_no_listing_it_leads_to_putting_a_product_on_sale(
     app: Flask, database: Database, world: World
 ) -> None:
     pack, at = a_pack(database, world, a_product(database, world)), account(database, world.cooperative)
+    pack_some(database, world, pack)
     html = shown(app)
     assert (main_step(html), CONNECT in html, PUT_ON_SALE in html) == ("", False, True)
     assert f'name="account_id" value="{at}"><input type="hidden" name="variant_id" value="{pack}"' in html
-    assert "chưa đóng gói nào" in html
+    assert "còn 7 gói bán được" in html
 
 
 def test_with_an_account_and_no_pack_it_leads_to_the_products(app: Flask, database: Database, world: World) -> None:
@@ -117,17 +150,72 @@ def test_only_what_can_be_put_on_sale_is_offered(database: Database, world: Worl
     assert {a: [(o.variant.id, o.left) for o in os] for a, os in found.items()} == {at: [(kept, None)], foreign: []}
 
 
+def test_what_there_is_nothing_of_is_shown_with_the_reason_and_no_button(
+    app: Flask, database: Database, world: World
+) -> None:
+    pack, at = a_pack(database, world, a_product(database, world)), account(database, world.cooperative)
+    html = shown(app)
+    assert (UNPACKED in html, "Chưa đưa lên được" in html, "Đưa lên<" in html, str(pack) in html) == (
+        True,
+        True,
+        False,
+        False,
+    )
+    sent = {"id": new_id(), "account_id": at, "variant_id": pack}
+    status, html = post(app, "/san", sent)
+    assert (status, html.count(UNPACKED), "<h1>Sản phẩm trên các sàn</h1>" in html) == (409, 2, True)
+    with database.transaction(SYSTEM) as session:
+        assert session.scalar(select(func.count()).select_from(Listing)) == 0
+
+
+def test_a_listing_is_not_offered_again_while_there_is_nothing_to_sell(
+    app: Flask, database: Database, world: World
+) -> None:
+    pack, _at, listing = a_listing(database, world, wanted="unlisted", state="unlisted")
+    page = shown(app, f"/san/tin/{listing}")
+    assert ("Chưa bán lại được" in page, UNPACKED in page, f"/san/tin/{listing}/send" in page) == (True, True, False)
+    status, page = post(app, f"/san/tin/{listing}/send", {})
+    assert (status, page.count(UNPACKED), 'role="alert"' in page, f"/san/tin/{listing}/unlist" in page) == (
+        409,
+        1,
+        True,
+        False,
+    )
+    with database.transaction(SYSTEM) as session:
+        row = session.get_one(Listing, listing)
+        assert (row.wanted, row.wanted_version) == ("unlisted", 1)
+    pack_some(database, world, pack)
+    assert f'action="/san/tin/{listing}/send"' in shown(app, f"/san/tin/{listing}")
+
+
+def test_a_sold_out_page_is_said_to_be_so(app: Flask, database: Database, world: World) -> None:
+    _pack, _at, listing = a_listing(database, world, wanted="live", state="live")
+    with database.transaction(SYSTEM) as session:
+        session.add(
+            ListingObservation(id=new_id(), listing_id=listing, organisation_id=world.cooperative, seen_at=clock.now(),
+                               live=True, buyable=False, raw_state="publish",
+                               reasons=[{"code": "out_of_stock", "vi": "Gian hàng báo đã hết hàng.", "en": "Sold out."}])
+        )  # fmt: skip
+    for path in (f"/san/tin/{listing}", "/san", "/hop-tac-xa"):
+        assert "Hết hàng</span>" in shown(app, path)
+    assert "Sàn báo đã hết hàng" in shown(app, f"/san/tin/{listing}")
+    assert "1 đang hết hàng" in shown(app, "/hop-tac-xa")
+
+
 def test_a_note_a_recall_and_a_silent_account_are_said_on_the_pages(
     app: Flask, database: Database, world: World
 ) -> None:
-    product = a_product(database, world)
-    pack, at, listing = a_pack(database, world, product), account(database, world.cooperative), new_id()
+    _pack, at, listing = a_listing(
+        database,
+        world,
+        wanted="unlisted",
+        state="live",
+        recall_paused=True,
+        note_code="sold_there",
+        note=Words(vi="Sàn đã bán 3 gói."),
+        note_at=clock.now(),
+    )
     with database.transaction(SYSTEM) as session:
-        session.add(
-            Listing(id=listing, organisation_id=world.cooperative, account_id=at, product_id=product, variant_id=pack,
-                    wanted="unlisted", state="live", recall_paused=True, note_code="sold_there",
-                    note=Words(vi="Sàn đã bán 3 gói."), note_at=clock.now(), created_at=clock.now())
-        )  # fmt: skip
         row = session.get_one(ChannelAccount, at)
         row.looks_failing_since, row.error = clock.now(), Words(vi="Gian hàng không trả lời.")
     page = shown(app, f"/san/tin/{listing}")

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.actor import SYSTEM, Actor, Membership, Role
 from app.db import Database, new_id
 from app.media import MediaStore
-from app.places import service
+from app.places import reference
 from app.settings import Settings
 
 HEAD = "Mã xã;Mã thôn;Loại;Tên thôn"
@@ -44,7 +44,7 @@ def official() -> Actor:
 @pytest.fixture
 def province(db_session: Session) -> Session:
     """A SYSTEM session on a database that holds Lạng Sơn."""
-    service.load_reference(db_session)
+    reference.load_reference(db_session)
     return db_session
 
 
@@ -52,7 +52,7 @@ def province(db_session: Session) -> Session:
 def loaded(database: Database) -> Database:
     """The same for tests with transactions of their own."""
     with database.transaction(SYSTEM) as session:
-        service.load_reference(session)
+        reference.load_reference(session)
     return database
 
 

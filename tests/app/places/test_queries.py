@@ -13,7 +13,7 @@ from app import clock
 from app.actor import PUBLIC, SYSTEM
 from app.db import Database, fold, new_id, sort_key
 from app.errors import NotFound
-from app.places import queries, service
+from app.places import queries, reference
 from app.places.models import Place, PlaceLineage, PlaceName, Premises
 
 BEFORE, AFTER = date(2025, 6, 30), date(2025, 7, 1)
@@ -56,16 +56,16 @@ def test_the_province_has_its_65_communes_and_remembers_194_and_11_districts(pro
 
 def test_loading_twice_adds_nothing(province: Session) -> None:
     before = province.scalar(select(func.count()).select_from(Place))
-    assert service.load_reference(province) == 0
+    assert reference.load_reference(province) == 0
     assert province.scalar(select(func.count()).select_from(Place)) == before == 271
     assert province.scalar(select(func.count()).select_from(PlaceName)) == 271
 
 
 def test_a_later_start_finds_the_province_loaded(fresh_database: Database) -> None:
     with fresh_database.transaction(SYSTEM) as session:
-        added = service.load_reference(session)
+        added = reference.load_reference(session)
     with fresh_database.transaction(SYSTEM) as session:
-        assert (added, service.load_reference(session)) == (271 + 196, 0)
+        assert (added, reference.load_reference(session)) == (271 + 196, 0)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from app.actor import SYSTEM, Actor, Role
 from app.db import Database, new_id
 from app.factory import create_app
 from app.jobs import Job
-from app.places import queries, service
+from app.places import lists, queries, service
 from app.places.models import Place, PlaceAttribute, PlaceEnding, PlaceImport, Premises
 from app.settings import Settings
 
@@ -125,8 +125,8 @@ def test_a_list_goes_from_file_to_villages_by_preview_and_button(
     with loaded.transaction(SYSTEM) as session:
         job_id = session.scalars(select(PlaceImport.job_id)).one()
         assert job_id is not None
-        handler: jobs.Handler = lambda s, a, j, r: service.apply_import(s, a, j, r, store)  # noqa: E731 - one line
-        jobs.run(loaded, session, job_id, {service.IMPORT_JOB: handler}.__getitem__, SYSTEM)
+        handler: jobs.Handler = lambda s, a, j, r: lists.apply_import(s, a, j, r, store)  # noqa: E731 - one line
+        jobs.run(loaded, session, job_id, {lists.IMPORT_JOB: handler}.__getitem__, SYSTEM)
     done = client.get(pressed.headers["Location"])
     assert "Refresh" not in done.headers
     assert "Thêm mới" in done.text
@@ -145,10 +145,10 @@ def applied(client: FlaskClient, database: Database, settings: Settings, raw: by
     status, location, _ = upload(client, raw, **fields)
     assert (status, client.post(location).status_code) == (303, 303)
     store = media.store_for(settings)
-    handler: jobs.Handler = lambda s, a, j, r: service.apply_import(s, a, j, r, store)  # noqa: E731 - one line
+    handler: jobs.Handler = lambda s, a, j, r: lists.apply_import(s, a, j, r, store)  # noqa: E731 - one line
     with database.transaction(SYSTEM) as session:
         job_id = session.scalars(select(Job.id).where(Job.state == "queued")).one()
-        jobs.run(database, session, job_id, {service.IMPORT_JOB: handler}.__getitem__, SYSTEM)
+        jobs.run(database, session, job_id, {lists.IMPORT_JOB: handler}.__getitem__, SYSTEM)
 
 
 @pytest.fixture

@@ -1,78 +1,22 @@
-"""The ledger never goes below zero, never sells a lot that is stopped, and never counts a line twice."""
+"""The ledger of packs: what is left, what is refused, what is taken back."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from pydantic import ValidationError
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from app.actor import SYSTEM, Actor
+from app.actor import SYSTEM
 from app.db import Database, new_id
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.products.models import Variant
-from app.trace import batches, stock
-from app.trace.models import MovementKind, StockMovement
-from app.trace.schemas import BatchEventIn, Movement, NewBatch, ReverseMovement, SourceIn
-from tests.app.trace.farm import NOON, World, a_log, a_pack, a_product, a_site, build, write
-
-
-def a_batch(database: Database, world: World, product: UUID, kilograms: int = 100, lot: str = "NA-1126-01") -> UUID:
-    site = a_site(database, world.farmer, world.household, world.village)
-    harvest = a_log(site, "harvesting", 2, quantity=kilograms, unit="kg")
-    assert write(database, world.farmer, harvest) == ["stored"]
-    with database.transaction(world.manager) as session:
-        return batches.create_batch(
-            session,
-            world.manager,
-            NewBatch(
-                id=new_id(),
-                product_id=product,
-                lot=lot,
-                quantity=Decimal(kilograms),
-                unit="kg",
-                sources=(SourceIn(care_log_id=harvest.id),),
-            ),
-        )
-
-
-def move(database: Database, actor: Actor, variant: UUID, kind: str, units: int, **facts: Any) -> UUID:
-    whole = {"id": new_id(), "variant_id": variant, "kind": kind, "units": units} | facts
-    if kind in {"lost", "counted"}:
-        whole.setdefault("reason", "kiểm kho")
-    with database.transaction(actor) as session:
-        return stock.move(session, actor, Movement.model_validate(whole))
-
-
-def take_back(database: Database, world: World, line: UUID) -> None:
-    with database.transaction(world.manager) as session:
-        stock.reverse(session, world.manager, line, ReverseMovement(id=new_id(), reason="ghi nhầm"))
-
-
-def left(database: Database, variant: UUID) -> int | None:
-    with database.transaction(SYSTEM) as session:
-        return stock.on_hand(session, [variant]).get(variant)
-
-
-def lines(database: Database) -> int:
-    with database.transaction(SYSTEM) as session:
-        return session.scalar(select(func.count()).select_from(StockMovement)) or 0
-
-
-@pytest.fixture
-def pack(database: Database, world: World) -> tuple[UUID, UUID]:
-    """A pack and a lot of it with 10 packs."""
-    product = a_product(database, world)
-    variant = a_pack(database, world, product)
-    batch = a_batch(database, world, product)
-    move(database, world.manager, variant, "packed", 10, batch_id=batch)
-    return variant, batch
+from app.trace import batch_events, stock
+from app.trace.models import StockMovement
+from app.trace.schemas import BatchEventIn, Movement
+from tests.app.trace.farm import NOON, World, a_pack, a_product
+from tests.app.trace.shelf import a_batch, left, lines, move, take_back
 
 
 def test_what_never_moved_is_missing_and_not_zero(database: Database, world: World) -> None:
@@ -184,27 +128,6 @@ def test_a_sale_whose_packs_came_back_is_not_taken_back(
     assert left(database, variant) == 10
 
 
-def test_no_count_finds_more_than_was_harvested(database: Database, world: World) -> None:
-    product = a_product(database, world)
-    variant = a_pack(database, world, product)
-    batch = a_batch(database, world, product, kilograms=20)
-    move(database, world.manager, variant, "packed", 18, batch_id=batch)
-    move(database, world.manager, variant, "sold", 5, batch_id=batch)
-    before = lines(database)
-    with pytest.raises(Conflict) as refused:
-        move(database, world.manager, variant, "counted", 16, batch_id=batch)
-    assert refused.value.code == "count_above_batch"
-    assert "nhiều nhất còn 15 gói, bác đếm được 16" in refused.value.vi
-    assert (left(database, variant), lines(database)) == (13, before)
-    missing = move(database, world.manager, variant, "counted", 10, batch_id=batch)
-    move(database, world.manager, variant, "counted", 15, batch_id=batch)
-    with pytest.raises(Conflict, match="more_than_batch"):
-        take_back(database, world, missing)
-    with pytest.raises(Conflict, match="more_than_batch"):
-        move(database, world.manager, variant, "packed", 1, batch_id=batch)
-    assert left(database, variant) == 15
-
-
 def test_stopped_lots_are_not_sold_and_not_counted_as_on_hand(
     database: Database, world: World, pack: tuple[UUID, UUID]
 ) -> None:
@@ -214,7 +137,7 @@ def test_stopped_lots_are_not_sold_and_not_counted_as_on_hand(
     def decide(kind: str) -> None:
         with database.transaction(world.manager) as session:
             event = BatchEventIn.model_validate({"id": new_id(), "kind": kind, "reason": "kiểm tra lại"})
-            batches.record_batch_event(session, world.manager, batch, event)
+            batch_events.record_batch_event(session, world.manager, batch, event)
 
     for stop, go in (("held", "released"), ("recalled", "recall_lifted")):
         decide(stop)
@@ -237,7 +160,7 @@ def test_what_was_sold_before_the_lot_was_stopped_can_still_be_written_down(
         clock_at(NOON + timedelta(hours=hour))
         with database.transaction(world.manager) as session:
             event = BatchEventIn.model_validate({"id": new_id(), "kind": kind, "reason": "kiểm tra lại"})
-            batches.record_batch_event(session, world.manager, batch, event)
+            batch_events.record_batch_event(session, world.manager, batch, event)
         return NOON + timedelta(hours=hour)
 
     held = decide("held", 1)
@@ -324,99 +247,3 @@ def test_a_lot_of_another_product_is_refused(database: Database, world: World, p
     other = a_pack(database, world, a_product(database, world, name_vi="Mật ong"), sku="MAT-500")
     with pytest.raises(Invalid, match="other_product"):
         move(database, world.manager, other, "packed", 1, batch_id=batch)
-
-
-def test_twenty_buyers_of_ten_packs_get_ten(fresh_database: Database) -> None:
-    world = build(fresh_database)
-    product = a_product(fresh_database, world)
-    variant = a_pack(fresh_database, world, product)
-    batch = a_batch(fresh_database, world, product)
-    move(fresh_database, world.manager, variant, "packed", 10, batch_id=batch)
-
-    def buy(number: int) -> str:
-        try:
-            move(fresh_database, world.manager, variant, "sold" if number % 2 else "reserved", 1, batch_id=batch)
-        except Conflict as error:
-            return error.code
-        return "bought"
-
-    with ThreadPoolExecutor(10) as pool:
-        answers = list(pool.map(buy, range(20)))
-    assert (answers.count("bought"), answers.count("not_enough")) == (10, 10)
-    assert left(fresh_database, variant) == 0
-
-
-def test_one_line_sent_ten_times_at_once_counts_once(fresh_database: Database) -> None:
-    world = build(fresh_database)
-    product = a_product(fresh_database, world)
-    variant = a_pack(fresh_database, world, product)
-    batch = a_batch(fresh_database, world, product)
-    move(fresh_database, world.manager, variant, "packed", 10, batch_id=batch)
-    line = new_id()
-    with ThreadPoolExecutor(10) as pool:
-        answers = set(
-            pool.map(
-                lambda _: move(fresh_database, world.manager, variant, "sold", 3, batch_id=batch, id=line), range(10)
-            )
-        )
-    assert answers == {line}
-    assert left(fresh_database, variant) == 7
-
-
-KINDS = [k.value for k in MovementKind]
-
-
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    st.lists(
-        st.tuples(st.sampled_from([*KINDS, "taken back"]), st.integers(0, 12), st.sampled_from([0, 1, None])),
-        max_size=14,
-    )
-)
-def test_the_ledger_agrees_with_a_simple_shelf_and_never_oversells(
-    database: Database, world: World, moves: list[tuple[str, int, int | None]]
-) -> None:
-    """Packs there, promised and with buyers add up; no lot gives out more packs than its 20 kg, whatever came back or was found."""
-    product = a_product(database, world, name_vi="Na thử")
-    variant = a_pack(database, world, product, sku=f"T{new_id().hex[:12]}")
-    lots = [a_batch(database, world, product, kilograms=20, lot=f"L{new_id().hex[:12]}") for _ in range(2)]
-    there, promised, sold, lost = 0, 0, 0, dict.fromkeys([*lots, None], 0)
-    written: list[tuple[UUID, str, int, UUID | None]] = []
-    for kind, units, which in moves:
-        lot = None if which is None else lots[which]
-        sign, line = 1, None
-        try:
-            if kind == "taken back":
-                if units >= len(written):
-                    continue
-                line, kind, units, lot = written[units]  # noqa: PLW2901 - the line that is taken back says what moves
-                sign = -1
-                take_back(database, world, line)
-            else:
-                line = move(database, world.manager, variant, kind, units, batch_id=lot)
-                written.append((line, kind, units, lot))
-        except (Conflict, ValidationError):
-            pass
-        else:
-            if kind == "counted":
-                with database.transaction(SYSTEM) as session:
-                    there = sum(level.there for level in stock.levels(session, [variant])[variant].values())
-            elif kind in {"packed", "returned"}:
-                there += sign * units
-            elif kind in {"sold", "lost"}:
-                there -= sign * units
-            else:
-                promised += sign * (units if kind == "reserved" else -units)
-            sold += sign * {"sold": units, "returned": -units}.get(kind, 0)
-            lost[lot] += sign * units if kind == "lost" else 0
-        with database.transaction(SYSTEM) as session:
-            by_lot = stock.levels(session, [variant]).get(variant, {})
-            on_hand = stock.on_hand(session, [variant]).get(variant, 0)
-        assert sum(level.there for level in by_lot.values()) == there
-        assert sum(level.sold for level in by_lot.values()) == sold >= 0
-        assert on_hand == there - promised >= 0
-        assert 0 <= promised <= there
-        for batch in lots:
-            level = by_lot.get(batch, stock.NOTHING)
-            assert level.sold >= 0
-            assert level.there + level.sold + lost[batch] <= 20

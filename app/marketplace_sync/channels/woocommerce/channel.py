@@ -3,21 +3,12 @@
 Rules that are not ours come from WooCommerce 9.4 as it was seen to behave, and from its source where a comment says so.
 """
 
-import base64
 import contextlib
-import hashlib
-import hmac
 import html
-import json
-import re
-import secrets
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from datetime import datetime
 from typing import Any, ClassVar, Final
-from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -35,115 +26,31 @@ from app.marketplace_sync.channels.base import (
     Limits,
     ListingDraft,
     NotFound,
-    OutcomeUnknown,
     Permanent,
     RateLimited,
-    Reason,
     Rejected,
     RemoteStatus,
-    Retryable,
     Spec,
-    Validation,
     common_issues,
-    number_to_send,
 )
-from app.marketplace_sync.channels.http import (
-    Answer,
-    Http,
-    Redactor,
-    Timeouts,
-    check_url,
-    resolve,
-    retry_after,
-    same_page,
-    same_shop,
+from app.marketplace_sync.channels.http import Http, Redactor, Timeouts, resolve
+from app.marketplace_sync.channels.woocommerce import drafts
+from app.marketplace_sync.channels.woocommerce.api import Api, checked_id, product_path, shop_address
+from app.marketplace_sync.channels.woocommerce.items import (
+    FIELDS,
+    META_LISTING,
+    counted_stock,
+    gone,
+    meta,
+    moderation,
+    nfc,
+    not_told,
+    observed,
 )
+from app.marketplace_sync.channels.woocommerce.pages import ProductPages
+from app.marketplace_sync.channels.woocommerce.refusals import Refusals
 
 KIND: Final = "woocommerce"
-API: Final = "/wp-json/wc/v3"
-GONE: Final = "gone"
-META_LISTING: Final = "_hoi_listing"
-META_IMAGES: Final = "_hoi_images"
-META_MODERATION: Final = "_moderation"
-WEBHOOK_MAX_BYTES: Final = 1_000_000
-
-# Asked for by name: descriptions alone can make a list of a hundred items larger than our limit.
-FIELDS: Final = (
-    "id,name,permalink,status,catalog_visibility,sku,price,regular_price,purchasable,manage_stock,stock_quantity,"
-    "stock_status,images,meta_data"
-)
-IMAGE_ENDING = re.compile(r"\.(?:jpe?g|png|webp|gif)$", re.IGNORECASE)
-SKU_SHAPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-/]*")
-DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-BLOCKED_WAIT: Final = timedelta(minutes=15)
-
-REMOTE_WORDS: Final = {
-    "draft": Reason("draft", "Tin đang ở dạng nháp trên gian hàng.", "The item is a draft in the shop."),
-    "pending": Reason("pending", "Tin đang chờ gian hàng duyệt.", "The item waits for the shop's review."),
-    "private": Reason("private", "Gian hàng đã ẩn tin này.", "The shop keeps the item private."),
-    "future": Reason("future", "Tin được hẹn giờ đăng, chưa tới lúc.", "The item is scheduled for later."),
-    "trash": Reason("trash", "Tin đang nằm trong thùng rác của gian hàng.", "The item is in the shop's bin."),
-    GONE: Reason(GONE, "Gian hàng không còn tin này.", "The shop no longer has this item."),
-}
-
-
-def oauth1_parameters(
-    method: str,
-    url: str,
-    params: Mapping[str, str],
-    *,
-    key: str,
-    secret: str,
-    nonce: str,
-    timestamp: int,
-) -> dict[str, str]:
-    """Query parameters with a one-legged OAuth 1.0a signature (RFC 5849 §3.4, HMAC-SHA256, no token).
-
-    WooCommerce takes Basic authentication over https only; this is its way over plain http.
-    """
-    signed = {
-        **params,
-        "oauth_consumer_key": key,
-        "oauth_nonce": nonce,
-        "oauth_signature_method": "HMAC-SHA256",
-        "oauth_timestamp": str(timestamp),
-    }
-    base = oauth1_base_string(method, url, signed)
-    digest = hmac.new(f"{secret}&".encode(), base.encode(), hashlib.sha256).digest()
-    return {**signed, "oauth_signature": base64.b64encode(digest).decode()}
-
-
-def oauth1_base_string(method: str, url: str, params: Mapping[str, str]) -> str:
-    """RFC 5849 §3.4.1: names and values are encoded, sorted, joined, and the whole encoded once more."""
-    pairs = sorted((_encode(name), _encode(value)) for name, value in params.items())
-    normalised = "&".join(f"{name}={value}" for name, value in pairs)
-    return "&".join((method.upper(), _encode(url), _encode(normalised)))
-
-
-def webhook_signature(secret: str, raw: bytes) -> str:
-    """Base64 of HMAC-SHA256 over the bytes as received; a re-dumped JSON never matches (WooCommerce escapes / and non-ASCII)."""
-    return base64.b64encode(hmac.new(secret.encode(), raw, hashlib.sha256).digest()).decode()
-
-
-def verify_webhook(secret: str, headers: Mapping[str, str], raw: bytes) -> str:
-    """The topic ("product.updated"), or "ping" for the unsigned greeting sent when a webhook is saved.
-
-    A ping proves nothing and must change nothing. Raises Permanent for anything else that is not properly signed.
-    """
-    found = {name.lower(): value for name, value in headers.items()}
-    given = found.get("x-wc-webhook-signature", "")
-    if not given and re.fullmatch(rb"webhook_id=\d{1,12}", raw):
-        return "ping"
-    signed = len(raw) <= WEBHOOK_MAX_BYTES and hmac.compare_digest(
-        webhook_signature(secret, raw).encode(), given.encode()
-    )
-    if not secret or not signed:
-        raise Permanent(
-            "webhook_signature",
-            vi="Tin báo từ gian hàng không có chữ ký đúng nên bị bỏ qua. Hãy xem lại khóa webhook của tài khoản.",
-            en="The shop's message is not properly signed and was ignored. Check the account's webhook secret.",
-        )
-    return found.get("x-wc-webhook-topic", "")
 
 
 class WooCommerce(Channel):
@@ -167,18 +74,19 @@ class WooCommerce(Channel):
         resolver: Callable[[str, int], list[str]] = resolve,
     ) -> None:
         """`allow_private` is the installation's setting channel_sandbox. Raises Validation for a bad address."""
-        self._key = credentials.get("consumer_key").strip()
-        self._secret = credentials.get("consumer_secret").strip()
+        key, secret = credentials.get("consumer_key").strip(), credentials.get("consumer_secret").strip()
         self._kilograms = credentials.get("weight_unit", "kg") == "kg"
-        self._base = _base_url(credentials.get("base_url"))
-        self._redact = Redactor([self._key, self._secret, credentials.get("webhook_secret")])
+        self._base = shop_address(credentials.get("base_url"))
+        redact = Redactor([key, secret, credentials.get("webhook_secret")])
         self._http = Http(
             allow_private=allow_private,
-            redact=self._redact,
+            redact=redact,
             timeouts=timeouts,
             transport=transport,
             resolver=resolver,
         )
+        self._api = Api(self._http, self._base, Refusals(redact), key=key, secret=secret)
+        self._pages = ProductPages(self._http, self._base)
 
     def __repr__(self) -> str:
         return f"WooCommerce({self._base})"
@@ -236,12 +144,10 @@ class WooCommerce(Channel):
     # ------------------------------------------------------------------ verbs
 
     def check(self) -> CheckResult:
-        index = self._object(self._http.send("GET", f"{self._base}/wp-json/", writes=False), creates=False)
-        if "wc/v3" not in index.get("namespaces", []):
-            raise self._no_api("")
-        self._list("/products", {"per_page": "1", "_fields": "id"})
+        index = self._api.index()
+        self._api.rows("/products", {"per_page": "1", "_fields": "id"})
         # An empty batch changes nothing, but a key that may only read is refused here.
-        self._answer("POST", "/products/batch", body={})
+        self._api.answer("POST", "/products/batch", body={})
         return CheckResult(
             shop_name=str(index.get("name", "")),
             shop_url=str(index.get("url") or self._base),
@@ -249,88 +155,66 @@ class WooCommerce(Channel):
         )
 
     def validate(self, draft: ListingDraft) -> list[Issue]:
-        issues = list(common_issues(draft, self.limits))
-        if draft.sku and not SKU_SHAPE.fullmatch(draft.sku):
-            issues.append(
-                Issue(
-                    "sku",
-                    "shape",
-                    "Mã hàng (SKU) chỉ gồm chữ không dấu, số và các dấu . _ - / (WooCommerce hiểu dấu phẩy là hai mã).",
-                    "The SKU may hold unaccented letters, digits and . _ - / only (WooCommerce reads a comma as two SKUs).",
-                )
-            )
-        for image in draft.images:
-            parts = urlsplit(image.url)
-            if parts.scheme not in {"http", "https"} or not IMAGE_ENDING.search(parts.path):
-                issues.append(
-                    Issue(
-                        "images",
-                        "address",
-                        "Ảnh cần có địa chỉ công khai, kết thúc bằng .jpg, .png hoặc .webp để gian hàng tự tải về.",
-                        "A picture needs a public address that ends in .jpg, .png or .webp, for the shop to copy.",
-                    )
-                )
-                break
-        return issues
+        return [*common_issues(draft, self.limits), *drafts.issues(draft)]
 
     def create(self, draft: ListingDraft) -> RemoteStatus:
         kind = {"type": "simple", "status": "publish", "catalog_visibility": "visible"}
-        body = self._body(draft) | _stock(draft.stock) | kind
+        body = drafts.body_of(draft, kilograms=self._kilograms) | drafts.stock(draft.stock) | kind
         if draft.images:
-            body["images"] = [_new_image(draft, place) for place in range(len(draft.images))]
+            body["images"] = drafts.new_images(draft)
         category = self._category_id(draft.category)
         if category is not None:
             body["categories"] = [{"id": category}]
         asked_at = clock.now()
         try:
-            made = self._call("POST", "/products", body=body, creates=True)
+            made = self._api.call("POST", "/products", body=body, creates=True)
         except Conflict as conflict:
             if conflict.existing_remote_id is not None:
                 raise
             return self._behind_the_lock(draft, conflict)
-        return self._observed(made, asked_at)
+        return self._seen(made, asked_at)
 
     def update(self, remote_id: str, draft: ListingDraft) -> RemoteStatus:
-        current = self._call("GET", self._path(remote_id), params={"_fields": FIELDS})
-        body = self._body(draft) | _stock_to_send(draft, current)
-        images = _wanted_images(draft, current)
+        current = self._item(remote_id)
+        body = drafts.body_of(draft, kilograms=self._kilograms) | drafts.stock_to_send(draft, current)
+        images = drafts.images_to_send(draft, current)
         if images is not None:
             body["images"] = images
-        return replace(self._put(remote_id, body), stock_before=_counted_stock(current))
+        return replace(self._put(remote_id, body), stock_before=counted_stock(current))
 
     def set_price(self, remote_id: str, price_vnd: int) -> RemoteStatus:
-        return self._put(remote_id, _price(price_vnd))
+        return self._put(remote_id, drafts.price(price_vnd))
 
     def set_stock(self, remote_id: str, stock: int) -> RemoteStatus:
-        return self._put(remote_id, _stock(stock))
+        return self._put(remote_id, drafts.stock(stock))
 
     def unlist(self, remote_id: str) -> RemoteStatus:
         asked_at = clock.now()
         try:
-            current = self._call("GET", self._path(remote_id), params={"_fields": FIELDS})
+            current = self._item(remote_id)
             if current.get("status") in {"draft", "private", "trash"}:
-                return self._observed(current, asked_at)
+                return self._seen(current, asked_at)
             return self._put(remote_id, {"status": "draft"})
         except NotFound:
-            return _gone(remote_id, asked_at)
+            return gone(remote_id, asked_at)
 
     def relist(self, remote_id: str) -> RemoteStatus:
         asked_at = clock.now()
-        current = self._call("GET", self._path(remote_id), params={"_fields": FIELDS})
-        ban = _moderation(current)
-        if ban is not None:
-            raise Rejected("banned", vi=ban.vi, en=ban.en, reasons=(ban,))
+        current = self._item(remote_id)
+        banned = moderation(current)
+        if banned is not None:
+            raise Rejected("banned", vi=banned.vi, en=banned.en, reasons=(banned,))
         if current.get("status") == "publish" and current.get("catalog_visibility") != "hidden":
-            return self._observed(current, asked_at)
+            return self._seen(current, asked_at)
         return self._put(remote_id, {"status": "publish", "catalog_visibility": "visible"})
 
     def _put(self, remote_id: str, body: Mapping[str, Any]) -> RemoteStatus:
         asked_at = clock.now()
-        return self._observed(self._call("PUT", self._path(remote_id), body=body), asked_at)
+        return self._seen(self._api.call("PUT", product_path(remote_id), body=body), asked_at)
 
     def delete(self, remote_id: str) -> RemoteStatus:
         with contextlib.suppress(NotFound):  # gone, or in the bin already
-            self._answer("DELETE", self._path(remote_id), params={"force": "false"})
+            self._api.answer("DELETE", product_path(remote_id), params={"force": "false"})
         # The answer to DELETE still says "publish" while the item is in the bin already: only reading tells.
         (now,) = self.status([remote_id])
         return now
@@ -341,14 +225,14 @@ class WooCommerce(Channel):
         for start in range(0, len(wanted), self.limits.status_batch):
             part = wanted[start : start + self.limits.status_batch]
             params = {
-                "include": ",".join(map(_checked_id, part)),
+                "include": ",".join(map(checked_id, part)),
                 "status": "any",
                 "per_page": "100",
                 "_fields": FIELDS,
             }
             asked_at = clock.now()
-            for item in self._list("/products", params):
-                seen[str(item["id"])] = self._observed(item, asked_at)
+            for item in self._api.rows("/products", params):
+                seen[str(item["id"])] = self._seen(item, asked_at)
         for remote_id in wanted:
             if remote_id not in seen:
                 # status=any leaves out the bin: absence from the list is not yet proof.
@@ -358,114 +242,31 @@ class WooCommerce(Channel):
     def _status_of(self, remote_id: str) -> RemoteStatus:
         asked_at = clock.now()
         try:
-            item = self._call("GET", self._path(remote_id), params={"_fields": FIELDS})
+            item = self._item(remote_id)
         except NotFound:
-            return _gone(remote_id, asked_at)
+            return gone(remote_id, asked_at)
         except (AuthRevoked, AuthExpired, RateLimited):
             raise
         except ChannelError as error:
-            return _not_told(remote_id, error, asked_at)
-        return self._observed(item, asked_at)
+            return not_told(remote_id, error, asked_at)
+        return self._seen(item, asked_at)
 
     def find_by_sku(self, sku: str) -> RemoteStatus | None:
         asked_at = clock.now()
         found = self._by_sku(sku, "any")
-        return None if found is None else self._observed(found, asked_at)
+        return None if found is None else self._seen(found, asked_at)
 
     # ------------------------------------------------------------------ reading
 
-    def _observed(self, item: Mapping[str, Any], asked_at: datetime) -> RemoteStatus:
-        """What the API said when it was asked, and for a published item what a visitor gets at its page."""
-        meta = _meta(item)
-        raw = str(item.get("status", ""))
-        reasons: list[Reason] = []
-        ban = _moderation(item)
-        if ban is not None:
-            reasons.append(ban)
-        elif raw != "publish":
-            reasons.append(
-                REMOTE_WORDS.get(raw) or Reason(raw, f"Gian hàng báo trạng thái “{raw}”.", f"The shop says “{raw}”.")
-            )
-        if raw == "publish" and item.get("catalog_visibility") == "hidden":
-            reasons.append(
-                Reason("hidden", "Gian hàng đã ẩn tin khỏi danh mục.", "The shop hides the item from its catalogue.")
-            )
-        url = str(item.get("permalink") or "") or None
-        page: int | None = None
-        verified = True
-        if not reasons:
-            page, problem = self._page(url)
-            verified = page is not None or problem is None or problem.code == "foreign_page"
-            if problem is not None:
-                reasons.append(problem)
-        live = not reasons
-        in_stock = item.get("stock_status") != "outofstock"
-        if live and not in_stock:
-            reasons.append(Reason("out_of_stock", "Gian hàng báo đã hết hàng.", "The shop says out of stock."))
-        images = meta.get(META_IMAGES, "")
-        return RemoteStatus(
-            remote_id=str(item["id"]),
-            raw=raw,
-            live=live,
-            buyable=live and in_stock and item.get("purchasable") is not False,
-            url=url,
-            price_vnd=_whole(item.get("price")),
-            stock=_counted_stock(item),
-            reasons=tuple(reasons),
-            seen_at=asked_at,
-            verified=verified,
-            sku=str(item.get("sku") or "") or None,
-            name=_nfc(html.unescape(str(item.get("name", "")))),
-            listing_id=meta.get(META_LISTING) or None,
-            image_shas=tuple(sha for sha in images.split(",") if sha),
-            evidence={
-                "status": raw,
-                "catalog_visibility": str(item.get("catalog_visibility", "")),
-                "stock_status": str(item.get("stock_status", "")),
-                "page": url,
-                "page_http": page,
-            },
-        )
+    def _item(self, remote_id: str) -> dict[str, Any]:
+        return self._api.call("GET", product_path(remote_id), params={"_fields": FIELDS})
 
-    def _page(self, url: str | None) -> tuple[int | None, Reason | None]:
-        """The HTTP status a visitor gets, and what is wrong with it."""
-        if url is None or not same_shop(url, self._base):
-            return None, Reason(
-                "foreign_page",
-                "Địa chỉ trang sản phẩm không thuộc gian hàng này.",
-                "The product page's address is not on this shop.",
-            )
-        try:
-            answer, reached = self._visit(url)
-        except (ChannelError, httpx.InvalidURL):
-            return None, _page_unknown()
-        if answer.status == httpx.codes.OK:
-            return answer.status, None if same_page(url, reached) else _moved_page(reached)
-        if answer.status == httpx.codes.TOO_MANY_REQUESTS or answer.status >= httpx.codes.INTERNAL_SERVER_ERROR:
-            return None, _page_unknown()
-        return answer.status, Reason(
-            "page_closed",
-            f"Khách mở trang sản phẩm thì gặp mã {answer.status}, chưa mua được.",
-            f"Visitors of the product page get status {answer.status}.",
-        )
-
-    def _visit(self, url: str) -> tuple[Answer, str]:
-        """HEAD as any visitor, without keys; follows redirects inside the shop only. Also says at which address it ended."""
-        method = "HEAD"
-        for _ in range(4):
-            answer = self._http.send(method, url, writes=False)
-            if answer.status in {405, 501} and method == "HEAD":
-                method = "GET"
-                continue
-            moved = str(httpx.URL(url).join(answer.headers.get("location", ""))) if 300 <= answer.status < 400 else ""  # noqa: PLR2004 - 3xx
-            if not moved or not same_shop(moved, self._base):
-                break
-            url = moved
-        return answer, url
+    def _seen(self, item: Mapping[str, Any], asked_at: datetime) -> RemoteStatus:
+        return observed(item, asked_at, self._pages)
 
     def _by_sku(self, sku: str, status: str) -> dict[str, Any] | None:
         """The shop compares SKUs without case; an exact match wins over one that differs in case."""
-        rows = self._list("/products", {"sku": sku, "status": status, "per_page": "100", "_fields": FIELDS})
+        rows = self._api.rows("/products", {"sku": sku, "status": status, "per_page": "100", "_fields": FIELDS})
         exact = [row for row in rows if str(row.get("sku", "")) == sku]
         alike = [row for row in rows if str(row.get("sku", "")).casefold() == sku.casefold()]
         return next(iter(exact or alike), None)
@@ -481,7 +282,7 @@ class WooCommerce(Channel):
         if binned is None:
             raise conflict
         remote_id = str(binned["id"])
-        if _meta(binned).get(META_LISTING) != draft.listing_id:
+        if meta(binned).get(META_LISTING) != draft.listing_id:
             raise Conflict(
                 "sku_in_bin",
                 vi=f"Mã hàng {draft.sku} đang nằm trong thùng rác của gian hàng (mã {remote_id})."
@@ -520,459 +321,13 @@ class WooCommerce(Channel):
     def _setting(self, name: str) -> str | None:
         """None where the key's owner may not read settings."""
         try:
-            return str(self._call("GET", f"/settings/{name}").get("value") or "") or None
+            return str(self._api.call("GET", f"/settings/{name}").get("value") or "") or None
         except (AuthRevoked, NotFound, Permanent):
             return None
 
     def _category_id(self, hint: str | None) -> int | None:
         if not hint:
             return None
-        wanted = _nfc(hint).casefold()
-        rows = self._list("/products/categories", {"search": _nfc(hint), "per_page": "100", "_fields": "id,name"})
-        return next(
-            (int(row["id"]) for row in rows if _nfc(html.unescape(str(row["name"]))).casefold() == wanted), None
-        )
-
-    # ------------------------------------------------------------------ writing
-
-    def _body(self, draft: ListingDraft) -> dict[str, Any]:
-        body: dict[str, Any] = {
-            "name": _nfc(draft.name.strip()),
-            "description": _nfc(draft.description_html),
-            "sku": draft.sku,
-            "meta_data": [
-                {"key": META_LISTING, "value": draft.listing_id},
-                {"key": META_IMAGES, "value": ",".join(image.sha256 for image in draft.images)},
-            ],
-            "attributes": [
-                {"name": _nfc(name), "options": [_nfc(value)], "visible": True, "variation": False, "position": place}
-                for place, (name, value) in enumerate(draft.attributes)
-            ],
-            **_price(draft.price_vnd),
-        }
-        if draft.weight_grams is not None:
-            weight = Decimal(draft.weight_grams) / (1000 if self._kilograms else 1)
-            body["weight"] = format(weight.normalize(), "f")
-        if draft.gtin is not None:
-            body["global_unique_id"] = draft.gtin
-        return body
-
-    # ------------------------------------------------------------------ transport
-
-    @staticmethod
-    def _path(remote_id: str) -> str:
-        return f"/products/{_checked_id(remote_id)}"
-
-    def _call(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        body: Mapping[str, Any] | None = None,
-        creates: bool = False,
-    ) -> dict[str, Any]:
-        return self._object(self._answer(method, path, params=params, body=body, creates=creates), creates=creates)
-
-    def _list(self, path: str, params: Mapping[str, str]) -> list[dict[str, Any]]:
-        answer = self._answer("GET", path, params=params)
-        rows = self._json(answer, creates=False)
-        if not isinstance(rows, list) or not all(isinstance(row, dict) and "id" in row for row in rows):
-            raise self._unreadable(answer, creates=False)
-        return rows
-
-    def _object(self, answer: Answer, *, creates: bool) -> dict[str, Any]:
-        value = self._json(answer, creates=creates)
-        if not isinstance(value, dict):
-            raise self._unreadable(answer, creates=creates)
-        return value
-
-    def _answer(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        body: Mapping[str, Any] | None = None,
-        creates: bool = False,
-    ) -> Answer:
-        url = f"{self._base}{API}{path}"
-        query = dict(params or {})
-        headers: dict[str, str] = {"Accept": "application/json"}
-        if url.startswith("https://"):
-            pair = base64.b64encode(f"{self._key}:{self._secret}".encode()).decode()
-            headers["Authorization"] = f"Basic {pair}"
-        else:
-            query = oauth1_parameters(
-                method,
-                url,
-                query,
-                key=self._key,
-                secret=self._secret,
-                nonce=secrets.token_hex(16),
-                timestamp=int(clock.machine_now().timestamp()),
-            )
-        data = None
-        if body is not None:
-            data = json.dumps(body, ensure_ascii=False).encode()
-            headers["Content-Type"] = "application/json; charset=utf-8"
-        answer = self._http.send(method, url, params=query, headers=headers, body=data, writes=method != "GET")
-        if not 200 <= answer.status < 300:  # noqa: PLR2004 - 2xx
-            raise self._error(answer, answer.status, creates=creates)
-        said = self._json(answer, creates=creates)
-        if isinstance(said, dict) and isinstance(said.get("code"), str) and "id" not in said:
-            raise self._error(answer, answer.status, creates=creates)
-        return answer
-
-    def _json(self, answer: Answer, *, creates: bool) -> Any:  # noqa: ANN401 - foreign JSON; every caller checks its shape
-        try:
-            return json.loads(answer.body.decode("utf-8-sig"))
-        except (ValueError, RecursionError):
-            raise self._unreadable(answer, creates=creates) from None
-
-    # ------------------------------------------------------------------ errors
-
-    def _unreadable(self, answer: Answer, *, creates: bool) -> ChannelError:
-        raw = self._raw(answer)
-        if creates:
-            return OutcomeUnknown(
-                "answer_unreadable",
-                vi="Gian hàng đã nhận tin nhưng trả lời không đọc được. Hệ thống sẽ tra lại xem tin đã có chưa.",
-                en="The shop took the request but its answer cannot be read. It will be looked up before sending again.",
-                raw=raw,
-            )
-        return Retryable(
-            "answer_unreadable",
-            vi="Gian hàng trả về một trang khác, có thể đang bảo trì. Hệ thống sẽ tự thử lại.",
-            en="The shop answered with something else, perhaps a maintenance page. It will be tried again.",
-            raw=raw,
-        )
-
-    def _error(self, answer: Answer, status: int, *, creates: bool) -> ChannelError:
-        said = self._said(answer)
-        code, message, data = str(said.get("code") or ""), str(said.get("message") or ""), said.get("data")
-        details: Mapping[str, Any] = data if isinstance(data, dict) else {}
-        if 200 <= status < 300:  # noqa: PLR2004 - an error inside a success: believe the status in the body
-            inner = details.get("status")
-            status = inner if isinstance(inner, int) else 0
-        raw = self._raw(answer)
-        wait = retry_after(answer.headers)
-        by_code = self._by_code(code, message, details, raw)
-        if by_code is not None:
-            return by_code
-        if 300 <= status < 400:  # noqa: PLR2004 - 3xx
-            return self._moved(answer, raw)
-        if status in {401, 403}:
-            return self._refused(code, raw)
-        if status == httpx.codes.NOT_FOUND:
-            return self._no_api(raw) if code in {"", "rest_no_route"} else _not_found(raw)
-        return self._by_status(status, code, message, raw, wait, creates=creates)
-
-    def _by_status(
-        self, status: int, code: str, message: str, raw: str, wait: timedelta | None, *, creates: bool
-    ) -> ChannelError:
-        if status == httpx.codes.TOO_MANY_REQUESTS:
-            return RateLimited(
-                "too_many_calls",
-                vi="Gian hàng yêu cầu gửi chậm lại. Hệ thống sẽ tự đợi rồi gửi tiếp.",
-                en="The shop asks us to slow down. It will be tried again after a pause.",
-                raw=raw,
-                after=wait,
-            )
-        if status in {500, 502, 504} and creates:
-            return OutcomeUnknown(
-                "server_error",
-                vi=f"Gian hàng gặp trục trặc khi nhận tin (mã {status}). Hệ thống sẽ tra lại xem tin đã có chưa.",
-                en=f"The shop failed while taking the item ({status}). It will be looked up before sending again.",
-                raw=raw,
-            )
-        if status >= httpx.codes.INTERNAL_SERVER_ERROR or status in {0, 408, 425}:
-            return Retryable(
-                code or "server_error",
-                vi="Gian hàng đang trục trặc hoặc bảo trì. Hệ thống sẽ tự thử lại.",
-                en="The shop has trouble or is under maintenance. It will be tried again.",
-                raw=raw,
-                after=wait,
-            )
-        said = f"“{self._redact(message)}”" if message else str(status)
-        return Permanent(
-            code or "refused",
-            vi=f"Gian hàng không nhận và nói: {said}. Hãy báo người quản trị gian hàng.",
-            en=f"The shop refuses and says: {said}. Tell the shop's administrator.",
-            raw=raw,
-        )
-
-    def _by_code(self, code: str, message: str, details: Mapping[str, Any], raw: str) -> ChannelError | None:
-        """WooCommerce's own codes say more than the HTTP status, which the same code does not always keep."""
-        if code == "product_invalid_sku":
-            holder = details.get("resource_id")
-            return _sku_taken(raw, str(holder) if holder else None)
-        if code == "woocommerce_rest_product_not_created" and ("SKU" in message or "lookup" in message):
-            return _sku_taken(raw, None)
-        if code in {"woocommerce_rest_product_invalid_id", "woocommerce_rest_invalid_product_id"}:
-            return _not_found(raw)
-        if code == "product_moderated":
-            reason = _ban(str(details.get("reason") or message))
-            return Rejected("banned", vi=reason.vi, en=reason.en, raw=raw, reasons=(reason,))
-        if code == "woocommerce_rest_already_trashed":
-            return NotFound(code, vi=REMOTE_WORDS["trash"].vi, en=REMOTE_WORDS["trash"].en, raw=raw)
-        if "image" in code:
-            return Validation(
-                code,
-                vi="Gian hàng không tải được ảnh sản phẩm. Hãy kiểm tra ảnh mở được từ bên ngoài và đúng loại JPG, PNG, WebP.",
-                en="The shop could not copy a picture. Check that it opens from outside and is JPG, PNG or WebP.",
-                raw=raw,
-                field="images",
-            )
-        if code == "product_invalid_global_unique_id":
-            return Validation(
-                code,
-                vi="Mã vạch (GTIN) này đã dùng cho một tin khác trên gian hàng, hoặc không đúng.",
-                en="This barcode number (GTIN) is used by another item of the shop, or is not valid.",
-                raw=raw,
-                field="gtin",
-            )
-        if code in {"rest_invalid_param", "rest_missing_callback_param"}:
-            params = details.get("params")
-            names = ", ".join(map(str, params))[:100] if isinstance(params, dict | list) else "?"
-            return Validation(
-                code,
-                vi=f"Gian hàng không nhận giá trị của: {names}.",
-                en=f"The shop does not accept the value of: {names}.",
-                raw=raw,
-                field=_FIELD_OF.get(names.split(",", maxsplit=1)[0]),
-            )
-        return None
-
-    def _refused(self, code: str, raw: str) -> ChannelError:
-        if "timestamp" in raw.lower():
-            return Retryable(
-                "clock_skew",
-                vi="Đồng hồ của máy chủ và của gian hàng lệch nhau quá 15 phút. Hãy chỉnh lại giờ máy chủ.",
-                en="Our clock and the shop's differ by more than 15 minutes. Set the server's time right.",
-                raw=raw,
-            )
-        if "nonce" in raw.lower():
-            return Retryable(
-                "nonce_used",
-                vi="Gian hàng cho là yêu cầu bị gửi lặp. Hệ thống sẽ tự gửi lại.",
-                en="The shop took the request for a repeated one. It will be sent again.",
-                raw=raw,
-                after=timedelta(seconds=1),
-            )
-        if not code:
-            return Retryable(
-                "blocked",
-                vi="Tường lửa của gian hàng đang chặn hệ thống. Hãy nhờ người quản trị gian hàng cho phép máy chủ này.",
-                en="The shop's firewall blocks us. Ask the shop's administrator to allow this server.",
-                raw=raw,
-                after=BLOCKED_WAIT,
-            )
-        return AuthRevoked(
-            code,
-            vi="Gian hàng không nhận mã truy cập này, hoặc mã không có quyền Đọc/Ghi. Hãy tạo mã mới trong gian hàng rồi nhập lại.",
-            en="The shop refuses these keys, or they lack Read/Write. Make new ones in the shop and enter them again.",
-            raw=raw,
-        )
-
-    def _moved(self, answer: Answer, raw: str) -> Permanent:
-        place = answer.headers.get("location", "")
-        host = urlsplit(place).netloc.rpartition("@")[2][:100] or "?"
-        return Permanent(
-            "moved",
-            vi=f"Gian hàng đã chuyển sang {host}. Hãy sửa địa chỉ trong tài khoản gian hàng (kể cả http hay https).",
-            en=f"The shop has moved to {host}. Correct the address in the account (http or https too).",
-            raw=raw,
-        )
-
-    def _no_api(self, raw: str) -> Permanent:
-        return Permanent(
-            "no_api",
-            vi="Địa chỉ này không có WooCommerce REST API. Hãy xem lại địa chỉ, và trong gian hàng chọn"
-            " Cài đặt → Đường dẫn tĩnh khác kiểu “Đơn giản”.",
-            en="There is no WooCommerce REST API at this address. Check it, and in the shop set"
-            " Settings → Permalinks to anything but “Plain”.",
-            raw=raw,
-        )
-
-    def _said(self, answer: Answer) -> dict[str, Any]:
-        try:
-            said = json.loads(answer.body.decode("utf-8-sig"))
-        except (ValueError, RecursionError):
-            return {}
-        return said if isinstance(said, dict) else {}
-
-    def _raw(self, answer: Answer) -> str:
-        return self._redact(f"HTTP {answer.status} {answer.body[:2000].decode('utf-8', 'replace')}")
-
-
-_FIELD_OF: Final = {
-    "name": "name",
-    "description": "description_html",
-    "regular_price": "price_vnd",
-    "stock_quantity": "stock",
-    "sku": "sku",
-    "weight": "weight_grams",
-    "images": "images",
-    "attributes": "attributes",
-    "global_unique_id": "gtin",
-}
-
-
-def _encode(text: str) -> str:
-    return quote(text, safe="-._~")
-
-
-def _nfc(text: str) -> str:
-    return unicodedata.normalize("NFC", text)
-
-
-def _base_url(url: str) -> str:
-    """People paste what they have: the front page, or some address of the API."""
-    return re.sub(r"/(?:wp-json|wp-admin)(?:/.*)?$", "", check_url(url))
-
-
-def _checked_id(remote_id: str) -> str:
-    """Ids go into addresses: nothing but digits may."""
-    if not (remote_id.isascii() and remote_id.isdigit()) or len(remote_id) > 20:  # noqa: PLR2004 - a 64-bit number
-        raise _not_found(f"id {remote_id!r}"[:100])
-    return remote_id
-
-
-def _price(price_vnd: int) -> dict[str, str]:
-    """Prices are strings there. A sale price set by hand would win over ours: it is cleared."""
-    return {"regular_price": str(int(price_vnd)), "sale_price": ""}
-
-
-def _stock(stock: int) -> dict[str, Any]:
-    return {"manage_stock": True, "stock_quantity": int(stock)}
-
-
-def _counted_stock(item: Mapping[str, Any]) -> int | None:
-    """None where the shop does not count the item's stock."""
-    stock = item.get("stock_quantity") if item.get("manage_stock") is True else None
-    return int(stock) if isinstance(stock, int | float) else None
-
-
-def _stock_to_send(draft: ListingDraft, current: Mapping[str, Any]) -> dict[str, Any]:
-    """The stock less what was sold there meanwhile; nothing where the shop has that number already."""
-    there = _counted_stock(current)
-    if there is None:
-        return _stock(draft.stock)
-    wanted = number_to_send(draft, there)
-    return {} if wanted == there else _stock(wanted)
-
-
-def _whole(price: object) -> int | None:
-    """Đồng have no decimals: "120000.00" is 120000, "0.5" is not a price in đồng."""
-    try:
-        amount = Decimal(str(price))
-    except InvalidOperation:
-        return None
-    return int(amount) if amount.is_finite() and amount == amount.to_integral_value() else None
-
-
-def _meta(item: Mapping[str, Any]) -> dict[str, str]:
-    rows = item.get("meta_data")
-    if not isinstance(rows, list):
-        return {}
-    return {str(row["key"]): str(row.get("value") or "") for row in rows if isinstance(row, dict) and "key" in row}
-
-
-def _image_name(sha256: str) -> str:
-    """The picture's title in the shop's library: survives a new order of the pictures, unlike a list of ids."""
-    return f"hoi-{sha256[:32]}"
-
-
-def _new_image(draft: ListingDraft, place: int) -> dict[str, Any]:
-    image = draft.images[place]
-    return {"src": image.url, "name": _image_name(image.sha256), "alt": _nfc(draft.name.strip())}
-
-
-def _wanted_images(draft: ListingDraft, current: Mapping[str, Any]) -> list[dict[str, Any]] | None:
-    """The pictures to send, known ones by id; None when the shop has exactly these already.
-
-    Sending an address again makes WooCommerce copy the file again, at every update, until its disk is full.
-    """
-    rows = current.get("images")
-    have = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    by_name = {str(row.get("name")): row.get("id") for row in have}
-    wanted: list[dict[str, Any]] = []
-    for place, image in enumerate(draft.images):
-        known = by_name.get(_image_name(image.sha256))
-        wanted.append({"id": known} if isinstance(known, int) else _new_image(draft, place))
-    return None if [row.get("id") for row in wanted] == [row.get("id") for row in have] else wanted
-
-
-def _gone(remote_id: str, asked_at: datetime) -> RemoteStatus:
-    return RemoteStatus(
-        remote_id=remote_id,
-        raw=GONE,
-        live=False,
-        buyable=False,
-        url=None,
-        price_vnd=None,
-        stock=None,
-        reasons=(REMOTE_WORDS[GONE],),
-        seen_at=asked_at,
-        evidence={"status": GONE},
-    )
-
-
-def _not_told(remote_id: str, error: ChannelError, asked_at: datetime) -> RemoteStatus:
-    """The shop could not say how this one item is."""
-    return RemoteStatus(
-        remote_id=remote_id,
-        raw="",
-        live=False,
-        buyable=False,
-        url=None,
-        price_vnd=None,
-        stock=None,
-        reasons=(Reason(error.code, error.vi, error.en),),
-        seen_at=asked_at,
-        verified=False,
-    )
-
-
-def _ban(why: str) -> Reason:
-    why = _nfc(why).strip()[:300] or "không ghi lý do"
-    return Reason("banned", f"Sàn cấm bán sản phẩm này: {why}", f"The marketplace banned this item: {why}")
-
-
-def _moderation(item: Mapping[str, Any]) -> Reason | None:
-    """A marketplace built on WooCommerce leaves its decision in the item's meta data."""
-    why = _meta(item).get(META_MODERATION)
-    return _ban(why) if why else None
-
-
-def _page_unknown() -> Reason:
-    return Reason(
-        "page_unreachable",
-        "Chưa mở được trang sản phẩm để xem khách có mua được không. Hệ thống sẽ xem lại.",
-        "The product page could not be opened just now. It will be looked at again.",
-    )
-
-
-def _moved_page(reached: str) -> Reason:
-    """A page that leads elsewhere is a closed page, however well the other one opens."""
-    target = reached[:200]
-    return Reason(
-        "page_closed",
-        f"Khách mở trang sản phẩm thì bị đưa sang trang khác ({target}), không mua được.",
-        f"Visitors of the product page are led to another page ({target}).",
-    )
-
-
-def _sku_taken(raw: str, holder: str | None) -> Conflict:
-    return Conflict(
-        "sku_taken",
-        vi="Mã hàng (SKU) này đã có trên gian hàng. Hãy xem tin trùng mã ở đó, kể cả trong thùng rác.",
-        en="This SKU exists in the shop already. Look for the item with the same SKU there, in the bin too.",
-        raw=raw,
-        existing_remote_id=holder,
-    )
-
-
-def _not_found(raw: str) -> NotFound:
-    return NotFound("no_such_item", vi=REMOTE_WORDS[GONE].vi, en=REMOTE_WORDS[GONE].en, raw=raw)
+        wanted = nfc(hint).casefold()
+        rows = self._api.rows("/products/categories", {"search": nfc(hint), "per_page": "100", "_fields": "id,name"})
+        return next((int(row["id"]) for row in rows if nfc(html.unescape(str(row["name"]))).casefold() == wanted), None)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from app.accounts.models import Person
+from app.accounts.models import Membership, Person
 from app.actor import SYSTEM
 from app.db import Database, Words, new_id
 from app.doors.consumer import queries
@@ -139,6 +139,30 @@ def test_what_was_written_in_the_place_of_the_household_confirms_nothing(world: 
     world.log("weeding", day, witness="cooperative", witnessed_by=helper)
     shown = page(world)
     assert (shown.confirmed, shown.written_for_another) == (2, 2)
+
+
+@pytest.mark.parametrize(("role", "what"), [("cooperative_manager", "cooperative"), ("extension_officer", "officer")])
+def test_what_somebody_from_outside_wrote_is_not_called_the_households_word(world: Any, role: str, what: str) -> None:
+    helper = world.add("helper", Person(created_at=NOW))
+    world.add(
+        "helps",
+        Membership(
+            person_id=helper, organisation_id=world.ids["cooperative"], role=role, valid_from=date(2020, 1, 1),
+            valid_to=None, recorded_at=NOW,
+        ),
+    )  # fmt: skip
+    day = datetime(2026, 8, 1, 3, tzinfo=UTC)
+    before = page(world).confirmed
+    own = {"performed_by": helper, "written_by": helper}
+    world.log("weeding", day, **own)
+    world.log("weeding", day, **own, witness=what, witnessed_by=helper)
+    world.log("weeding", day, written_by=helper)
+    world.log("weeding", day)
+    shown = page(world)
+    assert [(x.outsider, x.own_work, x.for_another) for x in shown.lines if x.kind == "weeding" and x.day == day.date()] == [
+        (None, False, False), (what, False, True), (what, True, False), (what, True, False),
+    ]  # fmt: skip
+    assert shown.confirmed == before
 
 
 def test_a_batch_of_several_harvests_says_each_day(world: Any) -> None:

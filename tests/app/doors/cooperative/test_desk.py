@@ -8,8 +8,10 @@ from sqlalchemy import event
 from app import clock
 from app.accounts import signin
 from app.actor import SYSTEM, Actor
+from app.db import Words
 from app.doors.cooperative import queries
 from app.doors.demo.names import key
+from app.marketplace_sync.models import Listing
 from tests.app.doors.conftest import Demo
 
 pytestmark = pytest.mark.slow
@@ -29,6 +31,24 @@ def test_what_waits_for_the_storys_cooperative(demo_province: Demo) -> None:
     assert [(e.product.vi, e.days_left) for e in todo.endings] == [("Mật ong rừng Nà Mẫu", -41), ("Na dai Nà Mẫu", 20)]
     assert [(w.product.vi, w.mine) for w in todo.links] == [("Na sấy dẻo Nà Mẫu", True)]
     assert (list(todo.phones), list(todo.listings), list(todo.accounts), list(todo.conflicts)) == ([], [], [], [])
+
+
+def test_a_note_is_shown_with_its_reason_whatever_is_wanted_of_the_listing(demo_province: Demo) -> None:
+    actor = actor_of(demo_province, "hop-tac-xa-2")
+    listing_id = key("listing", "tinh-dau")
+    note = Words(vi="Sàn đã bán 3 gói mà sổ kho chưa ghi.", en="The shop sold 3 packs.")
+    stopped = Words(vi="Thiếu giấy.", en="A paper is missing.")
+    found = []
+    for wanted, state, error in (("live", "live", None), ("unlisted", "live", None), ("live", "blocked", stopped)):
+        with demo_province.database.transaction(SYSTEM) as session:
+            listing = session.get_one(Listing, listing_id)
+            listing.wanted, listing.state, listing.error = wanted, state, error
+            listing.note_code, listing.note, listing.note_at = "sold_there", note, clock.now()
+            session.flush()
+            (one,) = [t for t in queries.today(session, actor).listings if t.listing.id == listing_id]
+            found.append((one.stopped, [said.vi for said in one.reasons]))
+            session.rollback()
+    assert found == [(False, [note.vi]), (False, [note.vi]), (True, [stopped.vi, note.vi])]
 
 
 def test_the_same_link_is_somebody_elses_for_the_purchaser(demo_province: Demo) -> None:

@@ -441,12 +441,13 @@ def test_a_correction_is_a_new_row_and_the_page_says_so(world: World, phone_of: 
 def test_the_history_says_what_was_changed_and_invents_no_reason(world: World, phone_of: PhoneOf) -> None:
     first = world.log("spraying", ago(hours=2), material="Bt", quantity=Decimal(1), unit="tank16", pre_harvest_days=0)
     phone = phone_of("lanh")
-    yesterday = clock.today() - timedelta(days=1)
-    sent = form(world, amount="tank16:2", material="Bt", pre_harvest_days="3", day=yesterday.isoformat())
+    sprayed_on = clock.local(ago(hours=2)).date()  # which is yesterday, soon after midnight
+    day_before = sprayed_on - timedelta(days=1)
+    sent = form(world, amount="tank16:2", material="Bt", pre_harvest_days="3", day=day_before.isoformat())
     assert phone.post(f"/nong-dan/viec/{first}/sua", data=sent).status_code == 303
     assert world.logs()[-1].reason == "Không ghi lý do"
     shown = text_of(phone.get(f"/nong-dan/viec/{first}"))
-    days = f"{clock.local(ago(hours=2)).date():%d/%m/%Y} → {yesterday:%d/%m/%Y}"
+    days = f"{sprayed_on:%d/%m/%Y} → {day_before:%d/%m/%Y}"
     assert f"Lượng: 1 bình → 2 bình; Ngày: {days}; Cách ly: 0 ngày → 3 ngày" in shown.replace("bình 16 lít", "bình")
     assert "Không ghi lý do" not in shown
     assert "Nhớ lại" not in shown

@@ -17,7 +17,7 @@ from werkzeug.test import encode_multipart
 
 from app import clock
 from app.actor import SYSTEM
-from app.criteria import service
+from app.criteria import village_facts
 from app.criteria.models import ParameterChoice, VillageFact
 from app.db import Words, new_id
 from app.products.models import Product
@@ -300,7 +300,7 @@ def test_paper_counts_every_premises_and_only_what_stood_on_the_day(
 
     def send_codes(codes: dict[Any, str | None]) -> None:
         with province.database.transaction(officer) as session:
-            service.record_digital_addresses(
+            village_facts.record_digital_addresses(
                 session, officer, province.village, codes=codes, observed_on=clock.today(), evidence=(PROOF,)
             )
 
@@ -640,3 +640,102 @@ def test_choice_outside_its_bounds_is_refused_and_a_commune_may_not_choose(provi
     assert sign_in("commune").post("/tinh/lua-chon/feedback_days", data=form | {"value": "9"}).status_code == 403
     with province.database.transaction(SYSTEM) as session:
         assert session.scalar(select(func.count()).select_from(ParameterChoice)) == 0
+
+
+# --- what must not mislead
+
+
+def test_every_number_of_the_province_leads_to_the_list_that_makes_it_up(province: Province, sign_in: SignIn) -> None:
+    province.record("wifi", available=False)
+    province.derive()
+    client = sign_in("province")
+    page = client.get("/tinh").text
+    address = f"/xa/{province.commune}?loc=chua-dat"
+    number = re.search(rf'<a href="{re.escape(address)}">(\d+)</a>', page)
+    assert number is not None
+    listed = client.get(address).text.split("<tbody>")[1].split("</tbody>")[0]
+    assert int(number[1]) == len(set(re.findall(r'href="/thon/([^"/]+)"', listed))) == 1
+    whole = re.search(r'href="(/tinh\?[^"]*loc=chua-dat[^"]*)">1</a> <small>', page)
+    assert whole is not None
+    assert address in client.get(whole[1].replace("&amp;", "&")).text
+
+
+def test_path_asks_for_wifi_where_there_is_none_and_for_a_picture_where_it_is_only_unproven(
+    province: Province, sign_in: SignIn
+) -> None:
+    def path() -> str:
+        province.derive()
+        return sign_in("officer").get(f"/thon/{province.village}").text.split('<ol class="path">')[1].split("</ol>")[0]
+
+    first = province.record("wifi", available=True, evidence=())
+    assert "Chụp một ảnh mới tại nhà văn hóa" in path()
+    province.record("wifi", 0, subject=first.subject, available=False)
+    shown = path()
+    assert "Lắp Wi-Fi miễn phí ở nhà văn hóa." in shown
+    assert "Chụp một ảnh mới" not in shown
+
+
+def test_months_before_anybody_recorded_anything_are_not_drawn_as_zero(
+    province: Province, sign_in: SignIn, clock_at: Callable[[datetime], None]
+) -> None:
+    clock_at(datetime(2026, 9, 10, 3, tzinfo=UTC))
+    province.derive()
+    clock_at(datetime(2026, 11, 23, 3, tzinfo=UTC))
+    client = sign_in("officer")
+    address = f"/thon/{province.village}"
+    assert "Chưa có số liệu: chưa ai ghi gì của thôn này." in text_of(client.get(address))
+    province.record("wifi", available=True)
+    province.derive()
+    assert "Mới có số liệu từ tháng này." in text_of(client.get(address))
+    clock_at(datetime(2026, 12, 2, 3, tzinfo=UTC))
+    page = text_of(client.get(address))
+    assert "Số tiêu chí đạt cuối mỗi tháng, từ 11/2026. Trước đó chưa có ghi chép, chúng tôi không điền thay." in page
+
+
+def test_list_of_addresses_with_mistakes_tells_every_line_and_keeps_what_was_typed(
+    province: Province, sign_in: SignIn
+) -> None:
+    province.premises(3)
+    client = sign_in("officer")
+    address = f"/thon/{province.village}/ghi/dia-chi-so"
+    labels = re.findall(r'<label for="code_[^"]+">([^<]+)</label>', client.get(address).text)
+    typed = f"\n{labels[0]};123\nHộ không có;0123456789\n{labels[1]};0123456789\n{labels[1]};0123456780\n"
+    answer = send(client, address, {"list": typed, "observed_on": "2026-11-20"})
+    assert answer.status_code == 422
+    for said in (
+        f"Dòng 2: {labels[0]}: mã địa chỉ số có đúng 10 chữ số, đang là “123”.",
+        "Dòng 3: thôn không có nơi nào tên “Hộ không có” trong danh sách.",
+        f"Dòng 5: {labels[1]} đã có ở dòng 4. Mỗi nơi để một dòng.",
+    ):
+        assert f'<li><a href="#list">{said}</a></li>' in answer.text
+    assert f"{labels[1]};0123456780" in answer.text
+    assert facts(province) == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"valid_from": "2022-09-30"}, "Văn bản có từ 01/10/2022, lựa chọn không áp dụng trước đó được."),
+        ({"valid_from": "2027-11-25"}, "Ngày áp dụng muộn nhất là 24/11/2027."),
+        ({"value": "61"}, 'id="value-error"'),
+    ],
+)
+def test_choice_that_cannot_be_is_refused_beside_its_field(
+    province: Province, sign_in: SignIn, changed: dict[str, str], said: str
+) -> None:
+    form = {"id": str(new_id()), "value": "10", "valid_from": "2026-11-01", "decided_by": "Công văn 345/SNNMT"}
+    answer = sign_in("province").post("/tinh/lua-chon/feedback_days", data=form | changed)
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert f'id="{next(iter(changed))}-error"' in answer.text
+    assert 'value="Công văn 345/SNNMT"' in answer.text
+    with province.database.transaction(SYSTEM) as session:
+        assert session.scalar(select(func.count()).select_from(ParameterChoice)) == 0
+
+
+def test_choice_to_come_is_listed_as_not_yet_in_force(province: Province, sign_in: SignIn) -> None:
+    form = {"id": str(new_id()), "value": "10", "valid_from": "2027-01-01", "decided_by": "Công văn 345/SNNMT"}
+    client = sign_in("province")
+    assert client.post("/tinh/lua-chon/feedback_days", data=form).status_code == 303
+    assert "Chưa áp dụng: 10 ngày, từ 01/01/2027" in text_of(client.get("/tinh/lua-chon"))
+    assert "Chưa áp dụng" in text_of(client.get("/tinh/lua-chon/feedback_days"))

@@ -142,7 +142,9 @@ class WooDouble:
 
     def make_by_hand(self, *, sku: str, name: str, price: str, **fields: Any) -> str:
         with self.open() as channel:
-            made = channel._call("POST", "/products", body={"sku": sku, "name": name, "regular_price": price, **fields})
+            made = channel._api.call(
+                "POST", "/products", body={"sku": sku, "name": name, "regular_price": price, **fields}
+            )
         self.ask("calls", {})
         return str(made["id"])
 
@@ -150,7 +152,7 @@ class WooDouble:
         """A buyer's order there: the shop takes it off the item's stock."""
         with self.open() as channel:
             line = {"product_id": int(remote_id), "quantity": quantity}
-            channel._call("POST", "/orders", body={"line_items": [line]})
+            channel._api.call("POST", "/orders", body={"line_items": [line]})
 
     def staff(self, remote_id: str, action: str, **fields: str) -> None:
         self.ask(f"products/{remote_id}", {"action": action, **fields})

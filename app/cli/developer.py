@@ -1,0 +1,166 @@
+"""Verbs for whoever changes the code: check, test, translate, bench."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+from babel.messages.pofile import read_po
+
+from app import local
+from app import settings as settings_module
+from app.cli.output import say, say_done, step
+from app.errors import SetupError
+from app.migrations import run as migrations
+from app.settings import ROOT, Settings, child_environment
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHECKS = {
+    "ruff": ("-m", "ruff", "check", "--quiet", "."),
+    "ruff format": ("-m", "ruff", "format", "--check", "--quiet", "."),
+    "mypy": ("-m", "mypy"),
+    "import-linter": ("-c", "from importlinter.cli import lint_imports_command as lint; lint()"),
+}
+FAST = "not slow and not browser and not faults"
+
+
+@click.command()
+def check() -> None:
+    """Kiểm mã nguồn: ruff, định dạng, mypy, import-linter, di trú khớp với mô hình."""
+    run_checks()
+    settings = settings_module.load()
+    with local.throw_away(pg_bin=settings.pg_bin, valkey_bin=settings.valkey_bin) as servers_, step("alembic check"):
+        migrations.upgrade(servers_.database_url)
+        migrations.check(servers_.database_url)
+
+
+def run_checks() -> None:
+    """Run every static check, then raise when one of them found something."""
+    failed = []
+    for name, arguments in CHECKS.items():
+        began = time.monotonic()
+        result = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+        if result.returncode:
+            failed.append(name)
+            say(f"✗ {name}\n{(result.stdout + result.stderr).rstrip()}")
+        else:
+            say_done(name, time.monotonic() - began)
+    if failed:
+        raise SetupError(
+            "checks_failed",
+            vi=f"Chưa đạt: {', '.join(failed)}. Sửa những chỗ nêu trên rồi chạy lại.",
+            en=f"Not passed: {', '.join(failed)}. Mend the places above and run again.",
+        )
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--fast", is_flag=True, help="trả lời trong 3 phút: bỏ trình duyệt, sự cố và các bài chậm")
+@click.option("--long", "long_", is_flag=True, help="chạy đủ số lần đã nêu trong yêu cầu (lâu)")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def test(arguments: tuple[str, ...], *, fast: bool, long_: bool) -> None:
+    """Kiểm mã nguồn rồi chạy kiểm thử. Tham số khác chuyển thẳng cho pytest; có đường dẫn, -k hay -m thì chỉ chạy phần đó."""
+    settings = settings_module.load()
+    arguments = tuple(
+        str(Path(a).resolve()) if not a.startswith("-") and Path(a.split("::")[0]).exists() else a for a in arguments
+    )
+    selected = any(a.startswith(("-k", "-m")) or Path(a.split("::")[0]).exists() for a in arguments)
+    silence = 7200 if long_ else 300  # seconds after which a test that says nothing shows where it hangs
+    command = [sys.executable, "-m", "pytest", "-o", f"faulthandler_timeout={silence}", *arguments]
+    if not selected:
+        run_checks()
+        if not any(a.startswith("-n") for a in arguments):
+            command += ["-n", str(max(2, len(os.sched_getaffinity(0)))), "--dist", "worksteal"]
+    if fast:
+        command += ["-m", FAST]
+    if long_:
+        command += ["--long"]
+    browser = find_browser(settings)
+    if browser is None and not fast and not selected:
+        browser = install_browser()
+    sys.stdout.flush()
+    os.chdir(ROOT)
+    # Our own place is taken by pytest, so that its summary is the last thing said and its exit code is ours.
+    kept = {"chromium": browser, "pg_bin": settings.pg_bin, "valkey_bin": settings.valkey_bin}
+    os.execve(sys.executable, command, child_environment(clean=True, **kept))  # noqa: S606 - no shell is wanted
+
+
+def find_browser(settings: Settings) -> Path | None:
+    """Return a Chromium or Chrome of this machine."""
+    if settings.chromium is not None:
+        if not os.access(settings.chromium, os.X_OK):
+            raise SetupError(
+                "no_such_browser",
+                vi=f"HOI_CHROMIUM trỏ tới {settings.chromium} nhưng không chạy được tệp đó. Sửa hoặc bỏ biến này.",
+                en=f"HOI_CHROMIUM names {settings.chromium}, which cannot be run. Mend or unset it.",
+            )
+        return settings.chromium
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    return Path(found) if found else None
+
+
+def install_browser() -> Path:
+    """Install Debian's Chromium when we are root; else raise with the one command that does."""
+    packages = ("chromium", "fonts-dejavu-core")  # the fonts have every Vietnamese letter
+    install = ("apt-get", "install", "-y", "--no-install-recommends", *packages)
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        say("Đang cài trình duyệt Chromium cho kiểm thử…")
+        quiet = child_environment() | {"DEBIAN_FRONTEND": "noninteractive"}
+        for command in (("apt-get", "update"), install):
+            result = subprocess.run(command, env=quiet, capture_output=True, text=True, check=False)
+        if result.returncode == 0 and (found := shutil.which(BROWSERS[0])):
+            return Path(found)
+        say(result.stdout[-1500:] + result.stderr[-1500:])
+    raise SetupError(
+        "no_browser",
+        vi="Thiếu trình duyệt Chromium cho kiểm thử. Hãy chạy:\n"
+        f"  sudo apt-get update && sudo {' '.join(install)}\n"
+        "  (máy khác Debian: cài Chromium hoặc Chrome, rồi đặt HOI_CHROMIUM tới tệp lệnh; hoặc dùng ./hoi test --fast)",
+        en=f"The tests need Chromium: apt-get update, then {' '.join(install)} as root; or name one in HOI_CHROMIUM; or --fast",
+    )
+
+
+@click.command()
+def translate() -> None:
+    """Gom câu chữ tiếng Việt từ mã nguồn vào tệp dịch tiếng Anh, rồi dựng tệp dịch. In số câu còn thiếu."""
+    catalog = ROOT / "app" / "locale" / "en" / "LC_MESSAGES" / "messages.po"
+    template = ROOT / "var" / "messages.pot"
+    template.parent.mkdir(parents=True, exist_ok=True)
+    babel = [sys.executable, "-m", "babel.messages.frontend", "-q"]
+    extract = ["extract", "-F", "pyproject.toml", "-o", str(template), "--no-location", "--sort-output", "."]
+    update = [
+        "update",
+        "-i",
+        str(template),
+        "-o",
+        str(catalog),
+        "-l",
+        "en",
+        "--no-fuzzy-matching",
+        "--ignore-obsolete",
+        "--no-wrap",
+    ]
+    first = ["init", "-i", str(template), "-o", str(catalog), "-l", "en", "--no-wrap"]
+    compiled = ["compile", "-i", str(catalog), "-o", str(catalog.with_suffix(".mo")), "-l", "en"]
+    for arguments in (extract, update if catalog.exists() else first, compiled):
+        subprocess.run([*babel, *arguments], cwd=ROOT, check=True)
+    with catalog.open("rb") as file:
+        missing = [str(message.id) for message in read_po(file) if message.id and not message.string]
+    click.echo(f"Còn {len(missing)} câu chưa có tiếng Anh." if missing else "✓ Mọi câu đều có tiếng Anh")
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("name", required=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def bench(name: str | None, arguments: tuple[str, ...]) -> None:
+    """Đo tốc độ: ./hoi bench TÊN. In một dòng JSON ở cuối; không có TÊN thì liệt kê."""
+    known = sorted(path.stem for path in (ROOT / "bench").glob("[a-z]*.py"))
+    if name not in known:
+        raise click.UsageError(
+            f"Các phép đo có sẵn: {', '.join(known) or 'chưa có'}. Ví dụ: ./hoi bench {(known or ['scan'])[0]}"
+        )
+    os.chdir(ROOT)
+    sys.stdout.flush()
+    os.execve(sys.executable, [sys.executable, "-m", f"bench.{name}", *arguments], child_environment())  # noqa: S606 - as above

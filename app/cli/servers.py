@@ -1,0 +1,140 @@
+"""The servers that a command needs: embedded, or the operator's, checked before they are used."""
+
+import contextlib
+from collections.abc import Iterator
+
+import psycopg
+import redis
+
+from app import local
+from app.errors import SetupError
+from app.settings import Settings
+
+OLDEST_POSTGRES = 150000
+LONGEST_WAIT_FOR_SERVERS = 10
+
+
+@contextlib.contextmanager
+def servers(settings: Settings) -> Iterator[Settings]:
+    """Settings with both addresses filled in. Embedded servers stop at the end, unless another command or `up` uses them too."""
+    if not any(embedded(settings).values()):
+        yield with_servers(settings)
+        return
+    with local.in_use(settings.var):
+        yield with_servers(settings)
+
+
+def embedded(settings: Settings) -> dict[str, bool]:
+    """Which of the two servers are ours to run."""
+    return {"postgres": settings.database_url is None, "valkey": settings.redis_url is None}
+
+
+def with_servers(settings: Settings, report: local.Report = lambda _text, _seconds: None) -> Settings:
+    """Start what is ours and check what is the operator's. Raises SetupError with the way out."""
+    if settings.database_url:
+        check_database(settings.database_url)
+    if settings.redis_url:
+        check_broker(settings.redis_url)
+    if settings.database_url and settings.redis_url:
+        return settings
+    started = start_servers(settings, report)
+    return settings.model_copy(
+        update={
+            "database_url": settings.database_url or started.database_url,
+            "redis_url": settings.redis_url or started.redis_url,
+        }
+    )
+
+
+def start_servers(settings: Settings, report: local.Report = lambda _text, _seconds: None) -> local.Servers:
+    return local.start(
+        settings.var,
+        pg_bin=settings.pg_bin,
+        valkey_bin=settings.valkey_bin,
+        connections=settings.most_connections(),
+        report=report,
+        **embedded(settings),
+    )
+
+
+def check_database(url: str) -> None:
+    """Raise SetupError with the command that mends it when the operator's PostgreSQL cannot serve us."""
+    try:
+        connection = psycopg.connect(url, connect_timeout=LONGEST_WAIT_FOR_SERVERS)
+    except psycopg.Error as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise SetupError(
+            "database_unreachable",
+            vi=f"Không nối được tới PostgreSQL ở HOI_DATABASE_URL: {reason}\n"
+            "  Kiểm tra địa chỉ, mật khẩu và tường lửa bằng: psql \"$HOI_DATABASE_URL\" -c 'SELECT 1'\n"
+            "  Bỏ biến HOI_DATABASE_URL thì Hồi tự chạy PostgreSQL đi kèm.",
+            en=f"Cannot reach the PostgreSQL of HOI_DATABASE_URL: {reason}\n"
+            "  Check it with: psql \"$HOI_DATABASE_URL\" -c 'SELECT 1'",
+        ) from error
+    with connection:
+        version = connection.info.server_version
+        if version < OLDEST_POSTGRES:
+            raise SetupError(
+                "database_too_old",
+                vi=f"PostgreSQL này là bản {version // 10000}; Hồi cần bản 15 trở lên. Hãy nâng cấp, hoặc bỏ HOI_DATABASE_URL để dùng bản đi kèm.",
+                en=f"This PostgreSQL is version {version // 10000}; Hồi needs 15 or newer. Upgrade it, or unset HOI_DATABASE_URL.",
+            )
+        row = connection.execute(_RIGHTS).fetchone()
+    assert row is not None  # noqa: S101 - we are a role ourselves
+    user, database, encoding, standby, may_create, may_make_roles, role_exists, may_become, may_grant = row
+    wanted = []
+    if not role_exists and not may_make_roles:
+        wanted.append("CREATE ROLE hoi_app NOLOGIN;")
+    if not (may_become or may_grant if role_exists else may_make_roles):
+        wanted.append(f'GRANT hoi_app TO "{user}";')
+    if not may_create:
+        wanted.append(f'ALTER DATABASE "{database}" OWNER TO "{user}";')
+        wanted.append(f'GRANT CREATE, USAGE ON SCHEMA public TO "{user}";')
+    if standby:
+        raise SetupError(
+            "database_is_a_standby",
+            vi="HOI_DATABASE_URL trỏ tới một bản sao chỉ đọc. Hãy trỏ tới máy chính (primary).",
+            en="HOI_DATABASE_URL points at a read-only standby. Point it at the primary.",
+        )
+    if encoding != "UTF8":
+        raise SetupError(
+            "database_encoding",
+            vi=f"Cơ sở dữ liệu «{database}» dùng bảng mã {encoding}. Hãy tạo lại: CREATE DATABASE hoi ENCODING 'UTF8' TEMPLATE template0;",
+            en=f"Database {database} is encoded as {encoding}. Make one with: CREATE DATABASE hoi ENCODING 'UTF8' TEMPLATE template0;",
+        )
+    if wanted:
+        lines = "\n  ".join(wanted)
+        raise SetupError(
+            "database_rights",
+            vi=f"Tài khoản «{user}» chưa đủ quyền trên «{database}». Người quản trị PostgreSQL hãy chạy trong cơ sở dữ liệu đó:\n  {lines}",
+            en=f"Login {user} lacks rights on {database}. As PostgreSQL's administrator, in that database, run:\n  {lines}",
+        )
+
+
+# Since 16 a member may lack the right to become the role, and CREATEROLE alone no longer hands out others' roles.
+_RIGHTS = """
+SELECT current_user, current_database(), current_setting('server_encoding'), pg_is_in_recovery(),
+       has_schema_privilege(current_user, 'public', 'CREATE') AND has_database_privilege(current_database(), 'CREATE'),
+       me.rolsuper OR me.rolcreaterole,
+       app.oid IS NOT NULL,
+       app.oid IS NOT NULL AND pg_has_role(me.oid, app.oid, CASE WHEN version >= 160000 THEN 'SET' ELSE 'MEMBER' END),
+       app.oid IS NOT NULL AND (version < 160000 AND me.rolcreaterole
+                                OR pg_has_role(me.oid, app.oid, 'MEMBER WITH ADMIN OPTION'))
+FROM (SELECT current_setting('server_version_num')::int AS version) AS server
+JOIN pg_roles AS me ON me.rolname = current_user
+LEFT JOIN pg_roles AS app ON app.rolname = 'hoi_app'
+"""
+
+
+def check_broker(url: str) -> None:
+    """Raise SetupError when the operator's Valkey or Redis does not answer."""
+    try:
+        with redis.Redis.from_url(url, socket_connect_timeout=LONGEST_WAIT_FOR_SERVERS) as connection:
+            connection.ping()
+    except (redis.RedisError, OSError, ValueError) as error:
+        raise SetupError(
+            "broker_unreachable",
+            vi=f"Không nối được tới Valkey/Redis ở HOI_REDIS_URL: {error}\n"
+            '  Kiểm tra bằng: redis-cli -u "$HOI_REDIS_URL" ping\n  Bỏ biến HOI_REDIS_URL thì Hồi tự chạy Valkey đi kèm.',
+            en=f'Cannot reach the Valkey or Redis of HOI_REDIS_URL: {error}\n  Check it with: redis-cli -u "$HOI_REDIS_URL" ping',
+        ) from error

@@ -1,0 +1,117 @@
+"""Verbs for whoever runs an installation: its tables, its clock, the work that was given up, what is derived."""
+
+import re
+from datetime import timedelta
+from pkgutil import resolve_name
+
+import click
+from sqlalchemy import text
+
+from app import clock, outbox
+from app import settings as settings_module
+from app.actor import SYSTEM
+from app.cli.output import say, step
+from app.cli.servers import servers
+from app.db import Database
+from app.errors import SetupError
+from app.migrations import run as migrations
+
+
+@click.command()
+def migrate() -> None:
+    """Đưa cấu trúc cơ sở dữ liệu lên bản mới nhất."""
+    with servers(settings_module.load()) as settings, step("Cấu trúc dữ liệu đã ở bản mới nhất"):
+        migrations.upgrade(settings.database_url or "")
+
+
+@click.command("clock")
+@click.option("--advance", metavar="400d", help="tới trước: số kèm d (ngày), h (giờ), m (phút)")
+@click.option("--reset", is_flag=True, help="về giờ thật")
+def clock_(advance: str | None, *, reset: bool) -> None:
+    """Xem hoặc dời đồng hồ của bản mẫu, cho mọi tiến trình cùng lúc."""
+    settings = settings_module.load()
+    if not settings.clock_movable and not ((settings.var / "demo").exists() and settings.database_url is None):
+        raise SetupError(
+            "clock_not_movable",
+            vi="Đồng hồ của bản này là giờ thật, không dời được. Chỉ bản mẫu (./hoi demo) mới dời được.",
+            en="This installation keeps real time. Only the demo's clock moves.",
+        )
+    step_on = duration(advance) if advance else None
+    with servers(settings) as ready:
+        database = Database(ready.database_url or "", clock_movable=True, pool_size=1, application="hoi-cli")
+        try:
+            with database.transaction(SYSTEM) as session:
+                if reset:
+                    session.execute(text("UPDATE clock_shift SET shift = '0'"))
+                if step_on:
+                    session.execute(text("UPDATE clock_shift SET shift = shift + :step"), {"step": step_on})
+            with database.transaction(SYSTEM):
+                say(
+                    f"Đồng hồ của Hồi: {clock.local(clock.now()):%H:%M ngày %d/%m/%Y} ({vietnamese_shift(clock.current_shift())})"
+                )
+        finally:
+            database.dispose()
+
+
+def duration(spelled: str) -> timedelta:
+    """Parse 400d, 36h or 90m. Raises click's usage error for anything else."""
+    found = re.fullmatch(r"([0-9]{1,5})([dhm])", spelled.strip())
+    if found is None:
+        raise click.BadParameter(f"không hiểu «{spelled}»; ví dụ đúng: 400d, 36h, 90m", param_hint="--advance")
+    unit = {"d": "days", "h": "hours", "m": "minutes"}[found[2]]
+    return timedelta(**{unit: int(found[1])})
+
+
+def vietnamese_shift(shift: timedelta) -> str:
+    if not shift:
+        return "giờ thật"
+    hours, minutes = divmod(shift.seconds // 60, 60)
+    parts = [f"{n} {name}" for n, name in ((shift.days, "ngày"), (hours, "giờ"), (minutes, "phút")) if n]
+    return "đi trước giờ thật " + " ".join(parts)
+
+
+@click.command()
+@click.option("--revive", is_flag=True, help="làm lại những việc đã bỏ, sau khi đã sửa nguyên nhân")
+@click.option("--reaction", metavar="TÊN", help="chỉ những việc của một loại")
+def deliveries(reaction: str | None, *, revive: bool) -> None:
+    """Xem những việc nền đã bỏ sau nhiều lần thử, và làm lại."""
+    with servers(settings_module.load()) as ready:
+        database = Database(
+            ready.database_url or "", clock_movable=ready.clock_movable, pool_size=1, application="hoi-cli"
+        )
+        try:
+            with database.transaction(SYSTEM) as session:
+                dead = [d for d in outbox.dead_deliveries(session) if reaction in {None, d.reaction}]
+                for one in dead:
+                    when = f"{clock.local(one.dead_at or clock.machine_now()):%d/%m/%Y %H:%M}"
+                    say(f"✗ {one.reaction}  {when}  {one.event_id}\n    {one.dead_reason}")
+                revived = outbox.revive(session, reaction) if revive else 0
+        finally:
+            database.dispose()
+    if revive:
+        say(f"✓ Đã đưa {revived} việc vào hàng chờ lại")
+        if any(d.reaction == outbox.JOBS for d in dead):
+            say(f"  Việc {outbox.JOBS} không làm lại từ đây: người đã giao việc mở trang của nó và bấm làm lại.")
+    elif dead:
+        say(f"{len(dead)} việc đã bỏ. Sửa nguyên nhân nêu trên rồi chạy: ./hoi deliveries --revive")
+    else:
+        say("✓ Không có việc nào bị bỏ")
+
+
+@click.command()
+def rebuild() -> None:
+    """Suy lại kết quả của mọi thôn và dựng lại mọi trang công khai, chỉ từ bản ghi gốc."""
+    with servers(settings_module.load()) as ready:
+        database = Database(
+            ready.database_url or "", clock_movable=ready.clock_movable, pool_size=1, application="hoi-cli"
+        )
+        try:
+            with database.transaction(SYSTEM) as session:
+                # By name: what these import would weigh on every other command, and on the supervisor for months.
+                pages = resolve_name("app.trace.pages:forget_all")(session)
+            say(f"✓ {pages} trang công khai sẽ được dựng lại khi có người mở")
+            with step("Đã suy lại kết quả của mọi thôn"):
+                changed = resolve_name("app.criteria.assessments:rebuild")(database)
+        finally:
+            database.dispose()
+    say(f"  {changed} kết quả khác trước" if changed else "  Không kết quả nào khác trước")

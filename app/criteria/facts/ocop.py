@@ -1,0 +1,151 @@
+"""Which OCOP products count for a village, and which of them are on sale on a counted floor."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.criteria.facts.question import Question, with_reason
+from app.criteria.rules import Fact, Item, ItemSet, Source
+from app.marketplace_sync import queries as marketplace
+from app.products import queries as products
+
+
+def ocop(session: Session, sheets: dict[UUID, dict[str, Fact]], question: Question) -> None:
+    rows = products.ocop_products_of_villages(
+        session,
+        list(sheets),
+        rule=str(question.parameters["village_of_product"]),
+        on=question.as_of,
+        known_at=question.known_at,
+    )
+    by_village: dict[UUID, list[products.VillageProduct]] = defaultdict(list)
+    for row in rows:
+        by_village[row.village_id].append(row)
+    evidence = marketplace.live_evidence(
+        session,
+        sorted({r.product_id for r in rows}),
+        as_of=question.as_of,
+        known_at=question.known_at,
+        max_age_hours=question.days("liveness_max_age_hours"),
+        declared_max_age_days=question.days("declared_max_age_days"),
+    )
+    lapsed_stay = question.parameters["lapsed_certificate"] == "counts_as_unmet"
+    for village, sheet in sheets.items():
+        counted: list[Item] = []
+        left: list[Item] = []
+        live: list[Item] = []
+        dead: list[Item] = []
+        unknown: list[Item] = []
+        unrecorded: list[Item] = []
+        changes: list[date] = []
+        for row in by_village.get(village, []):
+            item = Item(
+                str(row.product_id), "product", row.name.vi, link=f"/san-pham/{row.product_id}", label_en=row.name.en
+            )
+            if row.valid_to is not None and row.certificate == "valid":
+                changes.append(row.valid_to + timedelta(days=1))
+            gone = _gone_words(row, lapsed_stays=lapsed_stay)
+            if gone is not None:
+                left.append(with_reason(item, *gone))
+                continue
+            if row.left is not None:
+                continue  # it never counted: nobody misses it
+            if row.certificate == "none":
+                if row.ocop_group is not None:
+                    # Entered as an OCOP product without its certificate: nobody can say whether it counts.
+                    unsure = with_reason(item, "Chưa ghi chứng nhận OCOP.", "Its OCOP certificate is not recorded.")
+                    unrecorded.append(unsure)
+                    unknown.append(unsure)
+                continue
+            counted.append(item)
+            if row.certificate == "lapsed":
+                dead.append(with_reason(item, *_lapsed_words(row.lapsed_on)))
+                continue
+            verdict, vi, en, change = _sale(evidence.get(row.product_id, []), question)
+            if change is not None:
+                changes.append(change)
+            (live if verdict == "live" else unknown if verdict == "unknown" else dead).append(with_reason(item, vi, en))
+        change = min((c for c in changes if c > question.as_of), default=None)
+        sheet["ocop_products"] = Fact(
+            ItemSet(have=tuple(counted), missing=tuple(left), unknown=tuple(unrecorded)),
+            question.as_of,
+            Source.DERIVED,
+            next_change_on=change,
+        )
+        sheet["ocop_products_live"] = Fact(
+            ItemSet(have=tuple(live), missing=tuple(dead), unknown=tuple(unknown)),
+            question.as_of,
+            Source.DERIVED,
+            witness="marketplace",
+            next_change_on=change,
+        )
+
+
+def _gone_words(row: products.VillageProduct, *, lapsed_stays: bool) -> tuple[str, str] | None:
+    """Why a product that once counted for the village no longer does: whatever came first. None while it is in play.
+
+    One that counted only by a mistake is named too: an answer that changed because of it must not lack its reason.
+    """
+    if row.certificate == "none":
+        # Entered as an OCOP product all the same: then its certificate is missing, and it is in play.
+        in_play = row.ocop_group is not None and row.left is None
+        return None if row.mistaken_on is None or in_play else _mistaken_words(row.mistaken_on)
+    lapsed = row.certificate == "lapsed" and not lapsed_stays
+    if row.left is None or row.left_on is None:
+        return _lapsed_words(row.lapsed_on) if lapsed else None
+    if lapsed and row.lapsed_on is not None and row.lapsed_on <= row.left_on:
+        return _lapsed_words(row.lapsed_on)
+    day = f"{row.left_on:%d/%m/%Y}"
+    if row.left == "retired":
+        return f"Chủ thể thôi làm sản phẩm này từ {day}.", f"The holder stopped making it on {day}."
+    return f"Thôi sản xuất ở thôn này từ {day}.", f"No longer made in this village since {day}."
+
+
+def _lapsed_words(lapsed_on: date | None) -> tuple[str, str]:
+    if lapsed_on is None:
+        return "Chứng nhận OCOP đã hết hạn.", "Its OCOP certificate has lapsed."
+    return (
+        f"Chứng nhận OCOP hết hạn từ {lapsed_on:%d/%m/%Y}.",
+        f"Its OCOP certificate lapsed on {lapsed_on:%d/%m/%Y}.",
+    )
+
+
+def _mistaken_words(mended_on: date) -> tuple[str, str]:
+    day = f"{mended_on:%d/%m/%Y}"
+    return (
+        f"Chứng nhận OCOP ghi nhầm, đã sửa ngày {day}.",
+        f"Its OCOP certificate was recorded by mistake; that was put right on {day}.",
+    )
+
+
+def _sale(found: Sequence[marketplace.Evidence], question: Question) -> tuple[str, str, str, date | None]:
+    """Live on a counted floor, surely not (with the reason), or unknown because the last sighting is too old."""
+    if not found:
+        return "no", "Chưa đăng bán trên sàn nào.", "Not listed on any marketplace.", None
+    counted = [e for e in found if e.counted]
+    fresh = [e for e in counted if e.state == "live"]
+    if fresh:
+        best = max(fresh, key=lambda e: (e.expires_at or question.known_at, str(e.url)))
+        change = clock.local(best.expires_at).date() if best.expires_at else None
+        if change is not None and change <= question.as_of:
+            change = question.as_of + timedelta(days=1)
+        # The hour of the sighting is left out: it moves with every look, and the answer does not.
+        return "live", f"Đang bán trên {best.floor_name.vi}.", f"On sale on {best.floor_name.text('en')}.", change
+    stale = [e for e in counted if e.state == "stale" and e.seen_at is not None]
+    if stale:
+        best = max(stale, key=lambda e: str(e.seen_at))
+        day = clock.local(best.seen_at).date() if best.seen_at else question.as_of
+        return (
+            "unknown",
+            f"Lần cuối thấy đang bán trên {best.floor_name.vi} là ngày {day:%d/%m/%Y}, đã lâu quá nên không dùng được.",
+            f"Last seen on sale on {best.floor_name.text('en')} on {day:%d/%m/%Y}, too long ago to count.",
+            None,
+        )
+    worst = counted or list(found)
+    vi = " ".join(e.reason_vi for e in worst if e.reason_vi) or "Chưa thấy đang bán trên sàn được tính."
+    en = " ".join(e.reason_en for e in worst if e.reason_en) or "Not seen on sale on a marketplace that counts."
+    return "no", vi, en, None

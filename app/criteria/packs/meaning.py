@@ -1,0 +1,210 @@
+"""What the shape of a pack cannot tell: names that meet, types that fit, thresholds that can be passed and missed."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from app.criteria.packs.faults import Found, Location
+from app.criteria.rules import (
+    CountAtLeast,
+    Flag,
+    KOfN,
+    Pack,
+    Parameter,
+    RatioAtLeast,
+    Rule,
+    ThresholdByAttribute,
+    Value,
+)
+
+MAX_RULES: Final = 500
+
+
+def meaning_faults(pack: Pack) -> Iterator[Found]:
+    """What the shape cannot tell: names that meet, types that fit, thresholds that can be neither passed by nothing nor missed."""
+    yield from _doubled("parameter", "name", [parameter.name for parameter in pack.parameter])
+    yield from _doubled("fact", "name", [declared.name for declared in pack.fact])
+    yield from _doubled("criterion", "id", [criterion.id for criterion in pack.criterion])
+    yield from _doubled("criterion", "clause", [criterion.clause for criterion in pack.criterion])
+    if pack.effective_to is not None and pack.effective_to < pack.effective_from:
+        yield ("effective_to",), "trước ngày bắt đầu", "before the first day"
+    yield from _result_faults(pack)
+    for place, parameter in enumerate(pack.parameter):
+        yield from _parameter_faults(("parameter", place), parameter)
+    for place, declared in enumerate(pack.fact):
+        path: Location = ("fact", place)
+        for name, words in (("yes", declared.yes), ("no", declared.no)):
+            if (words is not None) != (declared.type == "flag"):
+                yield (
+                    (*path, name),
+                    "phải có với loại flag, và chỉ với loại ấy",
+                    "goes with the type flag, and only with it",
+                )
+        if declared.if_no is not None and declared.type != "flag":
+            yield (*path, "if_no"), "chỉ có với loại flag", "goes with the type flag only"
+        if (declared.unit is not None) == (declared.type == "flag"):
+            yield (*path, "unit"), "phải có với loại count và items, và chỉ với chúng", "goes with count and items only"
+        for index, name in enumerate(declared.parameters):
+            if name not in pack.parameters_by_name:
+                yield (*path, "parameters", index), f"không có tham số {name}", f"there is no parameter {name}"
+    rules = [
+        (path, rule) for place, criterion in enumerate(pack.criterion) for path, rule in _rules(place, criterion.rule)
+    ]
+    if len(rules) > MAX_RULES:
+        yield ("criterion",), f"quá {MAX_RULES} điều kiện", f"more than {MAX_RULES} conditions"
+    for path, rule in rules[:MAX_RULES]:
+        yield from _rule_faults(pack, path, rule)
+    yield from _unused(pack, [rule for _, rule in rules])
+
+
+def _doubled(table: str, key: str, values: list[Any]) -> Iterator[Found]:
+    seen: set[Any] = set()
+    for place, value in enumerate(values):
+        if value in seen:
+            yield (table, place, key), f"{value} đã dùng ở trên", f"{value} is used above"
+        seen.add(value)
+
+
+def _result_faults(pack: Pack) -> Iterator[Found]:
+    k = pack.result.k
+    if (k is not None) != (pack.result.kind == "k_of_n@1"):
+        yield ("result", "k"), "phải có với k_of_n@1, và chỉ với nó", "goes with k_of_n@1, and only with it"
+    elif k is not None and k > len(pack.criterion):
+        yield ("result", "k"), "lớn hơn số tiêu chí", "more than there are criteria"
+
+
+def _parameter_faults(path: Location, parameter: Parameter) -> Iterator[Found]:
+    integer = parameter.type == "integer"
+    for name, value in (("minimum", parameter.minimum), ("maximum", parameter.maximum)):
+        if (value is not None) != integer:
+            yield (
+                (*path, name),
+                "phải có với loại integer, và chỉ với nó",
+                "goes with the type integer, and only with it",
+            )
+    if bool(parameter.choices) == integer:
+        yield (
+            (*path, "choices"),
+            "phải có với loại choice, và chỉ với nó",
+            "goes with the type choice, and only with it",
+        )
+    values = [choice.value for choice in parameter.choices]
+    if len(values) != len(set(values)):
+        yield (*path, "choices"), "có hai lựa chọn trùng nhau", "two choices are the same"
+    if not parameter.accepts(parameter.default):
+        yield (*path, "default"), "nằm ngoài các giá trị cho phép", "is outside the values allowed"
+
+
+def _rules(place: int, rule: Rule) -> Iterator[tuple[Location, Rule]]:
+    todo: list[tuple[Location, Rule]] = [(("criterion", place, "rule"), rule)]
+    while todo:
+        path, one = todo.pop()
+        yield path, one
+        todo.extend(((*path, "of", index), child) for index, child in enumerate(one.children))
+
+
+def _rule_faults(pack: Pack, path: Location, rule: Rule) -> Iterator[Found]:
+    match rule:
+        case Flag():
+            yield from _fact_fault(pack, (*path, "fact"), rule.fact, {"flag"})
+        case CountAtLeast():
+            yield from _fact_fault(pack, (*path, "fact"), rule.fact, {"count", "items"})
+            yield from _number_fault(pack, (*path, "at_least"), rule.at_least, 1, 1_000_000)
+        case RatioAtLeast():
+            yield from _ratio_faults(pack, path, rule.numerator, rule.denominator, rule.zero_denominator)
+            yield from _number_fault(pack, (*path, "percent"), rule.percent, 1, 100)
+        case ThresholdByAttribute():
+            yield from _threshold_faults(pack, path, rule)
+        case KOfN():
+            yield from _number_fault(pack, (*path, "k"), rule.k, 1, len(rule.of))
+        case _:
+            pass
+    age = getattr(rule, "max_age_days", None)
+    if age is not None:
+        yield from _number_fault(pack, (*path, "max_age_days"), age, 1, 36500)
+
+
+def _fact_fault(pack: Pack, path: Location, name: str, types: set[str]) -> Iterator[Found]:
+    declared = pack.facts_by_name.get(name)
+    if declared is None:
+        yield path, f"chưa khai dữ kiện {name}", f"the fact {name} is not declared"
+    elif declared.type not in types:
+        wanted = ", ".join(sorted(types))
+        yield (
+            path,
+            f"dữ kiện {name} thuộc loại {declared.type}; ở đây cần {wanted}",
+            f"the fact {name} is of type {declared.type}; {wanted} is needed here",
+        )
+
+
+def _number_fault(pack: Pack, path: Location, operand: int | str, low: int, high: int) -> Iterator[Found]:
+    if isinstance(operand, int):
+        if operand > high:  # the shape has seen to the lower bound
+            yield path, f"phải từ {low} đến {high}", f"must be from {low} to {high}"
+        return
+    parameter = pack.parameters_by_name.get(operand[1:])
+    if parameter is None:
+        yield path, f"không có tham số {operand[1:]}", f"there is no parameter {operand[1:]}"
+    elif parameter.type != "integer":
+        yield path, f"tham số {operand[1:]} không phải số nguyên", f"the parameter {operand[1:]} is not a whole number"
+    elif (parameter.minimum or 0) < low or (parameter.maximum or 0) > high:
+        yield (
+            path,
+            f"tham số {operand[1:]} phải giới hạn từ {low} đến {high}",
+            f"the parameter {operand[1:]} must be limited to {low} to {high}",
+        )
+
+
+def _ratio_faults(pack: Pack, path: Location, numerator: str, denominator: str, zero: str) -> Iterator[Found]:
+    yield from _fact_fault(pack, (*path, "numerator"), numerator, {"count", "items"})
+    yield from _fact_fault(pack, (*path, "denominator"), denominator, {"count", "items"})
+    if numerator == denominator:
+        yield (*path, "denominator"), "trùng với tử số", "is the same as the numerator"
+    if not zero.startswith("$"):
+        return
+    parameter = pack.parameters_by_name.get(zero[1:])
+    allowed = {Value.NOT_APPLICABLE, Value.UNMET, Value.INSUFFICIENT}
+    if parameter is None:
+        yield (*path, "zero_denominator"), f"không có tham số {zero[1:]}", f"there is no parameter {zero[1:]}"
+    elif parameter.type != "choice" or not {choice.value for choice in parameter.choices} <= allowed:
+        names = ", ".join(sorted(allowed))
+        yield (
+            (*path, "zero_denominator"),
+            f"tham số {zero[1:]} chỉ được có các lựa chọn {names}",
+            f"the parameter {zero[1:]} may only have the choices {names}",
+        )
+
+
+def _threshold_faults(pack: Pack, path: Location, rule: ThresholdByAttribute) -> Iterator[Found]:
+    ratio = (rule.numerator, rule.denominator, rule.zero_denominator)
+    if rule.fact is not None and not any(ratio):
+        yield from _fact_fault(pack, (*path, "fact"), rule.fact, {"count", "items"})
+    elif rule.fact is None and rule.numerator and rule.denominator and rule.zero_denominator:
+        yield from _ratio_faults(pack, path, rule.numerator, rule.denominator, rule.zero_denominator)
+    else:
+        yield (
+            path,
+            "cần một trong hai: fact; hoặc numerator, denominator và zero_denominator",
+            "needs either fact, or numerator, denominator and zero_denominator",
+        )
+    high = 1_000_000 if rule.fact is not None else 100
+    for value, threshold in rule.thresholds.items():
+        if threshold != "not_applicable":
+            yield from _number_fault(pack, (*path, "thresholds", value), threshold, 1, high)
+
+
+def _unused(pack: Pack, rules: list[Rule]) -> Iterator[Found]:
+    """A parameter that changes nothing would be shown as a choice that the province does not have."""
+    facts = {name for rule in rules for name in rule.facts}
+    operands = {operand[1:] for rule in rules for operand in rule.operands if isinstance(operand, str)}
+    for place, declared in enumerate(pack.fact):
+        if declared.name not in facts:
+            yield (
+                ("fact", place, "name"),
+                f"khai {declared.name} mà không dùng",
+                f"{declared.name} is declared and not used",
+            )
+        operands.update(declared.parameters)
+    for place, parameter in enumerate(pack.parameter):
+        if parameter.name not in operands:
+            name = parameter.name
+            yield ("parameter", place, "name"), f"khai {name} mà không dùng", f"{name} is declared and not used"

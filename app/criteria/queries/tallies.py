@@ -1,0 +1,103 @@
+"""How many villages of a place have which answer."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import Label, and_, func, select, text, true
+from sqlalchemy.orm import Session
+
+from app.criteria.models import VillageAssessment
+from app.criteria.queries.choices import SMART_VILLAGE
+from app.places.models import Level, Place
+from app.places.queries import in_force
+
+_FLAGGED = text(
+    "EXISTS (SELECT FROM jsonb_array_elements(village_assessments.flags) AS f"
+    " WHERE village_assessments.values ->> (f ->> 'criterion_id') IN ('met', 'not_applicable'))"
+)  # flags_of() for a whole province
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many of a place's villages have which overall answer; `total` counts every village of today.
+
+    `flagged` are those with an answer that stands only because something left the count.
+    """
+
+    met: int = 0
+    unmet: int = 0
+    insufficient: int = 0
+    not_assessed: int = 0
+    flagged: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.met + self.unmet + self.insufficient + self.not_assessed
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(
+            self.met + other.met,
+            self.unmet + other.unmet,
+            self.insufficient + other.insufficient,
+            self.not_assessed + other.not_assessed,
+            self.flagged + other.flagged,
+        )
+
+
+def tallies(session: Session, on: date, pack_id: str = SMART_VILLAGE) -> dict[UUID, Tally]:
+    """Commune id to how its villages stand, in one statement. A commune without villages is missing.
+
+    An answer that nobody may read here counts as none, so ask only of the actor's own places.
+    """
+    answer = and_(
+        VillageAssessment.village_id == Place.id, VillageAssessment.pack_id == pack_id, VillageAssessment.current
+    )
+
+    def having(*values: str) -> Label[int]:
+        return func.count().filter(VillageAssessment.overall.in_(values)).label(values[0])
+
+    rows = session.execute(
+        select(
+            Place.parent_id,
+            func.count().label("total"),
+            having("met"),
+            having("unmet"),
+            having("insufficient"),
+            func.count().filter(_FLAGGED).label("flagged"),
+        )
+        .outerjoin(VillageAssessment, answer)
+        .where(Place.level == Level.VILLAGE, in_force(on))
+        .group_by(Place.parent_id)
+    )
+    return {
+        r.parent_id: Tally(r.met, r.unmet, r.insufficient, r.total - r.met - r.unmet - r.insufficient, r.flagged)
+        for r in rows
+    }
+
+
+def by_criterion(
+    session: Session, on: date, commune_id: UUID | None = None, pack_id: str = SMART_VILLAGE
+) -> dict[str, dict[str, int]]:
+    """Criterion id to answer to the number of today's villages that have it."""
+    each = func.jsonb_each_text(VillageAssessment.values).table_valued("key", "value").render_derived()
+    query = (
+        select(each.c.key, each.c.value, func.count().label("villages"))
+        .select_from(VillageAssessment)
+        .join(each, true())
+        .join(Place, Place.id == VillageAssessment.village_id)
+        .where(
+            VillageAssessment.pack_id == pack_id,
+            VillageAssessment.current,
+            Place.level == Level.VILLAGE,
+            in_force(on),
+        )
+        .group_by(each.c.key, each.c.value)
+    )
+    if commune_id is not None:
+        query = query.where(Place.parent_id == commune_id)
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    for row in session.execute(query):
+        found[row.key][row.value] = row.villages
+    return found

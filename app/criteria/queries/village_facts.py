@@ -1,0 +1,108 @@
+"""What people recorded of villages: what stands on a day, and everything that was ever written."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, datetime
+from typing import TypedDict
+from uuid import UUID
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session, aliased
+
+from app.accounts.queries import among
+from app.actor import Actor
+from app.criteria.models import VillageFact
+from app.criteria.queries.villages import require_village
+
+
+class When(TypedDict):
+    """On which civil date, as known at which moment."""
+
+    as_of: date
+    known_at: datetime
+
+
+def standing_facts(
+    session: Session, village_ids: Iterable[UUID], *, as_of: date, known_at: datetime, kinds: Sequence[str] = ()
+) -> dict[UUID, list[VillageFact]]:
+    """The rows that stand: observed by `as_of`, recorded by `known_at`, not superseded by then, not taken back."""
+    later = aliased(VillageFact)
+    query = (
+        select(VillageFact)
+        .where(
+            VillageFact.village_id.in_(list(village_ids)),
+            VillageFact.observed_on <= as_of,
+            VillageFact.recorded_at <= known_at,
+            VillageFact.withdrawn.is_(False),
+            ~exists().where(
+                later.supersedes_id == VillageFact.id, later.recorded_at <= known_at, later.observed_on <= as_of
+            ),
+        )
+        .order_by(VillageFact.observed_on.desc(), VillageFact.recorded_at.desc())
+    )
+    if kinds:
+        query = query.where(VillageFact.kind.in_(kinds))
+    found: dict[UUID, list[VillageFact]] = defaultdict(list)
+    for row in session.scalars(query):
+        found[row.village_id].append(row)
+    return found
+
+
+def fact_history(
+    session: Session,
+    actor: Actor,
+    village_id: UUID,
+    kinds: Sequence[str],
+    *,
+    as_of: date | None = None,
+    known_at: datetime | None = None,
+    limit: int = 200,
+) -> list[VillageFact]:
+    """The newest rows of these kinds, the newest first, up to a day and a state of knowledge; nothing is ever edited."""
+    require_village(actor, village_id)
+    query = select(VillageFact).where(VillageFact.village_id == village_id, VillageFact.kind.in_(kinds))
+    if as_of is not None:
+        query = query.where(VillageFact.observed_on <= as_of)
+    if known_at is not None:
+        query = query.where(VillageFact.recorded_at <= known_at)
+    return list(session.scalars(query.order_by(VillageFact.recorded_at.desc(), VillageFact.id.desc()).limit(limit)))
+
+
+def newest_fact_at(session: Session, village_id: UUID) -> datetime | None:
+    """When somebody last recorded anything of the village."""
+    return session.scalar(select(func.max(VillageFact.recorded_at)).where(VillageFact.village_id == village_id))
+
+
+def superseded_ids(
+    session: Session, fact_ids: Iterable[UUID], *, as_of: date | None = None, known_at: datetime | None = None
+) -> set[UUID]:
+    """Those of the rows that a later one corrects, as it was on the day and as it was known."""
+    query = select(VillageFact.supersedes_id).where(VillageFact.supersedes_id.in_(list(fact_ids)))
+    if as_of is not None:
+        query = query.where(VillageFact.observed_on <= as_of)
+    if known_at is not None:
+        query = query.where(VillageFact.recorded_at <= known_at)
+    return {i for i in session.scalars(query) if i is not None}
+
+
+def evidence_of(session: Session, village_id: UUID, kind: str, subject: UUID) -> set[str]:
+    """Every piece of evidence that was ever given for one thing."""
+    rows = session.scalars(
+        select(VillageFact.evidence).where(
+            VillageFact.village_id == village_id, VillageFact.kind == kind, VillageFact.subject == subject
+        )
+    )
+    return {str(one) for row in rows for one in row}
+
+
+def villages_with_agriculture(session: Session, village_ids: Collection[UUID]) -> set[UUID]:
+    """Those of the villages that ever recorded a smart agriculture model: only there the diary counts."""
+    return set(
+        session.scalars(
+            select(VillageFact.village_id).where(
+                among(VillageFact.village_id, village_ids),
+                VillageFact.kind == "model",
+                VillageFact.value["field"].astext == "smart_agriculture",
+            )
+        )
+    )

@@ -1,0 +1,130 @@
+"""The digital addresses of a village: the whole list at once."""
+
+import csv
+import io
+from datetime import date
+from typing import Annotated
+from uuid import UUID
+
+from flask import request
+from pydantic import BaseModel, ConfigDict, StringConstraints
+from werkzeug.wrappers import Response as BaseResponse
+
+from app import clock
+from app.actor import Actor
+from app.criteria.routes.base import counted, recorded
+from app.criteria.routes.proofs import Link, evidence
+from app.criteria.schemas import DigitalAddress
+from app.criteria.village_facts import record_digital_addresses
+from app.db import fold
+from app.errors import Invalid, InvalidMany
+from app.places import queries as places
+from app.places.models import Premises
+from app.web import parse, transaction
+
+
+class Addresses(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    observed_on: date
+    list: Annotated[str, StringConstraints(max_length=200_000)] = ""
+    link: Link | None = None
+
+
+def record_addresses(actor: Actor, village_id: UUID) -> BaseResponse:
+    form = parse(Addresses)
+    with transaction() as session:
+        premises = counted(places.premises_of(session, village_id, clock.today()))
+        faults: list[Invalid] = []
+        typed = _typed_codes(premises, faults)
+        listed, lines = _listed_codes(premises, form.list, faults)
+        if faults:
+            raise InvalidMany(faults)
+        record_digital_addresses(
+            session,
+            actor,
+            village_id,
+            codes=typed | listed,
+            observed_on=form.observed_on,
+            evidence=evidence(session, (), form.link),
+            lines=lines,
+        )
+    return recorded(village_id)
+
+
+def _typed_codes(premises: list[Premises], faults: list[Invalid]) -> dict[UUID, str | None]:
+    """What stands in the boxes of the list; a box that was not on the page says nothing."""
+    found: dict[UUID, str | None] = {}
+    for one in premises:
+        name = f"code_{one.id}"
+        if name in request.form:
+            _take(found, faults, one, request.form[name], name)
+    return found
+
+
+def _take(
+    found: dict[UUID, str | None], faults: list[Invalid], one: Premises, text: str, field: str, line: int = 0
+) -> None:
+    """`line`: where it stands in a pasted list, for the words of a refusal."""
+    code = "".join(c for c in text if not c.isspace() and c not in ".-")
+    if not code:
+        found[one.id] = None
+    elif len(code) == 10 and code.isascii() and code.isdigit():  # noqa: PLR2004 - the ten digits of a Vpostcode
+        found[one.id] = DigitalAddress(premises_id=one.id, code=code).code
+    else:
+        faults.append(
+            Invalid(
+                "not_a_digital_address",
+                vi=f"{f'Dòng {line}: ' if line else ''}{one.label}: mã địa chỉ số có đúng 10 chữ số, đang là “{text.strip()[:30]}”.",
+                en=f"{f'Line {line}: ' if line else ''}{one.label}: a digital address has exactly 10 digits, this is “{text.strip()[:30]}”.",
+                field=field,
+            )
+        )
+
+
+def _listed_codes(
+    premises: list[Premises], text: str, faults: list[Invalid]
+) -> tuple[dict[UUID, str | None], dict[UUID, int]]:
+    """Lines of a pasted list, "label;code" with a semicolon, a tab or a comma between: the codes, and the line of each.
+
+    What is wrong is added to `faults`, every line of it.
+    """
+    if not text.strip():
+        return {}, {}
+    by_label = {fold(p.label): p for p in premises}
+    first = text.strip().splitlines()[0]
+    between = next((s for s in ("\t", ";", ",") if s in first), ";")
+    found: dict[UUID, str | None] = {}
+    lines: dict[UUID, int] = {}
+    heading = True
+    reader = csv.reader(io.StringIO(text), delimiter=between)
+    for line in reader:
+        number = reader.line_num
+        if not any(cell.strip() for cell in line):
+            continue
+        one = by_label.get(fold(line[0]))
+        first_line, heading = heading, False
+        if one is None and first_line and not any(c.isdigit() for c in line[-1]):
+            continue
+        if one is None:
+            faults.append(
+                Invalid(
+                    "label_unknown",
+                    vi=f"Dòng {number}: thôn không có nơi nào tên “{line[0].strip()[:60]}” trong danh sách.",
+                    en=f"Line {number}: the village's list has no place called “{line[0].strip()[:60]}”.",
+                    field="list",
+                )
+            )
+            continue
+        if one.id in lines:
+            faults.append(
+                Invalid(
+                    "listed_twice",
+                    vi=f"Dòng {number}: {one.label} đã có ở dòng {lines[one.id]}. Mỗi nơi để một dòng.",
+                    en=f"Line {number}: {one.label} stands in line {lines[one.id]} already. Keep one line for each place.",
+                    field="list",
+                )
+            )
+            continue
+        _take(found, faults, one, line[1] if len(line) > 1 else "", "list", number)
+        lines[one.id] = number
+    return {premises_id: code for premises_id, code in found.items() if code is not None}, lines

@@ -1,0 +1,44 @@
+"""Photos, documents and links that come with a form as evidence."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from flask import request
+from pydantic import StringConstraints
+from sqlalchemy.orm import Session
+from werkzeug.datastructures import FileStorage
+
+from app import media
+from app.errors import Invalid
+from app.web import web
+
+MAX_PROOFS = 4
+Link = Annotated[str, StringConstraints(pattern=r"^https://[^\s]{3,300}$")]
+
+
+def evidence(session: Session, kept: Sequence[str], link: str | None) -> tuple[str, ...]:
+    """What is kept of the row before, photos and PDFs of this form, and the link."""
+    store = media.store_for(web().settings)
+    found = list(kept)
+    for sent in _files():
+        raw = sent.stream.read(media.MAX_BYTES + 1)
+        found.append(
+            media.store_pdf(session, store, raw)
+            if raw.startswith(b"%PDF-")
+            else media.store_photo(session, store, raw).sha256
+        )
+    if link:
+        found.append(link)
+    return tuple(dict.fromkeys(found))
+
+
+def _files() -> list[FileStorage]:
+    sent = [f for f in request.files.getlist("proof") if f.filename]
+    if len(sent) > MAX_PROOFS:
+        raise Invalid(
+            "too_many_files",
+            vi=f"Mỗi lần gửi nhiều nhất {MAX_PROOFS} tệp. Bác ghi lần này rồi gửi thêm lần sau.",
+            en=f"At most {MAX_PROOFS} files at once. Send the others in a second round.",
+            field="proof",
+        )
+    return sent

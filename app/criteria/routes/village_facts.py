@@ -1,0 +1,221 @@
+"""Recording what is true of a village."""
+
+from datetime import date
+from typing import Annotated, Literal
+from uuid import UUID
+
+from flask import Response, flash, redirect, request, url_for
+from flask_babel import gettext as _
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from werkzeug.wrappers import Response as BaseResponse
+
+from app import clock, media
+from app.actor import Actor
+from app.criteria import queries, village_facts
+from app.criteria.models import VillageFact
+from app.criteria.routes.base import PAGES, blueprint, counted, page_of, recorded, recorder
+from app.criteria.routes.digital_addresses import record_addresses
+from app.criteria.routes.proofs import MAX_PROOFS, Link, evidence
+from app.criteria.schemas import FIELDS, VALUES, NewVillageFact, NoModel, Shape
+from app.db import new_id
+from app.errors import not_found
+from app.places import queries as places
+from app.places.models import Level, Place
+from app.web import accept_files, page, parse, parse_data, parse_query, transaction
+
+accept_files(blueprint, {"record_send": 4 * media.MAX_BYTES})
+MANY = {"group_activity", "feedback", "model"}
+
+
+class Common(BaseModel):
+    """What every form of a fact has, beside the fact's own fields."""
+
+    model_config = ConfigDict(frozen=True)
+    id: UUID
+    subject: UUID | None = None
+    observed_on: date | None = None
+    link: Link | None = None
+    note: Annotated[str, StringConstraints(max_length=1000)] = ""
+    keep: tuple[str, ...] = ()
+
+
+class Withdrawn(BaseModel):
+    """Which record was a mistake."""
+
+    model_config = ConfigDict(frozen=True)
+    id: UUID
+    fact: UUID
+
+
+class Asked(BaseModel):
+    """Which thing a form is about; none means a new one."""
+
+    model_config = ConfigDict(frozen=True)
+    muc: UUID | None = None
+
+
+class Declared(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    none: tuple[Literal["production_business", "public_order", "smart_lighting", "smart_agriculture"], ...] = Field(
+        min_length=1
+    )
+    observed_on: date
+
+
+@blueprint.get("/thon/<uuid:village_id>/ghi")
+def recording(village_id: UUID) -> Response:
+    actor = recorder(village_id)
+    with transaction() as session:
+        village = _village(places.place(session, village_id))
+        standing = queries.standing_facts(session, [village_id], as_of=clock.today(), known_at=clock.now())
+        by_kind: dict[str, list[VillageFact]] = {}
+        for row in standing.get(village_id, []):
+            by_kind.setdefault(row.kind, []).append(row)
+        return page(
+            "criteria/recording.html",
+            village=village,
+            above=places.ancestors(session, village_id),
+            by_kind=by_kind,
+            pages=PAGES,
+            pack=queries.pack(),
+            premises=counted(places.premises_of(session, village_id, clock.today())),
+            history=queries.fact_history(
+                session, actor, village_id, [k for k in VALUES if k != "digital_address"], limit=20
+            ),
+        )
+
+
+def _village(found: Place) -> Place:
+    if found.level != Level.VILLAGE:
+        raise not_found("thôn này", "this village")
+    return found
+
+
+@blueprint.get("/thon/<uuid:village_id>/ghi/<kind>")
+def record(village_id: UUID, kind: str) -> Response:
+    """The form of one kind of fact, filled with what stands, and everything recorded before."""
+    actor = recorder(village_id)
+    kinds, criterion_id = page_of(kind)
+    asked = parse_query(Asked)
+    today = clock.today()
+    with transaction() as session:
+        village = _village(places.place(session, village_id))
+        standing = queries.standing_facts(session, [village_id], as_of=today, known_at=clock.now(), kinds=kinds).get(
+            village_id, []
+        )
+        history = queries.fact_history(session, actor, village_id, kinds, limit=400)
+        main = [r for r in standing if r.kind == kinds[0]]
+        about = next((r for r in main if r.subject == asked.muc), None) if asked.muc else None
+        if kinds[0] not in MANY and main:
+            about = main[0]
+        return page(
+            f"criteria/{kinds[0]}.html",
+            village=village,
+            above=places.ancestors(session, village_id),
+            kind=kind,
+            criterion=queries.pack().criteria_by_id[criterion_id],
+            about=about,
+            standing=main,
+            declared_none={r.value["field"]: r for r in standing if r.kind == "no_model"},
+            fields=FIELDS,
+            history=history,
+            superseded=queries.superseded_ids(session, [r.id for r in history]),
+            premises=counted(places.premises_of(session, village_id, today)),
+            premises_names=places.premises_labels(session, village_id) if kind == "dia-chi-so" else {},
+            codes={UUID(r.value["premises_id"]): r.value.get("code") for r in standing if r.kind == "digital_address"},
+            households=queries.households_of(session, [village_id]),
+            max_proofs=MAX_PROOFS,
+        )
+
+
+@blueprint.post("/thon/<uuid:village_id>/ghi/<kind>")
+def record_send(village_id: UUID, kind: str) -> BaseResponse:
+    actor = recorder(village_id)
+    kinds, _criterion = page_of(kind)
+    if kinds[0] == "digital_address":
+        return record_addresses(actor, village_id)
+    if "declare_none" in request.form:
+        return _declare_none(actor, village_id)
+    common = parse(Common)
+    shape = VALUES[kinds[0]]
+    value = _value(shape)
+    subject = _subject(village_id, kinds[0], common)
+    with transaction() as session:
+        before = queries.evidence_of(session, village_id, kinds[0], subject)
+        village_facts.record_village_fact(
+            session,
+            actor,
+            village_id,
+            NewVillageFact(
+                id=common.id,
+                kind=kinds[0],
+                subject=subject,
+                observed_on=common.observed_on or _observed_on(value),
+                evidence=evidence(session, [e for e in common.keep if e in before], common.link),
+                note=common.note,
+            ),
+            value,
+        )
+    return recorded(village_id)
+
+
+def _subject(village_id: UUID, kind: str, common: Common) -> UUID:
+    """A thing that the village has once has one subject; a new one of many is named by the form's own id."""
+    if kind in MANY:
+        return common.subject or common.id
+    return village_facts.subject_of(village_id, kind)
+
+
+def _observed_on(value: Shape) -> date:
+    """The day a register's entry speaks of, where the form asks for no other."""
+    for name in ("answered_on", "received_on"):
+        day = getattr(value, name, None)
+        if isinstance(day, date):
+            return day
+    return clock.today()
+
+
+def _value(shape: type[Shape]) -> Shape:
+    """The fact's own fields of the form; a box that is not ticked is a no."""
+    data: dict[str, object] = {}
+    for name, declared in shape.model_fields.items():
+        if declared.annotation is bool:
+            data[name] = request.form.get(name) == "1"
+        elif str(declared.annotation).startswith("tuple["):
+            data[name] = request.form.getlist(name)
+        elif request.form.get(name, "").strip():
+            data[name] = request.form[name].strip()
+    return parse_data(shape, data)
+
+
+@blueprint.post("/thon/<uuid:village_id>/ghi/<kind>/rut-lai")
+def withdraw_send(village_id: UUID, kind: str) -> BaseResponse:
+    actor = recorder(village_id)
+    page_of(kind)
+    form = parse(Withdrawn)
+    with transaction() as session:
+        village_facts.withdraw_village_fact(session, actor, village_id, form.fact, form.id)
+    flash(_("Đã rút lại. Kết quả của thôn tự tính lại trong vài giây."), "met")
+    return redirect(url_for("criteria.record", village_id=village_id, kind=kind), 303)
+
+
+def _declare_none(actor: Actor, village_id: UUID) -> BaseResponse:
+    """The village says that it has no model in these fields, so that silence is not taken for an answer."""
+    form = parse_data(
+        Declared, {"none": request.form.getlist("none"), "observed_on": request.form.get("observed_on", "")}
+    )
+    with transaction() as session:
+        for field in form.none:
+            village_facts.record_village_fact(
+                session,
+                actor,
+                village_id,
+                NewVillageFact(
+                    id=new_id(),
+                    kind="no_model",
+                    subject=village_facts.subject_of(village_id, "no_model", field),
+                    observed_on=form.observed_on,
+                ),
+                NoModel(field=field),
+            )
+    return recorded(village_id)

@@ -1,0 +1,33 @@
+"""The database: typed base, one transaction per request and task, the actor told to row-level security."""
+
+from app.db.database import APP_ROLE, Database, actor_settings, psycopg_url
+from app.db.personal import holds_personal_number, names_a_person, no_personal_numbers
+from app.db.rows import canonical_json, check_version, insert_once, json_ready, lock_ids, picked
+from app.db.schema import AwareDateTime, Base, Dong, Id, folded, new_id
+from app.db.texts import Words, fold, nfc, sort_key
+
+__all__ = [
+    "APP_ROLE",
+    "AwareDateTime",
+    "Base",
+    "Database",
+    "Dong",
+    "Id",
+    "Words",
+    "actor_settings",
+    "canonical_json",
+    "check_version",
+    "fold",
+    "folded",
+    "holds_personal_number",
+    "insert_once",
+    "json_ready",
+    "lock_ids",
+    "names_a_person",
+    "new_id",
+    "nfc",
+    "no_personal_numbers",
+    "picked",
+    "psycopg_url",
+    "sort_key",
+]

@@ -1,0 +1,81 @@
+"""Engines and the one transaction, in which row-level security knows who acts."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.actor import Actor, Role
+
+APP_ROLE = "hoi_app"
+
+
+class Database:
+    """Engines of one process. Make it after fork; `dispose` on leaving."""
+
+    def __init__(self, url: str, *, clock_movable: bool = False, pool_size: int = 5, application: str = "hoi") -> None:
+        self.url = url
+        self._clock_movable = clock_movable
+        options = f"-c role={APP_ROLE} -c timezone=UTC -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
+        self.engine: Engine = create_engine(
+            psycopg_url(url),
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            hide_parameters=True,  # names and numbers of people must not stand in the text of an error
+            connect_args={"options": options, "application_name": application, "connect_timeout": 5},
+        )
+
+    def dispose(self) -> None:
+        self.engine.dispose()
+
+    @contextmanager
+    def transaction(self, actor: Actor) -> Iterator[Session]:
+        """The only commit in the code base: commit on leaving, roll back on raise.
+
+        Raises Conflict when a concurrent change made this one impossible (serialisation, deadlock).
+        """
+        with Session(self.engine, expire_on_commit=False, autoflush=True) as session, session.begin():
+            self.tell_actor(session, actor)
+            yield session
+
+    def tell_actor(self, session: Session, actor: Actor) -> None:
+        """Tell row-level security who acts, and follow the shift of the clock, in one round trip."""
+        row = session.execute(_TELL, actor_settings(actor)).one()
+        session.info["actor"] = actor
+        if self._clock_movable:
+            clock.shift(row.shift or timedelta())
+
+
+# The shift is asked of what was told, since row-level security shows it only to an actor that is known already.
+_TELL = text(
+    "SELECT told.*, (SELECT shift FROM clock_shift WHERE told.kind IS NOT NULL) AS shift FROM (SELECT"
+    " set_config('hoi.kind', :kind, true) AS kind, set_config('hoi.person', :person, true),"
+    " set_config('hoi.organisations', :organisations, true), set_config('hoi.places', :places, true),"
+    " set_config('hoi.roles', :roles, true), set_config('hoi.managed', :managed, true) OFFSET 0) AS told"
+)
+
+
+def actor_settings(actor: Actor) -> dict[str, str]:
+    """What row-level security reads: its own copies of the actor's rights, as PostgreSQL spells arrays."""
+    return {
+        "kind": actor.kind,
+        "person": str(actor.person_id or ""),
+        "organisations": _array(actor.organisations),
+        "places": _array(actor.places),
+        "roles": _array(actor.roles),
+        "managed": _array(actor.organisations_as(Role.COOPERATIVE_MANAGER)),
+    }
+
+
+def _array(values: Iterable[object]) -> str:
+    return "{" + ",".join(sorted(map(str, values))) + "}"
+
+
+def psycopg_url(url: str) -> str:
+    """The same address with SQLAlchemy's name for psycopg 3."""
+    return make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)

@@ -1,0 +1,78 @@
+"""Rows: written once under a client's id, changed by version, compared by content."""
+
+import json
+import uuid
+from collections.abc import Collection, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from pydantic import BaseModel
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.db.schema import Base
+from app.errors import Conflict
+
+
+def json_ready(value: object) -> Any:  # noqa: ANN401 - JSON
+    """A JSON-able copy with one spelling per value, so that equal contents compare and hash equal."""
+    if isinstance(value, BaseModel):
+        return json_ready(value.model_dump())
+    if isinstance(value, Mapping):
+        return {str(k): json_ready(v) for k, v in sorted(value.items(), key=lambda kv: str(kv[0]))}
+    if isinstance(value, list | tuple | set | frozenset):
+        items = [json_ready(v) for v in value]
+        return sorted(items, key=str) if isinstance(value, set | frozenset) else items
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f")
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    return value
+
+
+def picked(row: object, names: str) -> dict[str, Any]:
+    """These columns of a row, by name."""
+    return {name: getattr(row, name) for name in names.split()}
+
+
+def canonical_json(value: object) -> str:
+    return json.dumps(json_ready(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def check_version(row: Any, expected: int) -> None:  # noqa: ANN401 - any row with a version column
+    """Raise Conflict when somebody changed the row since the actor read it; else step the version."""
+    if row.version != expected:
+        raise Conflict(
+            "changed_meanwhile",
+            vi="Có người vừa sửa mục này. Bác tải lại trang để thấy bản mới rồi sửa tiếp.",
+            en="Somebody changed this meanwhile. Reload the page to see the new version, then edit again.",
+        )
+    row.version += 1
+
+
+def insert_once(session: Session, row: Base) -> bool:
+    """Insert a row under the id that a client chose. False when the id is taken, then nothing was written.
+
+    Other unique constraints still raise: only the id may come twice. Equal calls go one after the other: met in the same moment,
+    the second would fail on another unique index that holds the id.
+    """
+    table = row.__table__
+    lock_ids(session, [row.__dict__["id"]])
+    values = {c.name: getattr(row, c.name) for c in table.columns if c.name in row.__dict__}
+    statement = insert(table).values(values).on_conflict_do_nothing(index_elements=["id"]).returning(table.c.id)  # type: ignore[arg-type]  # every model has a Table
+    return session.scalar(statement) is not None
+
+
+def lock_ids(session: Session, ids: Collection[uuid.UUID]) -> None:
+    """Let nobody else work on these things until the transaction ends: for append-only rows, which cannot be locked."""
+    ordered = sorted(map(str, ids))
+    session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(i, 0)) FROM unnest(CAST(:ids AS text[])) AS i"),
+        {"ids": ordered},
+    )

@@ -1,0 +1,9 @@
+"""What the desk shows, by a fixed number of statements however many members, lots and listings there are: one module for each noun."""
+
+from app.doors.cooperative.queries.certifier import finding_to_correct, site_to_see, sites_to_see
+from app.doors.cooperative.queries.numbers import numbers
+from app.doors.cooperative.queries.on_sale import on_sale
+from app.doors.cooperative.queries.own import TRADERS
+from app.doors.cooperative.queries.today import today
+
+__all__ = ["TRADERS", "finding_to_correct", "numbers", "on_sale", "site_to_see", "sites_to_see", "today"]

@@ -1,0 +1,60 @@
+"""What is on sale where, product by product."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.accounts.queries import among
+from app.actor import Actor
+from app.doors.cooperative.queries.own import own_organisations
+from app.marketplace_sync import queries as marketplace
+from app.marketplace_sync.models import Listing
+from app.marketplace_sync.queries import Evidence
+from app.products.models import Product, Variant
+from app.trace import stock
+
+
+@dataclass(frozen=True, slots=True)
+class OnSale:
+    """One product with its packs and everything known of where it is on sale."""
+
+    product: Product
+    packs: Sequence[Variant]
+    left: int
+    places: Sequence[Evidence]
+    states: dict[UUID, str]
+
+
+def on_sale(session: Session, actor: Actor) -> list[OnSale]:
+    own = own_organisations(actor)
+    found = list(
+        session.scalars(
+            select(Product)
+            .where(among(Product.organisation_id, own), Product.retired_on.is_(None))
+            .order_by(Product.name_folded, Product.id)
+        )
+    )
+    ids = [p.id for p in found]
+    packs: dict[UUID, list[Variant]] = {}
+    for pack in session.scalars(
+        select(Variant).where(among(Variant.product_id, ids), Variant.retired_on.is_(None)).order_by(Variant.sku)
+    ):
+        packs.setdefault(pack.product_id, []).append(pack)
+    left = stock.on_hand(session, [p.id for rows in packs.values() for p in rows])
+    evidence = marketplace.live_evidence(session, ids, as_of=clock.today(), known_at=clock.now())
+    rows = session.execute(select(Listing.id, Listing.state).where(among(Listing.organisation_id, own)))
+    states = {row.id: row.state for row in rows}
+    return [
+        OnSale(
+            product=p,
+            packs=packs.get(p.id, []),
+            left=sum(left.get(v.id, 0) for v in packs.get(p.id, [])),
+            places=evidence.get(p.id, []),
+            states=states,
+        )
+        for p in found
+    ]

@@ -1,0 +1,124 @@
+"""The address where phones hand in what they kept."""
+
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from flask import Response, jsonify, request
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.actor import Actor
+from app.doors.farmer import queries, schemas
+from app.doors.farmer.queries import House
+from app.doors.farmer.routes.base import items, signed_in_writer
+from app.errors import Forbidden, HoiError, Invalid, not_found
+from app.trace import diary
+from app.trace import queries as trace
+from app.trace.models import Witness
+from app.trace.schemas import CareLogIn
+from app.web import csrf, parse, parse_data, transaction, web
+
+
+@items.post("/items")
+def receive() -> Response:
+    """A batch of items that a phone kept. Each is judged alone; the answer says for each id what became of it."""
+    _from_our_page()
+    actor = signed_in_writer()
+    if not request.is_json:
+        raise Invalid("not_json", vi="Nội dung gửi lên phải là JSON.", en="The body must be JSON.")
+    envelope = parse(schemas.Envelope)
+    answers = [Answer(_id_of(raw)) for raw in envelope.items]
+    with transaction() as session:
+        places = _Places(session, actor)
+        logs: dict[int, CareLogIn] = {}
+        for index, raw in enumerate(envelope.items):
+            try:
+                logs[index] = _read_item(places, raw)
+            except HoiError as error:
+                answers[index].error = error
+        writer = replace(places.writer, device_id=actor.device_id or envelope.device_id)
+        outcomes = diary.record_care_logs(session, writer, list(logs.values()), phone_now=envelope.sent_at)
+        for index, outcome in zip(logs, outcomes, strict=True):
+            answers[index].status, answers[index].error = outcome.status, outcome.error
+    body = {"received_at": clock.now().isoformat(), "items": [answer.spelled() for answer in answers]}
+    return jsonify(body)
+
+
+csrf.exempt(receive)  # the cookie alone does not open this door either: see _from_our_page
+
+
+@dataclass(slots=True)
+class Answer:
+    """What became of one item; `id` as it was sent, so that the phone finds it again."""
+
+    id: str | None
+    status: str = "refused"
+    error: HoiError | None = None
+
+    def spelled(self) -> dict[str, object]:
+        if self.error is None:
+            return {"id": self.id, "status": self.status}
+        told: dict[str, object] = {"code": self.error.code, "vi": self.error.vi, "en": self.error.en}
+        if self.error.field:
+            told["field"] = self.error.field
+        return {"id": self.id, "status": self.status, "error": told}
+
+
+def _id_of(raw: object) -> str | None:
+    found = raw.get("id") if isinstance(raw, dict) else None
+    return found if isinstance(found, str) and len(found) <= 64 else None  # noqa: PLR2004 - longer is no id
+
+
+class _Places:
+    """The households of the sites that a batch names, each asked for once; `writer` may write in all found so far."""
+
+    def __init__(self, session: Session, actor: Actor) -> None:
+        self._session = session
+        self._actor = actor
+        self._found: dict[UUID, House] = {}
+        self.writer = actor
+
+    def house_of(self, site_id: UUID) -> House:
+        """Raises NotFound for a site in whose household the actor may not write."""
+        if site_id not in self._found:
+            site = trace.site(self._session, self._actor, site_id)
+            house = queries.house(self._session, self.writer, site.organisation_id)
+            if house is None:
+                raise not_found("chỗ làm này", "this place of work")
+            self._found[site_id], self.writer = house, house.writer
+        return self._found[site_id]
+
+
+def _read_item(places: _Places, raw: object) -> CareLogIn:
+    """One item as the diary takes it. Raises what is wrong with it."""
+    if not isinstance(raw, dict):
+        raise Invalid("not_an_item", vi="Mục này không đọc được.", en="This item is not an object.")
+    item = parse_data(schemas.Item, raw)
+    body = parse_data(schemas.CareLogBody1, item.body)
+    house = places.house_of(body.site_id)
+    saw = house.acting_for and body.seen == "saw"
+    facts = body.model_dump(exclude={"seen"}, exclude_unset=True) | {
+        "witness": house.witness if saw or not house.acting_for else Witness.FARMER,
+        "witnessed_by": house.writer.person_id if saw else None,
+    }
+    return parse_data(CareLogIn, facts | {"id": item.id})
+
+
+def _from_our_page() -> None:
+    """Refuse what another site makes a browser send: the cookie would go along with it.
+
+    - the browser says that the page is ours (Sec-Fetch-Site, or Origin where that is missing), or
+    - the sender shows the form's token (X-CSRFToken), which another site cannot read.
+    """
+    fetched, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    ours = {request.host_url.rstrip("/"), web().settings.public_url}
+    if fetched == "same-origin" or (fetched is None and origin is not None and origin in ours):
+        return
+    if "X-CSRFToken" in request.headers:
+        csrf.protect()
+        return
+    raise Forbidden(
+        "foreign_page",
+        vi="Yêu cầu này không đến từ trang của Hồi nên chưa ghi gì. Bác mở lại trang ghi việc rồi gửi.",
+        en="This request does not come from a page of ours, so nothing was saved. Send X-CSRFToken, or use our pages.",
+    )

@@ -1,0 +1,218 @@
+"""The embedded PostgreSQL: its data made, its settings written, started, adopted, or brought back after a kill."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psycopg
+
+from app.errors import SetupError
+from app.local.binaries import Binaries
+from app.local.folder import START_SECONDS
+from app.local.identity import Identity
+from app.local.logfiles import log_file, tail
+from app.local.processes import PROC, SILENT_SECONDS, STARTED, end_processes, leader_of, pid_in_file, processes_of
+from app.local.sockets import OWNER, addresses, make_private
+
+
+def start_postgres(
+    directory: Path, sockets: Path, identity: Identity, binaries: Binaries, connections: int, *, durable: bool
+) -> str:
+    data = directory / "postgres"
+    url = addresses(sockets).database_url
+    version = _major(identity, binaries)
+    _initialise(data, identity, binaries, version, durable=durable)
+    log = log_file(directory, "postgres")
+    if leader_of(data) and _postgres_waits(data, url, START_SECONDS):
+        _ensure_database(url)
+        return version
+    end_processes(data, "postgres", (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL))
+    _configure(data, sockets, identity, version, connections, durable=durable)
+    for _attempt in range(30):
+        _clear_stale_pid_file(data)
+        with log.open("ab") as output:
+            process = identity.popen(
+                [str(binaries.pg / "postgres"), "-D", str(data)], stdout=output, stderr=output, start_new_session=True
+            )
+        STARTED.append(process)
+        if _postgres_waits(data, url, START_SECONDS, process):
+            _ensure_database(url)
+            return version
+        # Children of a killed server live on for a moment and hold its shared memory; only that is worth another try.
+        if not re.search(r"lock file|shared memory block", tail(log, 4)):
+            break
+        time.sleep(0.2)
+    raise SetupError(
+        "postgres_does_not_start",
+        vi=f"PostgreSQL không khởi động được. Lời báo cuối trong {log}:\n{tail(log)}",
+        en=f"PostgreSQL does not start. The end of {log}:\n{tail(log)}",
+    )
+
+
+def _major(identity: Identity, binaries: Binaries) -> str:
+    code, output = identity.run([str(binaries.pg / "postgres"), "--version"], 20)
+    found = re.search(r"\(PostgreSQL\) (\d+)", output)
+    if code or not found or int(found[1]) < 15:  # noqa: PLR2004 - the oldest release that we promise
+        raise SetupError(
+            "postgres_binary",
+            vi=f"Lệnh PostgreSQL ở {binaries.pg} không dùng được (cần bản 15 trở lên): {output.strip()}",
+            en=f"The PostgreSQL in {binaries.pg} cannot be used (15 or newer is needed): {output.strip()}",
+        )
+    return found[1]
+
+
+def _initialise(data: Path, identity: Identity, binaries: Binaries, version: str, *, durable: bool) -> None:
+    """Make the data directory whole or not at all: an interrupted initdb leaves only a directory that the next one replaces."""
+    if (data / "PG_VERSION").exists():
+        make_private(data, identity)
+        kept = (data / "PG_VERSION").read_text(encoding="ascii").strip()
+        if kept != version:
+            raise SetupError(
+                "postgres_other_version",
+                vi=f"Dữ liệu ở {data} thuộc PostgreSQL {kept}, còn lệnh đi kèm là bản {version}. Đặt HOI_PG_BIN tới lệnh bản {kept}, "
+                f"hoặc nâng cấp dữ liệu bằng pg_upgrade (docs/operator.md)",
+                en=f"The data in {data} belong to PostgreSQL {kept}, the commands are {version}. Set HOI_PG_BIN to a {kept}, or run "
+                "pg_upgrade (docs/operator.md)",
+            )
+        return
+    fresh = data.with_name("postgres.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    make_private(fresh, identity)
+    # Not every host has ICU or vi_VN; the built-in locale knows Vietnamese letters on all of them. It exists since 17.
+    builtin = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
+    locale = builtin if int(version) >= 17 else ["--locale=C.UTF-8"]  # noqa: PLR2004
+    sync = [] if durable else ["--no-sync"]
+    command = [
+        str(binaries.pg / "initdb"),
+        "-D",
+        str(fresh),
+        "--encoding=UTF8",
+        *locale,
+        "--auth=trust",
+        f"--username={OWNER}",
+    ]
+    code, output = identity.run([*command, *sync])
+    if code:
+        raise SetupError(
+            "initdb_failed",
+            vi=f"Không tạo được dữ liệu PostgreSQL ở {data}. Lời báo:\n{output[-2000:]}",
+            en=f"Could not make PostgreSQL's data in {data}:\n{output[-2000:]}",
+        )
+    fresh.rename(data)
+
+
+def _configure(data: Path, sockets: Path, identity: Identity, version: str, connections: int, *, durable: bool) -> None:
+    """Write our settings anew: the checkout may have moved since the last start."""
+    listed = '"' + str(sockets).replace('"', '""') + '"'
+    values = {
+        "listen_addresses": "",
+        "port": "5432",
+        "unix_socket_directories": listed,
+        "unix_socket_permissions": "0700",
+        "shared_buffers": "64MB",
+        "max_connections": str(connections),
+        "max_wal_size": "512MB",
+        "min_wal_size": "80MB",
+        "wal_buffers": "4MB",
+        "max_wal_senders": "3",
+        "max_parallel_workers": "2",
+        "autovacuum_max_workers": "2",
+        "huge_pages": "off",
+        "timezone": "UTC",
+        "log_timezone": "UTC",
+        "logging_collector": "off",
+        "log_destination": "stderr",
+        "log_line_prefix": "%m [%p] ",
+        "log_lock_waits": "on",
+        "log_error_verbosity": "terse",  # DETAIL quotes the row
+        "log_min_error_statement": "panic",  # and a statement what somebody typed
+    }
+    if int(version) >= 18:  # noqa: PLR2004 - the setting's first release
+        values["io_method"] = "sync"
+    if not durable:
+        values |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
+    lines = [
+        f"{name} = '{value.replace(chr(92), chr(92) * 2).replace(chr(39), chr(39) * 2)}'\n"
+        for name, value in values.items()
+    ]
+    own = data / "hoi.conf"
+    new = data / "hoi.conf.new"
+    new.write_text(
+        "# Hồi viết lại tệp này mỗi lần chạy; sửa ở postgresql.auto.conf (ALTER SYSTEM).\n" + "".join(lines),
+        encoding="utf-8",
+    )
+    os.chown(new, identity.owner_uid, identity.owner_gid)
+    new.replace(own)
+    main = data / "postgresql.conf"
+    include = "include_if_exists = 'hoi.conf'"
+    if include not in main.read_text(encoding="utf-8", errors="replace").splitlines():
+        with main.open("a", encoding="utf-8") as file:
+            file.write(f"\n{include}\n")
+
+
+def _clear_stale_pid_file(data: Path) -> None:
+    """Remove postmaster.pid when it cannot be a running server's: cut short, or its number is another program's by now.
+
+    With a dead number it stays: PostgreSQL itself then checks that nobody holds the shared memory it names.
+    """
+    deadline = time.monotonic() + 15
+    while processes_of(data, "postgres"):  # children that outlive a killed postmaster for about a second
+        if time.monotonic() > deadline:
+            end_processes(data, "postgres", (signal.SIGQUIT, signal.SIGKILL))
+        time.sleep(0.05)
+    path = data / "postmaster.pid"
+    if path.exists():
+        pid = pid_in_file(data)
+        number_is_taken = pid is not None and pid > 0 and PROC.joinpath(str(pid)).exists()
+        if pid is None or number_is_taken or len(path.read_text(errors="replace").splitlines()) < 8:  # noqa: PLR2004 - a whole one
+            path.unlink()
+
+
+def _postgres_waits(data: Path, url: str, seconds: float, process: subprocess.Popen[bytes] | None = None) -> bool:
+    """Wait until it answers, for as long as it lives and says that it is starting."""
+    deadline = time.monotonic() + seconds
+    silent_since: float | None = None
+    while time.monotonic() < deadline:
+        trouble = postgres_answers(url)
+        if trouble is None:
+            return True
+        if (process and process.poll() is not None) or (process is None and leader_of(data) is None):
+            return False
+        # No socket although the process lives: starting, or its socket was swept away. Time tells them apart.
+        silent = "starting up" not in trouble and "recover" not in trouble and "shutting down" not in trouble
+        silent_since = (silent_since or time.monotonic()) if silent else None
+        if silent_since and time.monotonic() - silent_since > (60 if process else SILENT_SECONDS):
+            return False
+        time.sleep(0.02)
+    return False
+
+
+def postgres_answers(url: str) -> str | None:
+    """None when it answers, else what it said."""
+    try:
+        with psycopg.connect(
+            url.replace(f"/{OWNER}?", "/postgres?", 1), autocommit=True, connect_timeout=5
+        ) as connection:
+            connection.execute("SELECT 1")
+    except psycopg.Error as error:
+        return str(error)
+    return None
+
+
+def _ensure_database(url: str) -> None:
+    try:
+        with psycopg.connect(
+            url.replace(f"/{OWNER}?", "/postgres?", 1), autocommit=True, connect_timeout=10
+        ) as connection:
+            if connection.execute("SELECT FROM pg_database WHERE datname = %s", (OWNER,)).fetchone() is None:
+                connection.execute(f"CREATE DATABASE {OWNER}")
+    except psycopg.Error as error:
+        raise SetupError(
+            "database_not_made",
+            vi=f"PostgreSQL đã chạy nhưng không mở được cơ sở dữ liệu {OWNER}: {error}\n  Chạy lại lệnh; nếu vẫn vậy, xem var/log/postgres.log",
+            en=f"PostgreSQL runs but its database {OWNER} cannot be opened: {error}\n  Try again; else see var/log/postgres.log",
+        ) from error

@@ -1,0 +1,45 @@
+"""A shop's keys as they are stored: sealed, and opened only to talk to it."""
+
+import base64
+import hashlib
+import json
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from app.errors import SetupError
+from app.marketplace_sync.channels.base import AuthRevoked, Channel, Credentials
+from app.marketplace_sync.channels.registry import open_channel
+from app.settings import Settings
+
+
+def _box(settings: Settings) -> Fernet:
+    secret = settings.credentials_key or settings.secret_key
+    if secret is None:
+        raise SetupError(
+            "no_secret_key",
+            vi="Chưa có HOI_SECRET_KEY nên không giữ kín được khóa của sàn. Đặt biến này rồi chạy lại.",
+            en="HOI_SECRET_KEY is not set, so channel keys cannot be sealed. Set it and start again.",
+        )
+    digest = hashlib.sha256(b"channel-credentials:" + secret.get_secret_value().encode()).digest()
+    return Fernet(base64.urlsafe_b64encode(digest))
+
+
+def seal(settings: Settings, credentials: Credentials) -> bytes:
+    """The credentials as they are stored: encrypted and authenticated."""
+    return _box(settings).encrypt(json.dumps(dict(credentials.values), sort_keys=True).encode())
+
+
+def unseal(settings: Settings, sealed: bytes) -> Credentials:
+    """Raises AuthRevoked when the installation's key is another than when the account was connected."""
+    try:
+        return Credentials(json.loads(_box(settings).decrypt(sealed)))
+    except InvalidToken:
+        raise AuthRevoked(
+            "sealed_with_another_key",
+            vi="Khóa của hệ thống đã đổi nên không đọc được khóa của sàn. Hãy kết nối lại tài khoản này.",
+            en="The installation's key has changed, so this account's keys cannot be read. Connect the account again.",
+        ) from None
+
+
+def open_sealed(settings: Settings, channel: str, sealed: bytes) -> Channel:
+    return open_channel(channel, unseal(settings, sealed), sandbox=settings.channel_sandbox)

@@ -1,0 +1,33 @@
+"""What is on sale where, and what an organisation wants of its accounts: one module for each noun, the names others use listed here."""
+
+from app.marketplace_sync.queries.about_me import about_me
+from app.marketplace_sync.queries.channel_accounts import account, accounts_of
+from app.marketplace_sync.queries.declared import declared_listing, declared_of
+from app.marketplace_sync.queries.evidence import Evidence, live_evidence
+from app.marketplace_sync.queries.floors import counted_floors, floor_decisions, floor_of_host, floors
+from app.marketplace_sync.queries.listings import calls, listing, listings_of, product_names, sightings
+from app.marketplace_sync.queries.offers import RETIRED, Offer, is_retired, obstacle, offers
+
+__all__ = [
+    "RETIRED",
+    "Evidence",
+    "Offer",
+    "about_me",
+    "account",
+    "accounts_of",
+    "calls",
+    "counted_floors",
+    "declared_listing",
+    "declared_of",
+    "floor_decisions",
+    "floor_of_host",
+    "floors",
+    "is_retired",
+    "listing",
+    "listings_of",
+    "live_evidence",
+    "obstacle",
+    "offers",
+    "product_names",
+    "sightings",
+]

@@ -1,0 +1,62 @@
+"""Links that people declared, with the newest look at each."""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.accounts.models import Organisation
+from app.actor import Actor
+from app.errors import not_found
+from app.marketplace_sync.models import DeclaredConfirmation, DeclaredListing
+
+
+def declared_listing(session: Session, actor: Actor, declared_id: UUID) -> DeclaredListing:
+    """Raises NotFound, also for one that was withdrawn or that the actor does not see."""
+    found = session.scalar(select(DeclaredListing).where(DeclaredListing.id == declared_id, _declared_seen_by(actor)))
+    if found is None:
+        raise not_found("đường dẫn này", "this link")
+    return found
+
+
+def declared_of(session: Session, actor: Actor) -> list[tuple[DeclaredListing, DeclaredConfirmation | None]]:
+    """Open declared listings that the actor sees, each with the newest look at it."""
+    products = set(session.scalars(select(DeclaredListing.product_id).where(_declared_seen_by(actor))))
+    return declared_with_looks(session, products, clock.now()) if products else []
+
+
+def _declared_seen_by(actor: Actor) -> ColumnElement[bool]:
+    """Open declared listings that the actor sees: own ones, and those of organisations in an official's places."""
+    overseen = exists().where(
+        Organisation.id == DeclaredListing.organisation_id,
+        or_(Organisation.village_id.in_(actor.places), Organisation.commune_id.in_(actor.places)),
+    )
+    return and_(
+        DeclaredListing.withdrawn_at.is_(None), or_(DeclaredListing.organisation_id.in_(actor.organisations), overseen)
+    )
+
+
+def declared_with_looks(
+    session: Session, product_ids: Collection[UUID], moment: datetime
+) -> list[tuple[DeclaredListing, DeclaredConfirmation | None]]:
+    rows = session.scalars(
+        select(DeclaredListing).where(
+            DeclaredListing.product_id.in_(list(product_ids)),
+            DeclaredListing.declared_at <= moment,
+            (DeclaredListing.withdrawn_at.is_(None)) | (DeclaredListing.withdrawn_at > moment),
+        )
+    ).all()
+    looks: dict[UUID, DeclaredConfirmation] = {}
+    for look in session.scalars(
+        select(DeclaredConfirmation)
+        .where(
+            DeclaredConfirmation.declared_listing_id.in_([r.id for r in rows]),
+            DeclaredConfirmation.recorded_at <= moment,
+        )
+        .order_by(DeclaredConfirmation.seen_on, DeclaredConfirmation.recorded_at)
+    ):
+        looks[look.declared_listing_id] = look
+    return [(row, looks.get(row.id)) for row in rows]

@@ -1,0 +1,215 @@
+"""Where products are on sale, by evidence only: what a marketplace answered, or what a second named person saw."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.db import Words
+from app.marketplace_sync.models import (
+    ChannelAccount,
+    DeclaredConfirmation,
+    DeclaredListing,
+    Floor,
+    FloorDecision,
+    Listing,
+    ListingObservation,
+)
+from app.marketplace_sync.queries.declared import declared_with_looks
+from app.marketplace_sync.queries.floors import counted_floors, floors
+from app.marketplace_sync.queries.listings import listings_with_sightings
+
+OWN_SITE = Words(vi="trang bán hàng riêng", en="its own shop")
+ADVERTISING = Words(vi="trang quảng cáo", en="an advertising page")
+UNLISTED_BY_US = frozenset({"draft", "private", "hidden"})  # how a shop calls an item that we took off sale
+JUST_NOW = timedelta(minutes=10)  # asked about "now" a moment ago
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of one product in one place.
+
+    state     live: seen on sale, recently enough; stale: seen, too long ago; no: not on sale, or never seen
+    sold_out  live, and nothing was left to buy when it was last seen; a page like this is on sale all the same
+    counted   the place is on the province's list of floors on the day; if not, `reason_*` says why it does not count
+    expires_at when a live sighting becomes stale
+    """
+
+    product_id: UUID
+    floor_name: Words
+    counted: bool
+    state: str
+    seen_at: datetime | None
+    expires_at: datetime | None
+    witness: str
+    url: str | None
+    reason_vi: str
+    reason_en: str
+    listing_id: UUID | None = None
+    declared_id: UUID | None = None
+    price_dong: int | None = None
+    sold_out: bool = False
+
+
+def live_evidence(
+    session: Session,
+    product_ids: Collection[UUID],
+    *,
+    as_of: date,
+    known_at: datetime,
+    max_age_hours: int = 48,
+    declared_max_age_days: int = 30,
+) -> dict[UUID, list[Evidence]]:
+    """Everything known about where these products are on sale, as of the end of a date and as known at a moment.
+
+    A marketplace's answer stays good for `max_age_hours`, a named person's look for `declared_max_age_days`.
+    """
+    if not product_ids:
+        return {}
+    # The future has not been seen: today is judged by now, an earlier day by its last moment.
+    moment = min(known_at, clock.start_of_day(as_of + timedelta(days=1)) - timedelta(microseconds=1))
+    # A pause is only known as it is now: of another day it says nothing.
+    now = clock.now()
+    current = as_of == clock.local(now).date() and moment >= now - JUST_NOW
+    counted = counted_floors(session, as_of=as_of, known_at=known_at)
+    names = {f.id: f for f in floors(session)}
+    known = {i: f for i, f in names.items() if f.created_at <= known_at}
+    found: dict[UUID, list[Evidence]] = defaultdict(list)
+    for listing, account, seen in listings_with_sightings(session, product_ids, moment):
+        paused = listing.recall_paused and current
+        found[listing.product_id].append(
+            _of_listing(listing, account, seen, known, counted, moment, max_age_hours, paused=paused)
+        )
+    for declared, look in declared_with_looks(session, product_ids, moment):
+        found[declared.product_id].append(
+            _of_declared(declared, look, names, counted, as_of, timedelta(days=declared_max_age_days))
+        )
+    return found
+
+
+def _of_listing(
+    listing: Listing,
+    account: ChannelAccount,
+    seen: ListingObservation | None,
+    names: dict[UUID, Floor],
+    counted: dict[UUID, FloorDecision],
+    moment: datetime,
+    max_age_hours: int,
+    *,
+    paused: bool,
+) -> Evidence:
+    floor = names.get(account.floor_id) if account.floor_id else None
+    place = floor.name if floor else ADVERTISING if account.legal_kind == "advertising" else OWN_SITE
+    counts = account.floor_id in counted
+    expires = seen.seen_at + timedelta(hours=max_age_hours) if seen is not None and seen.live else None
+    state = "no" if expires is None else "live" if moment < expires else "stale"
+    vi, en = _why(listing, account, seen, state, place, on_floor=floor is not None, counts=counts, paused=paused)
+    sold_out = state == "live" and seen is not None and seen.sold_out
+    if sold_out:
+        vi, en = f"{vi} Đang hết hàng, khách chưa mua được.", f"{en} Sold out: nobody can buy it now."
+    return Evidence(
+        product_id=listing.product_id,
+        floor_name=place,
+        counted=counts,
+        state=state,
+        seen_at=seen.seen_at if seen else None,
+        expires_at=expires,
+        witness="marketplace",
+        url=seen.url if seen else None,
+        reason_vi=vi,
+        reason_en=en,
+        listing_id=listing.id,
+        price_dong=seen.price_dong if seen else None,
+        sold_out=sold_out,
+    )
+
+
+def _why(
+    listing: Listing,
+    account: ChannelAccount,
+    seen: ListingObservation | None,
+    state: str,
+    place: Words,
+    *,
+    on_floor: bool,
+    counts: bool,
+    paused: bool,
+) -> tuple[str, str]:
+    if not counts and state != "no":
+        if not on_floor:
+            return (
+                f"Đang bán ở {place.vi} ({account.name}); trang riêng không phải là sàn nên không được tính.",
+                f"On sale in {place.text('en')} ({account.name}); an own shop is no marketplace and does not count.",
+            )
+        return (
+            f"Đang bán trên {place.vi}, sàn này không có trong danh sách được tính của tỉnh.",
+            f"On sale on {place.text('en')}, which is not on the province's list.",
+        )
+    if state != "no":
+        return f"Đang bán trên {place.vi}.", f"On sale on {place.text('en')}."
+    # What we hide ourselves the shop calls hidden; any other reason is the shop's own and comes first.
+    reasons = [r for r in seen.reasons if not (paused and r["code"] in UNLISTED_BY_US)] if seen is not None else []
+    if paused and not reasons:
+        return (
+            f"Tạm ngưng bán trên {place.vi} vì thu hồi lô hàng.",
+            f"Paused on {place.text('en')} by a recall.",
+        )
+    if reasons:
+        return (
+            f"{place.vi} không cho bán: " + " ".join(str(r["vi"]) for r in reasons),
+            f"{place.text('en')} does not sell it: " + " ".join(str(r["en"]) for r in reasons),
+        )
+    if seen is not None:
+        return f"Đã bị gỡ khỏi {place.vi}.", f"Taken off {place.text('en')}."
+    if listing.error is not None:
+        return (
+            f"Chưa lên được {place.vi}: {listing.error.vi}",
+            f"Not yet on {place.text('en')}: {listing.error.text('en')}",
+        )
+    return f"Đã gửi lên {place.vi}, chưa thấy đang bán.", f"Sent to {place.text('en')}, not seen on sale yet."
+
+
+def _of_declared(
+    declared: DeclaredListing,
+    look: DeclaredConfirmation | None,
+    names: dict[UUID, Floor],
+    counted: dict[UUID, FloorDecision],
+    as_of: date,
+    max_age: timedelta,
+) -> Evidence:
+    place = names[declared.floor_id].name
+    counts = declared.floor_id in counted
+    expires = None
+    if look is None:
+        state = "no"
+        vi = f"Đã khai đang bán trên {place.vi}, chờ người thứ hai xem và xác nhận."
+        en = f"Declared on {place.text('en')}; waits for a second person to look."
+    elif not look.on_sale:
+        state = "no"
+        vi = f"Ngày {look.seen_on:%d/%m/%Y} có người xem, không thấy đang bán trên {place.vi}."
+        en = f"Somebody looked on {look.seen_on:%d/%m/%Y} and did not find it on {place.text('en')}."
+    else:
+        state = "live" if as_of < look.seen_on + max_age else "stale"
+        expires = clock.start_of_day(look.seen_on + max_age)
+        vi = f"Đang bán trên {place.vi}, có người xác nhận ngày {look.seen_on:%d/%m/%Y}."
+        en = f"On sale on {place.text('en')}, confirmed by a person on {look.seen_on:%d/%m/%Y}."
+        if not counts:
+            vi += " Sàn này không có trong danh sách được tính của tỉnh."
+            en += " It is not on the province's list."
+    return Evidence(
+        product_id=declared.product_id,
+        floor_name=place,
+        counted=counts,
+        state=state,
+        seen_at=clock.start_of_day(look.seen_on) if look else None,
+        expires_at=expires,
+        witness="person",
+        url=declared.url,
+        reason_vi=vi,
+        reason_en=en,
+        declared_id=declared.id,
+    )

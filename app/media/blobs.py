@@ -1,0 +1,231 @@
+"""Stored files: one row for each content, photos with a large and a small copy."""
+
+import re
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from io import BytesIO
+
+from sqlalchemy import CheckConstraint, Index, delete, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from app import clock
+from app.db import Base
+from app.errors import Invalid, TooLarge, Unavailable, not_found
+from app.media.pictures import as_jpeg, as_small_webp, decode, refuse_other_files
+from app.media.store import MediaStore
+
+MAX_BYTES = 12 * 1024 * 1024
+SHA256 = re.compile(r"^[0-9a-f]{64}$")
+
+
+class MediaBlob(Base):
+    """One stored file. `source_sha256` is the hash of the bytes that came in, `thumb_sha256` a photo's small copy."""
+
+    __tablename__ = "media_blobs"
+    __table_args__ = (
+        CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name="sha256"),
+        CheckConstraint("kind IN ('photo', 'thumb', 'pdf', 'import')", name="kind"),
+        Index("ix_media_blobs_source_sha256", "source_sha256"),
+    )
+
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    media_type: Mapped[str]
+    size: Mapped[int]
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    stored_at: Mapped[datetime]
+    source_sha256: Mapped[str]
+    thumb_sha256: Mapped[str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A stored photo; width and height are those of the large copy."""
+
+    sha256: str
+    width: int
+    height: int
+    thumb_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedBlob:
+    sha256: str
+    kind: str
+    media_type: str
+    data: bytes
+
+
+def store_photo(session: Session, store: MediaStore, raw: bytes) -> Photo:
+    """Keep a large copy (JPEG, at most 1600 px) and a small one (WebP, at most 480 px), upright and without metadata.
+
+    The same bytes again give the same Photo. Raises Invalid or TooLarge with a sentence for whoever took the photo.
+    """
+    check_size(len(raw))
+    source = sha256(raw).hexdigest()
+    known = session.scalar(
+        select(MediaBlob).where(MediaBlob.source_sha256 == source, MediaBlob.kind == "photo").limit(1)
+    )
+    if known is not None:
+        return _as_photo(known)
+    refuse_other_files(raw)
+    with store.decoding():
+        picture = decode(raw)
+        large, thumb = as_jpeg(picture), as_small_webp(picture)
+    now = clock.now()
+    thumb_digest = sha256(thumb.data).hexdigest()
+    digest = sha256(large).hexdigest()
+    rows = [
+        MediaBlob(
+            sha256=thumb_digest,
+            kind="thumb",
+            media_type="image/webp",
+            size=len(thumb.data),
+            width=thumb.width,
+            height=thumb.height,
+            stored_at=now,
+            source_sha256=source,
+            thumb_sha256=None,
+        ),
+        MediaBlob(
+            sha256=digest,
+            kind="photo",
+            media_type="image/jpeg",
+            size=len(large),
+            width=picture.width,
+            height=picture.height,
+            stored_at=now,
+            source_sha256=source,
+            thumb_sha256=thumb_digest,
+        ),
+    ]
+    _keep(session, store, rows, [thumb.data, large])
+    return Photo(sha256=digest, width=picture.width, height=picture.height, thumb_sha256=thumb_digest)
+
+
+def store_pdf(session: Session, store: MediaStore, raw: bytes) -> str:
+    """Keep a PDF as it came; it is only ever sent as an attachment. Returns its hash. Raises Invalid or TooLarge."""
+    check_size(len(raw))
+    if not raw.startswith(b"%PDF-") or b"%%EOF" not in raw[-2048:] or zipfile.is_zipfile(BytesIO(raw)):
+        raise Invalid(
+            "not_pdf",
+            vi="Tệp này không phải PDF, hoặc PDF bị thiếu một phần. Bác lưu lại thành PDF rồi gửi.",
+            en="This is not a PDF, or a part of it is missing. Save it as PDF again and send it.",
+            field="file",
+        )
+    return store_file(session, store, raw, kind="pdf", media_type="application/pdf")
+
+
+def store_file(session: Session, store: MediaStore, raw: bytes, *, kind: str, media_type: str) -> str:
+    """Keep bytes that the caller has judged. Returns their hash; the same bytes are kept once."""
+    check_size(len(raw))
+    digest = sha256(raw).hexdigest()
+    row = MediaBlob(
+        sha256=digest,
+        kind=kind,
+        media_type=media_type,
+        size=len(raw),
+        width=None,
+        height=None,
+        stored_at=clock.now(),
+        source_sha256=digest,
+        thumb_sha256=None,
+    )
+    _keep(session, store, [row], [raw])
+    return digest
+
+
+def forget_list(session: Session, digest: str) -> bool:
+    """Delete the row of a list that came to be imported. False when other rows point to it. Runs as SYSTEM.
+
+    The bytes stay until this is committed: `delete_forgotten` comes after, for a row without bytes would be a lie.
+    """
+    try:
+        with session.begin_nested():
+            session.execute(delete(MediaBlob).where(MediaBlob.sha256 == digest, MediaBlob.kind == "import"))
+    except IntegrityError:
+        return False
+    return True
+
+
+def delete_forgotten(session: Session, store: MediaStore, digest: str) -> bool:
+    """Delete bytes that no row holds. False when a row holds them. Safe to repeat.
+
+    The caller keeps out whoever would store the same bytes meanwhile.
+    """
+    if session.get(MediaBlob, digest) is not None:
+        return False
+    store.delete(_blob_key(digest))
+    return True
+
+
+def open_blob(session: Session, store: MediaStore, digest: str, *, small: bool = False) -> OpenedBlob:
+    """The stored bytes, or with `small` a photo's small copy. Raises NotFound; Unavailable when the bytes were damaged.
+
+    Who may see a blob is decided by the rows that point to it: ask them first.
+    """
+    row = session.get(MediaBlob, digest)
+    if row is not None and small and row.thumb_sha256 is not None:
+        row = session.get(MediaBlob, row.thumb_sha256)
+    if row is None:
+        raise not_found("tệp này", "this file")
+    data = store.get(_blob_key(row.sha256))
+    if data is None or sha256(data).hexdigest() != row.sha256:
+        raise Unavailable(
+            "media_damaged",
+            vi="Tệp này không còn nguyên trong kho nên chưa mở được. Hãy báo người vận hành khôi phục từ bản sao lưu.",
+            en="This file is not whole in the store. Ask the operator to restore it from the backup.",
+        )
+    return OpenedBlob(sha256=row.sha256, kind=row.kind, media_type=row.media_type, data=data)
+
+
+def known_photos(session: Session, digests: Sequence[str]) -> set[str]:
+    """Which of these hashes are stored photos."""
+    if not digests:
+        return set()
+    found = session.scalars(
+        select(MediaBlob.sha256).where(MediaBlob.sha256.in_(set(digests)), MediaBlob.kind.in_(("photo", "thumb")))
+    )
+    return set(found)
+
+
+def check_size(size: int) -> None:
+    """Raise when a file is empty or over 12 MB."""
+    if size == 0:
+        raise Invalid(
+            "file_empty",
+            vi="Tệp này rỗng, có thể máy chưa chép xong. Bác chọn lại tệp.",
+            en="This file is empty. Choose it again.",
+            field="file",
+        )
+    if size > MAX_BYTES:
+        raise TooLarge(
+            "file_too_large",
+            vi="Tệp nặng quá 12 MB. Bác chụp lại ở cỡ nhỏ hơn, hoặc gửi tệp nhẹ hơn.",
+            en="The file is over 12 MB. Take the photo at a smaller size, or send a lighter file.",
+            field="file",
+        )
+
+
+def _keep(session: Session, store: MediaStore, rows: list[MediaBlob], contents: list[bytes]) -> None:
+    # Bytes first: a row without bytes would be a lie, bytes without a row are only a little waste.
+    for row, data in zip(rows, contents, strict=True):
+        store.put(_blob_key(row.sha256), data)
+    columns = [c.key for c in MediaBlob.__table__.columns]
+    session.execute(
+        insert(MediaBlob).on_conflict_do_nothing(), [{key: getattr(row, key) for key in columns} for row in rows]
+    )
+
+
+def _as_photo(row: MediaBlob) -> Photo:
+    return Photo(row.sha256, row.width or 0, row.height or 0, row.thumb_sha256 or row.sha256)
+
+
+def _blob_key(digest: str) -> str:
+    return f"blobs/{digest[:2]}/{digest}"

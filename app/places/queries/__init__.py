@@ -1,0 +1,82 @@
+"""Questions about places, one module for each noun. Places are public: no answer here depends on who asks."""
+
+from app.places.queries.attributes import CommuneLine, attribute, attribute_history, attributes_on, commune_lines
+from app.places.queries.dates import in_force
+from app.places.queries.history import Kin, became, became_of, ending_of, names_of, names_on, was_before
+from app.places.queries.lists import failed_job, import_of, lists_to_forget, recent_imports
+from app.places.queries.own_data import about_me
+from app.places.queries.premises import (
+    premises_counts,
+    premises_keys,
+    premises_labels,
+    premises_of,
+    premises_of_villages,
+)
+from app.places.queries.search import search_places
+from app.places.queries.units import (
+    all_by_code,
+    all_villages,
+    ancestors,
+    by_code,
+    chains,
+    children,
+    closed_by_code,
+    current_communes,
+    current_villages,
+    descendant_ids,
+    ended_villages,
+    existing,
+    full_name,
+    full_names,
+    open_village,
+    place,
+    places,
+    province,
+    village_counts,
+)
+
+__all__ = [
+    "CommuneLine",
+    "Kin",
+    "about_me",
+    "all_by_code",
+    "all_villages",
+    "ancestors",
+    "attribute",
+    "attribute_history",
+    "attributes_on",
+    "became",
+    "became_of",
+    "by_code",
+    "chains",
+    "children",
+    "closed_by_code",
+    "commune_lines",
+    "current_communes",
+    "current_villages",
+    "descendant_ids",
+    "ended_villages",
+    "ending_of",
+    "existing",
+    "failed_job",
+    "full_name",
+    "full_names",
+    "import_of",
+    "in_force",
+    "lists_to_forget",
+    "names_of",
+    "names_on",
+    "open_village",
+    "place",
+    "places",
+    "premises_counts",
+    "premises_keys",
+    "premises_labels",
+    "premises_of",
+    "premises_of_villages",
+    "province",
+    "recent_imports",
+    "search_places",
+    "village_counts",
+    "was_before",
+]

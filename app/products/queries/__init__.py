@@ -1,0 +1,46 @@
+"""What products are, where they are made, which certificate holds on which day: one module for each noun, the names others use listed here."""
+
+from app.products.queries.about_me import about_me
+from app.products.queries.certificates import (
+    EXPIRING,
+    CertificateLine,
+    CertificateState,
+    certificate,
+    certificate_lines,
+    certificates_on,
+    last_day,
+    ocop_states,
+    points_to_file,
+    state_on,
+)
+from app.products.queries.packs import variant, variants_of
+from app.products.queries.products import ids_of_organisation, is_product_photo, product, products_of, products_to_grow
+from app.products.queries.rights import may_manage, seen
+from app.products.queries.villages import VillageProduct, ocop_products_of_villages, village_history, villages_of
+
+__all__ = [
+    "EXPIRING",
+    "CertificateLine",
+    "CertificateState",
+    "VillageProduct",
+    "about_me",
+    "certificate",
+    "certificate_lines",
+    "certificates_on",
+    "ids_of_organisation",
+    "is_product_photo",
+    "last_day",
+    "may_manage",
+    "ocop_products_of_villages",
+    "ocop_states",
+    "points_to_file",
+    "product",
+    "products_of",
+    "products_to_grow",
+    "seen",
+    "state_on",
+    "variant",
+    "variants_of",
+    "village_history",
+    "villages_of",
+]

@@ -1,0 +1,70 @@
+"""The processes of the application, by command line only: the application never imports the worker."""
+
+import sys
+from pathlib import Path
+
+from app.supervisor.keeper import Child
+from app.supervisor.ports import answers
+
+WEB_KILL_SECONDS = 4
+
+
+def web(host: str, port: int, workers: int, threads: int, metrics: Path | None = None) -> Child:
+    """`metrics` is an empty folder where several workers keep their figures together; without it each has its own."""
+    together = {"PROMETHEUS_MULTIPROC_DIR": str(metrics)} if metrics is not None and workers > 1 else {}
+    return Child(
+        name="web",
+        label="Web",
+        command=(
+            *(sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "app.front:create"),
+            *("--host", host, "--port", str(port), "--workers", str(workers), "--blocking-threads", str(threads)),
+            *(
+                "--no-ws",
+                "--respawn-failed-workers",
+                "--respawn-interval",
+                "0.5",
+                "--workers-kill-timeout",
+                str(WEB_KILL_SECONDS),
+                "--log-level",
+                "warning",
+            ),
+        ),
+        ready=lambda: answers(host, port, "/healthz"),
+        stop_seconds=WEB_KILL_SECONDS + 2,  # granian itself must end first, or it could not end its workers
+        environment=together,
+    )
+
+
+def relay() -> Child:
+    return Child("relay", "Chuyển việc", (sys.executable, "-m", "worker.relay"))
+
+
+CELERY = (sys.executable, "-m", "celery", "-A", "worker.celery_app:celery")
+WORKER = (*CELERY, "worker", "--include", "worker.tasks", "--loglevel", "INFO", "--without-gossip", "--without-mingle")
+
+
+def worker() -> Child:
+    return Child("worker", "Xử lý việc nền", (*WORKER, "--queues", "hoi", "--hostname", "work@%h"), stop_seconds=5)
+
+
+def caller(threads: int) -> Child:
+    """Only what waits for other companies: its threads mostly sleep, and however slow a shop is, work goes on."""
+    own = ("--queues", "hoi.calls", "--hostname", "calls@%h", "--pool", "threads", "--concurrency", str(threads))
+    return Child("caller", "Gọi ra sàn", (*WORKER, *own), stop_seconds=5)
+
+
+def scheduler(directory: Path) -> Child:
+    schedule = str(directory / "run" / "beat")
+    return Child("scheduler", "Hẹn giờ", (*CELERY, "beat", "--schedule", schedule, "--pidfile="))
+
+
+def double(port: int, directory: Path) -> Child:
+    return Child(
+        name="double",
+        label="Sàn mô phỏng",
+        command=(
+            *(sys.executable, "-m", "app.marketplace_sync.channels.woocommerce.double"),
+            *("--port", str(port), "--state", str(directory / "double.sqlite")),
+        ),
+        ready=lambda: answers("127.0.0.1", port, "/"),
+    )

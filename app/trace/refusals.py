@@ -1,0 +1,149 @@
+"""Why a step cannot be written into a diary: its site, season, time, photos, people and witness."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import clock, media
+from app.accounts import queries as accounts
+from app.accounts.models import Person, Purpose
+from app.accounts.queries import among
+from app.actor import Actor
+from app.errors import Forbidden, HoiError, Invalid, forbidden, not_found
+from app.trace import queries
+from app.trace.care_logs import AHEAD, writer_of
+from app.trace.models import CareLog, Cycle, Site
+from app.trace.schemas import StepFacts
+from app.trace.witnesses import witnesses_of
+
+FAR = timedelta(days=30)  # no clock that is merely wrong is taken this far ahead
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class StepChecks:
+    """What the steps of one call point to, read by a fixed number of statements."""
+
+    def __init__(self, session: Session, actor: Actor, logs: Sequence[StepFacts]) -> None:
+        self._actor = actor
+        sites = session.execute(
+            select(Site.id, Site.organisation_id).where(
+                among(Site.id, {log.site_id for log in logs}), among(Site.organisation_id, actor.organisations)
+            )
+        )
+        self._sites: dict[UUID, UUID] = {row.id: row.organisation_id for row in sites}
+        cycles = session.execute(
+            select(Cycle.id, Cycle.site_id).where(among(Cycle.id, {log.cycle_id for log in logs if log.cycle_id}))
+        )
+        self._cycles: dict[UUID, UUID] = {row.id: row.site_id for row in cycles}
+        self._photos = media.known_photos(session, sorted({p for log in logs for p in log.photos}))
+        people = {p for log in logs for p in (log.performed_by, log.witnessed_by) if p is not None}
+        self._people = set(session.scalars(select(Person.id).where(among(Person.id, people)))) if people else set()
+        # Who was never asked is named: a phone in the field must not lose work for want of an answer.
+        self.unnamed = accounts.who_said_no(session, people | {writer_of(actor)}, Purpose.DIARY)
+        self._now = clock.now()
+
+    def organisation(self, log: StepFacts) -> UUID:
+        return self._sites[log.site_id]
+
+    def refusal(
+        self, log: StepFacts, phone_now: datetime | None, *, kept_from: CareLog | None = None
+    ) -> HoiError | None:
+        """Why the step cannot be written, or None. `kept_from`: the row that is taken back, whose witness may stay as it was."""
+        organisation_id = self._sites.get(log.site_id)
+        if organisation_id is None:
+            return not_found("thửa này", "this site")
+        if not queries.may_write(self._actor, organisation_id):
+            return forbidden()
+        if self._actor.person_id in self.unnamed:
+            return not_agreed()
+        checks: tuple[Callable[[], Invalid | None], ...] = (
+            lambda: self._cycle(log),
+            lambda: self._time(log.happened_at, phone_now),
+            lambda: self._photo(log),
+            lambda: self._person(log),
+            lambda: self._witness(log, organisation_id, kept_from),
+        )
+        return next((error for check in checks if (error := check()) is not None), None)
+
+    def _cycle(self, log: StepFacts) -> Invalid | None:
+        if log.cycle_id is None or self._cycles.get(log.cycle_id) == log.site_id:
+            return None
+        return Invalid(
+            "cycle_elsewhere",
+            vi="Vụ này không ở thửa đã chọn. Bác chọn lại thửa hoặc vụ.",
+            en="This season is not on the chosen site. Choose the site or the season again.",
+            field="cycle_id",
+        )
+
+    def _time(self, happened_at: datetime, phone_now: datetime | None) -> Invalid | None:
+        ahead = happened_at - self._now
+        if happened_at < EARLIEST:
+            return Invalid(
+                "too_long_ago",
+                vi="Ngày giờ này xa quá, có thể đồng hồ máy bị sai. Bác chỉnh lại đồng hồ rồi chọn lại ngày.",
+                en="This time is too long ago; the phone's clock may be wrong. Set it and choose the day again.",
+                field="happened_at",
+            )
+        clock_is_ahead = phone_now is not None and happened_at <= phone_now + AHEAD and ahead <= FAR
+        if ahead > AHEAD and not clock_is_ahead:
+            return Invalid(
+                "in_future",
+                vi=f"Ngày giờ làm việc ({clock.local(happened_at):%d/%m/%Y %H:%M}) chưa tới. Bác chọn lại ngày đã làm;"
+                " nếu đồng hồ máy sai thì chỉnh lại đồng hồ.",
+                en=f"This time ({clock.local(happened_at):%d/%m/%Y %H:%M}) has not come yet. Choose the day on which it was"
+                " done; if the phone's clock is wrong, set it.",
+                field="happened_at",
+            )
+        return None
+
+    def _photo(self, log: StepFacts) -> Invalid | None:
+        if all(p in self._photos for p in log.photos):
+            return None
+        return Invalid(
+            "photo_unknown",
+            vi="Có ảnh chưa gửi xong. Bác đợi ảnh gửi hết rồi gửi lại việc này.",
+            en="A photo has not arrived yet. Let it finish, then send this step again.",
+            field="photos",
+        )
+
+    def _person(self, log: StepFacts) -> Invalid | None:
+        if all(p in self._people for p in (log.performed_by, log.witnessed_by) if p is not None):
+            return None
+        return Invalid(
+            "person_unknown",
+            vi="Không tìm thấy người làm hoặc người làm chứng. Bác chọn lại trong danh sách.",
+            en="We do not know the one who did it or the witness. Choose from the list again.",
+            field="performed_by",
+        )
+
+    def _witness(self, log: StepFacts, organisation_id: UUID, kept_from: CareLog | None) -> Invalid | None:
+        if kept_from is not None and (log.witness, log.witnessed_by) == (kept_from.witness, kept_from.witnessed_by):
+            return None
+        if log.witness not in witnesses_of(self._actor, organisation_id):
+            return Invalid(
+                "witness_not_yours",
+                vi="Bác không đứng ra làm chứng kiểu này được: ai làm chứng thì người đó tự ghi. Bác chọn lại ai làm chứng.",
+                en="You cannot vouch for a step in this way: whoever vouches writes it down. Choose again who vouches.",
+                field="witness",
+            )
+        if log.witnessed_by not in {None, self._actor.person_id}:
+            return Invalid(
+                "witness_is_another",
+                vi="Không ghi người khác làm chứng thay họ được: người thấy tận mắt thì tự ghi. Bác bỏ tên người làm chứng.",
+                en="You cannot name somebody else as the witness: whoever saw it writes it down. Leave the name out.",
+                field="witness",
+            )
+        return None
+
+
+def not_agreed() -> Forbidden:
+    return Forbidden(
+        "diary_not_agreed",
+        vi="Bác đã chọn không ghi nhật ký dưới tên mình nên việc này chưa ghi. Bác nhờ hợp tác xã ghi thay, không kèm tên bác;"
+        " hoặc mở trang Đồng ý (/dong-y), đánh dấu mục “Ghi nhật ký” rồi gửi lại.",
+        en="You chose to keep no diary in your name, so this was not recorded. Ask your cooperative to write it without your"
+        " name, or open the consent page (/dong-y), tick “Keep the diary” and send it again.",
+    )

@@ -1,0 +1,69 @@
+"""Forms of a batch's stock: lines of the ledger, and taking one back."""
+
+from datetime import datetime, time
+from uuid import UUID
+
+from flask import Response, flash, redirect, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as BaseResponse
+
+from app import clock
+from app.errors import forbidden
+from app.products import queries as products
+from app.products.schemas import Day, Form
+from app.trace import queries, stock
+from app.trace.routes.base import When, blueprint, filled_fields, movement_words
+from app.trace.schemas import Movement, ReverseMovement
+from app.web import page, parse, parse_data, signed_in, transaction
+
+
+class HappenedAt(Form):
+    """When packs moved; left out: now."""
+
+    day: Day | None = None
+    hour: time | None = None
+
+    def moment(self) -> datetime | None:
+        """None while it is now: the same form sent again a minute later must say the same."""
+        if self.hour is None and self.day in {None, clock.today()}:
+            return None
+        return When(day=self.day or clock.today(), hour=self.hour).moment()
+
+
+@blueprint.post("/lo/<uuid:batch_id>/kho")
+def move_stock(batch_id: UUID) -> BaseResponse:
+    when = parse_data(HappenedAt, {k: v for k, v in filled_fields().items() if k in HappenedAt.model_fields})
+    new = parse_data(Movement, filled_fields("day", "hour") | {"batch_id": batch_id, "happened_at": when.moment()})
+    with transaction(signed_in()) as session:
+        stock.move(session, signed_in(), new)
+    flash(_("Đã ghi vào sổ kho."), "met")
+    return redirect(url_for("trace.batch", batch_id=batch_id), 303)
+
+
+@blueprint.post("/lo/<uuid:batch_id>/kho/<uuid:movement_id>/hoan")
+def reverse_movement(batch_id: UUID, movement_id: UUID) -> BaseResponse:
+    with transaction(signed_in()) as session:
+        row = queries.batch(session, signed_in(), batch_id)
+        queries.movement_of_batch(session, row.id, movement_id)
+        stock.reverse(session, signed_in(), movement_id, parse(ReverseMovement))
+    flash(_("Đã ghi dòng hoàn lại."), "met")
+    return redirect(url_for("trace.batch", batch_id=batch_id), 303)
+
+
+@blueprint.get("/lo/<uuid:batch_id>/kho/<uuid:movement_id>/hoan")
+def reverse_form(batch_id: UUID, movement_id: UUID) -> Response:
+    actor = signed_in()
+    with transaction() as session:
+        row = queries.batch(session, actor, batch_id)
+        if not queries.may_handle(actor, row.organisation_id):
+            raise forbidden()
+        movement = queries.movement_of_batch(session, row.id, movement_id)
+        lines = [m for m, _pack in queries.movements_of(session, row.id)]
+        return page(
+            "trace/reverse.html",
+            batch=row,
+            movement=movement,
+            pack=products.variant(session, actor, movement.variant_id),
+            done=movement.corrects_id is not None or any(m.corrects_id == movement.id for m in lines),
+            words=movement_words(),
+        )

@@ -1,0 +1,49 @@
+"""What every route needs: the transaction, the actor, parsing, the page, and one place that renders errors."""
+
+from app.web.errors import wants_json
+from app.web.formats import UNITS, quantity, unit_options, vn_date
+from app.web.installation import csrf, install
+from app.web.languages import LANGUAGE_COOKIE, language
+from app.web.pages import page
+from app.web.parsing import accept_files, parse, parse_data, parse_query, sent_file
+from app.web.process import Web, is_https, web
+from app.web.requests import SECURITY_HEADERS, UNSAFE
+from app.web.visitor import (
+    SIGN_IN_COOKIE,
+    actor,
+    clear_sign_in_cookie,
+    require,
+    set_sign_in_cookie,
+    signed_in,
+    transaction,
+)
+
+__all__ = [
+    "LANGUAGE_COOKIE",
+    "SECURITY_HEADERS",
+    "SIGN_IN_COOKIE",
+    "UNITS",
+    "UNSAFE",
+    "Web",
+    "accept_files",
+    "actor",
+    "clear_sign_in_cookie",
+    "csrf",
+    "install",
+    "is_https",
+    "language",
+    "page",
+    "parse",
+    "parse_data",
+    "parse_query",
+    "quantity",
+    "require",
+    "sent_file",
+    "set_sign_in_cookie",
+    "signed_in",
+    "transaction",
+    "unit_options",
+    "vn_date",
+    "wants_json",
+    "web",
+]

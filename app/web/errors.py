@@ -1,0 +1,173 @@
+"""The one place that renders errors: a page for people, problem details for machines, the form again where it was refused."""
+
+import structlog
+from flask import Response, current_app, g, jsonify, make_response, redirect, render_template, request, url_for
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+from werkzeug.exceptions import NotFound as WerkzeugNotFound
+from werkzeug.routing import RequestRedirect
+
+from app.errors import (
+    Conflict,
+    Forbidden,
+    HoiError,
+    Invalid,
+    InvalidMany,
+    PasswordTold,
+    TooLarge,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+    not_found,
+)
+from app.logs import told
+from app.web.languages import language
+from app.web.requests import UNSAFE
+
+log = structlog.get_logger()
+
+LOST_RACES = frozenset({"23505", "40001", "40P01", "55P03"})  # unique, serialisation, deadlock, lock timeout
+
+
+def wants_json() -> bool:
+    if request.path.startswith("/api/") or request.is_json:
+        return True
+    best = request.accept_mimetypes.best_match(["text/html", "application/problem+json", "application/json"])
+    return best in {"application/problem+json", "application/json"}
+
+
+def problem(error: HoiError) -> dict[str, object]:
+    """RFC 9457 problem details, in Vietnamese, with the English sentence beside it."""
+    body: dict[str, object] = {
+        "type": f"urn:hoi:error:{error.code}",
+        "status": error.status,
+        "title": error.text(language()),
+        "detail_vi": error.vi,
+        "detail_en": error.en,
+        "code": error.code,
+        "request_id": g.get("request_id", ""),
+    }
+    if error.field:
+        body["field"] = error.field
+    if isinstance(error, InvalidMany):
+        body["errors"] = [{"field": e.field, "code": e.code, "vi": e.vi, "en": e.en} for e in error.errors]
+    return body
+
+
+def render_error(error: HoiError) -> Response:
+    headers: dict[str, str] = {}
+    if isinstance(error, TooMany | Unavailable):
+        headers["Retry-After"] = str(error.retry_after_seconds)
+    if wants_json():
+        response = jsonify(problem(error))
+        response.content_type = "application/problem+json"
+    elif isinstance(error, Unauthenticated) and request.method == "GET":
+        return make_response(redirect(url_for("accounts.sign_in", next=request.full_path.rstrip("?")), 303))
+    elif isinstance(error, PasswordTold):
+        back = request.full_path.rstrip("?") if request.method == "GET" else None
+        return make_response(redirect(url_for("accounts.change_password", next=back), 303))
+    else:
+        shown = _reshow_form(error)
+        response = shown or make_response(render_template("error.html", error=error), error.status)
+    response.status_code = error.status
+    response.headers.update(headers)
+    return response
+
+
+def _reshow_form(error: HoiError) -> Response | None:
+    """Show the form's own page again with what was typed and what is wrong, where the same address has one."""
+    if request.method not in UNSAFE or not isinstance(error, Invalid | Conflict | TooMany | TooLarge | Unauthenticated):
+        return None
+    adapter = current_app.url_map.bind_to_environ(request.environ)
+    try:
+        endpoint, values = adapter.match(request.path, method="GET")
+    except (HTTPException, RequestRedirect):
+        return None
+    found = error.errors if isinstance(error, InvalidMany) else [error]
+    g.form_errors = {e.field: e.text(language()) for e in found if e.field}
+    g.form_problem = error
+    try:
+        g.form_values = request.form
+    except RequestEntityTooLarge:  # the form itself is what was too large
+        g.form_values = {}
+    g.reshow_status = error.status
+    try:
+        return make_response(current_app.view_functions[endpoint](**values))
+    except (HoiError, HTTPException, OperationalError, InterfaceError):  # then the plain page says what was wrong
+        return None
+
+
+def http_error(error: HTTPException) -> Response | HTTPException:
+    if isinstance(error, RequestRedirect):
+        return error
+    if isinstance(error, WerkzeugNotFound):
+        return render_error(not_found())
+    if isinstance(error, RequestEntityTooLarge):
+        return render_error(
+            TooLarge(
+                "too_large",
+                vi="Gửi lên quá lớn. Ảnh và tệp bác gửi ở ô chọn ảnh; chữ thì viết ngắn lại.",
+                en="That is too large. Send photos and files through the file field; shorten the text.",
+            )
+        )
+    if isinstance(error, MethodNotAllowed):
+        return render_error(not_found())
+    code = error.code or 500
+    plain = Invalid(
+        f"http_{code}",
+        vi="Yêu cầu này không đọc được. Bác tải lại trang rồi thử lại.",
+        en=f"{error.name}. Reload and try again.",
+    )
+    response = render_error(plain)
+    response.status_code = code
+    return response
+
+
+def csrf_error(_error: CSRFError) -> Response:
+    return render_error(
+        Forbidden(
+            "form_expired",
+            vi="Trang này mở đã lâu hoặc mở từ nơi khác nên chưa ghi được. Bác tải lại trang rồi gửi lại.",
+            en="This page was open for too long, or the form came from elsewhere. Reload it and send again.",
+        )
+    )
+
+
+def twice_at_once(error: DBAPIError) -> Response:
+    """Two equal requests met in the database, and this one came second: the first one stands."""
+    if getattr(error.orig, "sqlstate", None) not in LOST_RACES:
+        return unexpected(error)
+    return render_error(
+        Conflict(
+            "changed_meanwhile",
+            vi="Việc này vừa được ghi, hoặc có người đang ghi cùng lúc. Bác tải lại trang để xem rồi làm tiếp.",
+            en="This was recorded a moment ago, or somebody is at it. Reload the page to see, then go on.",
+        )
+    )
+
+
+def database_away(error: Exception) -> Response:
+    if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in LOST_RACES:
+        return twice_at_once(error)
+    log.error("database away", **told(error))
+    return render_error(
+        Unavailable(
+            "database_away",
+            vi="Máy chủ đang bận trong giây lát. Việc vừa gửi chưa được ghi. Bác đợi nửa phút rồi gửi lại.",
+            en="Our database does not answer for the moment. Nothing was saved. Wait half a minute and send again.",
+        )
+    )
+
+
+def unexpected(error: Exception) -> Response:
+    log.error("unexpected error", exc_info=error, **told(error))
+    if current_app.testing and current_app.config.get("PROPAGATE_EXCEPTIONS"):
+        raise error
+    return render_error(
+        HoiError(
+            "unexpected",
+            vi="Có trục trặc phía chúng tôi, việc vừa gửi chưa được ghi. Bác thử lại; nếu vẫn vậy, đọc mã dưới đây cho người hỗ trợ.",
+            en="Something went wrong on our side and nothing was saved. Try again; if it stays, tell support the code below.",
+        )
+    )

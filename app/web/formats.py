@@ -1,0 +1,78 @@
+"""Days, numbers, money, quantities and texts as a page writes them."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from decimal import Decimal
+
+from flask_babel import get_locale
+
+from app import clock
+from app.db import Words
+from app.web.languages import language
+
+
+def vn_date(value: date | datetime | None) -> str:
+    """dd/mm/yyyy in Vietnam."""
+    if value is None:
+        return ""
+    day = clock.local(value).date() if isinstance(value, datetime) else value
+    return day.strftime("%d/%m/%Y")
+
+
+def vn_datetime(value: datetime | None) -> str:
+    """dd/mm/yyyy hh:mm in Vietnam."""
+    return "" if value is None else clock.local(value).strftime("%d/%m/%Y %H:%M")
+
+
+def number(value: Decimal | float | None, places: int | None = None) -> str:
+    """1.234.567,8 in Vietnamese, 1,234,567.8 in English."""
+    if value is None:
+        return ""
+    exact = Decimal(str(value))
+    plain = f"{exact:,.{places}f}" if places is not None else f"{exact.normalize():,f}"
+    return plain if str(get_locale()) == "en" else plain.translate(str.maketrans(",.", ".,"))
+
+
+def vnd(value: int | None) -> str:
+    """Money in đồng."""
+    return "" if value is None else f"{number(Decimal(value))} đ"
+
+
+UNITS: dict[str, tuple[str, str]] = {
+    "kg": ("kg", "kg"),
+    "g": ("g", "g"),
+    "tan": ("tấn", "t"),
+    "l": ("lít", "L"),
+    "ml": ("ml", "ml"),
+    "m3": ("m³", "m³"),
+    "piece": ("cái", "pcs"),
+    "plant": ("cây", "plants"),
+    "animal": ("con", "head"),
+    "bag": ("bao", "bags"),
+    "basket": ("gùi", "baskets"),
+    "tank16": ("bình 16 lít", "16 L tanks"),
+    "box": ("hộp", "boxes"),
+    "bottle": ("chai", "bottles"),
+    "hour": ("giờ", "h"),
+    "m2": ("m²", "m²"),
+    "ha": ("ha", "ha"),
+    "sao": ("sào", "sào (360 m²)"),
+}
+
+
+def quantity(value: Decimal | None, unit: str | None) -> str:
+    """A number with its unit's word."""
+    if value is None or unit is None:
+        return ""
+    vi, en = UNITS.get(unit, (unit, unit))
+    return f"{number(value)} {en if str(get_locale()) == 'en' else vi}"
+
+
+def unit_options(units: Iterable[str]) -> list[tuple[str, str]]:
+    """Units with their words, to choose from in a form."""
+    return [(unit, UNITS[unit][1 if language() == "en" else 0]) for unit in units]
+
+
+def words(value: Words | None) -> str:
+    """The text in the visitor's language."""
+    return "" if value is None else value.text(str(get_locale()))

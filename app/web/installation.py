@@ -1,0 +1,69 @@
+"""Puts all of this into a Flask application."""
+
+from flask import Flask
+from flask_babel import Babel
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app import clock
+from app.actor import Role
+from app.db import new_id
+from app.errors import HoiError
+from app.settings import ROOT
+from app.web.errors import csrf_error, database_away, http_error, render_error, twice_at_once, unexpected
+from app.web.formats import number, quantity, vn_date, vn_datetime, vnd, words
+from app.web.languages import choose_language, language
+from app.web.operations import healthz, metrics, readyz
+from app.web.pages import asset, template_context
+from app.web.parsing import MAX_FORM_BYTES
+from app.web.process import Web, is_https
+from app.web.requests import begin, finish, forget
+
+csrf = CSRFProtect()
+
+
+def install(app: Flask, web: Web) -> None:
+    app.extensions["hoi"] = web
+    app.config.update(
+        SECRET_KEY=web.settings.signing_key(),
+        SESSION_COOKIE_NAME="hoi_bieu_mau",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=is_https(web.settings),
+        MAX_CONTENT_LENGTH=MAX_FORM_BYTES,
+        MAX_FORM_PARTS=2000,
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_SSL_STRICT=False,
+        BABEL_DEFAULT_LOCALE="vi",
+        BABEL_DEFAULT_TIMEZONE="Asia/Ho_Chi_Minh",
+        BABEL_TRANSLATION_DIRECTORIES=str(ROOT / "app" / "locale"),
+        TEMPLATES_AUTO_RELOAD=False,
+    )
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters.update(
+        vn_date=vn_date, vn_datetime=vn_datetime, vnd=vnd, quantity=quantity, number=number, words=words
+    )
+    app.jinja_env.globals.update(asset=asset, new_id=new_id, today=clock.today, now=clock.now, Role=Role)
+    if web.settings.trusted_proxies:
+        hops = web.settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's documented way
+    Babel(app, locale_selector=language)
+    csrf.init_app(app)
+    app.before_request(begin)
+    app.after_request(finish)
+    app.teardown_request(forget)
+    app.context_processor(template_context)
+    app.register_error_handler(HoiError, render_error)
+    app.register_error_handler(HTTPException, http_error)
+    app.register_error_handler(CSRFError, csrf_error)
+    app.register_error_handler(IntegrityError, twice_at_once)
+    app.register_error_handler(OperationalError, database_away)
+    app.register_error_handler(InterfaceError, database_away)
+    app.register_error_handler(Exception, unexpected)
+    app.add_url_rule("/healthz", view_func=healthz, endpoint="_healthz")
+    app.add_url_rule("/readyz", view_func=readyz, endpoint="_readyz")
+    app.add_url_rule("/metrics", view_func=metrics, endpoint="_metrics")
+    app.add_url_rule("/ngon-ngu", view_func=choose_language, methods=["POST"], endpoint="choose_language")

@@ -1,0 +1,54 @@
+"""What the operator asks: does it live, is it ready, its figures."""
+
+import contextlib
+
+from flask import Response, request
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from app import outbox
+from app.actor import SYSTEM
+from app.errors import not_found
+from app.settings import shared_metrics
+from app.web.process import web
+
+OWED = Gauge("hoi_outbox_owed", "Events and deliveries that are not settled yet", multiprocess_mode="mostrecent")
+GIVEN_UP = Gauge(
+    "hoi_outbox_given_up",
+    "Deliveries that were given up and wait for `hoi deliveries --revive`",
+    multiprocess_mode="mostrecent",
+)
+
+
+def healthz() -> Response:
+    return Response("ok\n", mimetype="text/plain")
+
+
+def readyz() -> Response:
+    """The database answers and has our tables. Not the broker: without it the web still takes every piece of work."""
+    with web().database.transaction(SYSTEM) as session:
+        session.execute(text("SELECT 1 FROM outbox_events LIMIT 1"))
+    return Response("ready\n", mimetype="text/plain")
+
+
+def metrics() -> Response:
+    if request.remote_addr not in {"127.0.0.1", "::1", None}:
+        raise not_found()
+    with contextlib.suppress(DBAPIError):  # without a database the rest of the figures matters all the more
+        with web().database.transaction(SYSTEM) as session:
+            owed, given_up = outbox.open_debts(session), outbox.count_dead(session)
+        OWED.set(owed)
+        GIVEN_UP.set(given_up)
+    return Response(generate_latest(_figures()), content_type=CONTENT_TYPE_LATEST)
+
+
+def _figures() -> CollectorRegistry:
+    """Those of all processes of this web, whichever of them is asked."""
+    together = shared_metrics()
+    if together is None:
+        return REGISTRY
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=together)  # type: ignore[no-untyped-call]  # the library gives no types here
+    return registry

@@ -1,0 +1,131 @@
+"""What was sent, as frozen schemas, or an error that names the field in both languages."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from flask import Blueprint, request
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from app.errors import HoiError, Invalid, InvalidMany
+
+MAX_FORM_BYTES = 1024 * 1024  # uploads go through media, in parts; a form is text
+SchemaT = TypeVar("SchemaT", bound=BaseModel)
+
+
+def parse(schema: type[SchemaT], **more: object) -> SchemaT:
+    """The request's form or JSON as a frozen schema; empty form fields count as missing. Raises Invalid(Many).
+
+    A field declared as a list takes every value of that name.
+    """
+    data: dict[str, object] = {}
+    if request.is_json:
+        body = _json_body()
+        if not isinstance(body, dict):
+            raise Invalid(
+                "not_json", vi="Nội dung gửi lên không đọc được (cần JSON).", en="The body is not readable JSON."
+            )
+        data.update(body)
+    else:
+        lists = {n for n, f in schema.model_fields.items() if _wants_list(f.annotation)}
+        for name in request.form:
+            if name == "csrf_token":
+                continue
+            values = [v for v in request.form.getlist(name) if v.strip()]
+            if values:
+                data[name] = values if name in lists else values[-1]
+    data.update(more)
+    return parse_data(schema, data)
+
+
+def _json_body() -> object:
+    """None for what is no JSON, and for what nests deeper than any of our bodies."""
+    try:
+        return request.get_json(silent=True)
+    except RecursionError:
+        return None
+
+
+def parse_query(schema: type[SchemaT]) -> SchemaT:
+    """The query string as a frozen schema; unknown names are left out, since addresses pick up foreign parameters."""
+    known = schema.model_fields.keys()
+    return parse_data(schema, {k: v for k, v in request.args.items() if k in known and v.strip()})
+
+
+def parse_data(schema: type[SchemaT], data: Mapping[str, object]) -> SchemaT:
+    try:
+        return schema.model_validate(data)
+    except ValidationError as error:
+        found = [invalid_from(d) for d in error.errors(include_url=False)]
+        raise found[0] if len(found) == 1 else InvalidMany(found) from None
+
+
+def accept_files(blueprint: Blueprint, endpoints: Mapping[str, int]) -> None:
+    """Let these endpoints of the blueprint (by their short names) take forms of so many bytes: forms with a file field.
+
+    It must happen before anything reads the form, the check of the form's token included.
+    """
+
+    def widen(endpoint: str | None, _values: object) -> None:
+        short = (endpoint or "").removeprefix(f"{blueprint.name}.")
+        if short in endpoints:
+            request.max_content_length = endpoints[short] + MAX_FORM_BYTES
+
+    blueprint.url_value_preprocessor(widen)
+
+
+def sent_file(field: str) -> bytes:
+    """What came in a file field of the form; empty when nothing was chosen."""
+    sent = request.files.get(field)
+    return sent.read() if sent is not None else b""
+
+
+def _wants_list(annotation: object) -> bool:
+    return str(annotation).startswith(("list[", "tuple[", "frozenset["))
+
+
+_PROBLEMS: dict[str, tuple[str, str]] = {
+    "missing": ("Còn thiếu mục này.", "This field is missing."),
+    "extra_forbidden": ("Có mục lạ không dùng được ở đây.", "This field is not known here."),
+    "string_too_short": ("Chưa đủ chữ: cần ít nhất {min_length}.", "Too short: at least {min_length} characters."),
+    "string_too_long": ("Dài quá: nhiều nhất {max_length} chữ.", "Too long: at most {max_length} characters."),
+    "string_pattern_mismatch": ("Viết chưa đúng mẫu.", "Not in the expected form."),
+    "int_parsing": ("Cần một số nguyên, ví dụ 12.", "Give a whole number, for example 12."),
+    "int_type": ("Cần một số nguyên, ví dụ 12.", "Give a whole number, for example 12."),
+    "int_from_float": ("Cần một số nguyên, ví dụ 12.", "Give a whole number, for example 12."),
+    "decimal_parsing": ("Cần một con số, ví dụ 2,5.", "Give a number, for example 2.5."),
+    "decimal_max_places": (
+        "Nhiều nhất {decimal_places} chữ số sau dấu phẩy.",
+        "At most {decimal_places} decimal places.",
+    ),
+    "decimal_max_digits": ("Con số quá lớn.", "The number is too large."),
+    "decimal_whole_digits": ("Con số quá lớn.", "The number is too large."),
+    "greater_than": ("Phải lớn hơn {gt}.", "Must be more than {gt}."),
+    "greater_than_equal": ("Nhỏ nhất là {ge}.", "At least {ge}."),
+    "less_than_equal": ("Lớn nhất là {le}.", "At most {le}."),
+    "less_than": ("Phải nhỏ hơn {lt}.", "Must be less than {lt}."),
+    "date_from_datetime_parsing": ("Ngày viết chưa đúng, ví dụ 24/11/2026.", "Not a date, for example 24/11/2026."),
+    "date_parsing": ("Ngày viết chưa đúng, ví dụ 24/11/2026.", "Not a date, for example 24/11/2026."),
+    "datetime_parsing": ("Giờ viết chưa đúng.", "Not a date and time."),
+    "datetime_from_date_parsing": ("Giờ viết chưa đúng.", "Not a date and time."),
+    "timezone_aware": ("Giờ phải có múi giờ, ví dụ +07:00.", "The time needs a time zone, for example +07:00."),
+    "uuid_parsing": ("Mã không đúng dạng.", "Not a valid identifier."),
+    "uuid_type": ("Mã không đúng dạng.", "Not a valid identifier."),
+    "enum": ("Chọn một mục trong danh sách.", "Choose one of the list."),
+    "literal_error": ("Chọn một mục trong danh sách.", "Choose one of the list."),
+    "url_parsing": ("Đường dẫn phải bắt đầu bằng https://", "The link must start with https://"),
+    "url_scheme": ("Đường dẫn phải bắt đầu bằng https://", "The link must start with https://"),
+}
+
+
+def invalid_from(detail: ErrorDetails) -> Invalid:
+    field = ".".join(str(part) for part in detail["loc"]) or None
+    kind = detail["type"]
+    context = {k: v for k, v in (detail.get("ctx") or {}).items() if k != "error"}
+    inner = (detail.get("ctx") or {}).get("error")
+    if isinstance(inner, HoiError):
+        return Invalid(inner.code, vi=inner.vi, en=inner.en, field=field)
+    if kind in {"value_error", "assertion_error"} and inner is not None:
+        return Invalid("value_error", vi=str(inner), en=str(inner), field=field)
+    vi, en = _PROBLEMS.get(kind, ("Giá trị này chưa đúng.", "This value is not right."))
+    return Invalid(kind, vi=vi.format(**context), en=en.format(**context), field=field)

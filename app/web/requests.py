@@ -1,0 +1,71 @@
+"""Around every request: its id, its line in the log, its figures, and the headers of its answer."""
+
+import re
+import secrets
+from time import perf_counter
+
+import structlog
+from flask import Response, g, request
+from prometheus_client import Counter, Histogram
+
+from app.logs import scrub
+from app.web.process import is_https, web
+
+log = structlog.get_logger()
+
+UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
+METHODS = UNSAFE | {"GET", "HEAD", "OPTIONS"}
+REQUEST_ID = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9_-]{8,64}")  # it is kept, and digits alone may be a phone number
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; font-src 'self';"
+        " connect-src 'self'; manifest-src 'self'; worker-src 'self'; media-src 'self' blob:;"
+        " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "Permissions-Policy": "geolocation=(self), camera=(self), microphone=(self)",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+}
+
+REQUESTS = Counter("hoi_http_requests_total", "Requests answered", ["method", "endpoint", "status"])
+SECONDS = Histogram("hoi_http_request_seconds", "Time to answer", ["endpoint"])
+
+
+def begin() -> None:
+    given = request.headers.get("X-Request-Id", "")
+    g.request_id = given if REQUEST_ID.fullmatch(given) and scrub(given) == given else secrets.token_hex(8)
+    g.started = perf_counter()
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def finish(response: Response) -> Response:
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    if is_https(web().settings):
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    if "Cache-Control" not in response.headers:
+        response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Request-Id"] = g.get("request_id", "")
+    endpoint = request.endpoint or "none"
+    seconds = perf_counter() - g.get("started", perf_counter())
+    method = request.method if request.method in METHODS else "other"  # a label stays for ever; anybody may invent one
+    REQUESTS.labels(method, endpoint, str(response.status_code)).inc()
+    SECONDS.labels(endpoint).observe(seconds)
+    if endpoint not in {"static", "_healthz", "_readyz", "_metrics"}:
+        log.info(
+            "request",
+            method=method,
+            endpoint=endpoint,
+            status=response.status_code,
+            ms=round(seconds * 1000, 1),
+            person=str(g.actor.person_id) if "actor" in g and g.actor.person_id else None,
+        )
+    return response
+
+
+def forget(_error: BaseException | None) -> None:
+    structlog.contextvars.clear_contextvars()

@@ -1,0 +1,79 @@
+"""Who asks: the actor of the request, their cookie, and the one transaction in their name."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import g, request
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.actor import PUBLIC, SYSTEM, Actor, Role
+from app.errors import PasswordTold, Unauthenticated, forbidden
+from app.web.process import is_https, web
+
+SIGN_IN_COOKIE = "hoi_phien"
+
+
+def actor() -> Actor:
+    """The current actor: built once per request from the sign-in cookie (or a bearer token on /api/), else PUBLIC."""
+    if "actor" not in g:
+        token = request.cookies.get(SIGN_IN_COOKIE, "")
+        found = PUBLIC
+        if token:
+            with web().database.transaction(SYSTEM) as session:
+                found = web().build_actor(session, token, g.request_id)
+        g.actor = found.with_request(g.request_id)
+    known: Actor = g.actor
+    return known
+
+
+def signed_in(*, to_change_password: bool = False) -> Actor:
+    """The current actor, who must be a person. Raises Unauthenticated, which pages answer with the sign-in page, and
+    PasswordTold, answered with the page that changes it, everywhere but there.
+    """
+    known = actor()
+    if not known.is_person:
+        raise Unauthenticated(
+            "sign_in_needed",
+            vi="Bác cần đăng nhập để xem trang này.",
+            en="Please sign in to see this page.",
+        )
+    if known.must_change_password and not to_change_password:
+        raise PasswordTold(
+            "password_told",
+            vi="Mật khẩu này do người khác đặt. Bác đổi sang mật khẩu của riêng mình rồi mới dùng tiếp.",
+            en="Somebody else chose this password. Change it to one of your own, then go on.",
+        )
+    return known
+
+
+def require(*roles: Role) -> Actor:
+    """The current actor, who must hold one of the roles somewhere. Raises Unauthenticated or Forbidden."""
+    known = signed_in()
+    if not known.has(*roles):
+        raise forbidden()
+    return known
+
+
+@contextmanager
+def transaction(as_actor: Actor | None = None) -> Iterator[Session]:
+    """The one transaction of this request, as the current actor."""
+    with web().database.transaction(as_actor or actor()) as session:
+        yield session
+
+
+def set_sign_in_cookie(response: BaseResponse, token: str, *, max_age_seconds: int) -> BaseResponse:
+    response.set_cookie(
+        SIGN_IN_COOKIE,
+        token,
+        max_age=max_age_seconds,
+        httponly=True,
+        samesite="Lax",
+        secure=is_https(web().settings),
+    )
+    return response
+
+
+def clear_sign_in_cookie(response: BaseResponse) -> BaseResponse:
+    response.delete_cookie(SIGN_IN_COOKIE, httponly=True, samesite="Lax", secure=is_https(web().settings))
+    return response

@@ -1,0 +1,62 @@
+"""`up` prepares, runs, tells the second where it is, and stops cleanly."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app import local
+from app.cli.province import environment, run_module
+from app.errors import SetupError
+from app.settings import ROOT, Settings, child_environment
+from tests.app.cli.command import CLI, hoi
+
+
+def test_what_the_processes_get_they_get_by_environment(tmp_path: Path) -> None:
+    settings = Settings.model_validate(
+        {"var": tmp_path, "database_url": "postgresql://x", "secret_key": "k" * 32, "demo": True, "web_port": 8123}
+    )
+    given = environment(settings)
+    assert given["HOI_SECRET_KEY"] == "k" * 32
+    assert (given["HOI_WEB_PORT"], given["HOI_DEMO"]) == ("8123", "True")
+    assert "HOI_REDIS_URL" not in given
+
+
+def test_a_preparation_that_fails_is_told_with_its_last_words(tmp_path: Path) -> None:
+    away = Settings(var=tmp_path, database_url=f"postgresql://hoi@/hoi?host={tmp_path}")
+    with pytest.raises(SetupError) as refused:
+        run_module(away, "app.migrations")
+    assert refused.value.code == "preparation_failed"
+    assert refused.value.vi.startswith("Không chuẩn bị được dữ liệu (app.migrations). Lời báo cuối:\n")
+    assert str(tmp_path) in refused.value.vi
+
+
+@pytest.mark.slow
+def test_up_runs_answers_tells_the_second_where_it_is_and_stops_with_one_signal(
+    home: Path, wait_for: Callable[..., Any]
+) -> None:
+    var = home / "dự án" / "var"
+    environment = child_environment(clean=True, var=var, web_port=8400)
+    out = home / "out"
+    with (
+        out.open("w") as said,
+        subprocess.Popen(
+            [*CLI, "up"], cwd=ROOT, env=environment, stdout=said, stderr=said, start_new_session=True
+        ) as process,
+    ):
+        wait_for(lambda: "Dừng bằng Ctrl-C" in out.read_text() or process.poll() is not None, 60, "up")
+        second = hoi("up", var=var, web_port=8400)
+        assert second.returncode == 0
+        assert second.stdout.startswith("Hồi đang chạy sẵn ở http://127.0.0.1:84")
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(15) == 0
+    text = out.read_text()
+    assert "✓ PostgreSQL 18 (" in text
+    assert text.endswith(f"✓ Đã dừng. Dữ liệu vẫn còn trong {var.resolve()}\n")
+    assert not local.alive(var)
+    assert list((var / "run").glob("*.pid")) == []
+    local.stop(var)

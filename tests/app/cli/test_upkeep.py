@@ -1,0 +1,99 @@
+"""The clock, the work that was given up, and what is derived."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from sqlalchemy import text
+
+from app import clock, outbox
+from app.actor import SYSTEM
+from app.cli.upkeep import duration
+from app.db import new_id
+from app.jobs import JobRequested
+from app.outbox import Delivery
+from tests.app.cli.command import hoi
+
+
+@pytest.mark.parametrize(
+    ("spelled", "meant"),
+    [("400d", timedelta(days=400)), ("36h", timedelta(hours=36)), (" 90m ", timedelta(minutes=90))],
+)
+def test_durations_are_read(spelled: str, meant: timedelta) -> None:
+    assert duration(spelled) == meant
+
+
+@pytest.mark.parametrize("spelled", ["", "400", "d", "-3d", "3 ngày", "1.5d", "999999d", "٣d"])
+def test_other_durations_are_refused_with_an_example(spelled: str) -> None:
+    with pytest.raises(click.BadParameter, match="400d"):
+        duration(spelled)
+
+
+def test_real_time_cannot_be_moved(home: Path) -> None:
+    done = hoi("clock", "--advance", "1d", var=home / "var")
+    assert done.returncode == 1
+    assert "Chỉ bản mẫu (./hoi demo) mới dời được" in done.stderr
+    assert not (home / "var").exists()
+
+
+def test_the_demos_clock_moves_is_shown_and_returns(home: Path, fresh_database: Any, redis_url: str) -> None:
+    with_servers = {
+        "var": home / "var",
+        "database_url": fresh_database.url,
+        "redis_url": redis_url,
+        "clock_movable": True,
+    }
+    assert "đi trước giờ thật 400 ngày" in hoi("clock", "--advance", "400d", **with_servers).stdout
+    assert "đi trước giờ thật 401 ngày 12 giờ" in hoi("clock", "--advance", "36h", **with_servers).stdout
+    assert "đi trước giờ thật 401 ngày 12 giờ" in hoi("clock", **with_servers).stdout
+    assert "(giờ thật)" in hoi("clock", "--reset", **with_servers).stdout
+
+
+@pytest.mark.slow
+def test_all_that_is_derived_is_made_anew_from_the_records(home: Path, demo_database: Any, redis_url: str) -> None:
+    on = {"var": home / "var", "database_url": demo_database.url, "redis_url": redis_url, "clock_movable": True}
+    versions = text("SELECT code, language, wanted_version FROM public_pages ORDER BY code, language")
+    with demo_database.transaction(SYSTEM) as session:
+        before = [tuple(row) for row in session.execute(versions)]
+    first = f"✓ {len(before)} trang công khai sẽ được dựng lại khi có người mở\n"
+    assert (len(before), hoi("rebuild", **on).stdout.startswith(first)) == (2, True)
+    with demo_database.transaction(SYSTEM) as session:
+        assert [tuple(row) for row in session.execute(versions)] == [(c, lang, n + 1) for c, lang, n in before]
+        answers = session.scalars(text("SELECT count(*) FROM village_assessments")).one()
+        villages = session.scalars(text("SELECT count(*) FROM places WHERE level = 'village'")).one()
+    assert answers >= villages
+    assert hoi("rebuild", **on).stdout.endswith("  Không kết quả nào khác trước\n")
+    with demo_database.transaction(SYSTEM) as session:
+        assert session.scalars(text("SELECT count(*) FROM village_assessments")).one() == answers
+
+
+def test_work_that_was_given_up_is_shown_with_its_reason_and_done_again(
+    home: Path, fresh_database: Any, redis_url: str
+) -> None:
+    on = {"var": home / "var", "database_url": fresh_database.url, "redis_url": redis_url}
+    assert hoi("deliveries", **on).stdout == "✓ Không có việc nào bị bỏ\n"
+    with fresh_database.transaction(SYSTEM) as session:
+        event = outbox.publish(session, SYSTEM, JobRequested(job_id=new_id()))
+        session.flush()
+        for reaction in ("jobs.run", "a.reaction", "another.reaction"):
+            session.add(
+                Delivery(
+                    event_id=event,
+                    reaction=reaction,
+                    attempts=12,
+                    run_after=clock.machine_now(),
+                    dead_at=clock.machine_now(),
+                    dead_reason="RuntimeError: hết đĩa",
+                )
+            )
+    shown = hoi("deliveries", **on).stdout
+    assert shown.count(f"{event}\n    RuntimeError: hết đĩa\n") == 3
+    assert shown.endswith("3 việc đã bỏ. Sửa nguyên nhân nêu trên rồi chạy: ./hoi deliveries --revive\n")
+    revived = hoi("deliveries", "--revive", "--reaction", "a.reaction", **on).stdout
+    assert revived.endswith("✓ Đã đưa 1 việc vào hàng chờ lại\n")
+    of_jobs = hoi("deliveries", "--revive", "--reaction", "jobs.run", **on).stdout
+    assert "✓ Đã đưa 0 việc vào hàng chờ lại\n  Việc jobs.run không làm lại từ đây" in of_jobs
+    with fresh_database.transaction(SYSTEM) as session:
+        assert sorted(d.reaction for d in outbox.dead_deliveries(session)) == ["another.reaction", "jobs.run"]

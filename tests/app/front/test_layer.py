@@ -1,0 +1,120 @@
+"""What the layer serves, and what it lets through."""
+
+import gzip
+from collections.abc import Callable
+
+import pytest
+
+from app.front.layer import Front
+from app.front.scans import Scans
+from app.front.spool import Tally
+from app.trace import codes, pages
+from tests.app.front.pages import CODE, HTML, PACKED, PATH, Answer, Store, counted
+
+
+def test_a_stored_page_is_served_compressed_or_plain_with_its_headers(app: Front) -> None:
+    packed = Answer(app, accept_encoding="gzip, br", accept="text/html")
+    assert (packed.status, packed.body) == (200, PACKED)
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert packed.headers["ETag"] == '"tag1-gz"'
+    assert packed.headers["Vary"] == "Accept, Accept-Encoding"
+    assert packed.headers["Content-Language"] == "vi"
+    assert packed.headers["Content-Length"] == str(len(PACKED))
+    assert "default-src 'none'" in packed.headers["Content-Security-Policy"]
+    plain = Answer(app)
+    assert plain.body.decode() == HTML
+    assert plain.headers["ETag"] == '"tag1"'
+    assert "Content-Encoding" not in plain.headers
+    assert plain.headers["Content-Length"] == str(len(HTML.encode()))
+
+
+def test_a_page_that_the_browser_has_is_not_sent_again_but_counted(
+    app: Front, scans: Scans, written: list[Tally]
+) -> None:
+    for tag in ('"tag1-gz"', 'W/"tag1-gz"', '"other", "tag1-gz"', "*"):
+        answer = Answer(app, accept_encoding="gzip", if_none_match=tag)
+        assert (answer.status, answer.body) == (304, b"")
+        assert answer.headers["ETag"] == '"tag1-gz"'
+    assert Answer(app, accept_encoding="gzip", if_none_match='"other"').status == 200
+    assert counted(scans, written) == {CODE: 5}
+
+
+def test_head_gives_headers_only_and_is_no_scan(app: Front, scans: Scans, written: list[Tally]) -> None:
+    answer = Answer(app, method="HEAD", accept_encoding="gzip")
+    assert (answer.status, answer.body) == (200, b"")
+    assert answer.headers["Content-Length"] == str(len(PACKED))
+    assert counted(scans, written) == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "method", "accept"),
+    [
+        ("/", "", "GET", ""),
+        ("/t/0123456789ab0", "", "GET", ""),
+        ("/t/0123456789AB0", "", "GET", ""),
+        (f"{PATH}/bao-van-de", "", "GET", ""),
+        (PATH, "", "POST", ""),
+        (PATH, "", "GET", "application/json"),
+        (PATH, "lang=en", "GET", ""),
+        ("/01/09520123456789/10/A", "", "GET", ""),
+        ("/static/../settings.py", "", "GET", ""),
+    ],
+)
+def test_everything_else_is_flasks_and_no_scan(
+    app: Front, scans: Scans, written: list[Tally], path: str, query: str, method: str, accept: str
+) -> None:
+    answer = Answer(app, path, query, method, accept=accept, accept_encoding="gzip")
+    assert answer.headers == {"X-From": "flask"}
+    assert counted(scans, written) == {}
+
+
+def test_a_page_that_flask_renders_first_is_counted_too(app: Front, scans: Scans, written: list[Tally]) -> None:
+    assert Answer(app, "/t/ZZZZZZZZZZZZR").headers == {"X-From": "flask"}
+    assert counted(scans, written) == {"ZZZZZZZZZZZZR": 1}
+
+
+def test_campaign_marks_in_the_address_change_nothing(app: Front, store: Store) -> None:
+    for query in ("utm_source=zalo", "lang=vi", "lang=fr", "fbclid=1&lang=vi"):
+        assert Answer(app, query=query).status == 200
+    assert store.asked == 1
+
+
+def test_the_database_is_asked_at_most_every_two_seconds(
+    app: Front, store: Store, seconds: Callable[[float], None]
+) -> None:
+    for _ in range(100):
+        assert Answer(app).status == 200
+    assert store.asked == 1
+    seconds(2.1)
+    store.pages[CODE, "vi"] = ("tag2", gzip.compress(b"recalled"))
+    assert Answer(app).body == b"recalled"
+    assert store.asked == 2
+
+
+def test_a_page_that_may_no_longer_be_served_is_flasks_again(
+    app: Front, store: Store, seconds: Callable[[float], None]
+) -> None:
+    assert Answer(app).status == 200
+    store.pages.clear()
+    seconds(2.1)
+    assert Answer(app).headers == {"X-From": "flask"}
+
+
+def test_without_the_database_the_last_copy_is_served_marked_for_a_day(
+    app: Front, store: Store, seconds: Callable[[float], None], scans: Scans, written: list[Tally]
+) -> None:
+    assert "X-Hoi-Stale" not in Answer(app).headers
+    store.away = True
+    seconds(60)
+    stale = Answer(app)
+    assert (stale.status, stale.headers["X-Hoi-Stale"]) == (200, "60")
+    seconds(24 * 3600)
+    assert Answer(app).headers == {"X-From": "flask"}
+    store.away = False
+    assert "X-Hoi-Stale" not in Answer(app).headers
+    assert counted(scans, written) == {CODE: 3}
+
+
+def test_this_modules_code_is_a_code() -> None:
+    assert codes.is_canonical(CODE)
+    assert pages.path_of_code(CODE) == PATH

@@ -1,0 +1,108 @@
+"""Many photos at once leave the others their place."""
+
+import gzip
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
+from hashlib import sha256
+from itertools import islice
+
+import pytest
+from flask.testing import FlaskClient
+from PIL import Image
+from sqlalchemy import func, select, text
+from werkzeug.test import TestResponse
+
+from app.actor import SYSTEM
+from app.db import Database, new_id
+from app.factory import create_app
+from app.front.layer import Front
+from app.front.scans import Scans
+from app.front.stored import Found, Pages
+from app.media import MediaBlob
+from app.media.pictures import decode
+from app.settings import Settings
+from tests.app.media.files import blobs, encoded, leaf, person
+
+CODE = "0123456789ABY"
+PAGE = gzip.compress(b"<!doctype html><h1>trang</h1>")
+
+
+class Crowd:
+    """The web with four threads, as granian has its eight: whoever comes fifth waits for one of them."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self.settings = settings.model_copy(update={"database_url": database.url, "web_threads": 4})
+        self.person = person()
+        with database.transaction(SYSTEM) as session:
+            session.execute(
+                text(
+                    "INSERT INTO public_pages (code, language, body, etag, wanted_version, body_version)"
+                    " VALUES (:code, 'vi', :body, 'tag', 1, 1)"
+                ),
+                {"code": CODE, "body": PAGE},
+            )
+        self.flask = create_app(self.settings, database)
+        self.flask.config["WTF_CSRF_ENABLED"] = False
+        self.flask.extensions["hoi"] = replace(self.flask.extensions["hoi"], build_actor=lambda _s, _t, _r: self.person)
+        self.pages = Pages(self.settings)
+        scans = Scans(lambda _tallies: None)
+        self.flask.wsgi_app = Front(self.settings, self.flask.wsgi_app, self.find, scans)  # type: ignore[method-assign]
+        self.threads = ThreadPoolExecutor(4)
+
+    def find(self, *asked: str) -> Found | None:
+        try:
+            return self.pages.find(*asked)
+        finally:
+            self.pages._forget_connection()  # the thread that opened it is the one to close it
+
+    def client(self) -> FlaskClient:
+        made = self.flask.test_client()
+        made.set_cookie("hoi_phien", "token")
+        return made
+
+    def begin(self, raw: bytes) -> str:
+        identifier = str(new_id())
+        body = {"id": identifier, "size": len(raw), "sha256": sha256(raw).hexdigest()}
+        assert self.client().post("/api/v1/uploads", json=body).status_code == 201
+        return identifier
+
+    def send(self, identifier: str, raw: bytes) -> TestResponse:
+        return self.client().patch(f"/api/v1/uploads/{identifier}", data=raw, headers={"Upload-Offset": "0"})
+
+    def scan(self) -> TestResponse:
+        return self.client().get(f"/t/{CODE}", headers={"Accept-Encoding": "gzip"})
+
+
+def test_a_scan_is_answered_while_many_photos_are_slow(
+    settings: Settings, fresh_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crowd = Crowd(settings, fresh_database)
+    raws = [encoded(leaf(64, 48 + number), "PNG") for number in range(8)]
+    identifiers = [crowd.begin(raw) for raw in raws]
+    go_on = threading.Event()
+
+    def slow(raw: bytes) -> Image.Image:
+        assert go_on.wait(60)
+        return decode(raw)
+
+    monkeypatch.setattr("app.media.blobs.decode", slow)
+    with crowd.threads:
+        try:
+            sent = [crowd.threads.submit(crowd.send, *one) for one in zip(identifiers, raws, strict=True)]
+            scanned = crowd.threads.submit(crowd.scan).result(30)
+            refused = [one.result() for one in islice(as_completed(sent, timeout=30), 6)]
+        finally:
+            go_on.set()
+        answers = [one.result(30) for one in sent]
+    assert (scanned.status_code, scanned.data) == (200, PAGE)
+    assert sorted(answer.status_code for answer in answers) == [200] * 2 + [503] * 6
+    for answer in refused:
+        assert answer.json is not None
+        assert (answer.headers["Retry-After"], answer.json["code"]) == ("5", "photos_at_once")
+        assert answer.json["detail_vi"].startswith("Nhiều ảnh đang được gửi lên cùng lúc")
+    with fresh_database.transaction(SYSTEM) as session:
+        assert blobs(session) == 4, "a large and a small copy of two photos"
+    assert [crowd.send(*one).status_code for one in zip(identifiers, raws, strict=True)] == [200] * 8
+    with fresh_database.transaction(SYSTEM) as session:
+        assert session.scalar(select(func.count()).where(MediaBlob.kind == "photo")) == 8

@@ -1,0 +1,64 @@
+"""A refused form is shown again with what was typed; the box at its top names each wrong field and leads to it."""
+
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+from flask.testing import FlaskClient
+
+from app import clock
+from app.accounts.models import PersonalData
+from app.actor import SYSTEM
+from app.db import Database, new_id
+from app.factory import create_app
+from app.products.models import Certificate, Variant
+from app.settings import Settings
+from tests.app.products.records import count
+from tests.app.trace.farm import World, a_product
+
+
+@pytest.fixture
+def product(database: Database, world: World) -> UUID:
+    return a_product(database, world)
+
+
+@pytest.fixture
+def client(settings: Settings, database: Database, world: World) -> FlaskClient:
+    with database.transaction(SYSTEM) as session:
+        session.add(
+            PersonalData(person_id=world.manager.person_id, phone=None, full_name="Người Thử", address_as="bác", email=None,
+                         language="vi", updated_at=clock.now())
+        )  # fmt: skip
+    app = create_app(settings, database)
+    app.config["WTF_CSRF_ENABLED"] = False
+    app.extensions["hoi"] = replace(app.extensions["hoi"], build_actor=lambda _s, _t, _r: world.manager)
+    made = app.test_client()
+    made.set_cookie("hoi_phien", "token")
+    return made
+
+
+def test_each_wrong_field_of_a_pack_is_named_with_a_link(
+    client: FlaskClient, database: Database, product: UUID
+) -> None:
+    answer = client.post(f"/san-pham/{product}/goi-moi", data={"id": new_id(), "name_vi": "Hộp 1 kg", "price_dong": ""})
+    html = answer.get_data(as_text=True)
+    assert (answer.status_code, 'value="Hộp 1 kg"' in html, html.count('<li><a href="#')) == (422, True, 2)
+    for field, label in (("sku", "Mã hàng (SKU)"), ("price_dong", "Giá bán")):
+        assert f'<li><a href="#{field}">{label}</a>: Còn thiếu mục này.</li>' in html
+        assert f'id="{field}"' in html
+    assert count(database, Variant) == 0
+
+
+def test_a_refusal_of_the_verb_is_named_once(client: FlaskClient, database: Database, product: UUID) -> None:
+    sent = {
+        "id": new_id(), "scheme": "ocop", "stars": "", "decision_number": "12/QĐ-UBND", "issuer": "UBND tỉnh Thử",
+        "decided_on": "2024-03-01",
+    }  # fmt: skip
+    answer = client.post(f"/san-pham/{product}/chung-nhan-moi", data=sent)
+    html = answer.get_data(as_text=True)
+    said = "Chứng nhận OCOP có 3, 4 hoặc 5 sao. Dưới 3 sao chỉ là điểm chấm, không được cấp chứng nhận."
+    assert (answer.status_code, 'value="12/QĐ-UBND"' in html, html.count(said)) == (422, True, 2), (
+        "in the box, at the field"
+    )
+    assert f'<li><a href="#stars">Số sao (chỉ OCOP)</a>: {said}</li>' in html
+    assert count(database, Certificate) == 0

@@ -1,0 +1,111 @@
+"""The ledger under many hands: it never oversells, and counts every line once."""
+
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from app.actor import SYSTEM
+from app.db import Database, new_id
+from app.errors import Conflict
+from app.trace import stock
+from app.trace.models import MovementKind
+from tests.app.trace.farm import World, a_pack, a_product, build
+from tests.app.trace.shelf import a_batch, left, move, take_back
+
+KINDS = [k.value for k in MovementKind]
+
+
+def test_twenty_buyers_of_ten_packs_get_ten(fresh_database: Database) -> None:
+    world = build(fresh_database)
+    product = a_product(fresh_database, world)
+    variant = a_pack(fresh_database, world, product)
+    batch = a_batch(fresh_database, world, product)
+    move(fresh_database, world.manager, variant, "packed", 10, batch_id=batch)
+
+    def buy(number: int) -> str:
+        try:
+            move(fresh_database, world.manager, variant, "sold" if number % 2 else "reserved", 1, batch_id=batch)
+        except Conflict as error:
+            return error.code
+        return "bought"
+
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(buy, range(20)))
+    assert (answers.count("bought"), answers.count("not_enough")) == (10, 10)
+    assert left(fresh_database, variant) == 0
+
+
+def test_one_line_sent_ten_times_at_once_counts_once(fresh_database: Database) -> None:
+    world = build(fresh_database)
+    product = a_product(fresh_database, world)
+    variant = a_pack(fresh_database, world, product)
+    batch = a_batch(fresh_database, world, product)
+    move(fresh_database, world.manager, variant, "packed", 10, batch_id=batch)
+    line = new_id()
+    with ThreadPoolExecutor(10) as pool:
+        answers = set(
+            pool.map(
+                lambda _: move(fresh_database, world.manager, variant, "sold", 3, batch_id=batch, id=line), range(10)
+            )
+        )
+    assert answers == {line}
+    assert left(fresh_database, variant) == 7
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([*KINDS, "taken back"]), st.integers(0, 12), st.sampled_from([0, 1, None])),
+        max_size=14,
+    )
+)
+def test_the_ledger_agrees_with_a_simple_shelf_and_never_oversells(
+    database: Database, world: World, moves: list[tuple[str, int, int | None]]
+) -> None:
+    """Packs there, promised and with buyers add up; no lot gives out more packs than its 20 kg, whatever came back or was found."""
+    product = a_product(database, world, name_vi="Na thử")
+    variant = a_pack(database, world, product, sku=f"T{new_id().hex[:12]}")
+    lots = [a_batch(database, world, product, kilograms=20, lot=f"L{new_id().hex[:12]}") for _ in range(2)]
+    there, promised, sold, lost = 0, 0, 0, dict.fromkeys([*lots, None], 0)
+    written: list[tuple[UUID, str, int, UUID | None]] = []
+    for kind, units, which in moves:
+        lot = None if which is None else lots[which]
+        sign, line = 1, None
+        try:
+            if kind == "taken back":
+                if units >= len(written):
+                    continue
+                line, kind, units, lot = written[units]  # noqa: PLW2901 - the line that is taken back says what moves
+                sign = -1
+                take_back(database, world, line)
+            else:
+                line = move(database, world.manager, variant, kind, units, batch_id=lot)
+                written.append((line, kind, units, lot))
+        except (Conflict, ValidationError):
+            pass
+        else:
+            if kind == "counted":
+                with database.transaction(SYSTEM) as session:
+                    there = sum(level.there for level in stock.levels(session, [variant])[variant].values())
+            elif kind in {"packed", "returned"}:
+                there += sign * units
+            elif kind in {"sold", "lost"}:
+                there -= sign * units
+            else:
+                promised += sign * (units if kind == "reserved" else -units)
+            sold += sign * {"sold": units, "returned": -units}.get(kind, 0)
+            lost[lot] += sign * units if kind == "lost" else 0
+        with database.transaction(SYSTEM) as session:
+            by_lot = stock.levels(session, [variant]).get(variant, {})
+            on_hand = stock.on_hand(session, [variant]).get(variant, 0)
+        assert sum(level.there for level in by_lot.values()) == there
+        assert sum(level.sold for level in by_lot.values()) == sold >= 0
+        assert on_hand == there - promised >= 0
+        assert 0 <= promised <= there
+        for batch in lots:
+            level = by_lot.get(batch, stock.NOTHING)
+            assert level.sold >= 0
+            assert level.there + level.sold + lost[batch] <= 20

@@ -1,0 +1,75 @@
+"""Nobody vouches for a step as what they are not, or in another's name."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from app.actor import Membership as Held
+from app.actor import Role
+from app.db import Database
+from app.errors import Invalid
+from app.trace import diary
+from app.trace.models import Witness
+from tests.app.trace.farm import World, a_log, a_site, write
+from tests.app.trace.steps_written import correction, rows
+
+
+@pytest.mark.parametrize(
+    ("writer", "may"),
+    [
+        ("farmer", {"farmer"}),
+        ("manager", {"farmer", "cooperative"}),
+        ("officer", {"farmer", "officer"}),
+        ("manager_with_a_farm", {"farmer", "cooperative", "neighbour"}),
+        ("manager_at_home", {"farmer"}),
+        ("certifier_at_home", {"farmer"}),
+    ],
+)
+def test_nobody_vouches_as_what_they_are_not(database: Database, world: World, writer: str, may: set[str]) -> None:
+    site = a_site(database, world.farmer, world.household, world.village)
+    home, cooperative = Held(world.household, Role.FARMER), Held(world.cooperative, Role.COOPERATIVE_MANAGER)
+    also = world.manager.organisations
+    actor = {
+        "farmer": world.farmer,
+        "manager": world.manager,
+        "officer": replace(
+            world.official,
+            memberships=(Held(world.foreign, Role.EXTENSION_OFFICER),),
+            organisations=world.official.organisations | {world.household},
+        ),
+        "manager_with_a_farm": replace(world.manager, memberships=(cooperative, Held(world.other, Role.FARMER))),
+        "manager_at_home": replace(world.farmer, memberships=(home, cooperative), organisations=also),
+        "certifier_at_home": replace(world.farmer, memberships=(home, Held(world.foreign, Role.CERTIFIER))),
+    }[writer]
+    logs = [a_log(site, witness=witness) for witness in Witness]
+    with database.transaction(actor) as session:
+        outcomes = diary.record_care_logs(session, actor, logs)
+    assert {str(log.witness) for log, o in zip(logs, outcomes, strict=True) if o.status == "stored"} == may
+    refused = [o.error for o in outcomes if o.status == "refused"]
+    assert {e.code for e in refused if e is not None} == {"witness_not_yours"}
+    assert all(e is not None and "người đó tự ghi" in e.vi for e in refused)
+    assert rows(database) == len(may)
+
+
+def test_nobody_names_somebody_else_as_the_witness(database: Database, world: World) -> None:
+    site = a_site(database, world.farmer, world.household, world.village)
+    assert write(database, world.farmer, a_log(site, witnessed_by=world.manager.person_id)) == ["refused"]
+    named = a_log(site, witness="cooperative", witnessed_by=world.purchaser.person_id)
+    assert write(database, world.manager, named) == ["refused"]
+    assert rows(database) == 0
+
+
+def test_a_correction_loses_the_witness_of_the_row_before_it_and_a_withdrawal_keeps_it(
+    database: Database, world: World
+) -> None:
+    site = a_site(database, world.farmer, world.household, world.village)
+    seen: dict[str, Any] = {"witness": "cooperative", "witnessed_by": world.manager.person_id}
+    log = a_log(site, **seen)
+    assert write(database, world.manager, log) == ["stored"]
+    with database.transaction(world.farmer) as session, pytest.raises(Invalid, match="witness_not_yours"):
+        diary.correct_care_log(session, world.farmer, log.id, correction(site, note="khác", **seen))
+    assert rows(database) == 1
+    with database.transaction(world.farmer) as session:
+        diary.correct_care_log(session, world.farmer, log.id, correction(site, withdrawn="1", **seen))
+    assert rows(database) == 2
