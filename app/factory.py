@@ -28,7 +28,7 @@ from app.trace import privacy as trace_privacy
 from app.trace import routes as trace
 
 # What each part adds to the file of one's own data, by the name it has there.
-DATA_ABOUT_ME: dict[str, accounts.DataAboutMe] = {
+DATA_ABOUT_ME: dict[str, accounts.own_data.DataAboutMe] = {
     "trail": privacy.trail_about_me,
     "places": places_queries.about_me,
     "notices": notices_queries.about_me,

@@ -21,7 +21,7 @@ BREAKS = {
     "Layers inside web": ("app/web/process.py", "import app.web.errors"),
     "Layers inside media": ("app/media/store.py", "import app.media.blobs"),
     "Layers inside places": ("app/places/models.py", "import app.places.service"),
-    "Layers inside accounts": ("app/accounts/models.py", "import app.accounts.service"),
+    "Layers inside accounts": ("app/accounts/models.py", "import app.accounts.people"),
     "Layers inside notices": ("app/notices/models.py", "import app.notices.service"),
     "Layers inside products": ("app/products/models.py", "import app.products.service"),
     "Layers inside trace": ("app/trace/models.py", "import app.trace.queries"),

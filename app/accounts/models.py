@@ -173,6 +173,7 @@ class RoleOffer(Base):
     __table_args__ = (
         CheckConstraint("role IN ('farmer', 'cooperative_manager', 'purchaser')", name="role"),
         CheckConstraint("(answered_at IS NULL) = (accepted IS NULL)", name="answered"),
+        CheckConstraint("withdrawn_at IS NULL OR answered_at IS NULL", name="withdrawn"),
         Index("ix_role_offers_organisation_id", "organisation_id"),
         Index(
             "uq_role_offers_open",
@@ -180,7 +181,7 @@ class RoleOffer(Base):
             "organisation_id",
             "role",
             unique=True,
-            postgresql_where=text("answered_at IS NULL"),
+            postgresql_where=text("answered_at IS NULL AND withdrawn_at IS NULL"),
         ),
     )
 
@@ -192,6 +193,8 @@ class RoleOffer(Base):
     offered_by: Mapped[UUID | None]
     answered_at: Mapped[datetime | None]
     accepted: Mapped[bool | None]
+    withdrawn_at: Mapped[datetime | None]
+    withdrawn_by: Mapped[UUID | None]
 
 
 class HouseholdMembership(Base):

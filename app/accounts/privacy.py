@@ -331,7 +331,9 @@ def everything_about(session: Session, actor: Actor) -> dict[str, Any]:
                 | {"organisation": names.get(m.organisation_id)}
                 for m in roles
             ],
-            "role_offers": [picked(o, "organisation_id role offered_at answered_at accepted") for o in offers],
+            "role_offers": [
+                picked(o, "organisation_id role offered_at answered_at accepted withdrawn_at") for o in offers
+            ],
             "sign_ins": [
                 picked(s, "id method description started_at last_seen_at expires_at ended_at") for s in sign_ins
             ],
@@ -399,7 +401,7 @@ def erase(session: Session, actor: Actor, request_id: UUID) -> None:
     _clear_words_about(session, person_id)
     session.execute(
         update(RoleOffer)
-        .where(RoleOffer.person_id == person_id, RoleOffer.answered_at.is_(None))
+        .where(RoleOffer.person_id == person_id, RoleOffer.answered_at.is_(None), RoleOffer.withdrawn_at.is_(None))
         .values(answered_at=now, accepted=False)
     )
     session.execute(

@@ -212,13 +212,14 @@ class RoleIn(Form):
 
 
 class HouseholdIn(Form):
-    """A household that becomes thành viên. The label names no person: "Hộ số 12 Nà Mẫu"."""
+    """A household that becomes thành viên. The label names no person: "Hộ số 12 Nà Mẫu". `even_so`: another has it too."""
 
     id: UUID
     name: HouseholdLabel
     village_id: UUID
     tax_code: TaxCode | None = None
     joined_on: date | None = None
+    even_so: Ticked = False
 
 
 class OrganisationIn(Form):
@@ -233,6 +234,14 @@ class OrganisationIn(Form):
 class OrganisationChange(Form):
     name: Label
     tax_code: TaxCode | None = None
+    version: int
+
+
+class SeatChange(Form):
+    """Where an organisation has its seat. A village alone is enough: its commune is known."""
+
+    village_id: UUID | None = None
+    commune_id: UUID | None = None
     version: int
 
 

@@ -236,9 +236,9 @@ def delivery_given_up(session: Session, actor: Actor, event: DeliveryGivenUp) ->
 
 
 def role_offered(session: Session, actor: Actor, event: RoleOffered) -> None:
-    """Tell the person who is asked, while they have not answered."""
+    """Tell the person who is asked, while they have not answered and the offer stands."""
     offer = session.get(RoleOffer, event.role_offer_id)
-    if offer is None or offer.answered_at is not None:
+    if offer is None or offer.answered_at is not None or offer.withdrawn_at is not None:
         return
     tell(
         session,

@@ -206,7 +206,7 @@ NOT_TOLD = {
     "cards.printed_by": "trail", "cards.revoked_by": "trail", "card_requests.decided_by": "trail",
     "data_requests.answered_by": "trail", "devices.revoked_by": "trail", "household_memberships.ended_by": "trail",
     "household_memberships.granted_by": "trail", "memberships.ended_by": "trail", "memberships.granted_by": "trail",
-    "role_offers.offered_by": "trail", "sign_ins.ended_by": "trail",
+    "role_offers.offered_by": "trail", "role_offers.withdrawn_by": "trail", "sign_ins.ended_by": "trail",
 }  # fmt: skip
 
 

@@ -10,9 +10,8 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.accounts import cards, privacy, tokens
+from app.accounts import cards, organisations, people, privacy, tokens
 from app.accounts import queries as accounts_queries
-from app.accounts import service as accounts
 from app.accounts.models import AddressAs, PersonalData, Purpose
 from app.accounts.schemas import OrganisationIn, PersonIn, PrintCard
 from app.actor import SYSTEM, Role
@@ -85,11 +84,11 @@ def load_accounts(stage: Stage) -> None:
     admin = cast.ADMINISTRATOR
     admin_id = session.scalar(select(PersonalData.person_id).where(PersonalData.phone == admin.phone))
     if admin_id is None:
-        admin_id = accounts.create_first_administrator(session, admin.phone, cast.PASSWORD, admin.name)
+        admin_id = people.create_first_administrator(session, admin.phone, cast.PASSWORD, admin.name)
     actor = stage.act(admin_id, anew=True)
     for company in cast.COMPANIES + tuple(one.company for one in LIGHTER):
         seat = stage.seats.get(company.key)
-        accounts.create_organisation(
+        organisations.create_organisation(
             session,
             actor,
             OrganisationIn(
@@ -102,11 +101,11 @@ def load_accounts(stage: Stage) -> None:
         )
     for player in cast.PLAYERS:
         if player.at and not player.at.startswith("household"):
-            person_id = accounts.add_person(session, actor, key("organisation", player.at), stage.person_in(player))
+            person_id = people.add_person(session, actor, key("organisation", player.at), stage.person_in(player))
             stage.set_password(person_id)
             actor = stage.act(admin_id, anew=True)
     for number, one in enumerate(LIGHTER):
-        accounts.add_person(
+        people.add_person(
             session,
             actor,
             key("organisation", one.company.key),
@@ -125,8 +124,8 @@ def load_consents(stage: Stage) -> None:
     session = stage.session
     stage.act(None)
     numbers = {p.phone for p in cast.PLAYERS if p.key != STORY_FARMER}
-    people = session.scalars(select(PersonalData.person_id).where(PersonalData.phone.in_(numbers))).all()
-    for person_id in people:
+    person_ids = session.scalars(select(PersonalData.person_id).where(PersonalData.phone.in_(numbers))).all()
+    for person_id in person_ids:
         privacy.answer_consents(session, stage.act(person_id), {Purpose.ACCOUNT, Purpose.DIARY})
 
 

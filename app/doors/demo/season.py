@@ -7,7 +7,7 @@ from itertools import groupby
 from uuid import UUID
 
 from app import clock
-from app.accounts import service as accounts
+from app.accounts import households, people
 from app.accounts.models import AddressAs
 from app.accounts.schemas import HouseholdIn, PersonIn
 from app.actor import Role
@@ -117,7 +117,7 @@ def load_households(stage: Stage) -> None:
             actor = stage.act(manager, anew=True)
             if key("organisation", home.key) in actor.organisations:
                 continue
-            accounts.add_household(
+            households.add_household(
                 stage.session,
                 actor,
                 cooperative,
@@ -127,7 +127,7 @@ def load_households(stage: Stage) -> None:
                     village_id=stage.villages[home.village],
                 ),
             )
-            accounts.add_person(
+            people.add_person(
                 stage.session, stage.act(manager, anew=True), key("organisation", home.key), _farmer(stage, home)
             )
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from app import clock
 from app.accounts import queries as accounts
-from app.accounts import service
+from app.accounts import rights
 from app.accounts.models import OrganisationKind
 from app.actor import Actor, Role
 from app.db import Words
@@ -73,7 +73,7 @@ def house(session: Session, actor: Actor, asked: UUID | None) -> House | None:
         if asked in actor.organisations and actor.has(Role.COOPERATIVE_MANAGER):
             witness = Witness.COOPERATIVE
         else:
-            writer, witness = service.on_behalf_of(session, actor, found), Witness.OFFICER
+            writer, witness = rights.on_behalf_of(session, actor, found), Witness.OFFICER
     at_home = actor.has(Role.FARMER, Role.COOPERATIVE_MANAGER, organisation_id=asked)
     return House(found.id, found.name, found.village_id, not at_home, witness, writer)
 
@@ -83,10 +83,8 @@ def households(session: Session, actor: Actor, search: str, most: int = 60) -> t
     known = accounts.organisations(session, actor, search=search, limit=2000)
     mine = actor.organisations_as(Role.FARMER, Role.COOPERATIVE_MANAGER)
     manages = actor.has(Role.COOPERATIVE_MANAGER)
-    places = service.served_places(session, actor)
-    theirs = [
-        o for o in known if o.id in mine or (manages and o.id in actor.organisations) or service.serves(places, o)
-    ]
+    places = rights.served_places(session, actor)
+    theirs = [o for o in known if o.id in mine or (manages and o.id in actor.organisations) or rights.serves(places, o)]
     theirs.sort(key=lambda o: o.id not in mine)
     shown = theirs[:most]
     first = aliased(CareLog)

@@ -1,19 +1,22 @@
 """Two cooperatives with a household each, made by the verbs themselves, as the people who may."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from app import clock
-from app.accounts import queries, service, signin
-from app.accounts.models import AddressAs, OrganisationKind
-from app.accounts.schemas import HouseholdIn, OrganisationIn, PersonIn
+from app.accounts import card_requests, card_scans, cards, households, organisations, people, queries, signin
+from app.accounts.models import AddressAs, Card, CardRequest, OrganisationKind
+from app.accounts.schemas import HouseholdIn, OrganisationIn, PersonIn, PrintCard
+from app.accounts.signin import Granted
 from app.actor import SYSTEM, Actor, Role
 from app.db import Database, new_id, sort_key
+from app.errors import HoiError
 from app.factory import create_app
 from app.places.models import Place
 from app.settings import Settings
@@ -21,6 +24,8 @@ from app.settings import Settings
 KEY = b"k" * 32
 PASSWORD = "bon chu de nho"
 ADMIN_PHONE = "0912 000 001"
+PHONE = "a phone's cookie"
+OTHER_PHONE = "another phone's cookie"
 
 
 @dataclass
@@ -49,7 +54,7 @@ class Province:
         self.ids[name] = new_id()
         with self.database.transaction(admin) as session:
             commune_id = self[commune] if commune else None
-            service.create_organisation(
+            organisations.create_organisation(
                 session, admin, OrganisationIn(id=self[name], kind=kind, name=f"Đơn vị {name}", commune_id=commune_id)
             )
 
@@ -66,14 +71,14 @@ class Province:
             place_id=self[place] if place else None,
         )
         with self.database.transaction(actor) as session:
-            self.ids[name] = service.add_person(session, actor, self[at], form)
+            self.ids[name] = people.add_person(session, actor, self[at], form)
 
     def household(self, by: str, cooperative: str, name: str, village: str) -> None:
         actor = self.actor(by)
         self.ids[name] = new_id()
         form = HouseholdIn(id=self[name], name=f"Hộ {name}", village_id=self[village])
         with self.database.transaction(actor) as session:
-            service.add_household(session, actor, self[cooperative], form)
+            households.add_household(session, actor, self[cooperative], form)
 
     def also(self, name: str, at: str, role: Role) -> None:
         """One more role for somebody, by the administrator, who may give it anywhere."""
@@ -89,7 +94,7 @@ class Province:
                 place_id=self["commune"] if role == Role.COMMUNE_OFFICIAL else None,
             )
         with self.database.transaction(admin) as session:
-            assert service.add_person(session, admin, self[at], form) == self[name]
+            assert people.add_person(session, admin, self[at], form) == self[name]
 
     def password(self, name: str, password: str = PASSWORD) -> None:
         with self.database.transaction(SYSTEM) as session:
@@ -130,7 +135,7 @@ def make_province(database: Database) -> Province:
     made = Province(database)
     make_places(made)
     with database.transaction(SYSTEM) as session:
-        made.ids["admin"] = service.create_first_administrator(session, ADMIN_PHONE, PASSWORD, "Hoàng Quản Trị")
+        made.ids["admin"] = people.create_first_administrator(session, ADMIN_PHONE, PASSWORD, "Hoàng Quản Trị")
     made.organisation("coop", OrganisationKind.COOPERATIVE, "commune")
     made.organisation("other", OrganisationKind.COOPERATIVE, "far_commune")
     made.organisation("office", OrganisationKind.AUTHORITY, "commune")
@@ -144,9 +149,91 @@ def make_province(database: Database) -> Province:
     return made
 
 
+def somebody(name: str = "Lò Thị Mới", phone: str | None = "0987 654 321", role: Role = Role.FARMER) -> PersonIn:
+    return PersonIn(id=new_id(), full_name=name, address_as=AddressAs.CHI, phone=phone, role=role)
+
+
+def counts(province: Province) -> list[int]:
+    tables = ("people", "personal_data", "organisations", "memberships", "household_memberships", "outbox_events")
+    return [province.one(f"SELECT count(*) FROM {t}") for t in tables]
+
+
+def roles_of(province: Province, name: str) -> list[str]:
+    sql = "SELECT role FROM memberships WHERE person_id = :p AND valid_to IS NULL ORDER BY role"
+    return [r.role for r in province.rows(sql, p=province[name])]
+
+
+class Desk:
+    """One cooperative's card for Lành, and what phones and managers do with it."""
+
+    def __init__(self, province: Province, by: str = "minh", at: str = "coop", whose: str = "lanh") -> None:
+        self.province = province
+        self.by, self.at, self.whose = by, at, whose
+        self.print()
+
+    def print(self, **more: Any) -> None:
+        manager = self.province.actor(self.by)
+        form = PrintCard(id=new_id(), person_id=self.province[self.whose], **more)
+        with self.province.database.transaction(manager) as session:
+            card = cards.print_card(session, manager, self.province[self.at], form, key=KEY)
+            _, self.secret, self.pin = cards.printed(session, manager, card.id, key=KEY)
+        self.id = card.id
+
+    @property
+    def wrong_pin(self) -> str:
+        return f"{(int(self.pin) + 1) % 10000:04d}"
+
+    def scan(self, phone: str = PHONE) -> card_scans.Scan:
+        with self.province.database.transaction(SYSTEM) as session:
+            return card_scans.scan(session, self.secret, device_token=phone)
+
+    def by_pin(self, pin: str, phone: str = PHONE) -> Granted | HoiError:
+        with self.province.database.transaction(SYSTEM) as session:
+            return card_scans.enter_by_pin(
+                session, self.secret, pin, key=KEY, device_token=phone, agent="Chrome Android"
+            )
+
+    def enter(self, phone: str = PHONE) -> Granted:
+        with self.province.database.transaction(SYSTEM) as session:
+            return card_scans.enter(session, self.secret, device_token=phone, agent="Chrome Android")
+
+    def ask(self, phone: str = PHONE) -> CardRequest:
+        with self.province.database.transaction(SYSTEM) as session:
+            return card_requests.ask(session, self.secret, new_id(), device_token=phone, agent="Chrome Android")
+
+    def decide(self, request: CardRequest, *, right: bool, by: str = "minh") -> None:
+        manager = self.province.actor(by)
+        with self.province.database.transaction(manager) as session:
+            card_requests.decide(session, manager, request.id, right_person=right)
+
+    def age(self, table: type[Card | CardRequest], by: timedelta) -> None:
+        with self.province.database.transaction(SYSTEM) as session:
+            for row in session.scalars(select(table)):
+                row.expires_at -= by
+
+    def devices(self) -> int:
+        return int(self.province.one("SELECT count(*) FROM devices WHERE revoked_at IS NULL"))
+
+    def who(self, granted: Granted) -> Actor:
+        with self.province.database.transaction(SYSTEM) as session:
+            return signin.actor_from_token(session, granted.token, "")
+
+
+def held_about(province: Province) -> dict[str, list[Any]]:
+    """Every row that a deed over one's own person could write."""
+    tables = ("people", "personal_data", "credentials", "memberships", "cards", "devices", "sign_ins", "consents",
+              "data_requests", "outbox_events", "audit_entries")  # fmt: skip
+    return {t: province.rows(f"SELECT x::text FROM {t} x ORDER BY 1") for t in tables}
+
+
 @pytest.fixture
 def province(database: Database) -> Province:
     return make_province(database)
+
+
+@pytest.fixture
+def desk(province: Province) -> Desk:
+    return Desk(province)
 
 
 @pytest.fixture

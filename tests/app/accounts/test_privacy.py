@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from app import clock
-from app.accounts import cards, privacy, queries, service, signin
+from app.accounts import card_requests, cards, privacy, queries, roles, signin
 from app.accounts.models import Purpose, RequestKind, SignInMethod
 from app.accounts.schemas import AnswerIn, DataRequestIn, PrintCard
 from app.actor import PUBLIC, SYSTEM, Role
@@ -221,9 +221,9 @@ def phone_and_files_of(province: Province, name: str) -> None:
         card = cards.print_card(session, manager, province["coop"], form, key=KEY)
         _, secret, _ = cards.printed(session, manager, card.id, key=KEY)
     with province.database.transaction(SYSTEM) as session:
-        request = cards.ask(session, secret, new_id(), device_token="phone", agent=PHONE_OF_LANH)
+        request = card_requests.ask(session, secret, new_id(), device_token="phone", agent=PHONE_OF_LANH)
     with province.database.transaction(manager) as session:
-        cards.decide(session, manager, request.id, right_person=True)
+        card_requests.decide(session, manager, request.id, right_person=True)
     with province.database.transaction(SYSTEM) as session:
         session.add(
             PlaceImport(
@@ -255,7 +255,7 @@ def test_a_households_personal_number_goes_whoever_of_it_erases(province: Provin
     if left_before:
         with province.database.transaction(lanh) as session:
             for held in queries.roles_of(session, province["lanh"], clock.today()):
-                service.end_role(session, lanh, held.id)
+                roles.end_role(session, lanh, held.id)
         lanh = province.actor("lanh")
     with province.database.transaction(lanh) as session:
         privacy.erase(session, lanh, new_id())
@@ -306,7 +306,7 @@ def test_of_two_who_end_each_other_at_once_one_stays(fresh_database: Database, a
 
     def end(by: str, whose: str) -> None:
         with province.database.transaction(actors[by]) as session:
-            service.end_role(session, actors[by], held[province[whose]])
+            roles.end_role(session, actors[by], held[province[whose]])
 
     answers = at_once(lambda: end(first, "hai"), lambda: end("hai", first))
     assert answers == Counter({"done": 1, "last_manager": 1})

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from app import clock
-from app.accounts import cards, queries, schemas, service, signin, tokens
+from app.accounts import cards, people, queries, schemas, signin, tokens
 from app.accounts.models import SignIn, SignInAttempt, SignInMethod
 from app.accounts.schemas import PrintCard
 from app.accounts.signin import Granted
@@ -191,7 +191,7 @@ def test_guessing_the_present_password_is_limited(province: Province) -> None:
 def test_a_password_told_by_somebody_opens_only_the_page_that_changes_it(province: Province) -> None:
     admin = province.actor("admin")
     with province.database.transaction(admin) as session:
-        told = service.first_password(session, admin, province["coop"], province["minh"])
+        told = people.first_password(session, admin, province["coop"], province["minh"])
     found = attempt(province, "0912000002", told)
     assert isinstance(found, Granted)
     assert found.must_change
@@ -209,7 +209,7 @@ def test_a_sign_in_by_card_is_a_farmer_and_nothing_else(province: Province) -> N
         form = schemas.PersonIn(
             id=new_id(), full_name="Hoàng Thị Lành", address_as="bác", phone="0912000005", role=Role.COOPERATIVE_MANAGER
         )
-        service.add_person(session, admin, province["coop"], form)
+        people.add_person(session, admin, province["coop"], form)
     by_password, by_card = granted(province, "lanh"), granted(province, "lanh", SignInMethod.CARD)
     assert who(province, by_password.token).roles == {Role.FARMER, Role.COOPERATIVE_MANAGER}
     actor = who(province, by_card.token)

@@ -8,8 +8,7 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from app import clock, outbox
-from app.accounts import privacy
-from app.accounts import service as accounts
+from app.accounts import offers, people, privacy
 from app.accounts.events import CardScanned, DataRequestReceived, PersonErased, RoleOffered
 from app.accounts.models import AddressAs, PersonalData, Purpose, RequestKind
 from app.accounts.schemas import DataRequestIn, PersonIn
@@ -322,14 +321,14 @@ def test_who_is_offered_a_role_hears_of_it_while_it_waits(province: Province) ->
         id=new_id(), full_name="Lý Thị Khác", address_as=AddressAs.BAC, phone="0912 000 003", role=Role.PURCHASER
     )
     with province.database.transaction(minh) as session:
-        accounts.add_person(session, minh, province["coop"], form)
+        people.add_person(session, minh, province["coop"], form)
     event = RoleOffered(role_offer_id=province.one("SELECT id FROM role_offers"))
     for _ in range(2):
         with province.database.transaction(SYSTEM) as session:
             service.role_offered(session, SYSTEM, event)
     assert province.rows("SELECT person_id, link FROM notices") == [(province["khac"], "/du-lieu-cua-toi")]
     with province.database.transaction(khac) as session:
-        accounts.answer_offer(session, khac, event.role_offer_id, accepted=False)
+        offers.answer_offer(session, khac, event.role_offer_id, accepted=False)
     with province.database.transaction(SYSTEM) as session:
         session.execute(delete(Notice))
         service.role_offered(session, SYSTEM, event)

@@ -1,0 +1,128 @@
+"""Households: they join a cooperative and leave it, and an extension officer writes for them."""
+
+from datetime import date, timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import audit, clock
+from app.accounts import organisations, queries, rights, sent_once, signin
+from app.accounts.events import HouseholdJoined, HouseholdLeft
+from app.accounts.models import HouseholdMembership, Organisation, OrganisationKind
+from app.accounts.schemas import HouseholdIn
+from app.actor import Actor, Role
+from app.errors import Conflict, Invalid, forbidden, not_found
+from app.outbox import publish
+from app.places import queries as places
+from app.places.models import Level
+
+
+def add_household(session: Session, actor: Actor, cooperative_id: UUID, form: HouseholdIn) -> Organisation:
+    """A new household that becomes thành viên of the manager's cooperative. Same id, other content: Conflict; so is the
+    label of a household that is there already, unless the form says even so.
+    """
+    rights.check_manager(actor, cooperative_id)
+    organisations.check_place(session, form.village_id, Level.VILLAGE, "village_id")
+    joined = form.joined_on or clock.today()
+    if joined > clock.today():
+        raise _future("joined_on")
+    commune_id = places.place(session, form.village_id).parent_id
+    sent_once.alone(session, form.id)
+    ours = form.id in queries.member_household_ids(session, [cooperative_id], clock.today())
+    known = form.id in queries.organisation_names(session, [form.id])
+    if known and not ours:
+        raise sent_once.id_taken()  # somebody else's: it must not be adopted by naming its id
+    if not known and not form.even_so:
+        _check_label(session, actor, cooperative_id, form)
+    wider = signin.act_also_for(session, actor, form.id)
+    household = organisations.new_organisation(
+        session, wider, form.id, OrganisationKind.HOUSEHOLD, form.name, form.tax_code, form.village_id, commune_id
+    )
+    if not known:
+        _join(session, wider, household.id, cooperative_id, joined)
+    return household
+
+
+def _check_label(session: Session, actor: Actor, cooperative_id: UUID, form: HouseholdIn) -> None:
+    if queries.households_labelled(
+        session, actor, form.name, cooperative_id=cooperative_id, village_id=form.village_id
+    ):
+        raise Conflict(
+            "same_label",
+            vi=f"Đã có hộ tên “{form.name}”. Nếu vẫn là hộ đó thì bác không thêm nữa; nếu là hộ khác, bác đổi tên, hoặc bấm “Vẫn tạo”.",
+            en=f"There is a household “{form.name}” already. If it is the same one, do not add it again; if it is another, change the label or choose “Create it anyway”.",
+            field="name",
+        )
+
+
+def join_household(session: Session, actor: Actor, household_id: UUID, cooperative_id: UUID, *, on: date) -> None:
+    """A household known already becomes thành viên. By an administrator: no cooperative pulls in a foreign household.
+
+    Raises Conflict when it is a member already.
+    """
+    if not actor.has(Role.ADMINISTRATOR):
+        raise forbidden()
+    household = queries.organisation(session, actor, household_id)
+    cooperative = queries.organisation(session, actor, cooperative_id)
+    kinds = {OrganisationKind.COOPERATIVE, OrganisationKind.COOPERATIVE_GROUP, OrganisationKind.ENTERPRISE}
+    if household.kind != OrganisationKind.HOUSEHOLD or cooperative.kind not in kinds:
+        raise Invalid(
+            "kinds",
+            vi="Chỉ hộ mới làm thành viên, và chỉ của hợp tác xã, tổ hợp tác hoặc doanh nghiệp.",
+            en="Only a household can be a member, and only of a cooperative, a group or an enterprise.",
+        )
+    if on > clock.today():
+        raise _future("joined_on")
+    if cooperative_id in queries.cooperatives_of(session, household_id, clock.today()):
+        raise Conflict("member_already", vi="Hộ này đã là thành viên.", en="This household is a member already.")
+    _join(session, signin.act_also_for(session, actor, household_id, cooperative_id), household_id, cooperative_id, on)
+
+
+def _join(session: Session, actor: Actor, household_id: UUID, cooperative_id: UUID, on: date) -> None:
+    session.add(
+        HouseholdMembership(
+            household_id=household_id,
+            cooperative_id=cooperative_id,
+            valid_from=on,
+            recorded_at=clock.now(),
+            granted_by=actor.person_id,
+        )
+    )
+    audit.record(
+        session, actor, "accounts:household:join", subject_id=household_id, organisation_id=cooperative_id, on=on
+    )
+    publish(session, actor, HouseholdJoined(household_id=household_id, cooperative_id=cooperative_id))
+
+
+def end_household(session: Session, actor: Actor, household_id: UUID, cooperative_id: UUID, *, on: date) -> None:
+    """`on` is the last day of membership. By the cooperative, the household itself, or an administrator."""
+    own = actor.has(Role.FARMER, organisation_id=household_id)
+    if not (own or actor.has(Role.ADMINISTRATOR)):
+        rights.check_manager(actor, cooperative_id)
+    if on > clock.today():
+        raise _future("on")
+    row = session.scalar(
+        select(HouseholdMembership)
+        .where(
+            HouseholdMembership.household_id == household_id,
+            HouseholdMembership.cooperative_id == cooperative_id,
+            HouseholdMembership.valid_to.is_(None),
+        )
+        .with_for_update()
+    )
+    if row is None:
+        raise not_found("thành viên này", "this member")
+    signin.act_also_for(session, actor, household_id, cooperative_id)
+    row.valid_to = max(on, row.valid_from - timedelta(days=1))
+    row.ended_at, row.ended_by = clock.now(), actor.person_id
+    audit.record(
+        session, actor, "accounts:household:leave", subject_id=household_id, organisation_id=cooperative_id, on=on
+    )
+    publish(session, actor, HouseholdLeft(household_id=household_id, cooperative_id=cooperative_id))
+
+
+def _future(field: str) -> Invalid:
+    return Invalid(
+        "future", vi="Ngày này chưa tới. Chọn hôm nay hoặc trước đó.", en="This day has not come yet.", field=field
+    )

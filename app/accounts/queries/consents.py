@@ -1,0 +1,51 @@
+"""Questions about consent and what people asked about their data."""
+
+from collections.abc import Collection
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Uuid, func, literal, select
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import Session
+
+from app.accounts.models import Consent, DataRequest, Purpose
+
+
+def consents_now(session: Session, person_id: UUID) -> dict[Purpose, Consent]:
+    """The newest word on each purpose; a purpose nobody was asked about is missing."""
+    rows = session.scalars(
+        select(Consent)
+        .where(Consent.person_id == person_id)
+        .ext(distinct_on(Consent.purpose))
+        .order_by(Consent.purpose, Consent.recorded_at.desc(), Consent.id.desc())
+    )
+    return {Purpose(c.purpose): c for c in rows}
+
+
+def agrees(session: Session, person_id: UUID, purpose: Purpose) -> bool:
+    found = consents_now(session, person_id).get(purpose)
+    return found is not None and found.given
+
+
+def who_said_no(session: Session, person_ids: Collection[UUID], purpose: Purpose) -> set[UUID]:
+    """Whose newest word on the purpose is a no, also of people whose answers row-level security hides from this session."""
+    if not person_ids:
+        return set()
+    found = func.hoi_said_no(literal(sorted(person_ids), ARRAY(Uuid())), purpose.value).table_valued("person_id")
+    return {UUID(str(row.person_id)) for row in session.execute(select(found.c.person_id))}
+
+
+def data_requests_of(session: Session, person_id: UUID) -> list[DataRequest]:
+    return list(
+        session.scalars(
+            select(DataRequest).where(DataRequest.person_id == person_id).order_by(DataRequest.received_at.desc())
+        )
+    )
+
+
+def open_data_requests(session: Session) -> list[DataRequest]:
+    """What administrators still owe an answer or a deed, the nearest deadline first."""
+    return list(
+        session.scalars(
+            select(DataRequest).where(DataRequest.fulfilled_at.is_(None)).order_by(DataRequest.fulfil_due_at)
+        )
+    )

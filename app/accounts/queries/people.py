@@ -1,0 +1,133 @@
+"""Questions about people: their data, and what they are called."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Uuid, func, literal, or_, select, text
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.accounts.models import Credential, Membership, PersonalData
+from app.accounts.queries.scope import among, valid_on
+from app.actor import Actor, Role
+from app.errors import not_found
+
+NO_NAME_VI = "một người của hộ"
+NO_NAME_EN = "a member of the household"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One person in one role of one organisation. `name` is None when the person was erased."""
+
+    membership_id: UUID
+    person_id: UUID
+    organisation_id: UUID
+    role: Role
+    place_id: UUID | None
+    valid_from: date
+    name: str | None
+    address_as: str | None
+    phone: str | None
+    has_password: bool
+
+
+def members(session: Session, actor: Actor, organisation_ids: Collection[UUID]) -> list[Member]:
+    """Who holds which role today in these organisations, as far as the actor acts for them."""
+    scope = set(organisation_ids) if actor.kind == "system" else set(organisation_ids) & actor.organisations
+    rows = session.execute(
+        select(Membership, PersonalData, Credential.person_id)
+        .outerjoin(PersonalData, PersonalData.person_id == Membership.person_id)
+        .outerjoin(Credential, Credential.person_id == Membership.person_id)
+        .where(among(Membership.organisation_id, scope), valid_on(Membership, clock.today()))
+        .order_by(Membership.organisation_id, PersonalData.full_name, Membership.id)
+    )
+    return [
+        Member(
+            membership_id=m.id,
+            person_id=m.person_id,
+            organisation_id=m.organisation_id,
+            role=Role(m.role),
+            place_id=m.place_id,
+            valid_from=m.valid_from,
+            name=d.full_name if d else None,
+            address_as=d.address_as if d else None,
+            phone=d.phone if d else None,
+            has_password=credential is not None,
+        )
+        for m, d, credential in rows
+    ]
+
+
+def looked_after(session: Session, actor: Actor, person_id: UUID) -> PersonalData:
+    """The data of a person who has a role today in an organisation the actor acts for, or of the actor. Raises NotFound."""
+    query = select(PersonalData).where(PersonalData.person_id == person_id)
+    if actor.kind != "system" and actor.person_id != person_id:
+        query = query.where(
+            select(Membership.id)
+            .where(
+                Membership.person_id == person_id,
+                among(Membership.organisation_id, actor.organisations),
+                valid_on(Membership, clock.today()),
+            )
+            .exists()
+        )
+    found = session.scalar(query)
+    if found is None:
+        raise not_found("người này", "this person")
+    return found
+
+
+def known_people(
+    session: Session, actor: Actor, person_ids: Collection[UUID], *, also_of: Collection[UUID] = ()
+) -> list[PersonalData]:
+    """Those of these people whom the actor may know: with a role, now or before, where the actor acts for others or in one
+    of `also_of`; and the actor.
+    """
+    query = select(PersonalData).where(among(PersonalData.person_id, person_ids))
+    if actor.kind != "system":
+        there = among(Membership.organisation_id, actor.organisations | set(also_of))
+        shared = select(Membership.id).where(Membership.person_id == PersonalData.person_id, there).exists()
+        query = query.where(or_(PersonalData.person_id == actor.person_id, shared))
+    return list(session.scalars(query))
+
+
+def public_person_labels(session: Session, person_ids: Collection[UUID], language: str = "vi") -> dict[UUID, str]:
+    """What a public page may call people: "bác Lành" only while they agree to it, else a member of the household."""
+    nobody = NO_NAME_EN if language == "en" else NO_NAME_VI
+    found = dict.fromkeys(person_ids, nobody)
+    if found:
+        names = func.hoi_public_names(literal(sorted(found), ARRAY(Uuid()))).table_valued("person_id", "label")
+        for row in session.execute(select(names.c.person_id, names.c.label)):
+            found[UUID(str(row.person_id))] = row.label
+    return found
+
+
+def public_person_label(session: Session, person_id: UUID, language: str = "vi") -> str:
+    return public_person_labels(session, [person_id], language)[person_id]
+
+
+def given_name(full_name: str) -> str:
+    """Vietnamese names end with the given name, by which people are called."""
+    return full_name.rsplit(" ", 1)[-1]
+
+
+def addressed(data: PersonalData) -> str:
+    """How to greet somebody: "bác Lành"."""
+    return f"{data.address_as} {given_name(data.full_name)}"
+
+
+def greeting(session: Session, person_id: UUID) -> str:
+    """How to greet one's own reader; empty for somebody who was erased."""
+    data = session.get(PersonalData, person_id)
+    return addressed(data) if data is not None else ""
+
+
+def person_by_phone(session: Session, phone: str, full_name: str) -> tuple[bool, UUID | None]:
+    """Whether the number is taken, and by whom if the name typed beside it is theirs."""
+    row = session.execute(
+        text("SELECT person_id, same FROM hoi_person_with(:phone, :name)"), {"phone": phone, "name": full_name}
+    ).one_or_none()
+    return (False, None) if row is None else (True, row.person_id)

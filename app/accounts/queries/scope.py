@@ -1,0 +1,38 @@
+"""Conditions that every question shares: which organisations an actor may open, and what was valid or known when."""
+
+from collections.abc import Collection
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, any_, literal, or_, true
+
+from app.accounts.models import HouseholdMembership, Membership, Organisation
+from app.actor import Actor, Role
+
+
+def among(column: object, ids: Collection[UUID]) -> ColumnElement[bool]:
+    """`column` is one of the ids, as one parameter: an official's places are many."""
+    return column == any_(literal(sorted(ids), ARRAY(Uuid())))
+
+
+def visible(actor: Actor) -> ColumnElement[bool]:
+    """The organisations that this actor may open: own and acted-for ones, and those in an official's places."""
+    if actor.kind == "system" or actor.has(Role.ADMINISTRATOR):
+        return true()
+    return or_(
+        among(Organisation.id, actor.organisations),
+        among(Organisation.village_id, actor.places),
+        among(Organisation.commune_id, actor.places),
+    )
+
+
+def valid_on(row: type[Membership | HouseholdMembership], on: date) -> ColumnElement[bool]:
+    return and_(row.valid_from <= on, or_(row.valid_to.is_(None), row.valid_to >= on))
+
+
+def known_then(row: type[Membership | HouseholdMembership], on: date, known_at: datetime | None) -> ColumnElement[bool]:
+    """Valid on the date as we knew it at `known_at`: an end that we learned of later was not yet known."""
+    if known_at is None:
+        return valid_on(row, on)
+    still = or_(row.valid_to.is_(None), row.valid_to >= on, row.ended_at > known_at)
+    return and_(row.valid_from <= on, row.recorded_at <= known_at, still)

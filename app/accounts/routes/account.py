@@ -1,0 +1,83 @@
+"""Pages of one's own account: name and phone, roles, and the phones that are signed in."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response, redirect, url_for
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as BaseResponse
+
+from app import clock
+from app.accounts import people, queries, roles, schemas, signin
+from app.accounts.models import AddressAs
+from app.accounts.routes.base import blueprint, own_person_id
+from app.actor import Actor, Role
+from app.places import queries as places
+from app.web import page, parse, signed_in, transaction
+
+
+@blueprint.get("/tai-khoan")
+def account() -> Response:
+    known = signed_in()
+    with transaction() as db:
+        return page(
+            "accounts/account.html", me=queries.looked_after(db, known, own_person_id(known)), **sessions(db, known)
+        )
+
+
+def sessions(db: Session, known: Actor) -> dict[str, Any]:
+    decides = signin.card_suffices(db, known)
+    held = queries.roles_of(db, own_person_id(known), clock.today())
+    shown = [m for m in held if decides or known.has(Role(m.role), organisation_id=m.organisation_id)]
+    offered = queries.offers_to(db, own_person_id(known)) if decides else []
+    return {
+        "decides": decides,
+        "roles": shown,
+        "offers": offered,
+        "names": queries.organisation_names(
+            db, {m.organisation_id for m in shown} | {o.organisation_id for o in offered}
+        ),
+        "place_names": places.full_names(db, {m.place_id for m in shown if m.place_id}),
+        "sign_ins": queries.open_sign_ins(db, own_person_id(known), clock.machine_now()),
+        "devices": queries.devices_of(db, own_person_id(known)),
+        "here": known.sign_in_id,
+        "by_card": known.device_id is not None,
+    }
+
+
+@blueprint.post("/tai-khoan/vai-tro/<uuid:membership_id>/thoi")
+def leave_role(membership_id: UUID) -> BaseResponse:
+    known = signed_in()
+    with transaction() as db:
+        roles.end_role(db, known, membership_id)
+    return redirect(url_for("accounts.account"), 303)
+
+
+@blueprint.get("/tai-khoan/sua")
+def change_me() -> Response:
+    known = signed_in()
+    with transaction() as db:
+        data = queries.looked_after(db, known, own_person_id(known))
+        return page(
+            "accounts/change_person.html",
+            data=data,
+            forms_of_address=[(a, a) for a in AddressAs],
+            back=url_for(".account"),
+        )
+
+
+@blueprint.post("/tai-khoan/sua")
+def change_me_send() -> BaseResponse:
+    known = signed_in()
+    form = parse(schemas.PersonalChange)
+    with transaction() as db:
+        people.change_personal_data(db, known, own_person_id(known), form)
+    return redirect(url_for("accounts.account"), 303)
+
+
+@blueprint.post("/tai-khoan/phien/<uuid:sign_in_id>/ket-thuc")
+def end_sign_in(sign_in_id: UUID) -> BaseResponse:
+    known = signed_in()
+    with transaction() as db:
+        signin.end(db, known, sign_in_id)
+    return redirect(url_for("accounts.account"), 303)

@@ -1,0 +1,96 @@
+"""What all pages of accounts share: the blueprint, the words for roles and kinds, and whose request this is."""
+
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from flask import Blueprint, current_app, g, request, url_for
+from werkzeug.local import LocalProxy
+
+from app.accounts import queries, schemas
+from app.accounts.models import OrganisationKind
+from app.actor import PUBLIC, Actor, Role
+from app.db import Words
+from app.errors import forbidden
+from app.web import transaction
+
+blueprint = Blueprint("accounts", "app.accounts", template_folder="templates")
+
+ROLE_WORDS: dict[Role, Words] = {
+    Role.FARMER: Words(vi="Nông dân của hộ", en="Farmer"),
+    Role.COOPERATIVE_MANAGER: Words(vi="Quản lý hợp tác xã", en="Cooperative manager"),
+    Role.PURCHASER: Words(vi="Người thu mua", en="Purchaser"),
+    Role.EXTENSION_OFFICER: Words(vi="Cán bộ khuyến nông", en="Extension officer"),
+    Role.VILLAGE_OFFICER: Words(vi="Cán bộ thôn", en="Village officer"),
+    Role.DIGITAL_GROUP: Words(vi="Tổ công nghệ số cộng đồng", en="Digital group member"),
+    Role.COMMUNE_OFFICIAL: Words(vi="Cán bộ xã, phường", en="Commune official"),
+    Role.PROVINCE_OFFICIAL: Words(vi="Cán bộ tỉnh", en="Province official"),
+    Role.CERTIFIER: Words(vi="Người chứng nhận", en="Certifier"),
+    Role.ADMINISTRATOR: Words(vi="Quản trị", en="Administrator"),
+}
+KIND_WORDS: dict[OrganisationKind, Words] = {
+    OrganisationKind.HOUSEHOLD: Words(vi="Hộ", en="Household"),
+    OrganisationKind.COOPERATIVE_GROUP: Words(vi="Tổ hợp tác", en="Cooperative group"),
+    OrganisationKind.COOPERATIVE: Words(vi="Hợp tác xã", en="Cooperative"),
+    OrganisationKind.ENTERPRISE: Words(vi="Doanh nghiệp", en="Enterprise"),
+    OrganisationKind.AUTHORITY: Words(vi="Cơ quan", en="Authority"),
+}
+
+
+@blueprint.app_context_processor
+def _who() -> dict[str, object]:
+    """Name and organisation for the side bar, asked only by pages that show them: an error page needs no database."""
+    return {
+        "me_name": LocalProxy(lambda: _me()[0]),
+        "org_name": LocalProxy(lambda: _me()[1]),
+        "sign_out_url": url_for("accounts.sign_out"),
+    }
+
+
+def _me() -> tuple[str, str]:
+    known: Actor = g.get("actor", PUBLIC)
+    if known.person_id is None:
+        return "", ""
+    if "me" not in g:
+        with transaction() as db:
+            name = queries.greeting(db, known.person_id)
+            names = queries.organisation_names(db, {m.organisation_id for m in known.memberships})
+        g.me = (name, ", ".join(sorted(set(names.values()))))
+    found: tuple[str, str] = g.me
+    return found
+
+
+@blueprint.app_template_filter("role_word")
+def role_word(role: str) -> Words:
+    return ROLE_WORDS[Role(role)]
+
+
+@blueprint.app_template_filter("kind_word")
+def kind_word(kind: str) -> Words:
+    return KIND_WORDS[OrganisationKind(kind)]
+
+
+@blueprint.app_template_filter("phone")
+def shown_phone(value: str | None) -> str:
+    return schemas.shown_phone(value)
+
+
+def signing_key() -> bytes:
+    return str(current_app.config["SECRET_KEY"]).encode()
+
+
+def agent() -> str:
+    return request.headers.get("User-Agent", "")[:400]
+
+
+def next_address(default: str = "/") -> str:
+    """Where to go after signing in: an address of ours, never another site's."""
+    wanted = request.values.get("next", "")
+    parts = urlsplit(wanted)
+    ours = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not parts.netloc and wanted.isprintable()
+    return wanted if ours else default
+
+
+def own_person_id(known: Actor) -> UUID:
+    if known.person_id is None:
+        raise forbidden()
+    return known.person_id

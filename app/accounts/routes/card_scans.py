@@ -1,0 +1,83 @@
+"""Pages of a card on the phone that scanned it."""
+
+from flask import Response, redirect, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.accounts import card_requests, card_scans, schemas, tokens
+from app.accounts.routes.base import agent, blueprint, signing_key
+from app.accounts.routes.sign_in import leave_old, or_raise, welcome
+from app.actor import SYSTEM
+from app.web import is_https, page, parse, transaction, web
+
+DEVICE_COOKIE = "hoi_may"
+DEVICE_COOKIE_PATH = "/the"
+TWO_YEARS = 2 * 365 * 86400
+WAITING_REFRESH_SECONDS = 4
+
+
+@blueprint.get("/the")
+def card_typed() -> Response:
+    return page("accounts/card_typed.html")
+
+
+@blueprint.post("/the")
+def card_typed_send() -> BaseResponse:
+    """The code under the QR, for a phone whose camera fails."""
+    form = parse(schemas.TypedCode)
+    with transaction(SYSTEM) as db:
+        secret = card_scans.typed_secret(db, form.code)
+    return redirect(url_for("accounts.card", secret=secret), 303)
+
+
+@blueprint.get("/the/<secret>")
+def card(secret: str) -> Response:
+    """Shows whose card this is; binds nothing, so that whatever fetches addresses ahead of people does no harm."""
+    with transaction(SYSTEM) as db:
+        found = card_scans.scan(db, secret, device_token=_device_token())
+    response = page("accounts/card.html", card=found, secret=secret)
+    if found.state == card_scans.CardState.WAITING:
+        response.headers["Refresh"] = str(WAITING_REFRESH_SECONDS)
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+@blueprint.post("/the/<secret>")
+def card_pin(secret: str) -> BaseResponse:
+    form, token = parse(schemas.Pin), _device_token() or tokens.new_token()
+    with transaction(SYSTEM) as db:
+        outcome = card_scans.enter_by_pin(db, secret, form.pin, key=signing_key(), device_token=token, agent=agent())
+        leave_old(db, outcome)
+    return _keep_device(welcome(or_raise(outcome), url_for("accounts.after_sign_in")), token)
+
+
+@blueprint.post("/the/<secret>/vao")
+def card_enter(secret: str) -> BaseResponse:
+    with transaction(SYSTEM) as db:
+        granted = card_scans.enter(db, secret, device_token=_device_token(), agent=agent())
+        leave_old(db, granted)
+    return _keep_device(welcome(granted, url_for("accounts.after_sign_in")), _device_token())
+
+
+@blueprint.post("/the/<secret>/hoi")
+def card_ask(secret: str) -> BaseResponse:
+    form, token = parse(schemas.AskCard), _device_token() or tokens.new_token()
+    with transaction(SYSTEM) as db:
+        card_requests.ask(db, secret, form.id, device_token=token, agent=agent())
+    return _keep_device(redirect(url_for("accounts.card", secret=secret), 303), token)
+
+
+def _device_token() -> str:
+    return request.cookies.get(DEVICE_COOKIE, "")[:100]
+
+
+def _keep_device(response: BaseResponse, token: str) -> BaseResponse:
+    response.set_cookie(
+        DEVICE_COOKIE,
+        token,
+        max_age=TWO_YEARS,
+        path=DEVICE_COOKIE_PATH,
+        httponly=True,
+        samesite="Lax",
+        secure=is_https(web().settings),
+    )
+    return response

@@ -1,0 +1,65 @@
+"""Pages on which a household joins a cooperative and leaves it."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from flask import Response, flash, redirect, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as BaseResponse
+
+from app import clock
+from app.accounts import households, queries, schemas
+from app.accounts.routes.base import blueprint
+from app.actor import Role
+from app.errors import forbidden
+from app.places import queries as places
+from app.web import page, parse, parse_query, require, signed_in, transaction
+
+
+@blueprint.get("/don-vi/<uuid:organisation_id>/them-ho")
+def new_household(organisation_id: UUID) -> Response:
+    known = require(Role.COOPERATIVE_MANAGER)
+    asked = parse_query(schemas.InCommune)
+    with transaction() as db:
+        row = queries.organisation(db, known, organisation_id)
+        if not known.has(Role.COOPERATIVE_MANAGER, organisation_id=organisation_id):
+            raise forbidden()
+        today = clock.today()
+        commune_id = asked.commune or row.commune_id
+        return page(
+            "accounts/new_household.html",
+            organisation=row,
+            commune_id=commune_id,
+            communes=[(p.id, f"{p.kind_word} {p.name}") for p in places.current_communes(db, today)],
+            villages=[
+                (v.id, f"{v.kind_word} {v.name}")
+                for v in (places.current_villages(db, commune_id, today) if commune_id else [])
+            ],
+        )
+
+
+@blueprint.post("/don-vi/<uuid:organisation_id>/them-ho")
+def new_household_send(organisation_id: UUID) -> BaseResponse:
+    known = require(Role.COOPERATIVE_MANAGER)
+    form = parse(schemas.HouseholdIn)
+    with transaction() as db:
+        household = households.add_household(db, known, organisation_id, form)
+    return redirect(url_for("accounts.new_person", organisation_id=household.id), 303)
+
+
+@blueprint.post("/don-vi/<uuid:organisation_id>/ho/<uuid:household_id>/roi")
+def household_leaves(organisation_id: UUID, household_id: UUID) -> BaseResponse:
+    known = signed_in()
+    with transaction() as db:
+        households.end_household(db, known, household_id, organisation_id, on=clock.today() - timedelta(days=1))
+    flash(_("Hộ này thôi là thành viên từ hôm nay."), "met")
+    return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)
+
+
+@blueprint.post("/don-vi/<uuid:organisation_id>/nhan-ho")
+def household_joins(organisation_id: UUID) -> BaseResponse:
+    known = require(Role.ADMINISTRATOR)
+    form = parse(schemas.JoinIn)
+    with transaction() as db:
+        households.join_household(db, known, form.household_id, organisation_id, on=form.on or clock.today())
+    return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)

@@ -1,0 +1,140 @@
+"""Pages of organisations: the list, one with its people and households, making and changing one."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response, redirect, url_for
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as BaseResponse
+
+from app import clock
+from app.accounts import organisations, queries, rights, schemas
+from app.accounts.models import Organisation, OrganisationKind
+from app.accounts.routes.base import blueprint
+from app.actor import Actor, Role
+from app.errors import forbidden
+from app.places import queries as places
+from app.web import page, parse, parse_query, require, signed_in, transaction
+
+
+@blueprint.get("/don-vi", endpoint="organisations")
+def all_organisations() -> Response:
+    known = signed_in()
+    asked = parse_query(schemas.Search)
+    with transaction() as db:
+        rows = queries.organisations(db, known, search=asked.q)
+        return page(
+            "accounts/organisations.html",
+            asked=asked,
+            rows=rows,
+            place_names=places.full_names(db, {p for o in rows if (p := o.village_id or o.commune_id)}),
+        )
+
+
+@blueprint.get("/nguoi-va-the")
+def people() -> BaseResponse:
+    """The people of the organisation that the actor manages; who manages several chooses from the list."""
+    known = require(Role.COOPERATIVE_MANAGER)
+    own = known.organisations_as(Role.COOPERATIVE_MANAGER)
+    if len(own) > 1:
+        return redirect(url_for("accounts.organisations"), 303)
+    return redirect(url_for("accounts.organisation", organisation_id=own[0]), 303)
+
+
+@blueprint.get("/don-vi/moi")
+def new_organisation() -> Response:
+    require(Role.ADMINISTRATOR)
+    with transaction() as db:
+        return page(
+            "accounts/new_organisation.html",
+            kinds=list(OrganisationKind),
+            communes=[(p.id, f"{p.kind_word} {p.name}") for p in places.current_communes(db, clock.today())],
+        )
+
+
+@blueprint.post("/don-vi/moi")
+def new_organisation_send() -> BaseResponse:
+    known = require(Role.ADMINISTRATOR)
+    form = parse(schemas.OrganisationIn)
+    with transaction() as db:
+        made = organisations.create_organisation(db, known, form)
+    return redirect(url_for("accounts.organisation", organisation_id=made.id), 303)
+
+
+@blueprint.get("/don-vi/<uuid:organisation_id>")
+def organisation(organisation_id: UUID) -> Response:
+    known = signed_in()
+    with transaction() as db:
+        row = queries.organisation(db, known, organisation_id)
+        return page("accounts/organisation.html", organisation=row, **_people_page(db, known, row))
+
+
+def _people_page(db: Session, known: Actor, row: Organisation) -> dict[str, Any]:
+    """Everybody who may open the organisation sees what it is; its people only who looks after them."""
+    may_look = rights.may_look_after(db, known, row)
+    wider = rights.look_after(db, known, row.id) if may_look else known
+    households = queries.member_households(db, known, row.id) if row.kind != OrganisationKind.HOUSEHOLD else []
+    place_id = row.village_id or row.commune_id
+    people = queries.members(db, wider, [row.id]) if may_look else []
+    return {
+        "may_look": may_look,
+        "people": people,
+        "households": households,
+        "offers": [o for o in queries.offers_of(db, row.id) if may_look or o.offered_by == known.person_id],
+        "household_people": queries.members(db, wider, [h.id for h in households]) if may_look else [],
+        "cooperatives": queries.organisation_names(db, queries.cooperatives_of(db, row.id, clock.today())),
+        "manages": known.has(Role.COOPERATIVE_MANAGER, organisation_id=row.id),
+        "administers": known.has(Role.ADMINISTRATOR),
+        "place": places.full_names(db, [place_id])[place_id] if place_id else "",
+        "place_names": places.full_names(db, {p.place_id for p in people if p.place_id}),
+        "waiting": queries.waiting_count(db, known.organisations_as(Role.COOPERATIVE_MANAGER), clock.machine_now()),
+    }
+
+
+@blueprint.get("/don-vi/<uuid:organisation_id>/sua")
+def change_organisation(organisation_id: UUID) -> Response:
+    known = signed_in()
+    with transaction() as db:
+        row = queries.organisation(db, known, organisation_id)
+        if not rights.may_look_after(db, known, row):
+            raise forbidden()
+        return page("accounts/change_organisation.html", organisation=row)
+
+
+@blueprint.get("/don-vi/<uuid:organisation_id>/tru-so")
+def move_organisation(organisation_id: UUID) -> Response:
+    known = signed_in()
+    asked = parse_query(schemas.InCommune)
+    with transaction() as db:
+        row = queries.organisation(db, known, organisation_id)
+        if not rights.may_look_after(db, known, row):
+            raise forbidden()
+        today, commune_id = clock.today(), asked.commune or row.commune_id
+        return page(
+            "accounts/move_organisation.html",
+            organisation=row,
+            commune_id=commune_id,
+            communes=[(p.id, f"{p.kind_word} {p.name}") for p in places.current_communes(db, today)],
+            villages=[
+                (v.id, f"{v.kind_word} {v.name}")
+                for v in (places.current_villages(db, commune_id, today) if commune_id else [])
+            ],
+        )
+
+
+@blueprint.post("/don-vi/<uuid:organisation_id>/tru-so")
+def move_organisation_send(organisation_id: UUID) -> BaseResponse:
+    known = signed_in()
+    form = parse(schemas.SeatChange)
+    with transaction() as db:
+        organisations.move_organisation(db, known, organisation_id, form)
+    return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)
+
+
+@blueprint.post("/don-vi/<uuid:organisation_id>/sua")
+def change_organisation_send(organisation_id: UUID) -> BaseResponse:
+    known = signed_in()
+    form = parse(schemas.OrganisationChange)
+    with transaction() as db:
+        organisations.change_organisation(db, known, organisation_id, form)
+    return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)

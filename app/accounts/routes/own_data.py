@@ -1,0 +1,145 @@
+"""Pages of consent and of one's own data, and those on which an administrator answers about them."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from flask import Response, current_app, jsonify, make_response, redirect, session, url_for
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as BaseResponse
+
+from app import clock
+from app.accounts import offers, privacy, queries, schemas
+from app.accounts.models import Purpose, RequestKind
+from app.accounts.routes.account import sessions
+from app.accounts.routes.base import blueprint, next_address, own_person_id
+from app.actor import SYSTEM, Actor, Role
+from app.db import json_ready
+from app.errors import not_found
+from app.web import clear_sign_in_cookie, language, page, parse, require, signed_in, transaction
+
+DataAboutMe = Callable[[Session, Actor], Any]
+
+
+def _data_of_other_parts() -> dict[str, DataAboutMe]:
+    """What the factory registered of every part: name to a function of (a session of SYSTEM, the person's actor)."""
+    return dict(current_app.extensions.get("hoi_data_about_me", {}))
+
+
+@blueprint.get("/dong-y")
+def consents() -> Response:
+    known = signed_in()
+    with transaction() as db:
+        now = queries.consents_now(db, own_person_id(known))
+        unasked = {a.purpose for a in privacy.unasked(db, own_person_id(known))}
+        return page(
+            "accounts/consents.html", asked=list(privacy.ASKED.values()), now_given=now, unasked=unasked,
+            rights=privacy.RIGHTS, next=next_address(""),
+        )  # fmt: skip
+
+
+@blueprint.post("/dong-y")
+def consents_send() -> BaseResponse:
+    known = signed_in()
+    form = parse(schemas.ConsentForm)
+    with transaction() as db:
+        privacy.answer_consents(db, known, set(form.purposes), language=form.language, shown=form.versions)
+    return redirect(next_address(url_for("accounts.my_data")), 303)
+
+
+@blueprint.post("/dong-y/<purpose>/rut-lai")
+def withdraw(purpose: str) -> BaseResponse:
+    """One tap takes one consent back; the others stay."""
+    known = signed_in()
+    if purpose not in set(Purpose):
+        raise not_found()
+    with transaction() as db:
+        privacy.withdraw(db, known, Purpose(purpose), language=language())
+    return redirect(url_for("accounts.my_data"), 303)
+
+
+@blueprint.get("/du-lieu-cua-toi")
+def my_data() -> Response:
+    known = signed_in()
+    with transaction() as db:
+        return page(
+            "accounts/my_data.html",
+            me=queries.looked_after(db, known, own_person_id(known)),
+            consents=queries.consents_now(db, own_person_id(known)),
+            asked=privacy.ASKED,
+            requests=queries.data_requests_of(db, own_person_id(known)),
+            kinds=list(RequestKind),
+            rights=privacy.RIGHTS,
+            **sessions(db, known),
+        )
+
+
+@blueprint.post("/du-lieu-cua-toi/loi-moi/<uuid:role_offer_id>")
+def answer_offer(role_offer_id: UUID) -> BaseResponse:
+    known = signed_in()
+    form = parse(schemas.OfferAnswer)
+    with transaction() as db:
+        offers.answer_offer(db, known, role_offer_id, accepted=form.word == "yes")
+    return redirect(url_for("accounts.my_data"), 303)
+
+
+@blueprint.get("/du-lieu-cua-toi/tai-ve")
+def my_data_file() -> Response:
+    known = signed_in()
+    with transaction() as db:
+        found = privacy.everything_about(db, known)
+    # What they recorded where they hold no right any more is still theirs: each part filters by the person alone.
+    with transaction(SYSTEM) as db:
+        for name, ask in _data_of_other_parts().items():
+            found[name] = json_ready(ask(db, known))
+    response = jsonify(found)
+    response.headers["Content-Disposition"] = 'attachment; filename="du-lieu-cua-toi.json"'
+    return response
+
+
+@blueprint.post("/du-lieu-cua-toi")
+def my_data_request() -> BaseResponse:
+    known = signed_in()
+    form = parse(schemas.DataRequestIn)
+    with transaction() as db:
+        privacy.request_data(db, known, form)
+    return redirect(url_for("accounts.my_data"), 303)
+
+
+@blueprint.get("/du-lieu-cua-toi/xoa")
+def erase_me() -> Response:
+    signed_in()
+    return page("accounts/erase.html")
+
+
+@blueprint.post("/du-lieu-cua-toi/xoa")
+def erase_me_send() -> BaseResponse:
+    known = signed_in()
+    form = parse(schemas.EraseForm)
+    with transaction() as db:
+        privacy.erase(db, known, form.id)
+    session.clear()
+    return clear_sign_in_cookie(make_response(page("accounts/erased.html")))
+
+
+@blueprint.get("/quan-tri/yeu-cau-du-lieu")
+def data_requests() -> Response:
+    require(Role.ADMINISTRATOR)
+    with transaction() as db:
+        return page("accounts/data_requests.html", requests=queries.open_data_requests(db), now_is=clock.now())
+
+
+@blueprint.get("/quan-tri/yeu-cau-du-lieu/<uuid:data_request_id>")
+def data_request(data_request_id: UUID) -> Response:
+    require(Role.ADMINISTRATOR)
+    with transaction() as db:
+        return page("accounts/data_request.html", row=privacy.open_request(db, data_request_id))
+
+
+@blueprint.post("/quan-tri/yeu-cau-du-lieu/<uuid:data_request_id>")
+def data_request_answer(data_request_id: UUID) -> BaseResponse:
+    known = require(Role.ADMINISTRATOR)
+    form = parse(schemas.AnswerIn)
+    with transaction() as db:
+        privacy.answer_request(db, known, data_request_id, form)
+    return redirect(url_for("accounts.data_requests"), 303)

@@ -1,0 +1,156 @@
+"""Pages of the people of an organisation and of their roles."""
+
+from uuid import UUID
+
+from flask import Response, flash, redirect, url_for
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as BaseResponse
+
+from app import clock
+from app.accounts import offers, people, queries, rights, roles, schemas
+from app.accounts.models import AddressAs, Organisation
+from app.accounts.routes.base import blueprint
+from app.actor import OFFICIAL_ROLES, Actor, Role
+from app.errors import forbidden
+from app.places import queries as places
+from app.places.models import Level
+from app.web import page, parse, signed_in, transaction
+
+
+@blueprint.get("/don-vi/<uuid:organisation_id>/them-nguoi")
+def new_person(organisation_id: UUID) -> Response:
+    known = signed_in()
+    with transaction() as db:
+        row = queries.organisation(db, known, organisation_id)
+        may_give = roles.grantable(db, known, row)
+        if not may_give:
+            raise forbidden()
+        return page(
+            "accounts/new_person.html",
+            organisation=row,
+            roles=may_give,
+            places=_places_of_roles(db, known, row) if set(may_give) & OFFICIAL_ROLES else [],
+            forms_of_address=[(a, a) for a in AddressAs],
+        )
+
+
+def _places_of_roles(db: Session, known: Actor, row: Organisation) -> list[tuple[UUID, str]]:
+    """The province, its communes, and the villages of the authority's own commune."""
+    today = clock.today()
+    found = [places.province(db), *places.current_communes(db, today)]
+    if row.commune_id is not None:
+        found += places.current_villages(db, row.commune_id, today)
+    return [(p.id, f"{p.kind_word} {p.name}") for p in found if p.id in known.places or p.level == Level.PROVINCE]
+
+
+@blueprint.post("/don-vi/<uuid:organisation_id>/them-nguoi")
+def new_person_send(organisation_id: UUID) -> BaseResponse:
+    known = signed_in()
+    form = parse(schemas.PersonIn)
+    with transaction() as db:
+        person_id = people.add_person(db, known, organisation_id, form)
+    if person_id != form.id:  # known already: their page is not shown before they accept
+        return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)
+    return _to_person(organisation_id, person_id)
+
+
+@blueprint.get("/don-vi/<uuid:organisation_id>/nguoi/<uuid:person_id>")
+def person(organisation_id: UUID, person_id: UUID) -> Response:
+    known = signed_in()
+    with transaction() as db:
+        return _person_page(db, known, organisation_id, person_id)
+
+
+def _person_page(db: Session, known: Actor, organisation_id: UUID, person_id: UUID, *, password: str = "") -> Response:
+    row = queries.organisation(db, known, organisation_id)
+    wider = rights.look_after(db, known, organisation_id)
+    data = queries.looked_after(db, wider, person_id)
+    held = [m for m in queries.members(db, wider, wider.organisations) if m.person_id == person_id]
+    managed = known.organisations_as(Role.COOPERATIVE_MANAGER)
+    printers = [
+        c for c in managed if c == organisation_id or c in queries.cooperatives_of(db, organisation_id, clock.today())
+    ]
+    names = queries.organisation_names(db, {m.organisation_id for m in held} | set(managed))
+    return page(
+        "accounts/person.html",
+        organisation=row,
+        data=data,
+        held=held,
+        names=names,
+        place_names=places.full_names(db, {m.place_id for m in held if m.place_id}),
+        roles=roles.grantable(db, known, row),
+        printer=printers[0] if printers and any(m.role == Role.FARMER for m in held) else None,
+        card=queries.open_card(db, person_id, printers[0]) if printers else None,
+        devices=queries.devices_of(db, person_id),
+        machine_now=clock.machine_now(),
+        password=password,
+    )
+
+
+@blueprint.get("/don-vi/<uuid:organisation_id>/nguoi/<uuid:person_id>/sua")
+def change_person(organisation_id: UUID, person_id: UUID) -> Response:
+    known = signed_in()
+    with transaction() as db:
+        return page(
+            "accounts/change_person.html",
+            data=people.change_of(db, known, organisation_id, person_id),
+            forms_of_address=[(a, a) for a in AddressAs],
+            back=url_for(".person", organisation_id=organisation_id, person_id=person_id),
+        )
+
+
+@blueprint.post("/don-vi/<uuid:organisation_id>/nguoi/<uuid:person_id>/sua")
+def change_person_send(organisation_id: UUID, person_id: UUID) -> BaseResponse:
+    known = signed_in()
+    form = parse(schemas.PersonalChange)
+    with transaction() as db:
+        people.change_personal_data(db, known, person_id, form, organisation_id=organisation_id)
+    return _to_person(organisation_id, person_id)
+
+
+@blueprint.post("/don-vi/<uuid:organisation_id>/nguoi/<uuid:person_id>/vai-tro")
+def grant_role(organisation_id: UUID, person_id: UUID) -> BaseResponse:
+    known = signed_in()
+    form = parse(schemas.RoleIn)
+    with transaction() as db:
+        roles.grant_role(db, known, organisation_id, person_id, form)
+    return _to_person(organisation_id, person_id)
+
+
+@blueprint.post("/don-vi/<uuid:organisation_id>/vai-tro/<uuid:membership_id>/thoi")
+def end_role(organisation_id: UUID, membership_id: UUID) -> BaseResponse:
+    known = signed_in()
+    with transaction() as db:
+        roles.end_role(db, known, membership_id, organisation_id)
+    return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)
+
+
+@blueprint.post("/don-vi/<uuid:organisation_id>/loi-moi/<uuid:role_offer_id>/rut")
+def withdraw_offer(organisation_id: UUID, role_offer_id: UUID) -> BaseResponse:
+    known = signed_in()
+    with transaction() as db:
+        offers.withdraw_offer(db, known, role_offer_id, organisation_id)
+    flash(_("Đã rút lời mời."), "met")
+    return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)
+
+
+@blueprint.post("/don-vi/<uuid:organisation_id>/nguoi/<uuid:person_id>/mat-khau")
+def first_password(organisation_id: UUID, person_id: UUID) -> Response:
+    """Answers with the page itself: the password is shown this once and kept nowhere."""
+    known = signed_in()
+    with transaction() as db:
+        password = people.first_password(db, known, organisation_id, person_id)
+        return _person_page(db, known, organisation_id, person_id, password=password)
+
+
+@blueprint.post("/don-vi/<uuid:organisation_id>/nguoi/<uuid:person_id>/ket-thuc-phien")
+def end_sign_ins(organisation_id: UUID, person_id: UUID) -> BaseResponse:
+    known = signed_in()
+    with transaction() as db:
+        people.end_sign_ins(db, known, organisation_id, person_id)
+    return _to_person(organisation_id, person_id)
+
+
+def _to_person(organisation_id: UUID, person_id: UUID) -> BaseResponse:
+    return redirect(url_for("accounts.person", organisation_id=organisation_id, person_id=person_id), 303)

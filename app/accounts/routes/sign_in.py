@@ -1,0 +1,104 @@
+"""Pages of signing in and out, and of changing one's password."""
+
+from flask import Response, redirect, request, session, url_for
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.accounts import devices, privacy, schemas, signin
+from app.accounts.routes.base import agent, blueprint, next_address, own_person_id, signing_key
+from app.accounts.signin import Granted
+from app.actor import SYSTEM
+from app.errors import HoiError
+from app.web import actor as current_actor
+from app.web import clear_sign_in_cookie, page, parse, set_sign_in_cookie, signed_in, transaction
+
+
+@blueprint.get("/dang-nhap")
+def sign_in() -> Response:
+    return page("accounts/sign_in.html", next=next_address(""))
+
+
+@blueprint.post("/dang-nhap")
+def sign_in_send() -> BaseResponse:
+    form = parse(schemas.SignInForm)
+    with transaction(SYSTEM) as db:
+        outcome = signin.sign_in(
+            db,
+            phone=form.phone,
+            password=form.password,
+            key=signing_key(),
+            address=request.remote_addr or "",
+            agent=agent(),
+        )
+        leave_old(db, outcome)
+    granted = or_raise(outcome)
+    first = "accounts.change_password" if granted.must_change else "accounts.after_sign_in"
+    return welcome(granted, url_for(first, next=next_address("") or None))
+
+
+def or_raise(outcome: Granted | HoiError) -> Granted:
+    if isinstance(outcome, HoiError):
+        raise outcome
+    return outcome
+
+
+def leave_old(db: Session, outcome: Granted | HoiError) -> None:
+    """Whoever signs in anew in a browser leaves the sign-in it had."""
+    old = current_actor()
+    if isinstance(outcome, Granted) and old.sign_in_id is not None:
+        signin.end(db, old, old.sign_in_id)
+
+
+def welcome(granted: Granted, address: str) -> BaseResponse:
+    session.clear()  # a token of the form made before the sign-in is worth nothing after it
+    return set_sign_in_cookie(redirect(address, 303), granted.token, max_age_seconds=granted.max_age_seconds)
+
+
+@blueprint.post("/dang-xuat")
+def sign_out() -> BaseResponse:
+    known = current_actor()
+    if known.sign_in_id is not None:
+        with transaction() as db:
+            signin.end(db, known, known.sign_in_id)
+    session.clear()
+    return clear_sign_in_cookie(redirect(url_for("accounts.sign_in"), 303))
+
+
+@blueprint.post("/dang-xuat-moi-noi")
+def sign_out_everywhere() -> BaseResponse:
+    known = signed_in()
+    form = parse(schemas.SignOutEverywhere)
+    with transaction() as db:
+        devices.sign_out_everywhere(db, known, unbind=form.unbind)
+    session.clear()
+    return clear_sign_in_cookie(redirect(url_for("accounts.sign_in"), 303))
+
+
+@blueprint.get("/doi-mat-khau")
+def change_password() -> Response:
+    known = signed_in(to_change_password=True)
+    return page("accounts/change_password.html", must_change=known.must_change_password)
+
+
+@blueprint.post("/doi-mat-khau")
+def change_password_send() -> BaseResponse:
+    known = signed_in(to_change_password=True)
+    form = parse(schemas.ChangePassword)
+    with transaction(SYSTEM) as db:
+        refused = signin.change_password(db, known, form, key=signing_key(), address=request.remote_addr or "")
+    if refused is not None:
+        raise refused
+    told = known.must_change_password
+    return redirect(
+        url_for("accounts.after_sign_in", next=next_address("") or None) if told else next_address(url_for(".account")),
+        303,
+    )
+
+
+@blueprint.get("/vao")
+def after_sign_in() -> BaseResponse:
+    """First the questions of consent, then where they were going; who has answered them or may not by card passes through."""
+    known = signed_in()
+    with transaction() as db:
+        asked = signin.card_suffices(db, known) and privacy.unasked(db, own_person_id(known))
+    return redirect(url_for("accounts.consents", next=next_address()) if asked else next_address(), 303)

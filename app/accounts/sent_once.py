@@ -1,0 +1,20 @@
+"""What is sent twice is made once: two who send the same at one moment, and an id that comes again with other content."""
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.errors import Conflict
+
+
+def alone(session: Session, *keys: object) -> None:
+    """Let nobody else make the same thing at the same moment: the second waits, then finds what the first made."""
+    for key in sorted(str(k) for k in keys if k is not None):
+        session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 3))"), {"key": key})
+
+
+def id_taken() -> Conflict:
+    return Conflict(
+        "id_taken",
+        vi="Mục này đã gửi với nội dung khác. Bác tải lại trang rồi làm lại.",
+        en="This was sent with other content. Reload the page and start again.",
+    )

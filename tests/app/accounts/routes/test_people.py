@@ -1,0 +1,75 @@
+"""The people of an organisation, their roles, and offers to those of elsewhere."""
+
+from html import unescape
+
+from app.actor import Role
+from app.db import new_id
+from tests.app.accounts.conftest import Province
+from tests.app.accounts.routes.conftest import Browser, send
+
+
+def test_a_purchaser_opens_the_cooperative_without_its_people(browser: Browser, province: Province) -> None:
+    province.also("khac", "coop", Role.PURCHASER)
+    client = browser("khac")
+    seen = client.get(f"/don-vi/{province['coop']}")
+    assert seen.status_code == 200
+    assert "Đơn vị coop" in seen.text
+    assert "0912 000 002" not in seen.text
+    assert client.get(f"/don-vi/{province['coop']}/nguoi/{province['minh']}").status_code == 403
+
+
+def test_an_offer_is_answered_on_the_page_of_ones_own_data(browser: Browser, province: Province) -> None:
+    desk, khac = browser("minh"), browser("khac")
+    at = f"/don-vi/{province['coop']}"
+    form = {
+        "id": str(new_id()),
+        "full_name": "Lý Thị Khác",
+        "address_as": "bác",
+        "phone": "0912 000 003",
+        "role": "purchaser",
+    }
+    assert send(desk, f"{at}/them-nguoi", **form).location == at
+    seen = unescape(desk.get(at).text)
+    assert "Lời mời chờ trả lời" in seen
+    assert "Khác" not in seen
+    assert "0912 000 003" not in seen
+    mine = unescape(khac.get("/du-lieu-cua-toi").text)
+    assert "Đơn vị coop" in mine
+    assert "Lời mời chờ bác trả lời" in mine
+    assert "Có lời mời chờ bác trả lời" in unescape(khac.get("/tai-khoan").text)
+    offer = province.one("SELECT id FROM role_offers")
+    assert send(khac, "/du-lieu-cua-toi", f"/du-lieu-cua-toi/loi-moi/{offer}", word="yes").status_code == 303
+    assert "Lý Thị Khác" in desk.get(at).text
+    membership = province.one(
+        "SELECT id FROM memberships WHERE person_id = :p AND role = 'purchaser'", p=province["khac"]
+    )
+    assert send(khac, "/tai-khoan", f"/tai-khoan/vai-tro/{membership}/thoi").location == "/tai-khoan"
+    assert "Lý Thị Khác" not in desk.get(at).text
+
+
+def test_ones_own_page_offers_no_new_password(browser: Browser, province: Province) -> None:
+    client = browser("minh")
+    page = f"/don-vi/{province['coop']}/nguoi/{province['minh']}"
+    assert f"{page}/mat-khau" not in client.get(page).text
+    assert send(client, page, f"{page}/mat-khau").status_code == 403
+
+
+def test_a_manager_is_not_shown_the_form_they_may_not_send(browser: Browser, province: Province) -> None:
+    province.also("lanh", "office", Role.COMMUNE_OFFICIAL)
+    assert browser("minh").get(f"/don-vi/{province['household']}/nguoi/{province['lanh']}/sua").status_code == 403
+
+
+def test_an_offer_is_taken_back_on_the_page_that_lists_it(browser: Browser, province: Province) -> None:
+    desk, khac, at = browser("minh"), browser("khac"), f"/don-vi/{province['coop']}"
+    send(desk, f"{at}/them-nguoi", id=str(new_id()), full_name="Lý Thị Khác", address_as="bác", phone="0912 000 003", role="purchaser")  # fmt: skip
+    offer = province.one("SELECT id FROM role_offers")
+    form = f'action="{at}/loi-moi/{offer}/rut"'
+    assert form in desk.get(at).text
+    for _ in range(2):
+        answer = send(desk, at, f"{at}/loi-moi/{offer}/rut")
+        assert (answer.status_code, answer.location) == (303, at)
+    seen = unescape(desk.get(at).text)
+    assert "Đã rút lời mời." in seen
+    assert "Lời mời chờ trả lời" not in seen
+    assert "Lời mời chờ bác trả lời" not in unescape(khac.get("/du-lieu-cua-toi").text)
+    assert "Có lời mời chờ bác trả lời" not in unescape(khac.get("/tai-khoan").text)

@@ -1,0 +1,123 @@
+"""Organisations: what their names and tax codes may not be, and who changed them first."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from app.accounts import organisations
+from app.accounts.models import OrganisationKind
+from app.accounts.schemas import HouseholdIn, OrganisationChange, OrganisationIn, SeatChange
+from app.db import new_id
+from app.errors import Conflict, Forbidden, Invalid, NotFound
+from tests.app.accounts.conftest import Province, counts
+
+
+def test_only_a_household_has_a_personal_number_for_a_tax_code(province: Province) -> None:
+    admin, before = province.actor("admin"), counts(province)
+    form = OrganisationIn(
+        id=new_id(),
+        kind=OrganisationKind.COOPERATIVE,
+        name="HTX thử",
+        tax_code="020188001234",
+        commune_id=province["commune"],
+    )
+    with pytest.raises(Invalid) as refused, province.database.transaction(admin) as session:
+        organisations.create_organisation(session, admin, form)
+    assert (refused.value.code, refused.value.field) == ("personal_tax_code", "tax_code")
+    assert counts(province) == before
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Hộ bà Lý Thị Mai 0912 345 678 CCCD 020190001234",
+        "Hộ 0912345678",
+        "Hộ 0912,345,678",
+        "Hộ (0205) 3-812.345",
+        "Hộ 020190001234",
+        "Hộ ở 21.85371, 106.76112",
+        "Hộ ở 21°51'",
+        "Hộ bà Mai",
+        "Hộ Ông Tạ",
+        "hộ chị Na",
+        "Hộ Lý Thị Mai",
+    ],
+)
+def test_a_households_label_names_nobody(province: Province, name: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        HouseholdIn(id=new_id(), name=name, village_id=province["village"])
+    error = refused.value.errors()[0]["ctx"]["error"]
+    assert error.code in {"personal_number", "names_a_person"}
+    if error.code == "names_a_person":
+        assert "Hộ số 07" in error.vi
+    before = counts(province)
+    minh = province.actor("minh")
+    if error.code == "names_a_person":  # renaming, and an administrator's form, come to the same rule
+        with pytest.raises(Invalid) as again, province.database.transaction(minh) as session:
+            form = OrganisationChange(name=name, version=1)
+            organisations.change_organisation(session, minh, province["household"], form)
+        assert (again.value.code, again.value.field) == ("names_a_person", "name")
+        admin = province.actor("admin")
+        with pytest.raises(Invalid), province.database.transaction(admin) as session:
+            made = OrganisationIn(
+                id=new_id(), kind=OrganisationKind.HOUSEHOLD, name=name, village_id=province["village"]
+            )
+            organisations.create_organisation(session, admin, made)
+    assert counts(province) == before
+
+
+def test_somebody_changed_it_meanwhile(province: Province) -> None:
+    minh = province.actor("minh")
+    form = OrganisationChange(name="HTX mới", version=1)
+    with province.database.transaction(minh) as session:
+        organisations.change_organisation(session, minh, province["coop"], form)
+    with pytest.raises(Conflict), province.database.transaction(minh) as session:
+        organisations.change_organisation(session, minh, province["coop"], form.model_copy(update={"name": "Khác nữa"}))
+    assert province.one("SELECT name FROM organisations WHERE id = :id", id=province["coop"]) == "HTX mới"
+
+
+def seat(province: Province, name: str = "coop") -> tuple[Any, ...]:
+    return tuple(province.rows("SELECT village_id, commune_id, version FROM organisations WHERE id = :o", o=province[name])[0])  # fmt: skip
+
+
+def move(province: Province, by: str, name: str = "coop", version: int = 1, **to: Any) -> None:
+    actor = province.actor(by)
+    with province.database.transaction(actor) as session:
+        organisations.move_organisation(session, actor, province[name], SeatChange(version=version, **to))
+
+
+MOVED = "SELECT count(*) FROM audit_entries WHERE action = 'accounts:organisation:move'"
+CHANGED = "SELECT count(*) FROM outbox_events WHERE name = 'accounts.organisation_changed'"
+
+
+@pytest.mark.parametrize("by", ["minh", "admin"])
+def test_the_seat_is_set_and_moved_by_who_may_edit(province: Province, by: str) -> None:
+    told = province.one(CHANGED)
+    move(province, by, village_id=province["village"])
+    assert seat(province) == (province["village"], province["commune"], 2)
+    move(province, by, version=2, village_id=province["village"], commune_id=province["commune"])  # nothing new
+    assert (province.one(MOVED), province.one(CHANGED)) == (1, told + 1)
+    move(province, by, version=2, village_id=province["far_village"])
+    assert seat(province) == (province["far_village"], province["far_commune"], 3)
+    assert (province.one(MOVED), province.one(CHANGED)) == (2, told + 2)
+
+
+def test_a_seat_that_cannot_be_changes_nothing(province: Province) -> None:
+    before, told = (seat(province), seat(province, "household")), province.one(CHANGED)
+    for name, to, code in (
+        ("coop", {"village_id": province["far_village"], "commune_id": province["commune"]}, "village_elsewhere"),
+        ("coop", {}, "commune_missing"),
+        ("coop", {"village_id": province["commune"]}, "place"),
+        ("household", {"commune_id": province["commune"]}, "village_missing"),
+    ):
+        with pytest.raises(Invalid) as refused:
+            move(province, "minh", name, **to)
+        assert refused.value.code == code
+    with pytest.raises(Conflict):
+        move(province, "minh", version=7, village_id=province["village"])
+    for by in ("lanh", "khac", "xa"):
+        with pytest.raises((Forbidden, NotFound)):
+            move(province, by, "household", village_id=province["far_village"])
+    assert (seat(province), seat(province, "household")) == before
+    assert (province.one(MOVED), province.one(CHANGED)) == (0, told)

@@ -1,0 +1,78 @@
+"""Who reaches, sees and looks after whom."""
+
+import pytest
+
+from app.accounts import queries, rights
+from app.accounts.models import PersonalData
+from app.actor import PUBLIC, Actor, Role
+from app.errors import NotFound
+from tests.app.accounts.conftest import Province
+
+
+def test_what_each_role_reaches(province: Province) -> None:
+    minh, lanh, xa, admin = (province.actor(n) for n in ("minh", "lanh", "xa", "admin"))
+    assert minh.organisations == {province["coop"], province["household"]}
+    assert lanh.organisations == {province["household"]}
+    assert xa.organisations == {province["office"]}
+    assert xa.places == {province["commune"], province["village"]}
+    assert admin.places == {province[n] for n in ("province", "commune", "village", "far_commune", "far_village")}
+
+
+def test_a_manager_sees_own_households_and_no_others(province: Province) -> None:
+    minh = province.actor("minh")
+    with province.database.transaction(minh) as session:
+        assert {o.id for o in queries.organisations(session, minh)} == {province["coop"], province["household"]}
+        assert queries.organisation(session, minh, province["household"]).name == "Hộ household"
+        with pytest.raises(NotFound):
+            queries.organisation(session, minh, province["other_household"])
+        assert session.get(PersonalData, province["sau"]) is None
+        found = session.get(PersonalData, province["lanh"])
+        assert found is not None
+        assert found.phone == "+84912000005"
+
+
+def test_an_official_sees_households_of_the_place_and_nobodys_phone(province: Province) -> None:
+    xa = province.actor("xa")
+    with province.database.transaction(xa) as session:
+        seen = {o.id for o in queries.organisations(session, xa)}
+        assert seen == {province["coop"], province["office"], province["household"]}
+        assert session.get(PersonalData, province["lanh"]) is None
+        assert queries.members(session, xa, [province["household"]]) == []
+
+
+def test_the_public_reads_labels_and_no_person(province: Province) -> None:
+    with province.database.transaction(PUBLIC) as session:
+        ids = [province["coop"], province["household"]]
+        assert set(queries.organisation_names(session, ids).values()) == {"Đơn vị coop", "Hộ household"}
+        assert queries.public_person_label(session, province["lanh"]) == "một người của hộ"
+        assert queries.public_person_label(session, province["lanh"], "en") == "a member of the household"
+        assert session.query(PersonalData).count() == 0
+
+
+def test_somebody_of_elsewhere_is_not_read_through_ones_own_organisation(province: Province) -> None:
+    province.also("minh", "other", Role.PURCHASER)
+    minh = province.actor("minh")
+    with province.database.transaction(minh) as session:
+        wider = rights.look_after(session, minh, province["coop"])
+        assert wider.organisations == {province["coop"], province["household"]}
+        with pytest.raises(NotFound):
+            queries.looked_after(session, wider, province["khac"])
+        assert queries.looked_after(session, wider, province["lanh"]).phone == "+84912000005"
+
+
+def test_an_administrators_look_at_people_is_in_the_trail(province: Province) -> None:
+    admin = province.actor("admin")
+    with province.database.transaction(admin) as session:
+        rights.look_after(session, admin, province["coop"])
+    trail = province.rows(
+        "SELECT person_id, organisation_id FROM audit_entries WHERE action = 'accounts:organisation:look'"
+    )
+    assert trail == [(province["admin"], province["coop"])]
+
+
+@pytest.mark.parametrize("actor", [Actor(kind=""), PUBLIC])
+def test_who_is_nobody_reads_no_personal_table(province: Province, actor: Actor) -> None:
+    with province.database.transaction(actor) as session:
+        for table in ("personal_data", "credentials", "cards", "devices", "sign_ins", "sign_in_attempts", "consents",
+                      "memberships", "card_requests", "data_requests", "notices"):  # fmt: skip
+            assert session.connection().exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one() == 0
