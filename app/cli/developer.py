@@ -129,7 +129,8 @@ def translate() -> None:
     template = ROOT / "var" / "messages.pot"
     template.parent.mkdir(parents=True, exist_ok=True)
     babel = [sys.executable, "-m", "babel.messages.frontend", "-q"]
-    extract = ["extract", "-F", "pyproject.toml", "-o", str(template), "--no-location", "--sort-output", "."]
+    keyword = ["-k", "counted:1,1"]  # one text, both of its forms
+    extract = ["extract", "-F", "pyproject.toml", "-o", str(template), "--no-location", "--sort-output", *keyword, "."]
     update = [
         "update",
         "-i",
@@ -147,7 +148,11 @@ def translate() -> None:
     for arguments in (extract, update if catalog.exists() else first, compiled):
         subprocess.run([*babel, *arguments], cwd=ROOT, check=True)
     with catalog.open("rb") as file:
-        missing = [str(message.id) for message in read_po(file) if message.id and not message.string]
+        missing = [
+            m.id
+            for m in read_po(file, locale="en")
+            if m.id and not all([m.string] if isinstance(m.string, str) else m.string)
+        ]
     click.echo(f"Còn {len(missing)} câu chưa có tiếng Anh." if missing else "✓ Mọi câu đều có tiếng Anh")
 
 

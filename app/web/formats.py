@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 
-from flask_babel import get_locale
+from flask_babel import get_locale, ngettext
 
 from app import clock
 from app.db import Words
@@ -31,6 +31,11 @@ def number(value: Decimal | float | None, places: int | None = None) -> str:
     exact = Decimal(str(value))
     plain = f"{exact:,.{places}f}" if places is not None else f"{exact.normalize():,f}"
     return plain if str(get_locale()) == "en" else plain.translate(str.maketrans(",.", ".,"))
+
+
+def counted(text: str, *, n: int, **values: object) -> str:
+    """A sentence that counts: `text` with %(n)s. Vietnamese has one form for all numbers; English looks up one of its two."""
+    return ngettext(text, text, n, **values, n=number(n))
 
 
 def vnd(value: int | None) -> str:

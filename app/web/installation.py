@@ -13,7 +13,7 @@ from app.db import new_id
 from app.errors import HoiError
 from app.settings import ROOT
 from app.web.errors import csrf_error, database_away, http_error, render_error, twice_at_once, unexpected
-from app.web.formats import number, quantity, vn_date, vn_datetime, vnd, words
+from app.web.formats import counted, number, quantity, vn_date, vn_datetime, vnd, words
 from app.web.languages import choose_language, language
 from app.web.operations import healthz, metrics, readyz
 from app.web.pages import asset, template_context
@@ -46,7 +46,9 @@ def install(app: Flask, web: Web) -> None:
     app.jinja_env.filters.update(
         vn_date=vn_date, vn_datetime=vn_datetime, vnd=vnd, quantity=quantity, number=number, words=words
     )
-    app.jinja_env.globals.update(asset=asset, new_id=new_id, today=clock.today, now=clock.now, Role=Role)
+    app.jinja_env.globals.update(
+        asset=asset, new_id=new_id, counted=counted, today=clock.today, now=clock.now, Role=Role
+    )
     if web.settings.trusted_proxies:
         hops = web.settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's documented way

@@ -27,7 +27,7 @@ from app.trace import diary
 from app.trace import queries as trace
 from app.trace.models import Witness
 from app.trace.schemas import CorrectionIn
-from app.web import page, parse, parse_query, quantity, transaction, vn_date
+from app.web import counted, page, parse, parse_query, quantity, transaction, vn_date
 
 NO_REASON = "Không ghi lý do"  # kept with the correction, in Vietnamese whatever the page's language
 DIARY_PAGE = 40
@@ -80,7 +80,10 @@ def _changes(before: LogView, after: LogView) -> list[str]:
         (_("Ngày"), *(vn_date(v.day) for v in (before, after))),
         (
             _("Cách ly"),
-            *(_("chưa rõ") if (n := v.pre_harvest_days) is None else _("%(n)s ngày", n=n) for v in (before, after)),
+            *(
+                _("chưa rõ") if (n := v.pre_harvest_days) is None else counted("%(n)s ngày", n=n)
+                for v in (before, after)
+            ),
         ),
         (_("Người làm"), *(v.performer or _("người khác") for v in (before, after))),
         (_("Viết thêm"), *(v.note or unwritten for v in (before, after))),
