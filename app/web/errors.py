@@ -1,5 +1,7 @@
 """The one place that renders errors: a page for people, problem details for machines, the form again where it was refused."""
 
+from collections.abc import Sequence
+
 import structlog
 from flask import Response, current_app, g, jsonify, make_response, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
@@ -85,7 +87,7 @@ def _reshow_form(error: HoiError) -> Response | None:
     except (HTTPException, RequestRedirect):
         return None
     found = error.errors if isinstance(error, InvalidMany) else [error]
-    g.form_errors = {e.field: e.text(language()) for e in found if e.field}
+    g.form_errors = _by_field(found)
     g.form_problem = error
     try:
         g.form_values = request.form
@@ -96,6 +98,15 @@ def _reshow_form(error: HoiError) -> Response | None:
         return make_response(current_app.view_functions[endpoint](**values))
     except (HoiError, HTTPException, OperationalError, InterfaceError):  # then the plain page says what was wrong
         return None
+
+
+def _by_field(errors: Sequence[HoiError]) -> dict[str, str]:
+    """What is wrong with each field: its sentences one after the other, each once."""
+    said: dict[str, list[str]] = {}
+    for error in errors:
+        if error.field:
+            said.setdefault(error.field, []).append(error.text(language()))
+    return {field: " ".join(dict.fromkeys(texts)) for field, texts in said.items()}
 
 
 def http_error(error: HTTPException) -> Response | HTTPException:

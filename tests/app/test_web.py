@@ -13,7 +13,7 @@ from sqlalchemy import text
 from app import web
 from app.actor import SYSTEM
 from app.db import Database
-from app.errors import Conflict, Invalid
+from app.errors import Conflict, Invalid, InvalidMany
 from app.factory import create_app
 from app.settings import Settings
 from app.web.formats import vnd
@@ -39,6 +39,15 @@ def app(settings: Settings, database: Database) -> Flask:
     @web.csrf.exempt
     def weigh() -> str:
         return str(web.parse(Weighed))
+
+    @flask_app.post("/thu/nhieu")
+    @web.csrf.exempt
+    def many() -> str:
+        raise InvalidMany(
+            [Invalid("x", vi=said, en="x", field="list") for said in ("Dòng 2 sai.", "Dòng 5 sai.", "Dòng 2 sai.")]
+        )
+
+    flask_app.get("/thu/nhieu")(weigh_form)
 
     @flask_app.post("/thu/kin")
     def guarded() -> str:
@@ -95,6 +104,10 @@ def test_a_refused_form_shows_its_page_again_with_the_reason_at_the_field(client
     answer = client.post("/thu", data={"kilograms": "abc", "name": "na"})
     assert answer.status_code == 422
     assert answer.get_data(as_text=True).startswith("FORM [('kilograms', 'Cần một số nguyên, ví dụ 12.')]")
+
+
+def test_several_reasons_at_one_field_are_all_told_each_once(client: FlaskClient) -> None:
+    assert client.post("/thu/nhieu").get_data(as_text=True).startswith("FORM [('list', 'Dòng 2 sai. Dòng 5 sai.')]")
 
 
 def test_a_post_without_the_forms_token_is_refused(client: FlaskClient) -> None:

@@ -1,16 +1,20 @@
-"""What all pages of accounts share: the blueprint, the words for roles and kinds, and whose request this is."""
+"""What all pages of accounts share: the blueprint, the words for roles and kinds, lists of places, and whose request this is."""
 
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from flask import Blueprint, current_app, g, request, url_for
+from sqlalchemy.orm import Session
 from werkzeug.local import LocalProxy
 
+from app import clock
 from app.accounts import queries, schemas
 from app.accounts.models import OrganisationKind
 from app.actor import PUBLIC, Actor, Role
 from app.db import Words
 from app.errors import forbidden
+from app.places import queries as places
 from app.web import transaction
 
 blueprint = Blueprint("accounts", "app.accounts", template_folder="templates")
@@ -94,3 +98,14 @@ def own_person_id(known: Actor) -> UUID:
     if known.person_id is None:
         raise forbidden()
     return known.person_id
+
+
+def communes_and_villages(db: Session, commune_id: UUID | None) -> dict[str, Any]:
+    """What a page needs to choose a village: today's communes, the chosen one, and its villages."""
+    today = clock.today()
+    villages = places.current_villages(db, commune_id, today) if commune_id else []
+    return {
+        "commune_id": commune_id,
+        "communes": [(p.id, f"{p.kind_word} {p.name}") for p in places.current_communes(db, today)],
+        "villages": [(p.id, f"{p.kind_word} {p.name}") for p in villages],
+    }

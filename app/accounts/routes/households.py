@@ -9,10 +9,9 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock
 from app.accounts import households, queries, schemas
-from app.accounts.routes.base import blueprint
+from app.accounts.routes.base import blueprint, communes_and_villages
 from app.actor import Role
 from app.errors import forbidden
-from app.places import queries as places
 from app.web import page, parse, parse_query, require, signed_in, transaction
 
 
@@ -24,17 +23,11 @@ def new_household(organisation_id: UUID) -> Response:
         row = queries.organisation(db, known, organisation_id)
         if not known.has(Role.COOPERATIVE_MANAGER, organisation_id=organisation_id):
             raise forbidden()
-        today = clock.today()
         commune_id = asked.commune or row.commune_id
         return page(
             "accounts/new_household.html",
             organisation=row,
-            commune_id=commune_id,
-            communes=[(p.id, f"{p.kind_word} {p.name}") for p in places.current_communes(db, today)],
-            villages=[
-                (v.id, f"{v.kind_word} {v.name}")
-                for v in (places.current_villages(db, commune_id, today) if commune_id else [])
-            ],
+            **communes_and_villages(db, commune_id),
         )
 
 

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app import clock
 from app.accounts import organisations, queries, rights, schemas
 from app.accounts.models import Organisation, OrganisationKind
-from app.accounts.routes.base import blueprint
+from app.accounts.routes.base import blueprint, communes_and_villages
 from app.actor import Actor, Role
 from app.errors import forbidden
 from app.places import queries as places
@@ -109,16 +109,11 @@ def move_organisation(organisation_id: UUID) -> Response:
         row = queries.organisation(db, known, organisation_id)
         if not rights.may_look_after(db, known, row):
             raise forbidden()
-        today, commune_id = clock.today(), asked.commune or row.commune_id
+        commune_id = asked.commune or row.commune_id
         return page(
             "accounts/move_organisation.html",
             organisation=row,
-            commune_id=commune_id,
-            communes=[(p.id, f"{p.kind_word} {p.name}") for p in places.current_communes(db, today)],
-            villages=[
-                (v.id, f"{v.kind_word} {v.name}")
-                for v in (places.current_villages(db, commune_id, today) if commune_id else [])
-            ],
+            **communes_and_villages(db, commune_id),
         )
 
 

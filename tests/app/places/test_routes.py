@@ -21,6 +21,7 @@ from app.jobs import Job
 from app.places import lists, queries, service
 from app.places.models import Place, PlaceAttribute, PlaceEnding, PlaceImport, Premises
 from app.settings import Settings
+from tests.app.boxes import named_in_box
 
 Csv = Callable[..., bytes]
 MakeClient = Callable[[Actor], FlaskClient]
@@ -365,3 +366,28 @@ def test_a_form_without_its_token_is_refused_also_with_a_file(
 ) -> None:
     app.config["WTF_CSRF_ENABLED"] = True
     assert upload(client, village_csv("06463;T01;thôn;Một"))[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("page", "sent", "named"),
+    [
+        ("", {"last_day": "hôm qua"}, [("premises_id", "Hộ, trụ sở hoặc nhà văn hóa"), ("last_day", "Ngày cuối")]),
+        ("/doi-ten", {"kind_word": "thôn"}, [("name", "Tên mới"), ("valid_from", "Áp dụng từ ngày")]),
+        ("/doi-ten", {"kind_word": "phố", "name": "Hai", "valid_from": "2026-03-01"}, [("kind_word", "Loại")]),
+        ("/ket-thuc", {"id": new_id()}, [("last_day", "Ngày cuối của thôn"), ("decision", "Căn cứ")]),
+        ("/ket-thuc", {"id": new_id(), "last_day": "2025-07-31", "into": new_id(), "decision": "NQ thử 5"},
+         [("into", "Nhập vào thôn nào")]),
+        ("/nhom", {"value": "4"}, [("value", "Nhóm"), ("valid_from", "Áp dụng từ ngày"), ("basis", "Căn cứ")]),
+    ],
+)  # fmt: skip
+def test_a_refused_form_names_each_wrong_field_and_leads_to_it(
+    client: FlaskClient, villages: dict[str, str], page: str, sent: dict[str, object], named: list[tuple[str, str]]
+) -> None:
+    assert named_in_box(client.post(villages["T01"] + page, data=sent)) == named
+
+
+def test_a_refused_list_names_each_wrong_field_and_leads_to_it(client: FlaskClient) -> None:
+    sent = {"id": str(new_id()), "kind": "villages"}
+    assert named_in_box(client.post("/dia-ban/nhap", data=sent)) == [("effective_on", "Áp dụng từ ngày")]
+    nothing_chosen = client.post("/dia-ban/nhap", data=sent | {"effective_on": "2025-07-01"})
+    assert named_in_box(nothing_chosen) == [("file", "Tệp Excel (.xlsx) hoặc CSV")]

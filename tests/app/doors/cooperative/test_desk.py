@@ -12,6 +12,7 @@ from app.db import Words
 from app.doors.cooperative import queries
 from app.doors.demo.names import key
 from app.marketplace_sync.models import Listing
+from tests.app.boxes import named_in_box
 from tests.app.doors.conftest import Demo
 
 pytestmark = pytest.mark.slow
@@ -182,3 +183,13 @@ def test_a_certifier_reads_the_sites_of_their_commune_only(demo_province: Demo) 
     assert "Hộ số 01 Nà Mẫu" in holders
     assert [h for h in holders if "Bản Luông" in h] == []
     assert demo_province.enter("chung-nhan").get("/chung-nhan").status_code == 200
+
+
+def test_a_refused_finding_names_each_wrong_field_and_leads_to_it(demo_province: Demo) -> None:
+    client, site = demo_province.enter("chung-nhan"), key("site", "household-failing-0", "thach-den")
+    finding = key("test", "finding-refused-later")
+    saw = ("note", "Bác thấy gì tại chỗ?")
+    assert named_in_box(client.post(f"/chung-nhan/{site}", data={"id": str(finding), "note": "x"})) == [saw]
+    client.post(f"/chung-nhan/{site}", data={"id": str(finding), "note": "Sổ vật tư thiếu một trang."})
+    corrected = client.post(f"/chung-nhan/nhan-xet/{finding}", data={"id": str(key("test", "worse"))})
+    assert named_in_box(corrected) == [saw, ("reason", "Lý do sửa")]

@@ -18,6 +18,7 @@ from app.actor import SYSTEM
 from app.db import Database, new_id
 from app.media import MediaBlob
 from app.trace.models import ConflictingSubmission, Site, SiteVillage
+from tests.app.boxes import named_in_box
 from tests.app.doors.farmer.world import World, ago, kilos
 
 PhoneOf = Callable[[str], FlaskClient]
@@ -578,3 +579,30 @@ def test_a_strangers_step_can_be_neither_seen_nor_changed(world: World, phone_of
     assert phone.post(f"/nong-dan/viec/{log}/sua", data=form(world)).status_code == 404
     assert phone.post(f"/nong-dan/viec/{log}/bo", data={"id": str(new_id())}).status_code == 404
     assert len(world.logs()) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "named"),
+    [
+        ("fertilising", {"day": "other", "material": "NPK"}, [("day", "Hôm nào?")]),
+        ("fertilising", {"amount": "hour:2"}, [("amount", "Bao nhiêu?")]),
+        ("harvesting", {"number": "0", "unit": "kg"}, [("amount", "Được bao nhiêu?")]),
+        ("spraying", {"material": "+"}, [("material", "Thuốc gì?")]),
+        ("spraying", {"pre_harvest_days": "400", "number": "x"},
+         [("amount", "Bao nhiêu?"), ("pre_harvest_days", "Nhãn ghi cách ly mấy ngày?")]),
+    ],
+)  # fmt: skip
+def test_a_refused_step_names_each_question_and_leads_to_it(
+    world: World, phone_of: PhoneOf, kind: str, more: dict[str, str], named: list[tuple[str, str]]
+) -> None:
+    answer = phone_of("lanh").post(f"/nong-dan/ghi/{kind}", data=form(world, **more))
+    assert sorted(named_in_box(answer)) == named
+    assert world.logs() == []
+
+
+def test_a_refused_photo_and_a_refused_place_of_work_are_named_with_a_link(world: World, phone_of: PhoneOf) -> None:
+    phone = phone_of("lanh")
+    answer = phone.post("/nong-dan/ghi/observing", data=with_photo(form(world), b"<svg></svg>"))
+    assert named_in_box(answer) == [("photo", "Chụp ảnh")]
+    answer = phone.post("/nong-dan/cho-lam/them", data={"id": str(new_id()), "kind": "x", "name": "a" * 500})
+    assert named_in_box(answer) == [("kind", "Đây là chỗ nào?"), ("name", "Gọi là gì?")]

@@ -21,6 +21,7 @@ from app.criteria import village_facts
 from app.criteria.models import ParameterChoice, VillageFact
 from app.db import Words, new_id
 from app.products.models import Product
+from tests.app.boxes import named_in_box
 from tests.app.criteria.world import PROOF, Province
 
 SignIn = Callable[[str], FlaskClient]
@@ -739,3 +740,45 @@ def test_choice_to_come_is_listed_as_not_yet_in_force(province: Province, sign_i
     assert client.post("/tinh/lua-chon/feedback_days", data=form).status_code == 303
     assert "Chưa áp dụng: 10 ngày, từ 01/01/2027" in text_of(client.get("/tinh/lua-chon"))
     assert "Chưa áp dụng" in text_of(client.get("/tinh/lua-chon/feedback_days"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "sent", "named"),
+    [
+        ("to-cong-nghe-so", {"decision_number": "12/QĐ-UBND", "decided_on": "2026-11-01", "members": "0"},
+         [("issuer", "Nơi ra quyết định"), ("members", "Số thành viên")]),
+        ("to-cong-nghe-so", {"observed_on": "x", "link": "http://vidu.vn"},
+         [("link", "Hoặc đường dẫn"), ("observed_on", "Ngày thấy như vậy")]),
+        ("hoat-dong", {}, [("topic", "Tổ đã làm gì"), ("people", "Bao nhiêu người dự")]),
+        ("hoat-dong", {"observed_on": "x"}, [("observed_on", "Ngày làm")]),
+        ("kenh", {"platform": "x", "households": "-1"}, [("platform", "Loại kênh"), ("households", "Số hộ tham gia")]),
+        ("phan-anh", {}, [("topic", "Về việc gì"), ("received_on", "Ngày nhận")]),
+        ("wifi", {"available": "1", "network": "W" * 65}, [("network", "Tên mạng Wi-Fi")]),
+        ("wifi", {"available": "1", "note": "x" * 1001}, [("note", "Ghi chú")]),
+        ("dia-chi-so", {"link": "x"}, [("link", "Hoặc đường dẫn"), ("observed_on", "Ngày có các mã này")]),
+        ("mo-hinh", {"title": "Đèn", "tool": "Đèn", "started_on": "2026-11-01"},
+         [("field", "Lĩnh vực"), ("participants", "Số người tham gia")]),
+        ("mo-hinh", {"declare_none": "1", "observed_on": "2026-11-20"}, [("none", "Lĩnh vực nào thôn không có?")]),
+    ],
+)  # fmt: skip
+def test_refused_record_names_each_wrong_field_and_leads_to_it(
+    province: Province, sign_in: SignIn, kind: str, sent: dict[str, str], named: list[tuple[str, str]]
+) -> None:
+    province.premises(2)
+    answer = send(sign_in("officer"), f"/thon/{province.village}/ghi/{kind}", {"id": str(new_id())} | sent)
+    assert sorted(named_in_box(answer)) == sorted(named)
+    assert facts(province) == 0
+
+
+def test_refused_proof_is_named_with_a_link(province: Province, sign_in: SignIn) -> None:
+    address = f"/thon/{province.village}/ghi/"
+    no_photo = {"id": str(new_id()), "available": "1", "proof": FileStorage(io.BytesIO(b"<svg></svg>"), "wifi.jpg")}
+    assert named_in_box(send(sign_in("officer"), address + "wifi", no_photo)) == [
+        ("proof", "Ảnh hoặc PDF làm minh chứng")
+    ]
+    assert facts(province) == 0
+
+
+def test_refused_choice_names_each_wrong_field_and_leads_to_it(province: Province, sign_in: SignIn) -> None:
+    answer = sign_in("province").post("/tinh/lua-chon/feedback_days", data={"id": str(new_id()), "valid_from": "x"})
+    assert named_in_box(answer) == [("value", "Chọn"), ("valid_from", "Áp dụng từ ngày"), ("decided_by", "Căn cứ")]
