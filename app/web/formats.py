@@ -35,7 +35,7 @@ def number(value: Decimal | float | None, places: int | None = None) -> str:
 
 def counted(text: str, *, n: int, **values: object) -> str:
     """A sentence that counts: `text` with %(n)s. Vietnamese has one form for all numbers; English looks up one of its two."""
-    return ngettext(text, text, n, **values, n=number(n))
+    return str(ngettext(text, text, n, **values, n=number(n)))
 
 
 def vnd(value: int | None) -> str:
