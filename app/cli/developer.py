@@ -148,11 +148,7 @@ def translate() -> None:
     for arguments in (extract, update if catalog.exists() else first, compiled):
         subprocess.run([*babel, *arguments], cwd=ROOT, check=True)
     with catalog.open("rb") as file:
-        missing = [
-            m.id
-            for m in read_po(file, locale="en")
-            if m.id and not all([m.string] if isinstance(m.string, str) else m.string)
-        ]
+        missing = [m for m in read_po(file, locale="en") if m.id and not (m.string and all(m.string))]
     click.echo(f"Còn {len(missing)} câu chưa có tiếng Anh." if missing else "✓ Mọi câu đều có tiếng Anh")
 
 
