@@ -33,7 +33,7 @@ def used() -> set[Text]:
         ROOT / "app",
         [("**.py", "python"), ("**/templates/**.html", "jinja2"), ("templates/**.html", "jinja2")],
         {"**.html": JINJA},
-        keywords={**DEFAULT_KEYWORDS, "counted": (1, 1)},
+        keywords={**DEFAULT_KEYWORDS, "counting": (1, 1)},
     )
     return {(m[4] or "", m[2] if isinstance(m[2], str) else m[2][0]) for m in found}
 

@@ -129,7 +129,7 @@ def translate() -> None:
     template = ROOT / "var" / "messages.pot"
     template.parent.mkdir(parents=True, exist_ok=True)
     babel = [sys.executable, "-m", "babel.messages.frontend", "-q"]
-    keyword = ["-k", "counted:1,1"]  # one text, both of its forms
+    keyword = ["-k", "counting:1,1"]  # one text, both of its forms
     extract = ["extract", "-F", "pyproject.toml", "-o", str(template), "--no-location", "--sort-output", *keyword, "."]
     update = [
         "update",

@@ -1,7 +1,7 @@
 """What every route needs: the transaction, the actor, parsing, the page, and one place that renders errors."""
 
 from app.web.errors import wants_json
-from app.web.formats import UNITS, counted, quantity, unit_options, vn_date
+from app.web.formats import UNITS, counting, quantity, unit_options, vn_date
 from app.web.installation import csrf, install
 from app.web.languages import LANGUAGE_COOKIE, language
 from app.web.pages import page
@@ -28,7 +28,7 @@ __all__ = [
     "accept_files",
     "actor",
     "clear_sign_in_cookie",
-    "counted",
+    "counting",
     "csrf",
     "install",
     "is_https",

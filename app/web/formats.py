@@ -33,7 +33,7 @@ def number(value: Decimal | float | None, places: int | None = None) -> str:
     return plain if str(get_locale()) == "en" else plain.translate(str.maketrans(",.", ".,"))
 
 
-def counted(text: str, *, n: int, **values: object) -> str:
+def counting(text: str, *, n: int, **values: object) -> str:
     """A sentence that counts: `text` with %(n)s. Vietnamese has one form for all numbers; English looks up one of its two."""
     return str(ngettext(text, text, n, **values, n=number(n)))
 

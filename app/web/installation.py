@@ -13,7 +13,7 @@ from app.db import new_id
 from app.errors import HoiError
 from app.settings import ROOT
 from app.web.errors import csrf_error, database_away, http_error, render_error, twice_at_once, unexpected
-from app.web.formats import counted, number, quantity, vn_date, vn_datetime, vnd, words
+from app.web.formats import counting, number, quantity, vn_date, vn_datetime, vnd, words
 from app.web.languages import choose_language, language
 from app.web.operations import healthz, metrics, readyz
 from app.web.pages import asset, template_context
@@ -47,7 +47,7 @@ def install(app: Flask, web: Web) -> None:
         vn_date=vn_date, vn_datetime=vn_datetime, vnd=vnd, quantity=quantity, number=number, words=words
     )
     app.jinja_env.globals.update(
-        asset=asset, new_id=new_id, counted=counted, today=clock.today, now=clock.now, Role=Role
+        asset=asset, new_id=new_id, counting=counting, today=clock.today, now=clock.now, Role=Role
     )
     if web.settings.trusted_proxies:
         hops = web.settings.trusted_proxies

@@ -27,7 +27,7 @@ from app.trace import diary
 from app.trace import queries as trace
 from app.trace.models import Witness
 from app.trace.schemas import CorrectionIn
-from app.web import counted, page, parse, parse_query, quantity, transaction, vn_date
+from app.web import counting, page, parse, parse_query, quantity, transaction, vn_date
 
 NO_REASON = "Không ghi lý do"  # kept with the correction, in Vietnamese whatever the page's language
 DIARY_PAGE = 40
@@ -81,7 +81,7 @@ def _changes(before: LogView, after: LogView) -> list[str]:
         (
             _("Cách ly"),
             *(
-                _("chưa rõ") if (n := v.pre_harvest_days) is None else counted("%(n)s ngày", n=n)
+                _("chưa rõ") if (n := v.pre_harvest_days) is None else counting("%(n)s ngày", n=n)
                 for v in (before, after)
             ),
         ),
