@@ -1,5 +1,6 @@
 """What the province decides where the letter leaves something open."""
 
+import re
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from app.db import insert_once
 from app.errors import Invalid, InvalidMany, forbidden
 
 CHOSEN_AHEAD = timedelta(days=366)
+NUMBER = re.compile("[0-9]{1,9}")  # str.isdigit() also knows ², which int() does not
 
 
 def choose_parameter(session: Session, actor: Actor, new: NewParameterChoice) -> UUID:
@@ -26,7 +28,7 @@ def choose_parameter(session: Session, actor: Actor, new: NewParameterChoice) ->
     if not actor.has(Role.PROVINCE_OFFICIAL, Role.ADMINISTRATOR) or actor.person_id is None:
         raise forbidden()
     pack = queries.pack(new.pack_id)
-    value: int | str = int(new.value) if isinstance(new.value, str) and new.value.isdigit() else new.value
+    value = int(new.value) if isinstance(new.value, str) and NUMBER.fullmatch(new.value) else new.value
     _check_value(pack, new.name, value)
     _check_day(pack, new.valid_from)
     content = new.model_dump() | {"value": value}

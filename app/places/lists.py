@@ -1,6 +1,7 @@
 """Lists of villages and premises: sent, looked at, applied whole by a job, forgotten when nobody applies them."""
 
 from datetime import date, timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -60,16 +61,16 @@ def begin_import(
     if raw.startswith(b"PK\x03\x04"):
         media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     session.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": LISTS_LOCK})
-    digest = store_file(session, store, raw, kind="import", media_type=media_type)
     known = session.get(PlaceImport, import_id)
-    if known is not None:
-        if (known.blob_sha256, known.kind, known.effective_on) != (digest, kind, effective_on):
+    if known is not None:  # asked before the file is stored: a refused one may hold what should not have been sent
+        if (known.blob_sha256, known.kind, known.effective_on) != (sha256(raw).hexdigest(), kind, effective_on):
             raise Conflict(
                 "import_id_taken",
                 vi="Lần nhập này đã có một tệp khác. Bác mở lại trang nhập rồi chọn tệp.",
                 en="This import already holds another file. Open the import page again and choose the file.",
             )
         return known.id
+    digest = store_file(session, store, raw, kind="import", media_type=media_type)
     session.add(
         PlaceImport(
             id=import_id,

@@ -1,7 +1,7 @@
 """What pages send about products, parsed once at the edge; also the spellings that people use for numbers and days."""
 
 import re
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Annotated
@@ -277,8 +277,3 @@ class Retire(Form):
 class Listed(Form):
     q: Annotated[str, StringConstraints(max_length=100)] = ""
     retired: Ticked = False
-
-
-def as_day(value: date | datetime | None) -> str:
-    """How a date field of a browser wants it."""
-    return "" if value is None else value.strftime("%Y-%m-%d")

@@ -180,16 +180,6 @@ def svg_path(modules: Matrix) -> str:
     return "".join(parts)
 
 
-def code_svg(text: str) -> str:
-    """Only the square code, quiet zone included, as a drawing of its own."""
-    modules = matrix(text)
-    side = len(modules) + 2 * QUIET
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{-QUIET} {-QUIET} {side} {side}" shape-rendering="crispEdges">'
-        f'<path fill="#fff" d="M{-QUIET} {-QUIET}h{side}v{side}h-{side}z"/><path d="{svg_path(modules)}"/></svg>'
-    )
-
-
 def _svg_text(x: float, y: float, text: str, size: float, *, bold: bool) -> str:
     """One line at the width it has in our font. A drawing cannot bring its font along, and others are up to a quarter wider."""
     width = _text_width(text, 100, bold=bold) * size / 100

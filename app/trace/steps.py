@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 from types import MappingProxyType
 
-WEIGHT = ("kg", "g", "tan")
-VOLUME = ("l", "ml", "m3")
-
 # Factor to the first unit of its dimension; units without one (bao, gùi, bình, con, cây) are containers or counts of their own.
 _FACTORS = {"g": ("kg", "0.001"), "kg": ("kg", "1"), "tan": ("kg", "1000")} | {
     "ml": ("l", "0.001"),

@@ -45,15 +45,15 @@ def choices_in_force(session: Session, pack_id: str, *, as_of: date, known_at: d
 
 
 def choices_to_come(session: Session, pack_id: str, *, after: date) -> dict[str, list[ParameterChoice]]:
-    """Parameter name to the decisions whose first day is later, the next one first."""
-    found: dict[str, list[ParameterChoice]] = defaultdict(list)
+    """Parameter name to the decisions whose first day is later, the next one first; of those of one day only the newest."""
+    found: dict[str, dict[date, ParameterChoice]] = defaultdict(dict)
     for row in session.scalars(
         select(ParameterChoice)
         .where(ParameterChoice.pack_id == pack_id, ParameterChoice.valid_from > after)
         .order_by(ParameterChoice.valid_from, ParameterChoice.recorded_at, ParameterChoice.id)
     ):
-        found[row.name].append(row)
-    return found
+        found[row.name][row.valid_from] = row
+    return {name: list(of_day.values()) for name, of_day in found.items()}
 
 
 def choice_history(session: Session, pack_id: str) -> list[ParameterChoice]:

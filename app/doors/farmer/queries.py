@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session, aliased
 from app import clock
 from app.accounts import queries as accounts
 from app.accounts import rights
-from app.accounts.models import OrganisationKind
 from app.actor import Actor, Role
 from app.db import Words
 from app.doors.farmer import pictures
@@ -23,7 +22,6 @@ from app.trace.queries import FarmerSite, FarmerToday, Waiting
 from app.trace.steps import HARVESTS, STEPS, Step
 
 WRITERS = (Role.FARMER, Role.COOPERATIVE_MANAGER, Role.EXTENSION_OFFICER)
-_WORKING = (OrganisationKind.HOUSEHOLD, OrganisationKind.COOPERATIVE_GROUP)
 SOON = timedelta(days=7)
 LATE = timedelta(days=30)
 

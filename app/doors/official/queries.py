@@ -327,7 +327,7 @@ def _changes(pack: Pack, rows: Sequence[VillageAssessment]) -> list[Change]:
 
 
 def _points(rows: Sequence[VillageAssessment], today: date) -> list[tuple[date, int]]:
-    """How many criteria were met at the end of each of the last months; those before anybody recorded anything are left out."""
+    """How many criteria were met at the end of each of the last months; those before the first criterion had data enough are left out."""
     found: list[tuple[date, int]] = []
     for ago in range(MONTHS - 1, -1, -1):
         first = _months_ago(today, ago)
@@ -340,7 +340,7 @@ def _points(rows: Sequence[VillageAssessment], today: date) -> list[tuple[date, 
 
 
 def _says_anything(row: VillageAssessment) -> bool:
-    """An answer worked out before there were records is no data: its nothing must not be drawn as zero."""
+    """An answer in which no criterion had data enough is no figure: its nothing must not be drawn as zero."""
     return any(v in {Value.MET.value, Value.UNMET.value} for v in row.values.values())
 
 

@@ -20,7 +20,6 @@ pictures = Blueprint("pictures", __name__)
 
 REFRESH_SECONDS = 2
 OFFSET = "Upload-Offset"
-PARTS_TYPE = "application/offset+octet-stream"
 YEAR = 31536000
 
 

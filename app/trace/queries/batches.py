@@ -193,14 +193,6 @@ def batch_by_code(session: Session, code: str) -> Batch | None:
     return session.scalar(select(Batch).join(TraceCode, TraceCode.batch_id == Batch.id).where(TraceCode.code == code))
 
 
-def trace_code(session: Session, actor: Actor, code: str) -> TraceCode:
-    """Raises NotFound, also for one that this actor may not open."""
-    found = session.scalar(select(TraceCode).where(TraceCode.code == code, visible(actor, TraceCode.organisation_id)))
-    if found is None:
-        raise not_found("mã này", "this code")
-    return found
-
-
 def next_lot(session: Session, product: Product, harvested_on: date) -> str:
     """A free lot code that people can read: NA-1126-01 is the first lot of "Na dai" harvested in November 2026."""
     word = next((w for w in fold(product.name.vi).upper().split() if w.isascii() and w.isalnum()), "LO")[:8]

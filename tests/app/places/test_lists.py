@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -125,6 +126,8 @@ def test_sending_the_same_form_again_is_one_import_and_another_file_under_it_a_c
         send(loaded, official, store, raw + b"\n", import_id=identifier)
     with loaded.transaction(official) as session:
         assert session.scalar(select(func.count()).select_from(PlaceImport)) == 1
+    digest = sha256(raw + b"\n").hexdigest()
+    assert store.get(f"blobs/{digest[:2]}/{digest}") is None, "the refused file is not kept"
 
 
 def test_a_new_name_keeps_the_place_and_remembers_the_old_name(

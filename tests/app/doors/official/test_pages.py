@@ -676,7 +676,7 @@ def test_path_asks_for_wifi_where_there_is_none_and_for_a_picture_where_it_is_on
     assert "Chụp một ảnh mới" not in shown
 
 
-def test_months_before_anybody_recorded_anything_are_not_drawn_as_zero(
+def test_months_before_any_criterion_had_data_enough_are_not_drawn_as_zero(
     province: Province, sign_in: SignIn, clock_at: Callable[[datetime], None]
 ) -> None:
     clock_at(datetime(2026, 9, 10, 3, tzinfo=UTC))
@@ -684,13 +684,13 @@ def test_months_before_anybody_recorded_anything_are_not_drawn_as_zero(
     clock_at(datetime(2026, 11, 23, 3, tzinfo=UTC))
     client = sign_in("officer")
     address = f"/thon/{province.village}"
-    assert "Chưa có số liệu: chưa ai ghi gì của thôn này." in text_of(client.get(address))
+    assert "Chưa có số liệu: chưa tiêu chí nào đủ dữ liệu." in text_of(client.get(address))
     province.record("wifi", available=True)
     province.derive()
     assert "Mới có số liệu từ tháng này." in text_of(client.get(address))
     clock_at(datetime(2026, 12, 2, 3, tzinfo=UTC))
     page = text_of(client.get(address))
-    assert "Số tiêu chí đạt cuối mỗi tháng, từ 11/2026. Trước đó chưa có ghi chép, chúng tôi không điền thay." in page
+    assert "Số tiêu chí đạt cuối mỗi tháng, từ 11/2026. Trước đó chưa đủ dữ liệu, chúng tôi không điền thay." in page
 
 
 def test_list_of_addresses_with_mistakes_tells_every_line_and_keeps_what_was_typed(
@@ -719,6 +719,8 @@ def test_list_of_addresses_with_mistakes_tells_every_line_and_keeps_what_was_typ
         ({"valid_from": "2022-09-30"}, "Văn bản có từ 01/10/2022, lựa chọn không áp dụng trước đó được."),
         ({"valid_from": "2027-11-25"}, "Ngày áp dụng muộn nhất là 24/11/2027."),
         ({"value": "61"}, 'id="value-error"'),
+        ({"value": "²"}, 'id="value-error"'),
+        ({"value": "9" * 5000}, 'id="value-error"'),
     ],
 )
 def test_choice_that_cannot_be_is_refused_beside_its_field(
@@ -738,7 +740,12 @@ def test_choice_to_come_is_listed_as_not_yet_in_force(province: Province, sign_i
     form = {"id": str(new_id()), "value": "10", "valid_from": "2027-01-01", "decided_by": "Công văn 345/SNNMT"}
     client = sign_in("province")
     assert client.post("/tinh/lua-chon/feedback_days", data=form).status_code == 303
-    assert "Chưa áp dụng: 10 ngày, từ 01/01/2027" in text_of(client.get("/tinh/lua-chon"))
+    assert (
+        client.post("/tinh/lua-chon/feedback_days", data=form | {"id": str(new_id()), "value": "12"}).status_code == 303
+    )
+    shown = text_of(client.get("/tinh/lua-chon"))
+    assert "Chưa áp dụng: 12 ngày, từ 01/01/2027" in shown
+    assert "10 ngày, từ 01/01/2027" not in shown, "another decision for the same day has taken its place"
     assert "Chưa áp dụng" in text_of(client.get("/tinh/lua-chon/feedback_days"))
 
 
