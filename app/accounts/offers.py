@@ -114,7 +114,8 @@ def withdraw_offer(session: Session, actor: Actor, role_offer_id: UUID, organisa
         whose = RoleOffer.organisation_id == organisation_id
     else:
         whose = and_(RoleOffer.organisation_id == organisation_id, RoleOffer.offered_by == actor.person_id)
-    row = session.scalar(select(RoleOffer).where(RoleOffer.id == role_offer_id, whose).with_for_update())
+    asked = select(RoleOffer).where(RoleOffer.id == role_offer_id, whose)
+    row = session.scalar(asked.with_for_update()) or session.scalar(asked)  # an answered one is not ours to lock
     if row is None:
         raise not_found("lời mời này", "this offer")
     if row.withdrawn_at is not None:

@@ -236,3 +236,12 @@ def test_no_manager_writes_an_answer_for_the_person(province: Province) -> None:
             f"UPDATE role_offers SET answered_at = now(), accepted = true WHERE id = '{offer}'"
         )
     assert offer_rows(province) == [(False, None, None)]
+    with province.database.transaction(province.actor("khac")) as session:
+        offers.answer_offer(session, province.actor("khac"), offer, accepted=True)
+    with province.database.transaction(minh) as session:
+        wiped = session.connection().exec_driver_sql(
+            f"UPDATE role_offers SET answered_at = NULL, accepted = NULL, withdrawn_at = now() WHERE id = '{offer}'"
+        )
+        assert wiped.rowcount == 0
+    assert offer_rows(province) == [(True, True, None)]
+    assert province.one("SELECT withdrawn_at FROM role_offers") is None
