@@ -19,9 +19,26 @@ OFFER_LASTS = timedelta(days=30)
 
 
 def offer(session: Session, actor: Actor, person_id: UUID, organisation_id: UUID, role: Role) -> None:
-    """Knowing somebody's number and name gives no hold over them: they are asked. Asked already is no error."""
-    if any((o.person_id, o.role) == (person_id, role) for o in queries.offers_of(session, organisation_id)):
-        return
+    """Knowing somebody's number and name gives no hold over them: they are asked. Asked already is no error.
+
+    An open offer that is over is taken back, so that the person can be asked again.
+    """
+    waiting = session.scalar(
+        select(RoleOffer)
+        .where(
+            RoleOffer.person_id == person_id,
+            RoleOffer.organisation_id == organisation_id,
+            RoleOffer.role == role,
+            RoleOffer.answered_at.is_(None),
+            RoleOffer.withdrawn_at.is_(None),
+        )
+        .with_for_update()
+    )
+    if waiting is not None:
+        if _still_offered(session, waiting):
+            return
+        _withdraw(session, actor, waiting)
+        session.flush()  # one open offer of a role at a time
     row = RoleOffer(
         id=new_id(),
         person_id=person_id,
@@ -64,8 +81,12 @@ def answer_offer(session: Session, actor: Actor, role_offer_id: UUID, *, accepte
             en="You answered this offer already. Reload the page.",
         )
     wider = signin.act_also_for(session, actor, row.organisation_id)
-    if accepted:
-        _check_still_offered(session, row)
+    if accepted and not _still_offered(session, row):
+        raise Conflict(
+            "offer_over",
+            vi="Lời mời này không còn hiệu lực: quá 30 ngày, hoặc người mời thôi quản lý ở đó. Bác nhờ đơn vị mời lại.",
+            en="This offer is over: it is more than 30 days old, or who made it manages there no more. Ask to be invited again.",
+        )
     row.answered_at, row.accepted = clock.now(), accepted
     audit.record(
         session,
@@ -93,7 +114,8 @@ def withdraw_offer(session: Session, actor: Actor, role_offer_id: UUID, organisa
         whose = RoleOffer.organisation_id == organisation_id
     else:
         whose = and_(RoleOffer.organisation_id == organisation_id, RoleOffer.offered_by == actor.person_id)
-    row = session.scalar(select(RoleOffer).where(RoleOffer.id == role_offer_id, whose).with_for_update())
+    asked = select(RoleOffer).where(RoleOffer.id == role_offer_id, whose)
+    row = session.scalar(asked.with_for_update()) or session.scalar(asked)  # an answered one is not ours to lock
     if row is None:
         raise not_found("lời mời này", "this offer")
     if row.withdrawn_at is not None:
@@ -104,25 +126,24 @@ def withdraw_offer(session: Session, actor: Actor, role_offer_id: UUID, organisa
             vi="Người được mời đã trả lời rồi nên không rút được nữa. Bác tải lại trang.",
             en="The person has answered already, so the offer cannot be taken back. Reload the page.",
         )
+    _withdraw(session, actor, row)
+
+
+def _withdraw(session: Session, actor: Actor, row: RoleOffer) -> None:
     row.withdrawn_at, row.withdrawn_by = clock.now(), actor.person_id
     audit.record(
         session,
         actor,
         "accounts:role:withdraw_offer",
         subject_id=row.person_id,
-        organisation_id=organisation_id,
+        organisation_id=row.organisation_id,
         role=row.role,
     )
 
 
-def _check_still_offered(session: Session, row: RoleOffer) -> None:
+def _still_offered(session: Session, row: RoleOffer) -> bool:
     """An offer is worth what its maker could give today, and not for ever."""
     makers = {row.organisation_id, *queries.cooperatives_of(session, row.organisation_id, clock.today())}
     held = queries.all_roles(session, row.offered_by) if row.offered_by is not None else []
     manages = any(role == Role.COOPERATIVE_MANAGER and where in makers for where, role in held)
-    if not manages or clock.now() - row.offered_at > OFFER_LASTS:
-        raise Conflict(
-            "offer_over",
-            vi="Lời mời này không còn hiệu lực: quá 30 ngày, hoặc người mời thôi quản lý ở đó. Bác nhờ đơn vị mời lại.",
-            en="This offer is over: it is more than 30 days old, or who made it manages there no more. Ask to be invited again.",
-        )
+    return manages and clock.now() - row.offered_at <= OFFER_LASTS

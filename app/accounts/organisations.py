@@ -82,14 +82,20 @@ def change_organisation(session: Session, actor: Actor, organisation_id: UUID, f
 
 
 def move_organisation(session: Session, actor: Actor, organisation_id: UUID, form: SeatChange) -> None:
-    """Set or change the village and commune of its seat. By its manager, the cooperative of a household, or an
-    administrator. Its places of work stay where they are; what rests on the seat is derived anew. The same seat is no
-    change.
+    """Set the village and commune of its seat where they are missing. By its manager, the cooperative of a household, or
+    an administrator. What rests on the seat is derived anew. The same seat is no change; another one is a Conflict,
+    because a seat has no days and criteria read today's for every earlier day.
     """
     row = queries.organisation(session, actor, organisation_id)
     if not rights.may_look_after(session, actor, row):
         raise forbidden()
     commune_id = _commune_of_seat(session, OrganisationKind(row.kind), form.village_id, form.commune_id)
+    if row.village_id not in {None, form.village_id} or row.commune_id not in {None, commune_id}:
+        raise Conflict(
+            "seat_known",
+            vi="Trụ sở đã ghi rồi. Đổi trụ sở làm thay đổi kết quả của hai thôn nên chưa đổi ở đây được; bác báo cán bộ xã.",
+            en="The seat is recorded already. Changing it would change the results of two villages, so it cannot be changed here yet; tell the commune official.",
+        )
     if row.kind == OrganisationKind.HOUSEHOLD and form.village_id is None:
         raise Invalid(
             "village_missing", vi="Chọn thôn của hộ.", en="Choose the household's village.", field="village_id"

@@ -3,7 +3,8 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Response, redirect, url_for
+from flask import Response, flash, redirect, url_for
+from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -109,10 +110,12 @@ def move_organisation(organisation_id: UUID) -> Response:
         row = queries.organisation(db, known, organisation_id)
         if not rights.may_look_after(db, known, row):
             raise forbidden()
-        commune_id = asked.commune or row.commune_id
+        commune_id = row.commune_id or asked.commune
+        place_id = row.village_id or commune_id
         return page(
             "accounts/move_organisation.html",
             organisation=row,
+            place=places.full_names(db, [place_id]).get(place_id, "") if place_id else "",
             **communes_and_villages(db, commune_id),
         )
 
@@ -123,6 +126,7 @@ def move_organisation_send(organisation_id: UUID) -> BaseResponse:
     form = parse(schemas.SeatChange)
     with transaction() as db:
         organisations.move_organisation(db, known, organisation_id, form)
+    flash(_("Đã ghi trụ sở.") if form.village_id else _("Đã ghi xã, phường của trụ sở; chưa ghi thôn."), "met")
     return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)
 
 

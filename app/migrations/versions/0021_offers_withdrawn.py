@@ -22,8 +22,9 @@ def upgrade() -> None:
         postgresql_where=sa.text("answered_at IS NULL AND withdrawn_at IS NULL"),
     )
     op.execute("GRANT UPDATE (withdrawn_at, withdrawn_by) ON role_offers TO hoi_app")
-    # The person answers, as before; whoever may take an offer back writes no answer.
+    # The person answers, as before; whoever may take an offer back writes no answer and wipes none.
     op.execute("""
         CREATE POLICY role_offers_withdraw ON role_offers FOR UPDATE TO hoi_app
-        USING ((SELECT hoi_holds('administrator')) OR hoi_manages(organisation_id) OR hoi_is_person(offered_by))
+        USING (answered_at IS NULL
+               AND ((SELECT hoi_holds('administrator')) OR hoi_manages(organisation_id) OR hoi_is_person(offered_by)))
         WITH CHECK (answered_at IS NULL AND withdrawn_at IS NOT NULL)""")

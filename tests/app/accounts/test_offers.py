@@ -29,6 +29,17 @@ def offer_to_khac(province: Province) -> UUID:
     return found
 
 
+def minh_leaves(province: Province) -> None:
+    """Minh, who made the offer, hands the cooperative over to Nữa."""
+    admin = province.actor("admin")
+    membership = province.one(
+        "SELECT id FROM memberships WHERE person_id = :p AND valid_to IS NULL", p=province["minh"]
+    )
+    province.person("admin", "coop", "nua", "Lý Văn Nữa", Role.COOPERATIVE_MANAGER, "0912 000 066")
+    with province.database.transaction(admin) as session:
+        roles.end_role(session, admin, membership, province["coop"])
+
+
 def test_somebody_of_elsewhere_is_asked_and_nothing_of_them_is_seen_before_they_accept(province: Province) -> None:
     offer_to_khac(province)
     assert roles_of(province, "khac") == ["cooperative_manager"]
@@ -79,18 +90,37 @@ def test_an_offer_that_is_old_or_whose_maker_left_gives_nothing(
     if over == "old":
         clock_at(clock.now() + timedelta(days=31))
     else:
-        admin = province.actor("admin")
-        membership = province.one(
-            "SELECT id FROM memberships WHERE person_id = :p AND valid_to IS NULL", p=province["minh"]
-        )
-        province.person("admin", "coop", "nua", "Lý Văn Nữa", Role.COOPERATIVE_MANAGER, "0912 000 066")
-        with province.database.transaction(admin) as session:
-            roles.end_role(session, admin, membership, province["coop"])
+        minh_leaves(province)
     with pytest.raises(Conflict) as refused, province.database.transaction(khac) as session:
         offers.answer_offer(session, khac, offer, accepted=True)
     assert refused.value.code == "offer_over"
     assert roles_of(province, "khac") == ["cooperative_manager"]
     assert province.one("SELECT answered_at FROM role_offers WHERE id = :id", id=offer) is None
+
+
+@pytest.mark.parametrize("over", ["old", "maker left"])
+def test_an_offer_that_is_over_is_made_again(
+    province: Province, clock_at: Callable[[datetime], None], over: str
+) -> None:
+    first, khac, by = offer_to_khac(province), province.actor("khac"), "minh"
+    if over == "old":
+        clock_at(clock.now() + timedelta(days=31))
+    else:
+        by = "nua"
+        minh_leaves(province)
+    manager = province.actor(by)
+    for _ in range(2):  # the new one stands, so asking once more makes no third
+        with province.database.transaction(manager) as session:
+            form = somebody("Lý Thị Khác", "0912000003", Role.PURCHASER)
+            people.add_person(session, manager, province["coop"], form)
+    assert offer_rows(province) == [(False, None, province[by]), (False, None, None)]
+    assert province.rows(WITHDRAWN) == [(province[by], province["khac"], province["coop"])]
+    assert province.one("SELECT count(*) FROM outbox_events WHERE name = 'accounts.role_offered'") == 2
+    again = province.one("SELECT id FROM role_offers WHERE withdrawn_at IS NULL")
+    assert again != first
+    with province.database.transaction(khac) as session:
+        offers.answer_offer(session, khac, again, accepted=True)
+    assert roles_of(province, "khac") == ["cooperative_manager", "purchaser"]
 
 
 @pytest.mark.parametrize("by", ["minh", "lanh", "admin"])
@@ -206,3 +236,12 @@ def test_no_manager_writes_an_answer_for_the_person(province: Province) -> None:
             f"UPDATE role_offers SET answered_at = now(), accepted = true WHERE id = '{offer}'"
         )
     assert offer_rows(province) == [(False, None, None)]
+    with province.database.transaction(province.actor("khac")) as session:
+        offers.answer_offer(session, province.actor("khac"), offer, accepted=True)
+    with province.database.transaction(minh) as session:
+        wiped = session.connection().exec_driver_sql(
+            f"UPDATE role_offers SET answered_at = NULL, accepted = NULL, withdrawn_at = now() WHERE id = '{offer}'"
+        )
+        assert wiped.rowcount == 0
+    assert offer_rows(province) == [(True, True, None)]
+    assert province.one("SELECT withdrawn_at FROM role_offers") is None

@@ -6,8 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from app.accounts import organisations
-from app.accounts.models import OrganisationKind
+from app.accounts.models import Organisation, OrganisationKind
 from app.accounts.schemas import HouseholdIn, OrganisationChange, OrganisationIn, SeatChange
+from app.actor import SYSTEM
 from app.db import new_id
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from tests.app.accounts.conftest import Province, counts
@@ -92,32 +93,61 @@ CHANGED = "SELECT count(*) FROM outbox_events WHERE name = 'accounts.organisatio
 
 
 @pytest.mark.parametrize("by", ["minh", "admin"])
-def test_the_seat_is_set_and_moved_by_who_may_edit(province: Province, by: str) -> None:
+def test_a_missing_seat_is_set_by_who_may_edit(province: Province, by: str) -> None:
     told = province.one(CHANGED)
     move(province, by, village_id=province["village"])
     assert seat(province) == (province["village"], province["commune"], 2)
     move(province, by, version=2, village_id=province["village"], commune_id=province["commune"])  # nothing new
+    assert seat(province) == (province["village"], province["commune"], 2)
     assert (province.one(MOVED), province.one(CHANGED)) == (1, told + 1)
-    move(province, by, version=2, village_id=province["far_village"])
-    assert seat(province) == (province["far_village"], province["far_commune"], 3)
-    assert (province.one(MOVED), province.one(CHANGED)) == (2, told + 2)
+
+
+def test_a_missing_commune_is_set_before_its_village(province: Province) -> None:
+    province.organisation("roaming", OrganisationKind.AUTHORITY, None)
+    move(province, "admin", "roaming", commune_id=province["far_commune"])
+    assert seat(province, "roaming") == (None, province["far_commune"], 2)
+    with pytest.raises(Conflict) as refused:
+        move(province, "admin", "roaming", 2, village_id=province["village"])
+    assert refused.value.code == "seat_known"
+    move(province, "admin", "roaming", 2, village_id=province["far_village"])
+    assert seat(province, "roaming") == (province["far_village"], province["far_commune"], 3)
+
+
+def test_a_seat_that_is_known_is_not_changed(province: Province) -> None:
+    move(province, "minh", village_id=province["village"])
+    before, told = (seat(province), seat(province, "household"), seat(province, "other")), province.one(CHANGED)
+    for by, name, version, to in (
+        ("minh", "coop", 2, {"village_id": province["far_village"]}),
+        ("admin", "coop", 2, {"village_id": province["far_village"]}),
+        ("admin", "coop", 2, {"commune_id": province["commune"]}),
+        ("minh", "household", 1, {"village_id": province["far_village"]}),
+        ("khac", "other", 1, {"village_id": province["village"]}),
+        ("khac", "other", 1, {"commune_id": province["commune"]}),
+    ):
+        with pytest.raises(Conflict) as refused:
+            move(province, by, name, version, **to)
+        assert refused.value.code == "seat_known"
+    assert (seat(province), seat(province, "household"), seat(province, "other")) == before
+    assert (province.one(MOVED), province.one(CHANGED)) == (1, told)
 
 
 def test_a_seat_that_cannot_be_changes_nothing(province: Province) -> None:
-    before, told = (seat(province), seat(province, "household")), province.one(CHANGED)
+    with province.database.transaction(SYSTEM) as session:
+        session.get_one(Organisation, province["other_household"]).village_id = None
+    before, told = (seat(province), seat(province, "other_household")), province.one(CHANGED)
     for name, to, code in (
         ("coop", {"village_id": province["far_village"], "commune_id": province["commune"]}, "village_elsewhere"),
         ("coop", {}, "commune_missing"),
         ("coop", {"village_id": province["commune"]}, "place"),
-        ("household", {"commune_id": province["commune"]}, "village_missing"),
+        ("other_household", {"commune_id": province["far_commune"]}, "village_missing"),
     ):
         with pytest.raises(Invalid) as refused:
-            move(province, "minh", name, **to)
+            move(province, "admin", name, 1 if name == "coop" else 2, **to)
         assert refused.value.code == code
     with pytest.raises(Conflict):
         move(province, "minh", version=7, village_id=province["village"])
     for by in ("lanh", "khac", "xa"):
         with pytest.raises((Forbidden, NotFound)):
-            move(province, by, "household", village_id=province["far_village"])
-    assert (seat(province), seat(province, "household")) == before
+            move(province, by, "coop", village_id=province["village"])
+    assert (seat(province), seat(province, "other_household")) == before
     assert (province.one(MOVED), province.one(CHANGED)) == (0, told)
