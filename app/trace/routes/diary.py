@@ -132,7 +132,12 @@ def correct_send(care_log_id: UUID) -> BaseResponse:
             CorrectionIn,
             filled_fields("day", "hour")
             | _witness(actor, line.log.organisation_id, own_work=_did_it(actor, doer))
-            | {"performed_by": doer, "site_id": line.log.site_id, "happened_at": when.moment(), "photos": tuple(line.log.photos)},
+            | {
+                "performed_by": doer,
+                "site_id": line.log.site_id,
+                "happened_at": when.moment(),
+                "photos": tuple(line.log.photos),
+            },
         )
         diary.correct_care_log(session, actor, care_log_id, new)
     flash(_("Đã ghi dòng sửa; dòng cũ vẫn giữ."), "met")
