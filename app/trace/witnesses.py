@@ -37,11 +37,11 @@ def usual_witness(actor: Actor, organisation_id: UUID, *, own_work: bool) -> Wit
     """Who vouches where the writer chose nobody. `own_work`: the writer did it too.
 
     - one of the holder's own people writes? the farmer
-    - somebody from outside wrote down their own work? what the writer is there
+    - somebody from outside wrote down their own work? what the writer is there by office, else the neighbour
     - somebody from outside wrote down another's work? the farmer, as it was told
     """
     offered = witnesses_of(actor, organisation_id)
     at_home = actor.has(Role.FARMER, Role.COOPERATIVE_MANAGER, organisation_id=organisation_id)
     if not offered or at_home or not own_work:
         return Witness.FARMER
-    return offered[-1]
+    return next((w for w in offered if w in {Witness.COOPERATIVE, Witness.OFFICER}), offered[-1])

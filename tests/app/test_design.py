@@ -12,6 +12,8 @@ from types import SimpleNamespace
 import pytest
 from jinja2 import Environment, FileSystemLoader, nodes
 
+from app.errors import Invalid, InvalidMany
+
 APP = Path(__file__).resolve().parents[2] / "app"
 STATIC = APP / "static"
 TEMPLATES = sorted(APP.glob("**/templates/**/*.html"))
@@ -360,6 +362,23 @@ def test_field_ties_its_hint_and_error_and_keeps_what_was_typed() -> None:
     assert 'value="31/02/2026&#34;&gt;&lt;b&gt;"' in html
     assert '<p class="error" id="ngay-error">' in html
     assert " required" in html
+
+
+def test_the_box_of_a_form_tells_also_what_stands_beside_no_field_of_it() -> None:
+    macro = '{% import "macros.html" as ui with context %}{{ ui.form_problem_box(said_below=("pin",), labels={"lot": "Mã lô"}) }}'
+    wrong = [
+        Invalid("missing", vi="Thiếu mã.", en="No code.", field="lot"),
+        Invalid("bad", vi="Cần một số.", en="Give a number.", field="sources.0.quantity"),
+        Invalid("bad", vi="Cần một số.", en="Give a number.", field="sources.1.quantity"),
+        Invalid("bad", vi="Không mở được.", en="It does not open.", field="pin"),
+        Invalid("bad", vi="Không khớp nhau.", en="They do not fit."),
+    ]
+    for problem in (InvalidMany(wrong), InvalidMany(wrong[::-1])):
+        html = environment().from_string(macro).render(form_problem=problem, form_errors={"lot": "Thiếu mã."})
+        assert sorted(re.findall(r"<p>(.*?)</p>", html)) == ["Cần một số.", "Không khớp nhau."]
+        assert re.findall(r"<li>(.*?)</li>", html) == ['<a href="#lot">Mã lô</a>: Thiếu mã.']
+    html = environment().from_string(macro).render(form_problem=wrong[4], form_errors={}, lang="en")
+    assert re.findall(r"<p>(.*?)</p>", html) == ["They do not fit."]
 
 
 def test_password_field_never_repeats_what_was_typed() -> None:

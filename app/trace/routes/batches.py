@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app import clock
 from app.accounts.models import Organisation
 from app.actor import SYSTEM, Role
-from app.errors import Invalid, forbidden
+from app.errors import Invalid, InvalidMany, forbidden
 from app.products import queries as products
 from app.products.schemas import Form
 from app.trace import batch_events, codes, pages, queries, steps, stock
@@ -21,7 +21,18 @@ from app.trace import batches as batch_verbs
 from app.trace.models import BatchEventKind, CodeKind, MovementKind
 from app.trace.routes.base import blueprint, filled_fields, movement_words, names_of_people
 from app.trace.schemas import BatchEventIn, IssueCode, NewBatch, SourceIn
-from app.web import language, page, parse, parse_data, parse_query, quantity, signed_in, transaction, unit_options
+from app.web import (
+    language,
+    page,
+    parse,
+    parse_data,
+    parse_query,
+    quantity,
+    signed_in,
+    transaction,
+    unit_options,
+    vn_date,
+)
 
 NEWEST_HARVESTS = 8  # so many are open on the form of a new batch; the others are folded
 
@@ -94,6 +105,12 @@ def new_batch() -> Response:
                 (v.id, v.name.text(language()))
                 for v in (products.variants_of(session, [product.id]).get(product.id, []) if product else [])
             ],
+            amounts={
+                f"amount-{h.id}": _(
+                    "Lấy bao nhiêu của ngày %(day)s, %(site)s", day=vn_date(h.log.happened_at), site=h.site_name
+                )
+                for h in usable
+            },
             newest=_by_site(usable[:NEWEST_HARVESTS]),
             older=_by_site(older),
             older_count=len(older),
@@ -140,12 +157,19 @@ def new_batch_send() -> BaseResponse:
     if "tally" in form:
         g.form_values = form
         return new_batch()
+    ticked = form.getlist("source")
     sources = [
         {"care_log_id": chosen} | ({"quantity": form[f"amount-{chosen}"]} if form.get(f"amount-{chosen}") else {})
-        for chosen in form.getlist("source")
+        for chosen in ticked
     ]
     amounts = [name for name in form if name.startswith("amount-")]
-    new = parse_data(NewBatch, filled_fields("source", *amounts) | {"sources": sources})
+    try:
+        new = parse_data(NewBatch, filled_fields("source", *amounts) | {"sources": sources})
+    except Invalid as error:
+        shown_as = {f"sources.{i}.quantity": f"amount-{chosen}" for i, chosen in enumerate(ticked)}
+        for wrong in (error, *(error.errors if isinstance(error, InvalidMany) else ())):
+            wrong.field = shown_as.get(wrong.field or "", wrong.field)
+        raise
     with transaction() as session:
         batch_id = batch_verbs.create_batch(session, actor, new)
         held = queries.standing(session, batch_id).state == "held"

@@ -45,12 +45,15 @@ def _log_form(session: Session, actor: Actor, site_id: UUID, old: queries.DiaryL
     )
 
 
-def _witness(actor: Actor, organisation_id: UUID) -> dict[str, object]:
+def _witness(actor: Actor, organisation_id: UUID, *, own_work: bool) -> dict[str, object]:
     """The witness that was chosen, else the usual one. Who vouches for more than was told is the one who writes."""
-    own_work = request.form.get("performed_by") in {None, "", str(actor.person_id)}
     usual = witnesses.usual_witness(actor, organisation_id, own_work=own_work)
     told = request.form.get("witness") or usual
     return {"witness": told} | ({} if told == Witness.FARMER else {"witnessed_by": actor.person_id})
+
+
+def _did_it(actor: Actor, performed_by: str | UUID | None) -> bool:
+    return performed_by is not None and str(performed_by) == str(actor.person_id)
 
 
 @blueprint.get("/thua/<uuid:site_id>/ghi")
@@ -69,7 +72,7 @@ def new_log_send(site_id: UUID) -> BaseResponse:
         log = parse_data(
             CareLogIn,
             filled_fields("day", "hour", "photo")
-            | _witness(actor, holder)
+            | _witness(actor, holder, own_work=_did_it(actor, request.form.get("performed_by") or actor.person_id))
             | {"site_id": site_id, "happened_at": when.moment(), "photos": (photo,) if photo else ()},
         )
         outcome = diary.record_care_logs(session, actor, [log])[0]
@@ -119,15 +122,22 @@ def correct(care_log_id: UUID) -> Response:
 
 @blueprint.post("/dong-nhat-ky/<uuid:care_log_id>/sua")
 def correct_send(care_log_id: UUID) -> BaseResponse:
+    """Nobody chosen as the doer: whoever the old row names, also nobody."""
     actor = signed_in()
     when = parse_data(When, {k: v for k, v in filled_fields().items() if k in When.model_fields})
     with transaction() as session:
         line = queries.care_log(session, actor, care_log_id)
+        doer = request.form.get("performed_by") or line.log.performed_by
         new = parse_data(
             CorrectionIn,
             filled_fields("day", "hour")
-            | _witness(actor, line.log.organisation_id)
-            | {"site_id": line.log.site_id, "happened_at": when.moment(), "photos": tuple(line.log.photos)},
+            | _witness(actor, line.log.organisation_id, own_work=_did_it(actor, doer))
+            | {
+                "performed_by": doer,
+                "site_id": line.log.site_id,
+                "happened_at": when.moment(),
+                "photos": tuple(line.log.photos),
+            },
         )
         diary.correct_care_log(session, actor, care_log_id, new)
     flash(_("Đã ghi dòng sửa; dòng cũ vẫn giữ."), "met")

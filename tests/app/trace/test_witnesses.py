@@ -9,7 +9,7 @@ from app.actor import Membership as Held
 from app.actor import Role
 from app.db import Database
 from app.errors import Invalid
-from app.trace import diary
+from app.trace import diary, witnesses
 from app.trace.models import Witness
 from tests.app.trace.farm import World, a_log, a_site, write
 from tests.app.trace.steps_written import correction, rows
@@ -50,6 +50,18 @@ def test_nobody_vouches_as_what_they_are_not(database: Database, world: World, w
     assert {e.code for e in refused if e is not None} == {"witness_not_yours"}
     assert all(e is not None and "người đó tự ghi" in e.vi for e in refused)
     assert rows(database) == len(may)
+
+
+def test_who_helps_by_office_and_has_a_farm_elsewhere_vouches_for_own_work_by_office(world: World) -> None:
+    farm = Held(world.other, Role.FARMER)
+    manager_with_a_farm = replace(world.manager, memberships=(*world.manager.memberships, farm))
+    officer_with_a_farm = replace(manager_with_a_farm, memberships=(Held(world.foreign, Role.EXTENSION_OFFICER), farm))
+    only_a_farm = replace(manager_with_a_farm, memberships=(farm,))
+    usual = [
+        [witnesses.usual_witness(actor, world.household, own_work=own_work) for own_work in (True, False)]
+        for actor in (manager_with_a_farm, officer_with_a_farm, only_a_farm)
+    ]
+    assert usual == [["cooperative", "farmer"], ["officer", "farmer"], ["neighbour", "farmer"]]
 
 
 def test_nobody_names_somebody_else_as_the_witness(database: Database, world: World) -> None:

@@ -165,6 +165,23 @@ def test_what_somebody_from_outside_wrote_is_not_called_the_households_word(worl
     assert shown.confirmed == before
 
 
+def test_what_an_outsider_wrote_on_the_day_their_role_ended_was_theirs_until_that_moment(world: Any) -> None:
+    day = datetime(2026, 8, 1, 3, tzinfo=UTC)
+    helper = world.add("helper", Person(created_at=NOW))
+    world.add(
+        "helped",
+        Membership(
+            person_id=helper, organisation_id=world.ids["cooperative"], role="cooperative_manager",
+            valid_from=date(2020, 1, 1), valid_to=date(2026, 7, 31), recorded_at=NOW, ended_at=day + timedelta(hours=2),
+        ),
+    )  # fmt: skip
+    for hour in (1, 2):
+        world.log("weeding", day + timedelta(hours=hour), written_by=helper)
+    assert [x.outsider for x in page(world).lines if x.kind == "weeding" and x.day == day.date()] == [
+        None, "cooperative",
+    ]  # fmt: skip
+
+
 def test_a_batch_of_several_harvests_says_each_day(world: Any) -> None:
     at = datetime(2026, 8, 9, 3, tzinfo=UTC)
     first = world.log("harvesting", at, quantity=Decimal(5), unit="kg")

@@ -12,6 +12,7 @@ from app.db import Database, new_id
 from app.products.models import Product, Variant
 from app.trace.codes import grouped
 from app.trace.models import Batch, CareLog, StockMovement, TraceCode
+from tests.app.boxes import named_in_box
 from tests.app.trace.desk import MakeClient, a_batch, count, only, photo
 from tests.app.trace.farm import NOON, World, a_log, write
 
@@ -194,3 +195,22 @@ def test_a_new_batch_shows_the_newest_harvests_by_site_folds_the_older_and_adds_
     assert count(database, Batch) == 0
     wrong = client.post("/lo/moi", data=form | {"tally": "1", f"amount-{logs[9].id}": "nhiều"})
     assert (wrong.status_code, "Đã chọn 2 lần thu: 10 kg" in wrong.text) == (200, True)
+
+
+def test_an_amount_that_is_no_number_is_told_beside_its_harvest_with_what_else_is_wrong(
+    client_of: MakeClient, database: Database, world: World, site: UUID, product: UUID
+) -> None:
+    first, second = (a_log(site, "harvesting", days_ago=n, quantity=10, unit="kg") for n in (1, 2))
+    assert write(database, world.farmer, first, second) == ["stored", "stored"]
+    client = client_of(world.manager)
+    amount = f"amount-{second.id}"
+    form = {"id": new_id(), "product_id": product, "lot": "NA-7", "quantity": "5", "unit": "kg",
+            "source": [first.id, second.id], amount: "nhiều"}  # fmt: skip
+    named = (amount, "Lấy bao nhiêu của ngày 18/11/2026, Vườn trên")
+    for sent, others in ((form, []), (form | {"quantity": ""}, [("quantity", "Khối lượng lô")])):
+        answer = client.post("/lo/moi", data=sent)
+        assert named_in_box(answer) == [*others, named]
+        assert re.findall(r'class="error" id="(amount-[^"]+)"', answer.text) == [f"{amount}-error"]
+        assert f'value="nhiều" aria-invalid="true" aria-describedby="{amount}-error"' in answer.text
+    assert count(database, Batch) == 0
+    assert client.post("/lo/moi", data=form | {amount: "2,5"}).status_code == 303

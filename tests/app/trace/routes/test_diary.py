@@ -1,6 +1,9 @@
 """Pages of the diary: what its forms offer, what is told of two contents under one id, findings, both languages."""
 
 import re
+from typing import Any
+
+import pytest
 
 from app import clock
 from app.actor import SYSTEM
@@ -112,3 +115,24 @@ def test_a_manager_who_leaves_the_defaults_vouches_for_own_work_and_not_for_the_
         )  # fmt: skip
     assert "theo lời người làm" in manager.get(f"/thua/{site}").text
     assert "theo lời người làm" in manager.get(f"/dong-nhat-ky/{told['id']}").text
+
+
+@pytest.mark.parametrize("doer", ["nobody", "outsider"])
+def test_a_correction_that_chooses_no_doer_leaves_the_one_of_the_old_row(
+    client_of: MakeClient, database: Database, world: World, doer: str
+) -> None:
+    site = a_site(database, world.farmer, world.household, world.village)
+    did = {"nobody": None, "outsider": world.stranger.person_id}[doer]
+    log = a_log(site, performed_by=did)
+    assert write(database, world.farmer, log) == ["stored"]
+    manager = client_of(world.manager)
+    form = manager.get(f"/dong-nhat-ky/{log.id}/sua").text
+    assert re.search(r'<select[^>]*name="performed_by"[^>]*>\s*<option value="">Như dòng cũ</option>', form)
+    assert "Người đang ghi" in manager.get(f"/thua/{site}/ghi").text
+    fixed: dict[str, Any] = {"id": new_id(), "kind": "weeding", "day": "2026-11-19", "performed_by": "",
+                             "witness": "", "reason": "ghi nhầm"}  # fmt: skip
+    assert manager.post(f"/dong-nhat-ky/{log.id}/sua", data=fixed).status_code == 303
+    with database.transaction(SYSTEM) as session:
+        row = session.get_one(CareLog, fixed["id"])
+        assert (row.corrects_id, row.performed_by, row.written_by) == (log.id, did, world.manager.person_id)
+        assert (row.witness, row.witnessed_by) == ("farmer", None)
