@@ -62,15 +62,17 @@ def begin_import(
         media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     session.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": LISTS_LOCK})
     known = session.get(PlaceImport, import_id)
-    if known is not None:  # asked before the file is stored: a refused one may hold what should not have been sent
-        if (known.blob_sha256, known.kind, known.effective_on) != (sha256(raw).hexdigest(), kind, effective_on):
-            raise Conflict(
-                "import_id_taken",
-                vi="Lần nhập này đã có một tệp khác. Bác mở lại trang nhập rồi chọn tệp.",
-                en="This import already holds another file. Open the import page again and choose the file.",
-            )
+    # Asked before the file is stored: a refused one may hold what should not have been sent.
+    sent = (sha256(raw).hexdigest(), kind, effective_on)
+    if known is not None and (known.blob_sha256, known.kind, known.effective_on) != sent:
+        raise Conflict(
+            "import_id_taken",
+            vi="Lần nhập này đã có một tệp khác. Bác mở lại trang nhập rồi chọn tệp.",
+            en="This import already holds another file. Open the import page again and choose the file.",
+        )
+    digest = store_file(session, store, raw, kind="import", media_type=media_type)  # again, if it was forgotten
+    if known is not None:
         return known.id
-    digest = store_file(session, store, raw, kind="import", media_type=media_type)
     session.add(
         PlaceImport(
             id=import_id,
