@@ -13,6 +13,7 @@ from stdnum.exceptions import ValidationError as NumberError
 
 from app.db import Words, nfc
 from app.errors import Invalid
+from app.products.gtins import is_restricted
 from app.products.models import Scheme
 
 EARLIEST = date(1990, 1, 1)
@@ -119,11 +120,7 @@ def _sku(value: str) -> str:
 
 
 def gtin14(value: str) -> str:
-    """A producer's own GTIN (8, 12, 13 or 14 digits, right check digit) as 14 digits. Raises Unreadable.
-
-    Prefixes 02, 04 and 20-29 are for use inside one company, 05 and 98-99 for coupons (GS1 General Specifications): they
-    must not identify goods that travel.
-    """
+    """A producer's own GTIN (8, 12, 13 or 14 digits, right check digit) as 14 digits. Raises Unreadable, also for one that must not travel."""
     try:
         digits = str(ean.validate(ean.compact(value)))
     except NumberError:
@@ -135,9 +132,7 @@ def gtin14(value: str) -> str:
             " leave it empty if there is none.",
         ) from None
     full = digits.zfill(14)
-    prefix = full[6:8] if len(digits) == 8 else full[1:3]  # noqa: PLR2004 - a GTIN-8 has its prefix at its own front
-    restricted = prefix[0] in "02" if len(digits) == 8 else prefix in {"02", "04", "05", "98", "99"} or prefix[0] == "2"  # noqa: PLR2004 - as above
-    if restricted or int(digits) == 0:
+    if is_restricted(full):
         raise Unreadable(
             "gtin_restricted",
             vi="Mã vạch này thuộc dải chỉ dùng nội bộ, không in lên hàng bán ra được. Bác dùng mã đã đăng ký với GS1"

@@ -17,9 +17,10 @@ from app.actor import Actor
 from app.db import canonical_json, insert_once, lock_ids
 from app.errors import Conflict, Invalid, forbidden, not_found
 from app.outbox import publish
+from app.products import gtins
 from app.products import queries as products
 from app.products.models import Product, Variant
-from app.trace import codes, gtins, pages, queries, steps
+from app.trace import codes, pages, queries, steps
 from app.trace.batch_events import add_event, other_content
 from app.trace.events import BatchCreated, CodeIssued
 from app.trace.holds import hold_early

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
 
 from app.errors import Invalid
+from app.products.gtins import gtin14, is_restricted
 from app.trace.gs1_dictionary import BAD_PERCENT, check_value, known, matches, refuse, rules
-from app.trace.gtins import gtin14, is_restricted
 
 LONGEST_URI = 2000
 CANONICAL_STEM = "https://id.gs1.org"

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from app.errors import Invalid
-from app.trace.gtins import check_digit
+from app.products.gtins import check_digit
 
 _DICTIONARY = Path(__file__).parent / "data" / "gs1-syntax-dictionary.txt"
 _ENTRY = re.compile(r"(?P<ais>\d{2,4}(?:-\d{2,4})?)\s+(?P<flags>[*?]*)\s*(?P<rest>[NXYZ\[].*)")

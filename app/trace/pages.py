@@ -18,9 +18,10 @@ from app.accounts.events import ConsentChanged, OrganisationChanged, PersonErase
 from app.actor import Actor
 from app.errors import Invalid
 from app.places.events import PlaceChanged
+from app.products import gtins
 from app.products import queries as products
 from app.products.events import CertificateLapsed, CertificateRecorded
-from app.trace import codes, digital_link, gtins, queries
+from app.trace import codes, digital_link, queries
 from app.trace.events import BatchChanged, CareLogCorrected, CareLogRecorded, SiteChanged
 
 LANGUAGES = ("vi", "en")

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from app.errors import Invalid
-from app.trace import digital_link, gtins
+from app.products import gtins
+from app.trace import digital_link
 from app.trace.digital_link import Element
 
 VECTORS = Path(__file__).resolve().parents[3] / "shared" / "data" / "gs1"

@@ -23,10 +23,9 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import ClassVar, Literal, Self
 
+from stdnum import ean
+
 from app.errors import HoiError
-
-GTIN_LENGTHS = (8, 12, 13, 14)
-
 
 OUT_OF_STOCK = "out_of_stock"  # the reason of a page that opens, with nothing left to buy
 
@@ -403,14 +402,6 @@ class Channel(ABC):
             raise
 
 
-def gtin_is_valid(gtin: str) -> bool:
-    """Length and check digit, after the GS1 General Specifications §7.9."""
-    if not gtin.isascii() or not gtin.isdigit() or len(gtin) not in GTIN_LENGTHS:
-        return False
-    total = sum(int(digit) * (3 if place % 2 == 0 else 1) for place, digit in enumerate(reversed(gtin[:-1])))
-    return (10 - total % 10) % 10 == int(gtin[-1])
-
-
 def common_issues(draft: ListingDraft, limits: Limits) -> Iterable[Issue]:
     """What no marketplace accepts; a channel adds its own."""
     name = draft.name.strip()
@@ -452,7 +443,7 @@ def common_issues(draft: ListingDraft, limits: Limits) -> Iterable[Issue]:
             f"Có {len(draft.images)} ảnh, sàn chỉ nhận {limits.images_max}: hãy bớt ảnh.",
             f"{len(draft.images)} pictures; the marketplace takes {limits.images_max}: remove some.",
         )
-    if draft.gtin is not None and not gtin_is_valid(draft.gtin):
+    if draft.gtin is not None and not ean.is_valid(draft.gtin):
         yield Issue(
             "gtin",
             "check_digit",

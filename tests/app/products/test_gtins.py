@@ -3,7 +3,7 @@
 import pytest
 
 from app.errors import Invalid
-from app.trace import gtins
+from app.products import gtins
 
 
 @pytest.mark.parametrize("text", ["", "952012345678", "9520123456788 ", "９520123456788", "09520123456789", "x" * 14])
