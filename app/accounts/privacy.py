@@ -1,11 +1,9 @@
-"""Consent, and what the law of 2025 lets a person ask about their own data: see, correct, withdraw, object, erase.
+"""What the law of 2025 lets a person ask about their own data: see, correct, object, erase.
 
 Law 91/2025/QH15 and Decree 356/2025/NĐ-CP: answer within 2 working days, done within 15 days.
 """
 
-import hashlib
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app import audit, clock
 from app.accounts import queries, signin
-from app.accounts.events import ConsentChanged, DataRequestReceived, PersonErased
+from app.accounts.events import DataRequestReceived, PersonErased
 from app.accounts.models import (
     Card,
     CardRequest,
@@ -27,7 +25,6 @@ from app.accounts.models import (
     Organisation,
     Person,
     PersonalData,
-    Purpose,
     RequestKind,
     RoleOffer,
     SignIn,
@@ -36,7 +33,7 @@ from app.accounts.schemas import AnswerIn, DataRequestIn
 from app.actor import Actor, Role
 from app.audit import AuditEntry
 from app.db import Words, json_ready, picked
-from app.errors import Conflict, Unauthenticated, forbidden, not_found
+from app.errors import Conflict, forbidden, not_found
 from app.jobs import Job
 from app.media import Upload
 from app.outbox import publish
@@ -48,159 +45,6 @@ SATURDAY = 5
 PERSONAL_DIGITS = 12
 ERASED_ANSWER = "Đã xóa"
 ERASED_TITLE = Words(vi="Đã xóa", en="Erased")
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The text of one question of consent: which data, what for, who sees them, what a no costs. A change is a new version."""
-
-    purpose: Purpose
-    version: str
-    title: Words
-    data: Words
-    use: Words
-    who: Words
-    without: Words
-
-    def sha256(self, language: str) -> str:
-        """Of the words as they are shown in this language."""
-        parts = (self.title, self.data, self.use, self.who, self.without)
-        return hashlib.sha256("\n".join(p.text(language) for p in parts).encode()).hexdigest()
-
-
-ASKED: dict[Purpose, Asked] = {
-    a.purpose: a
-    for a in (
-        Asked(
-            Purpose.ACCOUNT,
-            "2026-11",
-            Words(vi="Giữ tài khoản", en="Keep my account"),
-            Words(vi="Họ tên, cách xưng hô, số điện thoại, các máy đã đăng nhập.", en="Name, form of address, phone number, the phones that signed in."),
-            Words(vi="Để bác đăng nhập và để biết việc nào do ai ghi.", en="To sign you in and to know who wrote which entry."),
-            Words(vi="Bác và người quản lý của hợp tác xã hoặc đơn vị của bác.", en="You and the manager of your cooperative or organisation."),
-            Words(vi="Không giữ thì không đăng nhập được. Muốn thôi, bác dùng nút “Xóa dữ liệu của tôi”.", en="Without it you cannot sign in. To end it, use “Erase my data”."),
-        ),
-        Asked(
-            Purpose.DIARY,
-            "2026-11",
-            Words(vi="Ghi nhật ký vườn, chuồng dưới tên bác", en="Keep the diary in your name"),
-            Words(vi="Việc đã làm, ngày giờ, vật tư, ảnh, thửa đất. Vị trí chính xác không ai ngoài hộ và hợp tác xã thấy.", en="Work done, dates, materials, photos, plots. Nobody but the household and the cooperative sees the exact position."),
-            Words(vi="Để truy xuất nguồn gốc nông sản và xét tiêu chí thôn thông minh.", en="To trace produce and to answer the criteria of a smart village."),
-            Words(vi="Hộ, hợp tác xã của hộ; cán bộ của xã và tỉnh; người mua chỉ thấy các bước, không thấy tên.", en="The household and its cooperative; officials of the commune and the province; buyers see the steps, not the name."),
-            Words(vi="Không đồng ý thì hợp tác xã ghi thay bác, không kèm tên bác.", en="Without it your cooperative writes for you, without your name."),
-        ),
-        Asked(
-            Purpose.PUBLIC_NAME,
-            "2026-11",
-            Words(vi="Hiện tên gọi trên trang quét mã", en="Show my given name on the scan page"),
-            Words(vi="Cách xưng hô và tên gọi, ví dụ “bác Lành”. Không hiện họ, số điện thoại, địa chỉ nhà.", en="Form of address and given name, for example “bác Lành”. Never family name, phone or home address."),
-            Words(vi="Để người mua biết ai làm ra sản phẩm.", en="So that buyers know who made the product."),
-            Words(vi="Bất cứ ai quét mã.", en="Anybody who scans the code."),
-            Words(vi="Không đồng ý thì trang ghi “một người của hộ”.", en="Without it the page says “a member of the household”."),
-        ),
-        Asked(
-            Purpose.NOTICES_EMAIL,
-            "2026-11",
-            Words(vi="Gửi thông báo qua thư điện tử", en="Send notices by e-mail"),
-            Words(vi="Địa chỉ thư điện tử của bác.", en="Your e-mail address."),
-            Words(vi="Để báo việc cần làm khi bác không mở trang này.", en="To tell you what needs doing while this site is closed."),
-            Words(vi="Máy chủ thư của đơn vị vận hành.", en="The operator's mail server."),
-            Words(vi="Không đồng ý thì chỉ báo ở mục Tin báo.", en="Without it notices appear only on the notices page."),
-        ),
-    )
-}  # fmt: skip
-RIGHTS = Words(
-    vi="Bác có quyền xem, sửa, tải về, rút lại đồng ý, hạn chế, phản đối và xóa. Chúng tôi trả lời trong 2 ngày làm việc và làm xong trong 15 ngày (Luật 91/2025/QH15, Nghị định 356/2025/NĐ-CP).",
-    en="You may see, correct, download, withdraw, restrict, object and erase. We answer within 2 working days and finish within 15 days (Law 91/2025/QH15, Decree 356/2025/NĐ-CP).",
-)
-
-
-# --- consent -----------------------------------------------------------------------------------------------------
-
-
-def answer_consents(
-    session: Session,
-    actor: Actor,
-    given: Collection[Purpose],
-    *,
-    language: str = "vi",
-    shown: Mapping[Purpose, str] | None = None,
-) -> list[Purpose]:
-    """Write down a yes for each given purpose and a no for each other one, where the word is new. Returns what changed.
-
-    `language` and `shown` say which text was read: its language, and of each purpose on the page the version. Raises
-    Conflict for a no to the account, which is erasing, and for a text that has changed since; Forbidden where a card does
-    not suffice.
-    """
-    signin.check_card_suffices(session, actor)
-    read = {p: a.version for p, a in ASKED.items()} if shown is None else shown
-    if any(p not in ASKED or ASKED[p].version != version for p, version in read.items()):
-        raise Conflict(
-            "text_changed",
-            vi="Lời hỏi đã có bản mới. Bác tải lại trang, đọc bản mới rồi chọn.",
-            en="The text has changed. Reload the page, read the new one, then choose.",
-        )
-    if Purpose.ACCOUNT in read and Purpose.ACCOUNT not in given:
-        raise _account_needs_erasing()
-    return _answer(session, actor, {p: p in given for p in read}, language)
-
-
-def withdraw(session: Session, actor: Actor, purpose: Purpose, *, language: str = "vi") -> None:
-    """Take one consent back, at once; the others stay as they are, unanswered ones too.
-
-    Raises NotFound for what nobody is asked, Conflict for the account, which is erasing, Forbidden where a card does not
-    suffice.
-    """
-    signin.check_card_suffices(session, actor)
-    if purpose not in ASKED:
-        raise not_found()
-    if purpose == Purpose.ACCOUNT:
-        raise _account_needs_erasing()
-    _answer(session, actor, {purpose: False}, language)
-
-
-def _answer(session: Session, actor: Actor, answers: Mapping[Purpose, bool], language: str) -> list[Purpose]:
-    person_id = _self(actor)
-    before = queries.consents_now(session, person_id)
-    changed = []
-    for purpose, yes in answers.items():
-        asked, old = ASKED[purpose], before.get(purpose)
-        if old is not None and old.given == yes and old.text_version == asked.version:
-            continue
-        session.add(
-            Consent(
-                person_id=person_id,
-                purpose=purpose,
-                given=yes,
-                text_version=asked.version,
-                text_sha256=asked.sha256(language),
-                language=language,
-                recorded_at=clock.now(),
-                sign_in_id=actor.sign_in_id,
-            )
-        )
-        changed.append(purpose)
-    if changed:
-        publish(session, actor, ConsentChanged(person_id=person_id))
-        given_now = sorted(p for p in changed if answers[p])
-        audit.record(
-            session, actor, "accounts:consent:answer", subject_id=person_id, given=given_now, changed=sorted(changed)
-        )
-    return changed
-
-
-def _account_needs_erasing() -> Conflict:
-    return Conflict(
-        "account_needs_erasing",
-        vi="Còn dùng thì bác đánh dấu mục “Giữ tài khoản”. Muốn thôi, bác bấm “Không giữ tài khoản nữa” ở cuối trang.",
-        en="To go on, tick “Keep my account”. To end it, use “Keep my account no longer” at the end of the page.",
-    )
-
-
-def unasked(session: Session, person_id: UUID) -> list[Asked]:
-    """The questions that this person has not answered under their present text."""
-    known = queries.consents_now(session, person_id)
-    return [a for p, a in ASKED.items() if p not in known or known[p].text_version != a.version]
 
 
 # --- requests with the law's clock -------------------------------------------------------------------------------
@@ -229,7 +73,7 @@ def request_data(session: Session, actor: Actor, form: DataRequestIn, *, done: b
 
     The same id again gives the same request; with other content it raises Conflict.
     """
-    person_id = _self(actor)
+    person_id = signin.oneself(actor)
     known = session.get(DataRequest, form.id)
     if known is not None:
         if (known.person_id, known.kind, known.detail) == (person_id, form.kind, form.detail):
@@ -306,7 +150,7 @@ def everything_about(session: Session, actor: Actor) -> dict[str, Any]:
 
     Raises Forbidden where a card does not suffice.
     """
-    person_id = _self(actor)
+    person_id = signin.oneself(actor)
     signin.check_card_suffices(session, actor)
     data = session.get(PersonalData, person_id)
     roles = session.scalars(
@@ -356,7 +200,7 @@ def everything_about(session: Session, actor: Actor) -> dict[str, Any]:
 
 def trail_about_me(session: Session, actor: Actor) -> dict[str, Any]:
     """What the trail says this person did, and what others did that is about them; their card requests, jobs and files."""
-    person_id = _self(actor)
+    person_id = signin.oneself(actor)
     entries = session.scalars(
         select(AuditEntry)
         .where(or_(AuditEntry.person_id == person_id, AuditEntry.subject_id == person_id))
@@ -386,7 +230,7 @@ def erase(session: Session, actor: Actor, request_id: UUID) -> None:
     Raises Conflict while the person is the only manager of a cooperative or the only administrator, and Forbidden where
     a card does not suffice.
     """
-    person_id = _self(actor)
+    person_id = signin.oneself(actor)
     signin.check_card_suffices(session, actor)
     today, now = clock.today(), clock.now()
     roles = session.scalars(select(Membership).where(Membership.person_id == person_id)).all()
@@ -446,9 +290,3 @@ def _clear_words_about(session: Session, person_id: UUID) -> None:
         session.execute(update(described).where(described.person_id == person_id).values(description=""))
     session.execute(update(PlaceImport).where(PlaceImport.person_id == person_id).values(file_name=""))
     session.execute(update(Job).where(Job.person_id == person_id).values(title=ERASED_TITLE))
-
-
-def _self(actor: Actor) -> UUID:
-    if actor.person_id is None:
-        raise Unauthenticated("sign_in_needed", vi="Bác cần đăng nhập.", en="Please sign in.")
-    return actor.person_id

@@ -205,7 +205,7 @@ def change_password(
     session: Session, actor: Actor, form: schemas.ChangePassword, *, key: bytes, address: str
 ) -> HoiError | None:
     """Change one's own password, as SYSTEM, so that wrong tries are kept and counted. A refusal is returned."""
-    person_id = _person(actor)
+    person_id = oneself(actor)
     tried = _count_attempt(session, key, who=str(person_id), address=address)
     if isinstance(tried, TooMany):
         return tried
@@ -226,7 +226,8 @@ def change_password(
     return None
 
 
-def _person(actor: Actor) -> UUID:
+def oneself(actor: Actor) -> UUID:
+    """The person who acts. Raises Unauthenticated for a visitor."""
     if actor.person_id is None:
         raise Unauthenticated("sign_in_needed", vi="Bác cần đăng nhập.", en="Please sign in.")
     return actor.person_id
@@ -236,7 +237,7 @@ def card_suffices(session: Session, actor: Actor) -> bool:
     """Whether this sign-in may decide over its person: by password always, by card only for who is nothing but a farmer."""
     if actor.device_id is None:
         return True
-    return all(role == Role.FARMER for _, role in queries.all_roles(session, _person(actor)))
+    return all(role == Role.FARMER for _, role in queries.all_roles(session, oneself(actor)))
 
 
 def check_card_suffices(session: Session, actor: Actor) -> None:
@@ -334,7 +335,7 @@ def actor_from_token(session: Session, token: str, request_id: str) -> Actor:
 
 def _with_rights(session: Session, actor: Actor, *, farmer_only: bool) -> Actor:
     today = clock.today()
-    roles = queries.roles_of(session, _person(actor), today)
+    roles = queries.roles_of(session, oneself(actor), today)
     held = tuple(
         Membership(m.organisation_id, Role(m.role), m.place_id)
         for m in roles
@@ -374,7 +375,7 @@ def end(session: Session, actor: Actor, sign_in_id: UUID) -> None:
     Raises NotFound for somebody else's, and Forbidden for another than this one where a card does not suffice.
     """
     row = session.scalar(
-        select(SignIn).where(SignIn.id == sign_in_id, SignIn.person_id == _person(actor)).with_for_update()
+        select(SignIn).where(SignIn.id == sign_in_id, SignIn.person_id == oneself(actor)).with_for_update()
     )
     if row is None:
         raise not_found("phiên này", "this sign-in")

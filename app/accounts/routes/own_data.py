@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock
+from app.accounts import consents as consent_verbs
 from app.accounts import offers, privacy, queries, schemas
 from app.accounts.models import Purpose, RequestKind
 from app.accounts.routes.account import sessions
@@ -31,10 +32,10 @@ def consents() -> Response:
     known = signed_in()
     with transaction() as db:
         now = queries.consents_now(db, own_person_id(known))
-        unasked = {a.purpose for a in privacy.unasked(db, own_person_id(known))}
+        unasked = {a.purpose for a in consent_verbs.unasked(db, own_person_id(known))}
         return page(
-            "accounts/consents.html", asked=list(privacy.ASKED.values()), now_given=now, unasked=unasked,
-            rights=privacy.RIGHTS, next=next_address(""),
+            "accounts/consents.html", asked=list(consent_verbs.ASKED.values()), now_given=now, unasked=unasked,
+            rights=consent_verbs.RIGHTS, next=next_address(""),
         )  # fmt: skip
 
 
@@ -43,7 +44,7 @@ def consents_send() -> BaseResponse:
     known = signed_in()
     form = parse(schemas.ConsentForm)
     with transaction() as db:
-        privacy.answer_consents(db, known, set(form.purposes), language=form.language, shown=form.versions)
+        consent_verbs.answer_consents(db, known, set(form.purposes), language=form.language, shown=form.versions)
     return redirect(next_address(url_for("accounts.my_data")), 303)
 
 
@@ -54,7 +55,7 @@ def withdraw(purpose: str) -> BaseResponse:
     if purpose not in set(Purpose):
         raise not_found()
     with transaction() as db:
-        privacy.withdraw(db, known, Purpose(purpose), language=language())
+        consent_verbs.withdraw(db, known, Purpose(purpose), language=language())
     return redirect(url_for("accounts.my_data"), 303)
 
 
@@ -66,10 +67,10 @@ def my_data() -> Response:
             "accounts/my_data.html",
             me=queries.looked_after(db, known, own_person_id(known)),
             consents=queries.consents_now(db, own_person_id(known)),
-            asked=privacy.ASKED,
+            asked=consent_verbs.ASKED,
             requests=queries.data_requests_of(db, own_person_id(known)),
             kinds=list(RequestKind),
-            rights=privacy.RIGHTS,
+            rights=consent_verbs.RIGHTS,
             **sessions(db, known),
         )
 

@@ -4,7 +4,7 @@ from flask import Response, redirect, request, session, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.accounts import devices, privacy, schemas, signin
+from app.accounts import consents, devices, schemas, signin
 from app.accounts.routes.base import agent, blueprint, next_address, own_person_id, signing_key
 from app.accounts.signin import Granted
 from app.actor import SYSTEM
@@ -100,5 +100,5 @@ def after_sign_in() -> BaseResponse:
     """First the questions of consent, then where they were going; who has answered them or may not by card passes through."""
     known = signed_in()
     with transaction() as db:
-        asked = signin.card_suffices(db, known) and privacy.unasked(db, own_person_id(known))
+        asked = signin.card_suffices(db, known) and consents.unasked(db, own_person_id(known))
     return redirect(url_for("accounts.consents", next=next_address()) if asked else next_address(), 303)

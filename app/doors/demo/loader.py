@@ -10,7 +10,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.accounts import cards, organisations, people, privacy, tokens
+from app.accounts import cards, consents, organisations, people, tokens
 from app.accounts import queries as accounts_queries
 from app.accounts.models import AddressAs, PersonalData, Purpose
 from app.accounts.schemas import OrganisationIn, PersonIn, PrintCard
@@ -126,7 +126,7 @@ def load_consents(stage: Stage) -> None:
     numbers = {p.phone for p in cast.PLAYERS if p.key != STORY_FARMER}
     person_ids = session.scalars(select(PersonalData.person_id).where(PersonalData.phone.in_(numbers))).all()
     for person_id in person_ids:
-        privacy.answer_consents(session, stage.act(person_id), {Purpose.ACCOUNT, Purpose.DIARY})
+        consents.answer_consents(session, stage.act(person_id), {Purpose.ACCOUNT, Purpose.DIARY})
 
 
 def load(settings: Settings) -> None:

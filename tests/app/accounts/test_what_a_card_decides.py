@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.accounts import devices, people, privacy, roles, signin
+from app.accounts import consents, devices, people, privacy, roles, signin
 from app.accounts.models import AddressAs, Membership, Purpose, SignInMethod
 from app.accounts.schemas import PersonalChange
 from app.accounts.signin import Granted
@@ -29,8 +29,8 @@ DEEDS: dict[str, Callable[[Session, Actor, Province], object]] = {
     "erase": lambda s, a, _: privacy.erase(s, a, new_id()),
     "change": lambda s, a, p: people.change_personal_data(s, a, p["lanh"], NEW_PHONE),
     "everything": lambda s, a, _: privacy.everything_about(s, a),
-    "consent": lambda s, a, _: privacy.answer_consents(s, a, {Purpose.ACCOUNT}),
-    "withdraw": lambda s, a, _: privacy.withdraw(s, a, Purpose.PUBLIC_NAME),
+    "consent": lambda s, a, _: consents.answer_consents(s, a, {Purpose.ACCOUNT}),
+    "withdraw": lambda s, a, _: consents.withdraw(s, a, Purpose.PUBLIC_NAME),
     "leave": lambda s, a, p: roles.end_role(s, a, farming(s, p)),
     "sign_out": lambda s, a, _: devices.sign_out_everywhere(s, a),
 }

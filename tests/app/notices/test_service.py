@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from app import clock, outbox
-from app.accounts import offers, people, privacy
+from app.accounts import consents, offers, people, privacy
 from app.accounts.events import CardScanned, DataRequestReceived, PersonErased, RoleOffered
 from app.accounts.models import AddressAs, PersonalData, Purpose, RequestKind
 from app.accounts.schemas import DataRequestIn, PersonIn
@@ -81,7 +81,7 @@ def reachable(province: Province, name: str, *, agrees: bool = True) -> None:
         )
     if agrees:
         with province.database.transaction(actor) as session:
-            privacy.answer_consents(session, actor, {Purpose.ACCOUNT, Purpose.NOTICES_EMAIL})
+            consents.answer_consents(session, actor, {Purpose.ACCOUNT, Purpose.NOTICES_EMAIL})
 
 
 def debts(province: Province) -> dict[str, tuple[str, int]]:

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import clock
-from app.accounts import privacy, signin
+from app.accounts import consents, signin
 from app.accounts.models import Purpose
 from app.actor import SYSTEM
 from app.db import Database, new_id
@@ -65,7 +65,7 @@ def test_who_has_not_answered_yet_writes_first_and_only_a_no_refuses(world: Worl
     assert outcomes(send(phone, first)) == [(first["id"], "stored", None)]
     with world.database.transaction(SYSTEM) as session:
         lanh = signin.actor_for(session, world["lanh"])
-        privacy.answer_consents(session, lanh, {Purpose.ACCOUNT})
+        consents.answer_consents(session, lanh, {Purpose.ACCOUNT})
     assert outcomes(send(phone, first, then)) == [
         (first["id"], "repeated", None),
         (then["id"], "refused", "diary_not_agreed"),
