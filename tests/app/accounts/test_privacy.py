@@ -1,6 +1,5 @@
-"""Consent that is asked, dated and withdrawable; the law's clock; erasing that leaves a verifiable history."""
+"""The law's clock, and erasing that leaves a verifiable history."""
 
-import hashlib
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -9,8 +8,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from app import clock
-from app.accounts import card_requests, cards, consents, privacy, queries, roles, signin
-from app.accounts.models import Purpose, RequestKind, SignInMethod
+from app.accounts import card_requests, cards, privacy, queries, roles, signin
+from app.accounts.models import RequestKind, SignInMethod
 from app.accounts.schemas import AnswerIn, DataRequestIn, PrintCard
 from app.actor import PUBLIC, SYSTEM, Role
 from app.db import Database, Words, new_id
@@ -41,114 +40,6 @@ def test_deadlines_are_the_end_of_vietnamese_days() -> None:
     answer, done = privacy.deadlines(datetime(2026, 11, 27, 16, 30, tzinfo=UTC))
     assert answer == datetime(2026, 12, 1, 17, 0, tzinfo=UTC)
     assert done == datetime(2026, 12, 12, 17, 0, tzinfo=UTC)
-
-
-def test_every_purpose_says_what_for_whom_and_what_a_no_costs_in_two_languages() -> None:
-    assert set(consents.ASKED) == set(Purpose) - {Purpose.PHOTO_PUBLIC}
-    for asked in consents.ASKED.values():
-        for words in (asked.title, asked.data, asked.use, asked.who, asked.without):
-            assert words.vi
-            assert words.en
-
-
-def test_nothing_is_agreed_before_somebody_says_so(province: Province) -> None:
-    with province.database.transaction(province.actor("lanh")) as session:
-        assert queries.consents_now(session, province["lanh"]) == {}
-        assert len(consents.unasked(session, province["lanh"])) == 4
-
-
-def test_a_yes_and_a_later_no_are_both_kept(province: Province) -> None:
-    lanh = province.actor("lanh")
-    with province.database.transaction(lanh) as session:
-        changed = consents.answer_consents(session, lanh, {Purpose.ACCOUNT, Purpose.PUBLIC_NAME})
-        assert set(changed) == set(consents.ASKED)
-    with province.database.transaction(PUBLIC) as session:
-        assert queries.public_person_label(session, province["lanh"]) == "bác Lành"
-    with province.database.transaction(lanh) as session:
-        consents.withdraw(session, lanh, Purpose.PUBLIC_NAME)
-    with province.database.transaction(PUBLIC) as session:
-        assert queries.public_person_label(session, province["lanh"]) == "một người của hộ"
-    rows = province.rows("SELECT given FROM consents WHERE purpose = 'public_name' ORDER BY recorded_at, id")
-    assert [r.given for r in rows] == [True, False]
-    assert province.one("SELECT count(*) FROM consents WHERE purpose = 'diary'") == 1
-
-
-def test_saying_the_same_again_writes_nothing(province: Province) -> None:
-    lanh = province.actor("lanh")
-    for expected in (4, 0):
-        with province.database.transaction(lanh) as session:
-            assert len(consents.answer_consents(session, lanh, {Purpose.ACCOUNT})) == expected
-    assert province.one("SELECT count(*) FROM outbox_events WHERE name = 'accounts.consent_changed'") == 1
-
-
-def test_a_consent_is_never_rewritten(province: Province) -> None:
-    lanh = province.actor("lanh")
-    with province.database.transaction(lanh) as session:
-        consents.answer_consents(session, lanh, {Purpose.ACCOUNT})
-    rights = province.rows(
-        "SELECT privilege_type FROM information_schema.role_table_grants"
-        " WHERE grantee = 'hoi_app' AND table_name = 'consents' ORDER BY 1"
-    )
-    assert [r.privilege_type for r in rights] == ["INSERT", "SELECT"]
-
-
-def test_a_no_to_the_account_is_erasing(province: Province) -> None:
-    lanh = province.actor("lanh")
-    with province.database.transaction(lanh) as session:
-        consents.answer_consents(session, lanh, {Purpose.ACCOUNT})
-    with pytest.raises(Conflict) as refused, province.database.transaction(lanh) as session:
-        consents.withdraw(session, lanh, Purpose.ACCOUNT)
-    assert refused.value.code == "account_needs_erasing"
-    assert province.one("SELECT count(*) FROM consents") == 4
-
-
-def test_a_first_no_to_the_account_is_not_kept_as_if_it_went_on(province: Province) -> None:
-    lanh = province.actor("lanh")
-    with pytest.raises(Conflict) as refused, province.database.transaction(lanh) as session:
-        consents.answer_consents(session, lanh, {Purpose.DIARY})
-    assert refused.value.code == "account_needs_erasing"
-    assert province.one("SELECT count(*) FROM consents") == 0
-    assert province.one("SELECT count(*) FROM outbox_events WHERE name = 'accounts.consent_changed'") == 0
-
-
-def test_taking_one_back_leaves_the_others_unanswered(province: Province) -> None:
-    lanh = province.actor("lanh")
-    with province.database.transaction(lanh) as session:
-        consents.withdraw(session, lanh, Purpose.DIARY)
-    assert province.rows("SELECT purpose, given FROM consents") == [("diary", False)]
-    with province.database.transaction(SYSTEM) as session:
-        assert {a.purpose for a in consents.unasked(session, province["lanh"])} == set(consents.ASKED) - {Purpose.DIARY}
-
-
-def test_what_is_asked_no_more_cannot_be_answered(province: Province) -> None:
-    lanh = province.actor("lanh")
-    with pytest.raises(NotFound), province.database.transaction(lanh) as session:
-        consents.withdraw(session, lanh, Purpose.PHOTO_PUBLIC)
-    assert province.one("SELECT count(*) FROM consents") == 0
-
-
-@pytest.mark.parametrize("language", ["vi", "en"])
-def test_the_evidence_is_of_the_words_that_were_shown(province: Province, language: str) -> None:
-    lanh = province.actor("lanh")
-    with province.database.transaction(lanh) as session:
-        consents.answer_consents(
-            session, lanh, {Purpose.ACCOUNT}, language=language, shown={Purpose.ACCOUNT: "2026-11"}
-        )
-    asked = consents.ASKED[Purpose.ACCOUNT]
-    shown = "\n".join(w.text(language) for w in (asked.title, asked.data, asked.use, asked.who, asked.without))
-    row = province.rows("SELECT purpose, given, text_version, text_sha256, language FROM consents")
-    assert row == [("account", True, "2026-11", hashlib.sha256(shown.encode()).hexdigest(), language)]
-
-
-@pytest.mark.parametrize(
-    "shown", [{Purpose.ACCOUNT: "2025-01"}, {Purpose.ACCOUNT: "2026-11", Purpose.PHOTO_PUBLIC: "2026-11"}]
-)
-def test_an_answer_to_an_older_text_is_not_taken(province: Province, shown: dict[Purpose, str]) -> None:
-    lanh = province.actor("lanh")
-    with pytest.raises(Conflict) as refused, province.database.transaction(lanh) as session:
-        consents.answer_consents(session, lanh, {Purpose.ACCOUNT}, shown=shown)
-    assert refused.value.code == "text_changed"
-    assert province.one("SELECT count(*) FROM consents") == 0
 
 
 def test_everything_we_hold_is_told_and_no_secret(province: Province) -> None:
