@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select, text
 
-from app.accounts import privacy
+from app.accounts import consents
 from app.accounts.models import Purpose
 from app.actor import SYSTEM, Actor
 from app.db import Database, new_id
@@ -30,7 +30,7 @@ def events(database: Database, name: str) -> list[dict[str, Any]]:
 def says(database: Database, actor: Actor, *, diary_agreed: bool) -> None:
     with database.transaction(actor) as session:
         given = {Purpose.ACCOUNT} | ({Purpose.DIARY} if diary_agreed else set())
-        privacy.answer_consents(session, actor, given)
+        consents.answer_consents(session, actor, given)
 
 
 def named(database: Database, *log_ids: UUID) -> list[UUID | None]:
