@@ -17,18 +17,22 @@ from worker import schedule
 LONGEST_TASK_SECONDS = 600
 
 
-def broker_url(redis_url: str) -> str:
+def redis_url(settings: Settings) -> str:
+    return settings.redis_url or "redis://127.0.0.1:6379/0"
+
+
+def broker_url(url: str) -> str:
     """Kombu's spelling of a Unix socket address; it overlooks `db` and wants the number as `virtual_host`."""
-    if not redis_url.startswith("unix://"):
-        return redis_url
-    address, mark, query = redis_url.replace("unix://", "redis+socket://", 1).partition("?")
+    if not url.startswith("unix://"):
+        return url
+    address, mark, query = url.replace("unix://", "redis+socket://", 1).partition("?")
     return address + mark + query.replace("db=", "virtual_host=", 1)
 
 
 def make(settings: Settings) -> Celery:
     app = Celery("hoi")
     app.conf.update(
-        broker_url=broker_url(settings.redis_url or "redis://127.0.0.1:6379/0"),
+        broker_url=broker_url(redis_url(settings)),
         broker_connection_retry_on_startup=True,
         broker_transport_options={
             # Longer than the longest task; the sweep for unacknowledged work runs often (kombu's default is every 100 s).

@@ -3,14 +3,16 @@
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from types import FrameType
 from uuid import UUID
 
 import psycopg
+import redis
 import structlog
 from celery import Celery
-from sqlalchemy import or_, select, tuple_, update
+from sqlalchemy import ColumnElement, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app import clock, outbox
@@ -19,10 +21,16 @@ from app.actor import SYSTEM
 from app.db import Database
 from app.logs import configure_logging
 from app.outbox import Delivery, OutboxEvent
-from worker import reactions
-from worker.celery_app import celery
+from worker import reactions, schedule
+from worker.celery_app import celery, redis_url
 
 BATCH = 500
+# Messages of one queue that nobody has taken yet. Whoever takes ten a second begins each before its lease of a minute
+# ends; a longer queue would only be made of messages that expire before their turn.
+MOST_QUEUED = 500
+POLL_SECONDS = 1.0
+BUSY_POLL_SECONDS = 0.1  # more may be due than was just sent, and the bell does not ring for room in a queue
+Queued = Callable[[str], int]
 log = structlog.get_logger()
 
 
@@ -50,12 +58,24 @@ def fan_out(database: Database) -> int:
         return len(events)
 
 
-def send_due(database: Database, broker: Celery) -> int:
-    """Lease what is due and send it. What the broker loses is sent again when its lease ends.
+def queued_in(redis_url: str) -> Queued:
+    """How many messages lie in a queue of this Valkey, by its name. The answer raises what Valkey raises."""
+    connection = redis.Redis.from_url(redis_url, socket_timeout=5, socket_connect_timeout=5)
+    return lambda queue: int(connection.llen(queue))
+
+
+def send_due(database: Database, broker: Celery, queued: Queued) -> int:
+    """Lease what is due and send it, as far as the queues have room. What the broker loses is sent again when its lease ends.
 
     A message is void when its lease ends, so that a long queue never holds two live ones for the same delivery.
-    Raises what the broker raises; what it did not take is due again at once.
+    Returns how many were sent. Raises what the broker raises; what it did not take is due again at once.
     """
+    return sum(_send_due(database, broker, queue, MOST_QUEUED - queued(queue)) for queue in schedule.QUEUES)
+
+
+def _send_due(database: Database, broker: Celery, queue: str, room: int) -> int:
+    if room <= 0:
+        return 0
     now = clock.machine_now()
     with database.transaction(SYSTEM) as session:
         due = (
@@ -66,9 +86,10 @@ def send_due(database: Database, broker: Celery) -> int:
                     Delivery.dead_at.is_(None),
                     Delivery.run_after <= now,
                     or_(Delivery.lease_until.is_(None), Delivery.lease_until < now),
+                    _belongs_to(queue),
                 )
                 .order_by(Delivery.run_after)
-                .limit(BATCH)
+                .limit(min(BATCH, room))
                 .with_for_update(skip_locked=True)
             )
             .scalars()
@@ -83,14 +104,20 @@ def send_due(database: Database, broker: Celery) -> int:
             delivery.lease_until = now + timedelta(seconds=reaction.lease_seconds)
             wanted.append((delivery.event_id, delivery.reaction))
     for number, (event_id, name) in enumerate(wanted):
-        reaction = reactions.BY_NAME[name]
-        message, lease = (str(event_id), name), reaction.lease_seconds
+        message, lease = (str(event_id), name), reactions.BY_NAME[name].lease_seconds
         try:
-            broker.send_task("hoi.react", args=message, queue=reaction.queue, retry=False, expires=lease)
+            broker.send_task("hoi.react", args=message, queue=queue, retry=False, expires=lease)
         except Exception:  # also a broker that answers: no memory left, read-only, disk full
             _give_back(database, wanted[number:])
             raise
     return len(wanted)
+
+
+def _belongs_to(queue: str) -> ColumnElement[bool]:
+    """Reactions that this version does not know come with the work, to be given up."""
+    if queue == schedule.WORK:
+        return Delivery.reaction.not_in([r.name for r in reactions.BY_NAME.values() if r.queue != queue])
+    return Delivery.reaction.in_([r.name for r in reactions.BY_NAME.values() if r.queue == queue])
 
 
 def _give_back(database: Database, unsent: list[tuple[UUID, str]]) -> None:
@@ -107,9 +134,10 @@ def _give_back(database: Database, unsent: list[tuple[UUID, str]]) -> None:
 class Relay:
     """The loop: never raises for a server that is lost or refuses, only waits and goes on."""
 
-    def __init__(self, database: Database, broker: Celery, database_url: str) -> None:
+    def __init__(self, database: Database, broker: Celery, queued: Queued, database_url: str) -> None:
         self._database = database
         self._broker = broker
+        self._queued = queued
         self._url = database_url
         self._stop = threading.Event()
         self._bell: psycopg.Connection | None = None
@@ -122,22 +150,21 @@ class Relay:
             try:
                 while fan_out(self._database) == BATCH:
                     pass
-                while send_due(self._database, self._broker) == BATCH:
-                    pass
-                self._wait_for_bell()
+                sent = send_due(self._database, self._broker, self._queued)
+                self._wait_for_bell(BUSY_POLL_SECONDS if sent else POLL_SECONDS)
             except Exception as error:  # noqa: BLE001 - what stops one round must not stop the next
                 log.warning("relay waits for its servers", error=type(error).__name__, detail=str(error)[:300])
                 self._close_bell()
                 self._stop.wait(1)
         self._close_bell()
 
-    def _wait_for_bell(self) -> None:
+    def _wait_for_bell(self, seconds: float) -> None:
         if self._bell is None or self._bell.closed:
             self._bell = psycopg.connect(
                 self._url, autocommit=True, application_name="hoi-relay-bell", connect_timeout=5
             )
             self._bell.execute("LISTEN hoi_outbox")
-        for _ in self._bell.notifies(timeout=1, stop_after=1):
+        for _ in self._bell.notifies(timeout=seconds, stop_after=1):
             break
 
     def _close_bell(self) -> None:
@@ -151,7 +178,7 @@ def main() -> int:
     configure_logging(settings)
     url = settings.database_url or ""
     database = Database(url, clock_movable=settings.clock_movable, pool_size=1, application="hoi-relay")
-    relay = Relay(database, celery, url)
+    relay = Relay(database, celery, queued_in(redis_url(settings)), url)
     signal.signal(signal.SIGTERM, relay.stop)
     signal.signal(signal.SIGINT, relay.stop)
     log.info("relay started")

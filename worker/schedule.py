@@ -5,6 +5,7 @@ from typing import Any
 
 WORK = "hoi"
 CALLS = "hoi.calls"  # work that waits for another company: a slow shop must not hold up a farmer's step
+QUEUES = (WORK, CALLS)
 
 
 @dataclass(frozen=True, slots=True)

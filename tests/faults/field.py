@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+from redis.exceptions import RedisError
 from sqlalchemy import func, select, text
 
 from app import clock, outbox
@@ -29,6 +30,9 @@ from app.trace.models import CareLog, ConflictingSubmission, PublicPage
 from app.trace.schemas import NewBatch, SourceIn
 from app.web import SIGN_IN_COOKIE
 from tests.app.doors.farmer.world import World, make_world
+from tests.conftest import Running
+from worker import relay, schedule
+from worker.celery_app import redis_url
 
 RECORDED = "trace.care_log_recorded"
 DEBTS = frozenset({"trace.check_site", "trace.pages_of_site", "criteria.derive_of_diary"})
@@ -131,24 +135,35 @@ def end_leases(database: Database) -> None:
 
 
 class Settling:
-    """A predicate: everything is paid. Ends the leases of the dead whenever nothing was paid since the last look but one."""
+    """A predicate: everything is paid. Ends the leases of the dead whenever nothing is paid any more and no message waits.
 
-    def __init__(self, database: Database, tend: Callable[[], None] = lambda: None) -> None:
+    Messages are void when their leases end: to end leases before messages that wait for a slow worker would only put
+    more and more copies before the work.
+    """
+
+    def __init__(self, database: Database, running: Running) -> None:
         self._database = database
-        self._tend = tend
+        self._running = running
+        self._queued = relay.queued_in(redis_url(running.settings))
         self._last = -1
         self._idle_since = clock.machine_now()
 
     def __call__(self) -> bool:
-        self._tend()
+        self._running.tend()
         owed = debts(self._database)
         now = clock.machine_now()
         if owed != self._last:
             self._last, self._idle_since = owed, now
-        elif owed and now - self._idle_since > timedelta(seconds=1):
+        elif owed and now - self._idle_since > timedelta(seconds=1) and self._nothing_waits():
             end_leases(self._database)
             self._idle_since = now
         return owed == 0
+
+    def _nothing_waits(self) -> bool:
+        try:
+            return not any(self._queued(queue) for queue in schedule.QUEUES)
+        except RedisError:  # it is away, or loads
+            return False
 
     def __str__(self) -> str:
         """What is owed, as it stands: for the message of a test that waited in vain."""

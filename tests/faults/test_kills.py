@@ -37,7 +37,7 @@ class Killer:
         self.random = random.Random(seed)
         self.killed: Counter[str] = Counter()
         database = farm.database
-        self._settling = Settling(database, running.tend)
+        self._settling = Settling(database, running)
         self._progress: dict[str, Callable[[], int]] = {
             "worker": lambda: paid(database),
             "relay": lambda: fanned_out(database),
@@ -70,7 +70,7 @@ def test_nothing_acknowledged_is_lost_or_doubled_when_processes_are_killed(
     farm: Farm, run_processes: Any, wait_for: Any, counts: Callable[[int, int], int]
 ) -> None:
     running = run_processes("web", "relay", "worker", "caller")
-    wait_for(Settling(farm.database, running.tend), 60, "the farm's own events to be paid")
+    wait_for(Settling(farm.database, running), 60, "the farm's own events to be paid")
     remember_versions(farm)
     phones = start_phones(running.url, farm, count=3, seed=SEED)
     killer = Killer(running, farm, phones, SEED)
@@ -79,7 +79,7 @@ def test_nothing_acknowledged_is_lost_or_doubled_when_processes_are_killed(
     for name in rounds:
         killer.strike(name, wait_for)
     phones.finish(tend=killer.tend)
-    wait_for(Settling(farm.database, running.tend), 120, "everything to be paid after the last kill")
+    wait_for(Settling(farm.database, running), 120, "everything to be paid after the last kill")
     figures = check_books(phones)
     assert killer.killed == Counter(rounds)
     assert (figures["lost"], figures["doubled"]) == (0, 0)

@@ -77,7 +77,7 @@ def test_postgresql_gone_under_writes_is_told_survived_and_loses_nothing(
 ) -> None:
     home = home_of(servers)
     running = run_processes("web", "relay", "worker", "caller")
-    wait_for(Settling(farm.database, running.tend), 60, "the farm's own events to be paid")
+    wait_for(Settling(farm.database, running), 60, "the farm's own events to be paid")
     remember_versions(farm)
     first = running.keeper.pids()
     quiet, *written = farm.sites
@@ -114,7 +114,7 @@ def test_postgresql_gone_under_writes_is_told_survived_and_loses_nothing(
             before = phones.acknowledged()
             wait_for(lambda b=before: phones.acknowledged() > b, 30, f"phones to go on after outage {number + 1}")
         phones.finish(tend=running.tend)
-    wait_for(Settling(farm.database, running.tend), 120, "everything to be paid after the last outage")
+    wait_for(Settling(farm.database, running), 120, "everything to be paid after the last outage")
     figures = check_books(phones)
     assert running.keeper.pids() == first, "nobody of ours has to die of it"
     print(f"outages {rounds}, answers {dict(phones.answers())}, {figures}")  # noqa: T201 - the figures
@@ -148,13 +148,13 @@ def test_valkey_killed_restarted_or_emptied_under_deliveries_pays_everything_onc
     counts: Callable[[int, int], int],
 ) -> None:
     running = run_processes("web", "relay", "worker", "caller")
-    wait_for(Settling(farm.database, running.tend), 60, "the farm's own events to be paid")
+    wait_for(Settling(farm.database, running), 60, "the farm's own events to be paid")
     remember_versions(farm)
     first = running.keeper.pids()
     chance = random.Random(20261123)
     phones = start_phones(running.url, farm, count=2, seed=11)
     faults = ["kill", "flush", "restart"] * counts(1, 20)
-    settling = Settling(farm.database, running.tend)
+    settling = Settling(farm.database, running)
     for fault in faults:
 
         def under_way(goal: int = paid(farm.database) + chance.randint(3, 20)) -> bool:
@@ -184,7 +184,7 @@ def test_a_valkey_without_memory_is_waited_for_and_nothing_has_to_wait_for_its_l
     farm: Farm, servers: TestServers, run_processes: Any, wait_for: Any
 ) -> None:
     running = run_processes("relay", "worker", "caller")
-    wait_for(Settling(farm.database, running.tend), 60, "the farm's own events to be paid")
+    wait_for(Settling(farm.database, running), 60, "the farm's own events to be paid")
     first = running.keeper.pids()
     assert ask_valkey(servers, "CONFIG SET maxmemory-policy noeviction") == b"+OK\r\n"
     assert ask_valkey(servers, "CONFIG SET maxmemory 1") == b"+OK\r\n"

@@ -25,8 +25,8 @@ from app.audit import AuditEntry
 from app.db import Database, Words, new_id
 from app.errors import Invalid
 from app.outbox import Delivery, DeliveryGivenUp, Event, NotYet, OutboxEvent
-from app.settings import ROOT
-from worker import reactions, relay, schedule, tasks
+from app.settings import ROOT, Settings
+from worker import celery_app, reactions, relay, schedule, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,11 @@ class FakeBroker:
         assert (name, queue) in {("hoi.react", schedule.WORK), ("hoi.react", schedule.CALLS)}
         self.sent.append(args)
         self.lives.append(expires)
+
+
+def send_due(database: Database, broker: Any, **queued: int) -> int:
+    """`queued`: what already lies in a queue of this name, untouched."""
+    return relay.send_due(database, broker, lambda queue: queued.get(queue, 0))
 
 
 def ring(session: Session, actor: Actor, event: Rang) -> None:
@@ -73,7 +78,7 @@ def send_one(database: Database) -> tuple[FakeBroker, UUID]:
     publish(database)
     relay.fan_out(database)
     broker = FakeBroker()
-    assert relay.send_due(database, broker) == 1
+    assert send_due(database, broker) == 1
     return broker, UUID(broker.sent[0][0])
 
 
@@ -110,8 +115,8 @@ def test_one_event_is_sent_once_and_paid_once_even_when_delivered_three_times(fr
     broker = FakeBroker()
     assert relay.fan_out(fresh_database) == 1
     assert relay.fan_out(fresh_database) == 0
-    assert relay.send_due(fresh_database, broker) == 1
-    assert relay.send_due(fresh_database, broker) == 0, "the lease holds"
+    assert send_due(fresh_database, broker) == 1
+    assert send_due(fresh_database, broker) == 0, "the lease holds"
     for _ in range(3):
         tasks.pay(fresh_database, UUID(broker.sent[0][0]), broker.sent[0][1])
     assert rings(fresh_database) == [bell]
@@ -125,7 +130,7 @@ def test_a_delivery_that_the_broker_lost_is_sent_again_when_its_lease_ends(fresh
     broker.sent.clear()
     with fresh_database.transaction(SYSTEM) as session:
         session.execute(update(Delivery).values(lease_until=clock.machine_now() - timedelta(seconds=1)))
-    assert relay.send_due(fresh_database, broker) == 1
+    assert send_due(fresh_database, broker) == 1
     assert len(broker.sent) == 1
 
 
@@ -149,12 +154,12 @@ def test_what_a_dead_broker_did_not_take_is_due_at_once_and_costs_no_attempt(fre
     relay.fan_out(fresh_database)
     first = DeadBroker(1)
     with pytest.raises(OperationalError):
-        relay.send_due(fresh_database, first)
+        send_due(fresh_database, first)
     for _ in range(tasks.MAX_ATTEMPTS):
         with pytest.raises(OperationalError):
-            relay.send_due(fresh_database, DeadBroker(0))
+            send_due(fresh_database, DeadBroker(0))
     back = FakeBroker()
-    assert relay.send_due(fresh_database, back) == 2
+    assert send_due(fresh_database, back) == 2
     assert len({*first.sent, *back.sent}) == 3
     with fresh_database.transaction(SYSTEM) as session:
         assert session.scalars(select(Delivery.attempts)).all() == [0, 0, 0]
@@ -172,9 +177,9 @@ def test_what_a_broker_refused_is_due_again_at_once(fresh_database: Database) ->
     publish(fresh_database)
     relay.fan_out(fresh_database)
     with pytest.raises(ResponseError):
-        relay.send_due(fresh_database, RefusingBroker())
+        send_due(fresh_database, RefusingBroker())
     assert owed(fresh_database).lease_until is None
-    assert relay.send_due(fresh_database, FakeBroker()) == 1
+    assert send_due(fresh_database, FakeBroker()) == 1
 
 
 @pytest.mark.usefixtures("one_reaction")
@@ -191,7 +196,7 @@ def test_the_relay_lives_on_when_the_broker_refuses(fresh_database: Database) ->
 
     publish(fresh_database)
     broker = RefusesOnce()
-    loop = relay.Relay(fresh_database, broker, fresh_database.url)
+    loop = relay.Relay(fresh_database, broker, lambda _queue: 0, fresh_database.url)
     loop.run()
     assert (broker.refused, len(broker.sent)) == (1, 1)
 
@@ -204,6 +209,40 @@ def test_a_message_is_void_when_its_lease_ends(fresh_database: Database) -> None
     lease_until = owed(fresh_database).lease_until
     assert lease_until is not None
     assert timedelta(seconds=60) <= lease_until - before < timedelta(seconds=70)
+
+
+def test_a_full_queue_is_given_no_more_and_the_other_queue_does_not_wait_for_it(
+    fresh_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Messages that expire before their turn would be sent again and again, faster than a worker can throw them away."""
+    work = reactions.Reaction(Rang, "test.ring", verb=f"{__name__}:ring")
+    call = reactions.Reaction(Rang, "test.call", call=f"{__name__}:call_in_vain", queue=schedule.CALLS)
+    monkeypatch.setitem(reactions.BY_NAME, work.name, work)
+    monkeypatch.setitem(reactions.BY_NAME, call.name, call)
+    monkeypatch.setitem(reactions.BY_EVENT, Rang.name, (work, call))
+    for _ in range(3):
+        publish(fresh_database)
+    relay.fan_out(fresh_database)
+    broker = FakeBroker()
+    full = {schedule.WORK: relay.MOST_QUEUED, schedule.CALLS: relay.MOST_QUEUED + 7}
+    assert send_due(fresh_database, broker, **full) == 0
+    with fresh_database.transaction(SYSTEM) as session:
+        assert session.scalars(select(Delivery.lease_until).distinct()).all() == [None]
+    assert send_due(fresh_database, broker, **full | {schedule.WORK: relay.MOST_QUEUED - 2}) == 2
+    assert [name for _event, name in broker.sent] == [work.name, work.name]
+    assert send_due(fresh_database, broker, **full | {schedule.CALLS: 0}) == 3
+    assert [name for _event, name in broker.sent[2:]] == [call.name] * 3
+    assert send_due(fresh_database, broker) == 1
+    assert len(set(broker.sent)) == 6
+
+
+def test_the_length_of_a_queue_is_asked_of_valkey(settings: Settings) -> None:
+    queued = relay.queued_in(celery_app.redis_url(settings))
+    broker = celery_app.make(settings)
+    with broker.connection_for_write() as connection:
+        for _ in range(3):
+            broker.send_task("hoi.react", args=("x", "y"), queue=schedule.WORK, connection=connection)
+    assert [queued(queue) for queue in schedule.QUEUES] == [3, 0]
 
 
 @pytest.mark.usefixtures("one_reaction")
@@ -226,9 +265,9 @@ def test_a_failing_reaction_is_put_off_and_dies_with_its_reason(
     for _ in range(tasks.MAX_ATTEMPTS):
         with fresh_database.transaction(SYSTEM) as session:
             session.execute(update(Delivery).values(run_after=clock.machine_now() - timedelta(seconds=1)))
-        assert relay.send_due(fresh_database, broker) == 1
+        assert send_due(fresh_database, broker) == 1
         tasks.pay(fresh_database, UUID(broker.sent[-1][0]), "test.refuse")
-    assert relay.send_due(fresh_database, broker) == 0
+    assert send_due(fresh_database, broker) == 0
     with fresh_database.transaction(SYSTEM) as session:
         delivery = session.scalars(select(Delivery)).one()
     assert (delivery.attempts, delivery.done_at) == (tasks.MAX_ATTEMPTS, None)
@@ -296,7 +335,7 @@ def test_a_delivery_of_a_reaction_that_is_no_more_is_given_up_and_told(fresh_dat
         session.flush()
         session.add(Delivery(event_id=event, reaction="test.of_yesterday", run_after=clock.machine_now()))
     relay.fan_out(fresh_database)
-    assert relay.send_due(fresh_database, FakeBroker()) == 0
+    assert send_due(fresh_database, FakeBroker()) == 0
     assert owed(fresh_database).dead_reason == "no such reaction in this version"
     with fresh_database.transaction(SYSTEM) as session:
         news = session.scalars(select(OutboxEvent.body).where(OutboxEvent.name == DeliveryGivenUp.name)).all()
@@ -320,7 +359,7 @@ def test_a_call_is_tried_for_three_days_then_given_up_and_told(
     left = []
     for attempts in (tasks.MAX_ATTEMPTS - 1, tasks.MAX_CALL_ATTEMPTS - 2, tasks.MAX_CALL_ATTEMPTS - 1):
         change(fresh_database, attempts=attempts, run_after=clock.machine_now() - timedelta(seconds=1))
-        relay.send_due(fresh_database, broker)
+        send_due(fresh_database, broker)
         tasks.pay(fresh_database, UUID(broker.sent[-1][0]), "test.call")
         left.append((owed(fresh_database).attempts, owed(fresh_database).dead_reason))
     assert left == [(12, None), (296, None), (297, "OSError")]
@@ -418,12 +457,12 @@ def test_while_somebody_is_at_it_others_return_at_once_and_it_is_not_sent_again(
         began = time.monotonic()
         tasks.pay(fresh_database, event, "test.ring")
         tasks.put_off(fresh_database, event, "test.ring", "RuntimeError")
-        assert relay.send_due(fresh_database, broker) == 0
+        assert send_due(fresh_database, broker) == 0
         assert time.monotonic() - began < 5, "it would have waited for the lock ten seconds"
     delivery = owed(fresh_database)
     assert (delivery.attempts, delivery.starts, delivery.done_at) == (0, 0, None)
     assert rings(fresh_database) == []
-    assert relay.send_due(fresh_database, broker) == 1
+    assert send_due(fresh_database, broker) == 1
     tasks.pay(fresh_database, event, "test.ring")
     assert len(rings(fresh_database)) == 1
 
@@ -485,7 +524,7 @@ def test_a_reaction_that_cannot_begin_yet_waits_without_losing_an_attempt(
     broker, event = send_one(fresh_database)
     before = clock.machine_now()
     tasks.pay(fresh_database, event, "test.wait")
-    assert relay.send_due(fresh_database, broker) == 0
+    assert send_due(fresh_database, broker) == 0
     with fresh_database.transaction(SYSTEM) as session:
         delivery = session.scalars(select(Delivery)).one()
     assert (delivery.attempts, delivery.lease_until, delivery.done_at, delivery.dead_at) == (0, None, None, None)
@@ -560,7 +599,7 @@ def test_a_job_refused_by_a_rule_fails_with_the_rules_sentence_and_changes_nothi
 def settle(database: Database) -> None:
     """Pay everything that is owed, in this process, without a broker."""
     broker = FakeBroker()
-    while relay.fan_out(database) or relay.send_due(database, broker):
+    while relay.fan_out(database) or send_due(database, broker):
         for event_id, name in broker.sent:
             tasks.pay(database, UUID(event_id), name)
         broker.sent.clear()
