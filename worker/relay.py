@@ -58,9 +58,9 @@ def fan_out(database: Database) -> int:
         return len(events)
 
 
-def queued_in(redis_url: str) -> Queued:
+def queued_in(url: str) -> Queued:
     """How many messages lie in a queue of this Valkey, by its name. The answer raises what Valkey raises."""
-    connection = redis.Redis.from_url(redis_url, socket_timeout=5, socket_connect_timeout=5)
+    connection = redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5)
     return lambda queue: int(connection.llen(queue))
 
 
@@ -89,7 +89,7 @@ def _send_due(database: Database, broker: Celery, queue: str, room: int) -> int:
                     _belongs_to(queue),
                 )
                 .order_by(Delivery.run_after)
-                .limit(min(BATCH, room))
+                .limit(room)
                 .with_for_update(skip_locked=True)
             )
             .scalars()

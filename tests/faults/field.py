@@ -169,7 +169,7 @@ class Settling:
         """What is owed, as it stands: for the message of a test that waited in vain."""
         with self._database.transaction(SYSTEM) as session:
             owed = session.scalars(select(Delivery).where(Delivery.done_at.is_(None)).limit(20))
-            return "\n".join(
+            return f"{self._last} owed; of these\n" + "\n".join(
                 f"{d.reaction}: attempts {d.attempts}, starts {d.starts}, run after {d.run_after:%T},"
                 f" lease until {d.lease_until}, {d.dead_reason}"
                 for d in owed
