@@ -75,11 +75,10 @@ def say_running(settings: Settings) -> None:
 
 def _run(configured: Settings) -> None:
     processes: supervisor.Supervisor | None = None
-    doors: list[str] = []
     try:
         settings = with_servers(configured, say_done)
-        with step("Cấu trúc dữ liệu"):
-            run_module(settings, "app.migrations")
+        with step("Cấu trúc dữ liệu và đơn vị hành chính"):
+            lines = run_module(settings, "app.cli.reference").splitlines()
         web = supervisor.free_port(settings.web_host, settings.web_port)
         double = supervisor.free_port("127.0.0.1", settings.double_port) if settings.demo else None
         settings = settings.model_copy(
@@ -98,8 +97,8 @@ def _run(configured: Settings) -> None:
         )
         if settings.demo:
             processes.start(supervisor.double(settings.double_port, settings.var))
-            doors = load_demo(settings)
-        _start(processes, settings, doors)
+            lines = load_demo(settings)
+        _start(processes, settings, lines)
         _keep(processes)
     finally:
         # A second Ctrl-C while ending must not leave anything behind; every wait below has a limit.
@@ -128,7 +127,7 @@ def environment(settings: Settings) -> dict[str, str]:
     return child_environment(secret_key=secret, **{name: getattr(settings, name) for name in names})
 
 
-def _start(processes: supervisor.Supervisor, settings: Settings, doors: list[str]) -> None:
+def _start(processes: supervisor.Supervisor, settings: Settings, lines: list[str]) -> None:
     """Web first: it is what somebody waits for, and two cores are quickly busy."""
     began = time.monotonic()
     metrics = metrics_folder(settings) if settings.web_workers > 1 else None
@@ -142,7 +141,7 @@ def _start(processes: supervisor.Supervisor, settings: Settings, doors: list[str
     if settings.demo:
         processes.wait_ready("double")
         say(f"✓ Sàn mô phỏng ở http://127.0.0.1:{settings.double_port}")
-    for line in doors:
+    for line in lines:
         say(f"  {line}")
     workers = (supervisor.relay(), supervisor.worker(), supervisor.caller(settings.caller_threads))
     for child in (*workers, supervisor.scheduler(settings.var)):

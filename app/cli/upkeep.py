@@ -1,6 +1,9 @@
 """Verbs for whoever runs an installation: its tables, its clock, the work that was given up, what is derived."""
 
+import contextlib
 import re
+import sys
+from collections.abc import Iterator
 from datetime import timedelta
 from pkgutil import resolve_name
 
@@ -11,17 +14,65 @@ from app import clock, outbox
 from app import settings as settings_module
 from app.actor import SYSTEM
 from app.cli.output import say, step
+from app.cli.reference import NOBODY_YET, prepare, someone_can_begin
 from app.cli.servers import servers
 from app.db import Database
 from app.errors import SetupError
-from app.migrations import run as migrations
 
 
 @click.command()
 def migrate() -> None:
-    """Đưa cấu trúc cơ sở dữ liệu lên bản mới nhất."""
-    with servers(settings_module.load()) as settings, step("Cấu trúc dữ liệu đã ở bản mới nhất"):
-        migrations.upgrade(settings.database_url or "")
+    """Đưa cấu trúc cơ sở dữ liệu và danh mục xã phường lên bản mới nhất."""
+    with database_of_command() as database:
+        with step("Cấu trúc dữ liệu và đơn vị hành chính đã ở bản mới nhất"):
+            prepare(database)
+        if not someone_can_begin(database):
+            say(NOBODY_YET)
+
+
+@click.command()
+@click.option("--phone", prompt="Số điện thoại", metavar="SỐ", help="số điện thoại dùng để đăng nhập")
+@click.option("--name", prompt="Họ và tên", metavar="TÊN", help="họ và tên")
+def administrator(phone: str, name: str) -> None:
+    """Tạo người quản trị đầu tiên: người ấy đăng nhập rồi thêm mọi người khác."""
+    with database_of_command() as database:
+        prepare(database)
+        if someone_can_begin(database):
+            raise SetupError(
+                "administrator_exists",
+                vi="Đã có người quản trị. Người đó đăng nhập rồi thêm người khác.",
+                en="There is an administrator already. They sign in and add others.",
+            )
+        password = new_password()
+        with database.transaction(SYSTEM) as session:
+            resolve_name("app.accounts.people:create_first_administrator")(session, phone, password, name)
+    say("✓ Đã tạo người quản trị. Mở trang web, chọn «Đăng nhập», dùng số điện thoại và mật khẩu vừa đặt.")
+
+
+def new_password() -> str:
+    """Typed twice and not shown; or the first line of what is piped in."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    password = str(click.prompt("Mật khẩu (không hiện khi gõ)", hide_input=True))
+    if click.prompt("Gõ lại mật khẩu", hide_input=True) != password:
+        raise SetupError(
+            "passwords_differ",
+            vi="Hai lần gõ mật khẩu không giống nhau. Chưa tạo ai cả; chạy lại lệnh này.",
+            en="The two passwords differ. Nobody was created; run the command again.",
+        )
+    return password
+
+
+@contextlib.contextmanager
+def database_of_command() -> Iterator[Database]:
+    with servers(settings_module.load()) as ready:
+        database = Database(
+            ready.database_url or "", clock_movable=ready.clock_movable, pool_size=1, application="hoi-cli"
+        )
+        try:
+            yield database
+        finally:
+            database.dispose()
 
 
 @click.command("clock")
@@ -75,19 +126,12 @@ def vietnamese_shift(shift: timedelta) -> str:
 @click.option("--reaction", metavar="TÊN", help="chỉ những việc của một loại")
 def deliveries(reaction: str | None, *, revive: bool) -> None:
     """Xem những việc nền đã bỏ sau nhiều lần thử, và làm lại."""
-    with servers(settings_module.load()) as ready:
-        database = Database(
-            ready.database_url or "", clock_movable=ready.clock_movable, pool_size=1, application="hoi-cli"
-        )
-        try:
-            with database.transaction(SYSTEM) as session:
-                dead = [d for d in outbox.dead_deliveries(session) if reaction in {None, d.reaction}]
-                for one in dead:
-                    when = f"{clock.local(one.dead_at or clock.machine_now()):%d/%m/%Y %H:%M}"
-                    say(f"✗ {one.reaction}  {when}  {one.event_id}\n    {one.dead_reason}")
-                revived = outbox.revive(session, reaction) if revive else 0
-        finally:
-            database.dispose()
+    with database_of_command() as database, database.transaction(SYSTEM) as session:
+        dead = [d for d in outbox.dead_deliveries(session) if reaction in {None, d.reaction}]
+        for one in dead:
+            when = f"{clock.local(one.dead_at or clock.machine_now()):%d/%m/%Y %H:%M}"
+            say(f"✗ {one.reaction}  {when}  {one.event_id}\n    {one.dead_reason}")
+        revived = outbox.revive(session, reaction) if revive else 0
     if revive:
         say(f"✓ Đã đưa {revived} việc vào hàng chờ lại")
         if any(d.reaction == outbox.JOBS for d in dead):
@@ -101,17 +145,11 @@ def deliveries(reaction: str | None, *, revive: bool) -> None:
 @click.command()
 def rebuild() -> None:
     """Suy lại kết quả của mọi thôn và dựng lại mọi trang công khai, chỉ từ bản ghi gốc."""
-    with servers(settings_module.load()) as ready:
-        database = Database(
-            ready.database_url or "", clock_movable=ready.clock_movable, pool_size=1, application="hoi-cli"
-        )
-        try:
-            with database.transaction(SYSTEM) as session:
-                # By name: what these import would weigh on every other command, and on the supervisor for months.
-                pages = resolve_name("app.trace.pages:forget_all")(session)
-            say(f"✓ {pages} trang công khai sẽ được dựng lại khi có người mở")
-            with step("Đã suy lại kết quả của mọi thôn"):
-                changed = resolve_name("app.criteria.assessments:rebuild")(database)
-        finally:
-            database.dispose()
+    with database_of_command() as database:
+        with database.transaction(SYSTEM) as session:
+            # By name: what these import would weigh on every other command, and on the supervisor for months.
+            pages = resolve_name("app.trace.pages:forget_all")(session)
+        say(f"✓ {pages} trang công khai sẽ được dựng lại khi có người mở")
+        with step("Đã suy lại kết quả của mọi thôn"):
+            changed = resolve_name("app.criteria.assessments:rebuild")(database)
     say(f"  {changed} kết quả khác trước" if changed else "  Không kết quả nào khác trước")

@@ -27,8 +27,8 @@ def has_a_model(name: str | None, kind: str, _parents: object) -> bool:
 def run() -> None:
     engine = create_engine(context.config.attributes["url"], poolclass=pool.NullPool)
     with engine.connect() as connection:
-        connection.execute(text("SET lock_timeout = '4s'"))
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK_KEY})
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK_KEY})  # as long as the other one takes
+        connection.execute(text("SET lock_timeout = '4s'"))  # also counts for advisory locks, so it comes second
         connection.commit()
         try:
             context.configure(

@@ -7,13 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from app import local
 from app.cli.province import environment, run_module
+from app.cli.reference import NOBODY_YET
 from app.errors import SetupError
 from app.settings import ROOT, Settings, child_environment
 from tests.app.cli.command import CLI, hoi
+
+PHONE = "0912345678"
+PASSWORD = "na dai qua núi"
 
 
 def test_what_the_processes_get_they_get_by_environment(tmp_path: Path) -> None:
@@ -29,9 +34,9 @@ def test_what_the_processes_get_they_get_by_environment(tmp_path: Path) -> None:
 def test_a_preparation_that_fails_is_told_with_its_last_words(tmp_path: Path) -> None:
     away = Settings(var=tmp_path, database_url=f"postgresql://hoi@/hoi?host={tmp_path}")
     with pytest.raises(SetupError) as refused:
-        run_module(away, "app.migrations")
+        run_module(away, "app.cli.reference")
     assert refused.value.code == "preparation_failed"
-    assert refused.value.vi.startswith("Không chuẩn bị được dữ liệu (app.migrations). Lời báo cuối:\n")
+    assert refused.value.vi.startswith("Không chuẩn bị được dữ liệu (app.cli.reference). Lời báo cuối:\n")
     assert str(tmp_path) in refused.value.vi
 
 
@@ -40,7 +45,8 @@ def test_up_runs_answers_tells_the_second_where_it_is_and_stops_with_one_signal(
     home: Path, wait_for: Callable[..., Any]
 ) -> None:
     var = home / "dự án" / "var"
-    environment = child_environment(clean=True, var=var, web_port=8400)
+    mine = {"var": var, "web_port": 8400}
+    environment = child_environment(clean=True, **mine)
     out = home / "out"
     with (
         out.open("w") as said,
@@ -49,13 +55,22 @@ def test_up_runs_answers_tells_the_second_where_it_is_and_stops_with_one_signal(
         ) as process,
     ):
         wait_for(lambda: "Dừng bằng Ctrl-C" in out.read_text() or process.poll() is not None, 60, "up")
-        second = hoi("up", var=var, web_port=8400)
+        second = hoi("up", **mine)
         assert second.returncode == 0
         assert second.stdout.startswith("Hồi đang chạy sẵn ở http://127.0.0.1:84")
+        assert NOBODY_YET in out.read_text()
+        made = hoi("administrator", "--phone", PHONE, "--name", "Nông Văn Nghĩa", typed=f"{PASSWORD}\n", **mine)
+        assert (made.stderr, made.returncode) == ("", 0)
+        url = second.stdout.split()[5]
+        with httpx.Client(base_url=url, headers={"Origin": url}, trust_env=False) as browser:
+            inside = browser.post("/dang-nhap", data={"phone": PHONE, "password": PASSWORD})
+            assert (inside.status_code, inside.headers["Location"]) == (303, "/quan-tri")
+            assert "Nông Văn Nghĩa" in browser.get("/quan-tri").text
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(15) == 0
     text = out.read_text()
     assert "✓ PostgreSQL 18 (" in text
+    assert PASSWORD not in text
     assert text.endswith(f"✓ Đã dừng. Dữ liệu vẫn còn trong {var.resolve()}\n")
     assert not local.alive(var)
     assert list((var / "run").glob("*.pid")) == []

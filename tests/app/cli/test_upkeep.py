@@ -1,19 +1,23 @@
 """The clock, the work that was given up, and what is derived."""
 
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from app import clock, outbox
+from app.accounts.models import PersonalData
 from app.actor import SYSTEM
+from app.cli.reference import NOBODY_YET
 from app.cli.upkeep import duration
 from app.db import new_id
 from app.jobs import JobRequested
 from app.outbox import Delivery
+from app.places import queries as places
 from tests.app.cli.command import hoi
 
 
@@ -97,3 +101,60 @@ def test_work_that_was_given_up_is_shown_with_its_reason_and_done_again(
     assert "✓ Đã đưa 0 việc vào hàng chờ lại\n  Việc jobs.run không làm lại từ đây" in of_jobs
     with fresh_database.transaction(SYSTEM) as session:
         assert sorted(d.reaction for d in outbox.dead_deliveries(session)) == ["another.reaction", "jobs.run"]
+
+
+PASSWORD = "na dai qua núi"
+
+
+def begin(
+    home: Path, database: Any, redis_url: str, *, phone: str = "0912 345 678", password: str = PASSWORD
+) -> subprocess.CompletedProcess[str]:
+    on = {"var": home / "var", "database_url": database.url, "redis_url": redis_url}
+    return hoi("administrator", "--phone", phone, "--name", "Nông Văn Nghĩa", typed=f"{password}\n", **on)
+
+
+def people_and_communes(database: Any) -> tuple[list[str | None], int]:
+    with database.transaction(SYSTEM) as session:
+        phones = list(session.scalars(select(PersonalData.phone)))
+        return phones, len(places.current_communes(session, clock.today()))
+
+
+def test_the_first_administrator_is_made_in_a_province_that_has_its_communes(
+    home: Path, fresh_database: Any, redis_url: str
+) -> None:
+    done = begin(home, fresh_database, redis_url)
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert done.stdout == (
+        "✓ Đã tạo người quản trị. Mở trang web, chọn «Đăng nhập», dùng số điện thoại và mật khẩu vừa đặt.\n"
+    )
+    assert people_and_communes(fresh_database) == (["+84912345678"], 65)
+    again = begin(home, fresh_database, redis_url, phone="0912 345 679")
+    assert (again.stdout, again.returncode) == ("", 1)
+    assert again.stderr == "✗ Đã có người quản trị. Người đó đăng nhập rồi thêm người khác.\n"
+    assert people_and_communes(fresh_database) == (["+84912345678"], 65)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"phone": "12345"}, "✗ Số điện thoại chưa đúng. Số di động có 10 chữ số, ví dụ 0912 345 678.\n"),
+        ({"password": "12345678"}, "✗ Mật khẩu cần ít nhất 8 ký tự và khó đoán. Ví dụ ghép bốn chữ bác dễ nhớ.\n"),
+    ],
+)
+def test_a_wrong_administrator_is_refused_and_nobody_is_made(
+    home: Path, fresh_database: Any, redis_url: str, wrong: dict[str, str], told: str
+) -> None:
+    done = begin(home, fresh_database, redis_url, **wrong)
+    assert (done.returncode, done.stderr) == (1, told)
+    assert people_and_communes(fresh_database) == ([], 65)
+
+
+def test_migrating_brings_the_communes_and_says_that_nobody_can_sign_in(
+    home: Path, fresh_database: Any, redis_url: str
+) -> None:
+    on = {"var": home / "var", "database_url": fresh_database.url, "redis_url": redis_url}
+    for _ in range(2):
+        done = hoi("migrate", **on)
+        assert (done.stderr, done.returncode) == ("", 0)
+        assert done.stdout.endswith(f"{NOBODY_YET}\n")
+        assert people_and_communes(fresh_database) == ([], 65)
