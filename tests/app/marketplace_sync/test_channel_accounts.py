@@ -17,7 +17,7 @@ from app.db import new_id
 from app.errors import Conflict, Forbidden, NotFound
 from app.factory import create_app
 from app.marketplace_sync import channel_accounts, credentials, listings
-from app.marketplace_sync.channels.base import Credentials
+from app.marketplace_sync.channels.accounts import Credentials
 from app.marketplace_sync.models import ChannelAccount, Listing
 from app.marketplace_sync.schemas import NewAccount
 
