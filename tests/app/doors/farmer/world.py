@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.accounts import signin
+from app.accounts import actors, signin
 from app.accounts.models import (
     HouseholdMembership,
     Membership,
@@ -45,7 +45,7 @@ class World:
 
     def actor(self, person: str) -> Actor:
         with self.database.transaction(SYSTEM) as session:
-            return signin.actor_for(session, self[person])
+            return actors.actor_for(session, self[person])
 
     def site(self, name: str, household: str, label: str, kind: str, *, photo: str | None = None) -> UUID:
         with self.database.transaction(SYSTEM) as session:
