@@ -1,11 +1,13 @@
 """Invented people of an invented village: a household of two, its cooperative, an extension officer, and strangers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -25,6 +27,7 @@ from app.products.models import Product
 from app.trace.models import Batch, BatchSource, CareLog, Cycle, Site, SiteVillage
 
 LONG_AGO = date(2024, 1, 1)
+PhoneOf = Callable[[str], FlaskClient]
 
 
 @dataclass

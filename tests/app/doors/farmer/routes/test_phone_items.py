@@ -2,7 +2,6 @@
 
 import json
 import threading
-from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -21,9 +20,8 @@ from app.factory import create_app
 from app.settings import Settings
 from app.trace.models import CareLog, ConflictingSubmission
 from app.trace.steps import KINDS, UNITS
-from tests.app.doors.farmer.world import World, make_world
+from tests.app.doors.farmer.world import PhoneOf, World, make_world
 
-PhoneOf = Callable[[str], FlaskClient]
 OURS = {"Sec-Fetch-Site": "same-origin"}
 
 
