@@ -3,7 +3,7 @@
 from flask import Flask
 
 from app import web
-from app.accounts import privacy, signin
+from app.accounts import actors, privacy
 from app.accounts import routes as accounts
 from app.criteria import queries as criteria_queries
 from app.criteria import routes as criteria
@@ -50,7 +50,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
         pool_size=settings.web_threads,
         application="hoi-web",
     )
-    web.install(app, web.Web(settings=settings, database=own, build_actor=signin.actor_from_token))
+    web.install(app, web.Web(settings=settings, database=own, build_actor=actors.actor_from_token))
     app.extensions["hoi_data_about_me"] = DATA_ABOUT_ME
     app.register_blueprint(welcome.blueprint)
     app.register_blueprint(accounts.blueprint)

@@ -26,6 +26,10 @@ BREAKS = {
     "Layers inside products": ("app/products/models.py", "import app.products.service"),
     "Layers inside trace": ("app/trace/models.py", "import app.trace.queries"),
     "Layers inside marketplace_sync": ("app/marketplace_sync/models.py", "import app.marketplace_sync.listings"),
+    "Layers inside the channels": (
+        "app/marketplace_sync/channels/errors.py",
+        "import app.marketplace_sync.channels.registry",
+    ),
     "Layers inside the WooCommerce channel, which shares nothing with its double": (
         "app/marketplace_sync/channels/woocommerce/double/process.py",
         "import app.marketplace_sync.channels.woocommerce.items",

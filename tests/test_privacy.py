@@ -16,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app import clock, outbox
-from app.accounts import signin
+from app.accounts import actors, signin
 from app.accounts.events import ConsentChanged
 from app.accounts.models import SignInMethod
 from app.actor import SYSTEM, Actor
@@ -243,7 +243,7 @@ def places_of(database: Database, key: str) -> dict[str, list[str]]:
         person = session.execute(
             text("SELECT person_id FROM personal_data WHERE phone = :phone"), {"phone": phone}
         ).scalar_one()
-        own = [str(p) for p in signin.actor_for(session, person).places]
+        own = [str(p) for p in actors.actor_for(session, person).places]
         found = session.execute(
             text("SELECT CAST(id AS text), level FROM places WHERE id = ANY (CAST(:own AS uuid[])) ORDER BY id"),
             {"own": own},

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.orm import Session
 
-from app.accounts import signin
+from app.accounts import actors
 from app.actor import PUBLIC, SYSTEM, Actor
 from app.db import Database, new_id
 from app.doors.demo import cast
@@ -95,7 +95,7 @@ def player(demo_database: Database) -> Callable[[str], Actor]:
             person = session.execute(
                 text("SELECT person_id FROM personal_data WHERE phone = :phone"), {"phone": phone}
             ).scalar_one()
-            return signin.actor_for(session, UUID(str(person)))
+            return actors.actor_for(session, UUID(str(person)))
 
     return find
 

@@ -29,7 +29,7 @@ from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
 from app import web
-from app.accounts import signin
+from app.accounts import actors, signin
 from app.accounts.models import SignInMethod
 from app.actor import OFFICIAL_ROLES, PUBLIC, SYSTEM, Actor, Role
 from app.db import Database, new_id
@@ -138,7 +138,7 @@ def everybody(app: Flask, database: Database) -> list[Somebody]:
             granted = signin.start(session, SYSTEM, people[player.phone], method=SignInMethod.PASSWORD, agent="test")
             client = app.test_client()
             client.set_cookie(SIGN_IN_COOKIE, granted.token)
-            found.append(Somebody(player.key, signin.actor_for(session, people[player.phone]), client))
+            found.append(Somebody(player.key, actors.actor_for(session, people[player.phone]), client))
     return found
 
 

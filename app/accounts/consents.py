@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app import audit, clock
-from app.accounts import queries, signin
+from app.accounts import actors, queries
 from app.accounts.events import ConsentChanged
 from app.accounts.models import (
     Consent,
@@ -102,7 +102,7 @@ def answer_consents(
     Conflict for a no to the account, which is erasing, and for a text that has changed since; Forbidden where a card does
     not suffice.
     """
-    signin.check_card_suffices(session, actor)
+    actors.check_card_suffices(session, actor)
     read = {p: a.version for p, a in ASKED.items()} if shown is None else shown
     if any(p not in ASKED or ASKED[p].version != version for p, version in read.items()):
         raise Conflict(
@@ -121,7 +121,7 @@ def withdraw(session: Session, actor: Actor, purpose: Purpose, *, language: str 
     Raises NotFound for what nobody is asked, Conflict for the account, which is erasing, Forbidden where a card does not
     suffice.
     """
-    signin.check_card_suffices(session, actor)
+    actors.check_card_suffices(session, actor)
     if purpose not in ASKED:
         raise not_found()
     if purpose == Purpose.ACCOUNT:
@@ -130,7 +130,7 @@ def withdraw(session: Session, actor: Actor, purpose: Purpose, *, language: str 
 
 
 def _answer(session: Session, actor: Actor, answers: Mapping[Purpose, bool], language: str) -> list[Purpose]:
-    person_id = signin.oneself(actor)
+    person_id = actors.oneself(actor)
     before = queries.consents_now(session, person_id)
     changed = []
     for purpose, yes in answers.items():

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import audit, clock
-from app.accounts import queries, signin
+from app.accounts import actors, queries, signin
 from app.accounts.events import CardConfirmed
 from app.accounts.models import Card, Device, SignInMethod
 from app.accounts.signin import Granted
@@ -29,7 +29,7 @@ def sign_out_everywhere(session: Session, actor: Actor, *, unbind: bool = False)
 
     Raises Forbidden where a card does not suffice.
     """
-    signin.check_card_suffices(session, actor)
+    actors.check_card_suffices(session, actor)
     if actor.person_id is None:
         raise forbidden()
     ended = signin.end_all(session, actor, actor.person_id)

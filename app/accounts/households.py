@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import audit, clock
-from app.accounts import organisations, queries, rights, sent_once, signin
+from app.accounts import actors, organisations, queries, rights, sent_once
 from app.accounts.events import HouseholdJoined, HouseholdLeft
 from app.accounts.models import HouseholdMembership, Organisation, OrganisationKind
 from app.accounts.schemas import HouseholdIn
@@ -35,7 +35,7 @@ def add_household(session: Session, actor: Actor, cooperative_id: UUID, form: Ho
         raise sent_once.id_taken()  # somebody else's: it must not be adopted by naming its id
     if not known and not form.even_so:
         _check_label(session, actor, cooperative_id, form)
-    wider = signin.act_also_for(session, actor, form.id)
+    wider = actors.act_also_for(session, actor, form.id)
     household = organisations.new_organisation(
         session, wider, form.id, OrganisationKind.HOUSEHOLD, form.name, form.tax_code, form.village_id, commune_id
     )
@@ -76,7 +76,7 @@ def join_household(session: Session, actor: Actor, household_id: UUID, cooperati
         raise _future("joined_on")
     if cooperative_id in queries.cooperatives_of(session, household_id, clock.today()):
         raise Conflict("member_already", vi="Hộ này đã là thành viên.", en="This household is a member already.")
-    _join(session, signin.act_also_for(session, actor, household_id, cooperative_id), household_id, cooperative_id, on)
+    _join(session, actors.act_also_for(session, actor, household_id, cooperative_id), household_id, cooperative_id, on)
 
 
 def _join(session: Session, actor: Actor, household_id: UUID, cooperative_id: UUID, on: date) -> None:
@@ -113,7 +113,7 @@ def end_household(session: Session, actor: Actor, household_id: UUID, cooperativ
     )
     if row is None:
         raise not_found("thành viên này", "this member")
-    signin.act_also_for(session, actor, household_id, cooperative_id)
+    actors.act_also_for(session, actor, household_id, cooperative_id)
     row.valid_to = max(on, row.valid_from - timedelta(days=1))
     row.ended_at, row.ended_by = clock.now(), actor.person_id
     audit.record(

@@ -7,7 +7,7 @@ from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from app import audit, clock
-from app.accounts import queries, rights, roles, signin
+from app.accounts import actors, queries, rights, roles
 from app.accounts.events import RoleOffered
 from app.accounts.models import RoleOffer
 from app.actor import Actor, Role
@@ -65,7 +65,7 @@ def answer_offer(session: Session, actor: Actor, role_offer_id: UUID, *, accepte
     )
     if row is None:
         raise not_found("lời mời này", "this offer")
-    signin.check_card_suffices(session, actor)
+    actors.check_card_suffices(session, actor)
     if row.withdrawn_at is not None:
         raise Conflict(
             "offer_withdrawn",
@@ -80,7 +80,7 @@ def answer_offer(session: Session, actor: Actor, role_offer_id: UUID, *, accepte
             vi="Lời mời này bác đã trả lời rồi. Bác tải lại trang.",
             en="You answered this offer already. Reload the page.",
         )
-    wider = signin.act_also_for(session, actor, row.organisation_id)
+    wider = actors.act_also_for(session, actor, row.organisation_id)
     if accepted and not _still_offered(session, row):
         raise Conflict(
             "offer_over",
@@ -110,7 +110,7 @@ def withdraw_offer(session: Session, actor: Actor, role_offer_id: UUID, organisa
     """
     organisation = queries.organisation(session, actor, organisation_id)
     if rights.may_look_after(session, actor, organisation):
-        signin.act_also_for(session, actor, organisation_id)
+        actors.act_also_for(session, actor, organisation_id)
         whose = RoleOffer.organisation_id == organisation_id
     else:
         whose = and_(RoleOffer.organisation_id == organisation_id, RoleOffer.offered_by == actor.person_id)

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import audit, clock
-from app.accounts import queries, rights, schemas, sent_once, signin
+from app.accounts import actors, queries, rights, schemas, sent_once
 from app.accounts.events import OrganisationChanged
 from app.accounts.models import Organisation, OrganisationKind
 from app.accounts.schemas import OrganisationChange, OrganisationIn, SeatChange
@@ -24,7 +24,7 @@ def create_organisation(session: Session, actor: Actor, form: OrganisationIn) ->
         raise forbidden()
     commune_id = _commune_of_seat(session, form.kind, form.village_id, form.commune_id)
     sent_once.alone(session, form.id)
-    wider = signin.act_also_for(session, actor, form.id)
+    wider = actors.act_also_for(session, actor, form.id)
     return new_organisation(session, wider, form.id, form.kind, form.name, form.tax_code, form.village_id, commune_id)
 
 
@@ -70,7 +70,7 @@ def change_organisation(session: Session, actor: Actor, organisation_id: UUID, f
     row = queries.organisation(session, actor, organisation_id)
     if not (rights.manages(session, actor, organisation_id) or actor.has(Role.ADMINISTRATOR)):
         raise forbidden()
-    signin.act_also_for(session, actor, organisation_id)
+    actors.act_also_for(session, actor, organisation_id)
     check_version(row, form.version)
     if row.kind == OrganisationKind.HOUSEHOLD and form.name != row.name:
         schemas.neutral_label(form.name)
@@ -102,7 +102,7 @@ def move_organisation(session: Session, actor: Actor, organisation_id: UUID, for
         )
     if (row.village_id, row.commune_id) == (form.village_id, commune_id):
         return
-    signin.act_also_for(session, actor, organisation_id)
+    actors.act_also_for(session, actor, organisation_id)
     check_version(row, form.version)
     row.village_id, row.commune_id = form.village_id, commune_id
     audit.record(

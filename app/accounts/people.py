@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app import audit, clock
-from app.accounts import offers, queries, rights, roles, schemas, sent_once, signin, tokens
+from app.accounts import actors, offers, passwords, queries, rights, roles, schemas, sent_once, signin, tokens
 from app.accounts.models import AddressAs, Organisation, OrganisationKind, Person, PersonalData
 from app.accounts.schemas import PersonalChange, PersonIn
 from app.actor import Actor, Role
@@ -28,7 +28,7 @@ def create_first_administrator(session: Session, phone: str, password: str, name
     data = PersonalData(
         phone=number, full_name=full_name, address_as=AddressAs.BAC, language="vi", updated_at=clock.now()
     )
-    signin.check_new_password(password, data)
+    passwords.check_new_password(password, data)
     authority = Organisation(
         id=new_id(),
         kind=OrganisationKind.AUTHORITY,
@@ -41,7 +41,7 @@ def create_first_administrator(session: Session, phone: str, password: str, name
     roles.grant(session, actor, data.person_id, authority.id, Role.ADMINISTRATOR, province.id, clock.today())
     session.add(data)
     session.flush()
-    signin.set_password(session, actor, data.person_id, password, must_change=False)
+    passwords.set_password(session, actor, data.person_id, password, must_change=False)
     return data.person_id
 
 
@@ -53,7 +53,7 @@ def add_person(session: Session, actor: Actor, organisation_id: UUID, form: Pers
     """
     organisation = roles.check_may_grant(session, actor, organisation_id, form.role)
     place_id = roles.place_of_role(session, form.role, form.place_id)
-    wider = signin.act_also_for(session, actor, organisation_id)
+    wider = actors.act_also_for(session, actor, organisation_id)
     sent_once.alone(session, form.id, form.phone)
     known = session.get(PersonalData, form.id)
     if known is not None:
@@ -150,7 +150,7 @@ def first_password(session: Session, actor: Actor, organisation_id: UUID, person
             en="This person has no phone number. Add one first.",
         )
     password = tokens.spoken_password()
-    signin.set_password(session, actor, person_id, password, must_change=True)
+    passwords.set_password(session, actor, person_id, password, must_change=True)
     return password
 
 
@@ -164,7 +164,7 @@ def _looked_after(session: Session, actor: Actor, person_id: UUID, organisation_
     wider = actor if organisation_id is None else rights.look_after(session, actor, organisation_id)
     data = queries.looked_after(session, wider, person_id)
     if person_id == actor.person_id:
-        signin.check_card_suffices(session, actor)
+        actors.check_card_suffices(session, actor)
     else:
         _check_whole_person(session, actor, person_id)
     return data

@@ -12,7 +12,7 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app import audit, clock
-from app.accounts import queries, signin
+from app.accounts import actors, queries, rights, signin
 from app.accounts.events import DataRequestReceived, PersonErased
 from app.accounts.models import (
     Card,
@@ -73,7 +73,7 @@ def request_data(session: Session, actor: Actor, form: DataRequestIn, *, done: b
 
     The same id again gives the same request; with other content it raises Conflict.
     """
-    person_id = signin.oneself(actor)
+    person_id = actors.oneself(actor)
     known = session.get(DataRequest, form.id)
     if known is not None:
         if (known.person_id, known.kind, known.detail) == (person_id, form.kind, form.detail):
@@ -150,8 +150,8 @@ def everything_about(session: Session, actor: Actor) -> dict[str, Any]:
 
     Raises Forbidden where a card does not suffice.
     """
-    person_id = signin.oneself(actor)
-    signin.check_card_suffices(session, actor)
+    person_id = actors.oneself(actor)
+    actors.check_card_suffices(session, actor)
     data = session.get(PersonalData, person_id)
     roles = session.scalars(
         select(Membership).where(Membership.person_id == person_id).order_by(Membership.valid_from)
@@ -200,7 +200,7 @@ def everything_about(session: Session, actor: Actor) -> dict[str, Any]:
 
 def trail_about_me(session: Session, actor: Actor) -> dict[str, Any]:
     """What the trail says this person did, and what others did that is about them; their card requests, jobs and files."""
-    person_id = signin.oneself(actor)
+    person_id = actors.oneself(actor)
     entries = session.scalars(
         select(AuditEntry)
         .where(or_(AuditEntry.person_id == person_id, AuditEntry.subject_id == person_id))
@@ -230,12 +230,12 @@ def erase(session: Session, actor: Actor, request_id: UUID) -> None:
     Raises Conflict while the person is the only manager of a cooperative or the only administrator, and Forbidden where
     a card does not suffice.
     """
-    person_id = signin.oneself(actor)
-    signin.check_card_suffices(session, actor)
+    person_id = actors.oneself(actor)
+    actors.check_card_suffices(session, actor)
     today, now = clock.today(), clock.now()
     roles = session.scalars(select(Membership).where(Membership.person_id == person_id)).all()
-    actor = signin.act_also_for(session, actor, *{m.organisation_id for m in roles})
-    signin.check_somebody_stays(session, person_id, [m for m in roles if m.valid_to is None])
+    actor = actors.act_also_for(session, actor, *{m.organisation_id for m in roles})
+    rights.check_somebody_stays(session, person_id, [m for m in roles if m.valid_to is None])
     request_data(session, actor, DataRequestIn(id=request_id, kind=RequestKind.ERASE), done=True)
     for request in queries.data_requests_of(session, person_id):
         request.detail = ""

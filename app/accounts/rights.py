@@ -1,4 +1,4 @@
-"""Who looks after whom: a manager the cooperative and its households, an administrator everybody; and who writes for whom."""
+"""Who looks after whom: a manager the cooperative and its households, an administrator everybody; who writes for whom; and who must stay."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -7,10 +7,11 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app import audit, clock
-from app.accounts import queries, signin
-from app.accounts.models import Organisation, OrganisationKind
+from app.accounts import actors, queries
+from app.accounts.models import Membership, Organisation, OrganisationKind
 from app.actor import Actor, Role
-from app.errors import forbidden, not_found
+from app.db import lock_ids
+from app.errors import Conflict, forbidden, not_found
 from app.places import queries as places
 
 
@@ -31,7 +32,7 @@ def look_after(session: Session, actor: Actor, organisation_id: UUID) -> Actor:
         subject_id=organisation_id,
         organisation_id=organisation_id,
     )
-    return signin.act_also_for(session, actor, organisation_id)
+    return actors.act_also_for(session, actor, organisation_id)
 
 
 def may_look_after(session: Session, actor: Actor, organisation: Organisation) -> bool:
@@ -70,4 +71,20 @@ def on_behalf_of(session: Session, actor: Actor, organisation: Organisation) -> 
     """
     if not serves(served_places(session, actor), organisation):
         raise not_found("hộ này", "this household")
-    return signin.act_also_for(session, actor, organisation.id)
+    return actors.act_also_for(session, actor, organisation.id)
+
+
+def check_somebody_stays(session: Session, person_id: UUID, roles: Collection[Membership]) -> None:
+    """Raises Conflict when one of these roles of a person is the last of its kind that an organisation cannot be without.
+
+    Two who would leave at the same moment wait for each other here, so that the second finds the first gone.
+    """
+    kept = [m for m in roles if m.role in {Role.ADMINISTRATOR, Role.COOPERATIVE_MANAGER}]
+    lock_ids(session, {m.organisation_id for m in kept})
+    for held in kept:
+        if not set(queries.people_of(session, held.organisation_id, [Role(held.role)])) - {person_id}:
+            raise Conflict(
+                "last_manager",
+                vi="Đơn vị chỉ còn một người quản lý này. Hãy giao vai trò cho người khác trước.",
+                en="This is the only manager of the organisation. Give the role to somebody else first.",
+            )

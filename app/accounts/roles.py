@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import audit, clock
-from app.accounts import queries, rights, signin
+from app.accounts import actors, queries, rights
 from app.accounts.models import Membership, Organisation, OrganisationKind
 from app.accounts.schemas import RoleIn
 from app.actor import OFFICIAL_ROLES, Actor, Role
@@ -58,15 +58,15 @@ def end_role(session: Session, actor: Actor, membership_id: UUID, organisation_i
     if row is None or organisation_id not in {None, row.organisation_id}:
         raise not_found("vai trò này", "this role")
     if row.person_id == actor.person_id:
-        signin.check_card_suffices(session, actor)
+        actors.check_card_suffices(session, actor)
     else:
         check_may_grant(session, actor, row.organisation_id, Role(row.role))
     lock_ids(session, [row.organisation_id])  # before the row, as erasing does
     session.refresh(row, with_for_update=True)  # only whoever may end it can lock it
     if row.valid_to is not None:
         raise not_found("vai trò này", "this role")
-    signin.act_also_for(session, actor, row.organisation_id)
-    signin.check_somebody_stays(session, row.person_id, [row])
+    actors.act_also_for(session, actor, row.organisation_id)
+    rights.check_somebody_stays(session, row.person_id, [row])
     # The role's rights end now, so its last whole day was yesterday.
     row.valid_to = max(clock.today() - timedelta(days=1), row.valid_from - timedelta(days=1))
     row.ended_at, row.ended_by = clock.now(), actor.person_id

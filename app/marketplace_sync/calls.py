@@ -12,7 +12,8 @@ from app import clock, outbox
 from app.actor import SYSTEM
 from app.db import Words, new_id
 from app.errors import HoiError
-from app.marketplace_sync.channels.base import ChannelError, OutcomeUnknown, RateLimited, RemoteStatus
+from app.marketplace_sync.channels.errors import ChannelError, OutcomeUnknown, RateLimited
+from app.marketplace_sync.channels.statuses import RemoteStatus
 from app.marketplace_sync.events import AccountBroken
 from app.marketplace_sync.models import ChannelAccount, ChannelCall, Listing
 

@@ -10,7 +10,8 @@ from app import audit, clock
 from app.actor import Actor, Role
 from app.errors import Invalid, InvalidMany, forbidden
 from app.marketplace_sync import queries
-from app.marketplace_sync.channels.base import AuthRevoked, ChannelError, Credentials, Spec
+from app.marketplace_sync.channels.accounts import Credentials, Spec
+from app.marketplace_sync.channels.errors import AuthRevoked, ChannelError
 from app.marketplace_sync.channels.registry import open_channel, specs
 from app.marketplace_sync.credentials import seal, unseal
 from app.marketplace_sync.models import ChannelAccount, Listing

@@ -7,7 +7,9 @@ import json
 from cryptography.fernet import Fernet, InvalidToken
 
 from app.errors import SetupError
-from app.marketplace_sync.channels.base import AuthRevoked, Channel, Credentials
+from app.marketplace_sync.channels.accounts import Credentials
+from app.marketplace_sync.channels.base import Channel
+from app.marketplace_sync.channels.errors import AuthRevoked
 from app.marketplace_sync.channels.registry import open_channel
 from app.settings import Settings
 

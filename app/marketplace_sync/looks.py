@@ -15,7 +15,8 @@ from app.actor import SYSTEM
 from app.db import Database, Words, new_id
 from app.marketplace_sync import reckoning
 from app.marketplace_sync.calls import BUSY_WAIT, LEASE, break_account, keep_quiet, log_call, unreadable
-from app.marketplace_sync.channels.base import AuthExpired, AuthRevoked, ChannelError, RateLimited, RemoteStatus
+from app.marketplace_sync.channels.errors import AuthExpired, AuthRevoked, ChannelError, RateLimited
+from app.marketplace_sync.channels.statuses import RemoteStatus
 from app.marketplace_sync.credentials import open_sealed
 from app.marketplace_sync.events import AccountSilent, LookWanted
 from app.marketplace_sync.models import ChannelAccount, Listing, ListingObservation

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, Id, Words
-from app.marketplace_sync.channels.base import OUT_OF_STOCK
+from app.marketplace_sync.channels.statuses import OUT_OF_STOCK
 
 # Sàn thương mại điện tử, website bán hàng, quảng cáo: Law on E-commerce 122/2025/QH15 tells them apart.
 LEGAL_KINDS = ("marketplace", "own_site", "advertising")

@@ -23,21 +23,20 @@ from app.marketplace_sync.calls import (
     log_call,
     unreadable,
 )
-from app.marketplace_sync.channels.base import (
+from app.marketplace_sync.channels.base import Channel
+from app.marketplace_sync.channels.drafts import ListingDraft, number_to_send
+from app.marketplace_sync.channels.errors import (
     AuthExpired,
     AuthRevoked,
-    Channel,
     ChannelError,
-    ListingDraft,
     Locked,
     NotFound,
     OutcomeUnknown,
     RateLimited,
     Rejected,
-    RemoteStatus,
     Retryable,
-    number_to_send,
 )
+from app.marketplace_sync.channels.statuses import RemoteStatus
 from app.marketplace_sync.credentials import open_sealed
 from app.marketplace_sync.events import ListingTroubled, ListingWanted
 from app.marketplace_sync.models import TROUBLED, ChannelAccount, Listing

@@ -16,7 +16,7 @@ between two readings of a shop, and an order there meanwhile, look the same: the
 
 from collections.abc import Iterable, Sequence
 
-from app.marketplace_sync.channels.base import sold_since
+from app.marketplace_sync.channels.drafts import sold_since
 from app.marketplace_sync.models import Listing
 
 

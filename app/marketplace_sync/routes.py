@@ -14,7 +14,7 @@ from app.marketplace_sync import channel_accounts, queries
 from app.marketplace_sync import declared as declared_verbs
 from app.marketplace_sync import floors as floor_verbs
 from app.marketplace_sync import listings as listing_verbs
-from app.marketplace_sync.channels.base import Credentials
+from app.marketplace_sync.channels.accounts import Credentials
 from app.marketplace_sync.models import TROUBLED
 from app.marketplace_sync.schemas import (
     NewAccount,

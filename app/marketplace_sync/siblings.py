@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.marketplace_sync import reckoning
-from app.marketplace_sync.channels.base import Image, ListingDraft
+from app.marketplace_sync.channels.drafts import Image, ListingDraft
 from app.marketplace_sync.models import ChannelAccount, Listing
 from app.marketplace_sync.notes import clear_note, set_note, want_again
 from app.products.models import Product, Variant

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from app import clock, outbox
 from app.actor import SYSTEM
 from app.db import Words, new_id
-from app.marketplace_sync.channels.base import RemoteStatus
+from app.marketplace_sync.channels.statuses import RemoteStatus
 from app.marketplace_sync.events import ListingObserved, ListingTroubled
 from app.marketplace_sync.models import TROUBLED, Listing, ListingObservation
 from app.settings import Settings

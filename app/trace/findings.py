@@ -7,8 +7,8 @@ from sqlalchemy import Date, cast, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.accounts import actors
 from app.accounts import queries as accounts
-from app.accounts import signin
 from app.accounts.models import Membership, Purpose
 from app.accounts.queries import among
 from app.actor import Actor, Role
@@ -47,7 +47,7 @@ def record_finding(session: Session, actor: Actor, site_id: UUID, new: FindingIn
         witness=Witness.CERTIFIER,
         note=new.note,
     )
-    wider = signin.act_also_for(session, actor, row.organisation_id)
+    wider = actors.act_also_for(session, actor, row.organisation_id)
     line = row_of(log, wider, writer, row.organisation_id, None, unnamed=())
     if not insert_rows(session, [line]):
         raise conflict()
@@ -87,7 +87,7 @@ def correct_finding(session: Session, actor: Actor, care_log_id: UUID, new: Find
         if is_stored(session, correction):
             return LogOutcome(new.id, "repeated")
         raise not_agreed()
-    wider = signin.act_also_for(session, actor, first.organisation_id)
+    wider = actors.act_also_for(session, actor, first.organisation_id)
     return store_correction(session, wider, writer, first, last, correction, None, unnamed=unnamed)
 
 

@@ -1,7 +1,6 @@
 """The file of one's own data: what every part holds about a person, and nothing of anybody else's."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -18,6 +17,7 @@ from app.marketplace_sync.models import DeclaredConfirmation, DeclaredListing, F
 from app.notices.models import Notice, NoticeDelivery
 from app.settings import Settings
 from app.trace.models import CareLog
+from tests.app.browsers import browser_of
 from tests.app.trace.farm import NOON, World, a_product, a_site, build
 
 SECRET_NAME, SECRET_PHONE = "Nông Thị Bí Mật", "+84912999888"
@@ -40,10 +40,7 @@ def log(site: UUID, holder: UUID, writer: Actor, **facts: Any) -> CareLog:
 
 def the_file(settings: Settings, database: Database, actor: Actor) -> tuple[dict[str, Any], str]:
     app = create_app(settings, database)
-    app.extensions["hoi"] = replace(app.extensions["hoi"], build_actor=lambda _s, _t, _r: actor)
-    client = app.test_client()
-    client.set_cookie("hoi_phien", "token")
-    answer = client.get("/du-lieu-cua-toi/tai-ve")
+    answer = browser_of(app, actor).get("/du-lieu-cua-toi/tai-ve")
     assert (answer.status_code, answer.is_json) == (200, True)
     return answer.json or {}, answer.get_data(as_text=True)
 

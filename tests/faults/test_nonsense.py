@@ -13,7 +13,7 @@ from sqlalchemy import text
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from app.accounts import signin
+from app.accounts import actors, signin
 from app.accounts.models import SignInMethod
 from app.actor import SYSTEM
 from app.db import Database
@@ -100,7 +100,7 @@ class People:
         key = (person_id, name)
         if name in OWNED and key not in self._own:
             with self._database.transaction(SYSTEM) as session:
-                actor = signin.actor_for(session, person_id)
+                actor = actors.actor_for(session, person_id)
             with self._database.transaction(actor) as session:
                 found = session.execute(text(f"SELECT id FROM {OWNED[name][0]} ORDER BY 1 LIMIT 20")).scalars()
                 self._own[key] = [str(i) for i in found]

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock
-from app.accounts import people, queries, roles, schemas, signin
+from app.accounts import actors, people, queries, roles, schemas, signin
 from app.accounts.models import AddressAs
 from app.accounts.routes.base import blueprint, own_person_id
 from app.actor import Actor, Role
@@ -26,7 +26,7 @@ def account() -> Response:
 
 
 def sessions(db: Session, known: Actor) -> dict[str, Any]:
-    decides = signin.card_suffices(db, known)
+    decides = actors.card_suffices(db, known)
     held = queries.roles_of(db, own_person_id(known), clock.today())
     shown = [m for m in held if decides or known.has(Role(m.role), organisation_id=m.organisation_id)]
     offered = queries.offers_to(db, own_person_id(known)) if decides else []

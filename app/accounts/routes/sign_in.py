@@ -4,7 +4,7 @@ from flask import Response, redirect, request, session, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.accounts import consents, devices, schemas, signin
+from app.accounts import actors, consents, devices, passwords, schemas, signin
 from app.accounts.routes.base import agent, blueprint, next_address, own_person_id, signing_key
 from app.accounts.signin import Granted
 from app.actor import SYSTEM
@@ -22,7 +22,7 @@ def sign_in() -> Response:
 def sign_in_send() -> BaseResponse:
     form = parse(schemas.SignInForm)
     with transaction(SYSTEM) as db:
-        outcome = signin.sign_in(
+        outcome = passwords.sign_in(
             db,
             phone=form.phone,
             password=form.password,
@@ -85,7 +85,7 @@ def change_password_send() -> BaseResponse:
     known = signed_in(to_change_password=True)
     form = parse(schemas.ChangePassword)
     with transaction(SYSTEM) as db:
-        refused = signin.change_password(db, known, form, key=signing_key(), address=request.remote_addr or "")
+        refused = passwords.change_password(db, known, form, key=signing_key(), address=request.remote_addr or "")
     if refused is not None:
         raise refused
     told = known.must_change_password
@@ -100,5 +100,5 @@ def after_sign_in() -> BaseResponse:
     """First the questions of consent, then where they were going; who has answered them or may not by card passes through."""
     known = signed_in()
     with transaction() as db:
-        asked = signin.card_suffices(db, known) and consents.unasked(db, own_person_id(known))
+        asked = actors.card_suffices(db, known) and consents.unasked(db, own_person_id(known))
     return redirect(url_for("accounts.consents", next=next_address()) if asked else next_address(), 303)

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app import clock, media
-from app.accounts import signin
+from app.accounts import actors, passwords
 from app.accounts.models import Credential
 from app.accounts.schemas import PersonIn
 from app.actor import SYSTEM, Actor
@@ -59,7 +59,7 @@ class Stage:
             self._acting = SYSTEM
             if person_id is None:
                 return SYSTEM
-            actor = self._actors[person_id] = signin.actor_for(self.session, person_id, "demo")
+            actor = self._actors[person_id] = actors.actor_for(self.session, person_id, "demo")
         if actor != self._acting:
             self.session.flush()
             self.database.tell_actor(self.session, actor)
@@ -86,7 +86,7 @@ class Stage:
         """The password printed on the first page, for somebody who has none yet."""
         self.act(None)
         if self.session.get(Credential, person_id) is None:
-            signin.set_password(self.session, SYSTEM, person_id, cast.PASSWORD, must_change=False)
+            passwords.set_password(self.session, SYSTEM, person_id, cast.PASSWORD, must_change=False)
 
     def picture(self, kind: str, seed: str) -> str:
         """A drawn picture in the media store; of each kind there are a few."""

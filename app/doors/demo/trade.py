@@ -10,7 +10,7 @@ from app.doors.demo.names import decision, key
 from app.doors.demo.season import manager_of
 from app.doors.demo.stage import Stage
 from app.marketplace_sync import channel_accounts, declared, floors, listings
-from app.marketplace_sync.channels.base import Credentials
+from app.marketplace_sync.channels.accounts import Credentials
 from app.marketplace_sync.channels.woocommerce.channel import KIND
 from app.marketplace_sync.channels.woocommerce.double.process import DEMO_KEY, DEMO_SECRET, TITLE
 from app.marketplace_sync.credentials import seal

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 import httpx
 
 from app import clock
-from app.marketplace_sync.channels.base import OutcomeUnknown, Permanent, Retryable, Validation
+from app.marketplace_sync.channels.errors import OutcomeUnknown, Permanent, Retryable, Validation
 
 RAW_LENGTH: Final = 500
 LONGEST_WAIT: Final = timedelta(days=1)

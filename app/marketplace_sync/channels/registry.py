@@ -3,7 +3,8 @@
 from typing import Final
 
 from app.errors import not_found
-from app.marketplace_sync.channels.base import Channel, Credentials, Spec
+from app.marketplace_sync.channels.accounts import Credentials, Spec
+from app.marketplace_sync.channels.base import Channel
 from app.marketplace_sync.channels.woocommerce.channel import KIND, WooCommerce
 
 CHANNELS: Final = {KIND: WooCommerce}

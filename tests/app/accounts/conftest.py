@@ -10,8 +10,19 @@ from flask import Flask
 from sqlalchemy import select, text
 
 from app import clock
-from app.accounts import card_requests, card_scans, cards, households, organisations, people, queries, signin
-from app.accounts.models import AddressAs, Card, CardRequest, OrganisationKind
+from app.accounts import (
+    actors,
+    card_requests,
+    card_scans,
+    cards,
+    households,
+    organisations,
+    passwords,
+    people,
+    queries,
+    signin,
+)
+from app.accounts.models import AddressAs, Card, CardRequest, OrganisationKind, SignInMethod
 from app.accounts.schemas import HouseholdIn, OrganisationIn, PersonIn, PrintCard
 from app.accounts.signin import Granted
 from app.actor import SYSTEM, Actor, Role
@@ -40,7 +51,7 @@ class Province:
 
     def actor(self, name: str) -> Actor:
         with self.database.transaction(SYSTEM) as session:
-            return signin.actor_for(session, self[name])
+            return actors.actor_for(session, self[name])
 
     def rows(self, sql: str, **values: Any) -> list[Any]:
         with self.database.transaction(SYSTEM) as session:
@@ -98,7 +109,15 @@ class Province:
 
     def password(self, name: str, password: str = PASSWORD) -> None:
         with self.database.transaction(SYSTEM) as session:
-            signin.set_password(session, SYSTEM, self[name], password, must_change=False)
+            passwords.set_password(session, SYSTEM, self[name], password, must_change=False)
+
+    def granted(self, name: str, method: SignInMethod = SignInMethod.PASSWORD) -> Granted:
+        with self.database.transaction(SYSTEM) as session:
+            return signin.start(session, SYSTEM, self[name], method=method, agent="Firefox")
+
+    def who(self, token: str) -> Actor:
+        with self.database.transaction(SYSTEM) as session:
+            return actors.actor_from_token(session, token, "")
 
     def phone(self, name: str) -> str:
         with self.database.transaction(SYSTEM) as session:
@@ -215,8 +234,7 @@ class Desk:
         return int(self.province.one("SELECT count(*) FROM devices WHERE revoked_at IS NULL"))
 
     def who(self, granted: Granted) -> Actor:
-        with self.province.database.transaction(SYSTEM) as session:
-            return signin.actor_from_token(session, granted.token, "")
+        return self.province.who(granted.token)
 
 
 def held_about(province: Province) -> dict[str, list[Any]]:

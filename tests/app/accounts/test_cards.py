@@ -2,13 +2,13 @@
 
 import pytest
 
-from app.accounts import card_scans, cards, tokens
+from app.accounts import card_scans, cards, queries, tokens
 from app.accounts.card_scans import CardState
 from app.accounts.schemas import PrintCard
 from app.accounts.signin import Granted
 from app.actor import PUBLIC, SYSTEM, Role
 from app.db import new_id
-from app.errors import Conflict, Forbidden
+from app.errors import Conflict, Forbidden, HoiError
 from tests.app.accounts.conftest import KEY, PHONE, Desk, Province, held_about
 
 
@@ -94,3 +94,11 @@ def test_buying_or_farming_elsewhere_prints_no_card_there(province: Province, at
         cards.print_card(session, minh, province["coop"], form, key=KEY)
     assert refused.value.code == ("farmer_elsewhere" if role == Role.FARMER else "roles_elsewhere")
     assert held_about(province) == before
+
+
+def test_printing_needs_a_manager_before_anything_else(province: Province) -> None:
+    lanh = province.actor("lanh")
+    with pytest.raises(HoiError), province.database.transaction(lanh) as session:
+        cards.print_card(session, lanh, province["coop"], PrintCard(id=new_id(), person_id=province["lanh"]), key=KEY)
+    with province.database.transaction(SYSTEM) as session:
+        assert queries.open_cards(session, province["coop"]) == {}

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from app import clock
-from app.accounts import card_requests, cards, privacy, queries, roles, signin
+from app.accounts import actors, card_requests, cards, privacy, queries, roles, signin
 from app.accounts.models import RequestKind, SignInMethod
 from app.accounts.schemas import AnswerIn, DataRequestIn, PrintCard
 from app.actor import PUBLIC, SYSTEM, Role
@@ -92,7 +92,7 @@ def test_erasing_leaves_the_id_and_nothing_that_names(province: Province) -> Non
     assert province.one("SELECT count(*) FROM memberships WHERE person_id = :p", p=province["lanh"]) == 1
     assert province.actor("lanh").memberships == ()
     with province.database.transaction(SYSTEM) as session:
-        assert signin.actor_from_token(session, granted.token, "") == PUBLIC
+        assert actors.actor_from_token(session, granted.token, "") == PUBLIC
     kinds = province.rows("SELECT kind, fulfilled_at IS NOT NULL FROM data_requests")
     assert kinds == [("erase", True)]
     tables = province.rows(

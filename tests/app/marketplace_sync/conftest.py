@@ -17,7 +17,7 @@ from app.accounts.models import Organisation
 from app.actor import SYSTEM, Role
 from app.db import Database, Words, new_id, sort_key
 from app.marketplace_sync import credentials, floors
-from app.marketplace_sync.channels.base import Credentials
+from app.marketplace_sync.channels.accounts import Credentials
 from app.marketplace_sync.models import ChannelAccount, FloorDecision
 from app.places.models import Place
 from app.products.models import Product, Variant

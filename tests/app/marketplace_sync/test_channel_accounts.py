@@ -1,7 +1,6 @@
 """Accounts are paused, resumed and connected anew without losing a link."""
 
 import re
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -17,9 +16,10 @@ from app.db import new_id
 from app.errors import Conflict, Forbidden, NotFound
 from app.factory import create_app
 from app.marketplace_sync import channel_accounts, credentials, listings
-from app.marketplace_sync.channels.base import Credentials
+from app.marketplace_sync.channels.accounts import Credentials
 from app.marketplace_sync.models import ChannelAccount, Listing
 from app.marketplace_sync.schemas import NewAccount
+from tests.app.browsers import browser_of
 
 
 def test_a_paused_account_makes_no_call_and_keeps_the_link(world: World, listing_id: UUID) -> None:
@@ -132,10 +132,7 @@ def test_whoever_connects_or_resumes_waits_for_no_peace_of_before(world: World, 
 def client(world: World) -> FlaskClient:
     app = create_app(world.settings, world.database)
     app.config["WTF_CSRF_ENABLED"] = False
-    app.extensions["hoi"] = replace(app.extensions["hoi"], build_actor=lambda _s, _t, _r: world.manager)
-    made = app.test_client()
-    made.set_cookie("hoi_phien", "token")
-    return made
+    return browser_of(app, world.manager)
 
 
 def test_new_keys_keep_what_the_form_leaves_empty(world: World, client: FlaskClient) -> None:

@@ -4,7 +4,8 @@ import pytest
 from marketplace_world import World
 
 from app.marketplace_sync import credentials
-from app.marketplace_sync.channels.base import AuthRevoked, Credentials
+from app.marketplace_sync.channels.accounts import Credentials
+from app.marketplace_sync.channels.errors import AuthRevoked
 
 
 def test_keys_are_sealed_and_opened_only_with_the_same_installation_key(world: World) -> None:

@@ -1,7 +1,7 @@
 """A pasted link counts only once a second named person has looked and kept a dated picture, and only while that look is fresh."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from io import BytesIO
 from typing import Any
@@ -22,6 +22,7 @@ from app.marketplace_sync import queries
 from app.marketplace_sync.models import DeclaredConfirmation, DeclaredListing, Floor, FloorDecision
 from app.outbox import OutboxEvent
 from app.settings import Settings
+from tests.app.browsers import browser_of
 from tests.app.trace.farm import NOON, World, a_product, build
 
 TODAY = date(2026, 11, 20)
@@ -40,10 +41,7 @@ class Case:
     floor: UUID
 
     def client(self, actor: Actor) -> FlaskClient:
-        self.app.extensions["hoi"] = replace(self.app.extensions["hoi"], build_actor=lambda _s, _t, _r: actor)
-        made = self.app.test_client()
-        made.set_cookie("hoi_phien", "token")
-        return made
+        return browser_of(self.app, actor)
 
     def declare(self, actor: Actor | None = None, **other: Any) -> tuple[int, UUID]:
         form = {"id": new_id(), "product_id": self.product, "floor_id": self.floor, "url": URL} | other

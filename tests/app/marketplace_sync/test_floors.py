@@ -1,7 +1,6 @@
 """The province decides which floors count, and accounts are judged anew when its list grows."""
 
 import re
-from dataclasses import replace
 from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +19,7 @@ from app.marketplace_sync.events import FloorListChanged
 from app.marketplace_sync.models import ChannelAccount, Floor, FloorDecision
 from app.marketplace_sync.schemas import NewFloor, NewFloorDecision
 from app.outbox import OutboxEvent
+from tests.app.browsers import browser_of
 
 
 @pytest.fixture
@@ -140,9 +140,7 @@ def test_an_account_elsewhere_stays_what_it_was(world: World, province: Actor) -
 def test_a_refused_decision_shows_the_list_again_with_what_was_typed(world: World, province: Actor) -> None:
     app = create_app(world.settings, world.database)
     app.config["WTF_CSRF_ENABLED"] = False
-    app.extensions["hoi"] = replace(app.extensions["hoi"], build_actor=lambda _s, _t, _r: province)
-    client = app.test_client()
-    client.set_cookie("hoi_phien", "token")
+    client = browser_of(app, province)
     sent = {
         "id": new_id(),
         "floor_id": world.floor_id,

@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
-from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from app import clock
@@ -23,6 +22,7 @@ from app.settings import Settings
 from app.trace import stock
 from app.trace.models import MovementKind
 from app.trace.schemas import Movement
+from tests.app.browsers import browser_of
 from tests.app.trace.farm import NOON, World, a_pack, a_product, build
 
 CONNECT, PUT_ON_SALE = "Nối tài khoản sàn", "Chọn sản phẩm để bán trên Sàn thử"
@@ -36,16 +36,15 @@ def world(database: Database, clock_at: Callable[[datetime], None]) -> World:
 
 
 @pytest.fixture
-def app(settings: Settings, database: Database, world: World) -> Flask:
+def client(settings: Settings, database: Database, world: World) -> FlaskClient:
     with database.transaction(SYSTEM) as session:
         session.add(
             PersonalData(person_id=world.manager.person_id, phone=None, full_name="Người Thử", address_as="bác", email=None,
                          language="vi", updated_at=clock.now())
         )  # fmt: skip
-    made = create_app(settings, database)
-    made.config["WTF_CSRF_ENABLED"] = False
-    made.extensions["hoi"] = replace(made.extensions["hoi"], build_actor=lambda _s, _t, _r: world.manager)
-    return made
+    app = create_app(settings, database)
+    app.config["WTF_CSRF_ENABLED"] = False
+    return browser_of(app, world.manager)
 
 
 def account(database: Database, organisation_id: UUID, state: str = "active") -> UUID:
@@ -59,17 +58,13 @@ def account(database: Database, organisation_id: UUID, state: str = "active") ->
     return row.id
 
 
-def shown(app: Flask, path: str = "/san") -> str:
-    client = app.test_client()
-    client.set_cookie("hoi_phien", "token")
+def shown(client: FlaskClient, path: str = "/san") -> str:
     answer = client.get(path)
     assert answer.status_code == 200
     return answer.get_data(as_text=True)
 
 
-def post(app: Flask, path: str, form: dict[str, object]) -> tuple[int, str]:
-    client = app.test_client()
-    client.set_cookie("hoi_phien", "token")
+def post(client: FlaskClient, path: str, form: dict[str, object]) -> tuple[int, str]:
     answer = client.post(path, data=form)
     return answer.status_code, answer.get_data(as_text=True)
 
@@ -98,36 +93,38 @@ def main_step(html: str) -> str:
     return found.group(1) if found else ""
 
 
-def test_without_an_account_it_leads_to_connecting_one(app: Flask, database: Database, world: World) -> None:
+def test_without_an_account_it_leads_to_connecting_one(client: FlaskClient, database: Database, world: World) -> None:
     a_pack(database, world, a_product(database, world))
-    html = shown(app)
+    html = shown(client)
     assert (main_step(html), CONNECT in html, "Đưa lên" in html) == ("/san/tai-khoan/moi", True, False)
 
 
 def test_with_an_account_and_no_listing_it_leads_to_putting_a_product_on_sale(
-    app: Flask, database: Database, world: World
+    client: FlaskClient, database: Database, world: World
 ) -> None:
     pack, at = a_pack(database, world, a_product(database, world)), account(database, world.cooperative)
     pack_some(database, world, pack)
-    html = shown(app)
+    html = shown(client)
     assert (main_step(html), CONNECT in html, PUT_ON_SALE in html) == ("", False, True)
     assert f'name="account_id" value="{at}"><input type="hidden" name="variant_id" value="{pack}"' in html
     assert "còn 7 gói bán được" in html
 
 
-def test_with_an_account_and_no_pack_it_leads_to_the_products(app: Flask, database: Database, world: World) -> None:
+def test_with_an_account_and_no_pack_it_leads_to_the_products(
+    client: FlaskClient, database: Database, world: World
+) -> None:
     account(database, world.cooperative)
-    html = shown(app)
+    html = shown(client)
     assert (main_step(html), CONNECT in html) == ("/san-pham", False)
 
 
 @pytest.mark.parametrize("state", ["paused", "broken"])
 def test_with_no_account_that_works_it_leads_to_the_account(
-    app: Flask, database: Database, world: World, state: str
+    client: FlaskClient, database: Database, world: World, state: str
 ) -> None:
     a_pack(database, world, a_product(database, world))
     at = account(database, world.cooperative, state)
-    html = shown(app)
+    html = shown(client)
     assert (main_step(html), CONNECT in html, "Đưa lên" in html) == (f"/san/tai-khoan/{at}", False, False)
 
 
@@ -151,10 +148,10 @@ def test_only_what_can_be_put_on_sale_is_offered(database: Database, world: Worl
 
 
 def test_what_there_is_nothing_of_is_shown_with_the_reason_and_no_button(
-    app: Flask, database: Database, world: World
+    client: FlaskClient, database: Database, world: World
 ) -> None:
     pack, at = a_pack(database, world, a_product(database, world)), account(database, world.cooperative)
-    html = shown(app)
+    html = shown(client)
     assert (UNPACKED in html, "Chưa đưa lên được" in html, "Đưa lên<" in html, str(pack) in html) == (
         True,
         True,
@@ -162,19 +159,19 @@ def test_what_there_is_nothing_of_is_shown_with_the_reason_and_no_button(
         False,
     )
     sent = {"id": new_id(), "account_id": at, "variant_id": pack}
-    status, html = post(app, "/san", sent)
+    status, html = post(client, "/san", sent)
     assert (status, html.count(UNPACKED), "<h1>Sản phẩm trên các sàn</h1>" in html) == (409, 2, True)
     with database.transaction(SYSTEM) as session:
         assert session.scalar(select(func.count()).select_from(Listing)) == 0
 
 
 def test_a_listing_is_not_offered_again_while_there_is_nothing_to_sell(
-    app: Flask, database: Database, world: World
+    client: FlaskClient, database: Database, world: World
 ) -> None:
     pack, _at, listing = a_listing(database, world, wanted="unlisted", state="unlisted")
-    page = shown(app, f"/san/tin/{listing}")
+    page = shown(client, f"/san/tin/{listing}")
     assert ("Chưa bán lại được" in page, UNPACKED in page, f"/san/tin/{listing}/send" in page) == (True, True, False)
-    status, page = post(app, f"/san/tin/{listing}/send", {})
+    status, page = post(client, f"/san/tin/{listing}/send", {})
     assert (status, page.count(UNPACKED), 'role="alert"' in page, f"/san/tin/{listing}/unlist" in page) == (
         409,
         1,
@@ -185,10 +182,10 @@ def test_a_listing_is_not_offered_again_while_there_is_nothing_to_sell(
         row = session.get_one(Listing, listing)
         assert (row.wanted, row.wanted_version) == ("unlisted", 1)
     pack_some(database, world, pack)
-    assert f'action="/san/tin/{listing}/send"' in shown(app, f"/san/tin/{listing}")
+    assert f'action="/san/tin/{listing}/send"' in shown(client, f"/san/tin/{listing}")
 
 
-def test_a_sold_out_page_is_said_to_be_so(app: Flask, database: Database, world: World) -> None:
+def test_a_sold_out_page_is_said_to_be_so(client: FlaskClient, database: Database, world: World) -> None:
     _pack, _at, listing = a_listing(database, world, wanted="live", state="live")
     with database.transaction(SYSTEM) as session:
         session.add(
@@ -197,13 +194,13 @@ def test_a_sold_out_page_is_said_to_be_so(app: Flask, database: Database, world:
                                reasons=[{"code": "out_of_stock", "vi": "Gian hàng báo đã hết hàng.", "en": "Sold out."}])
         )  # fmt: skip
     for path in (f"/san/tin/{listing}", "/san", "/hop-tac-xa"):
-        assert "Hết hàng</span>" in shown(app, path)
-    assert "Sàn báo đã hết hàng" in shown(app, f"/san/tin/{listing}")
-    assert "1 đang hết hàng" in shown(app, "/hop-tac-xa")
+        assert "Hết hàng</span>" in shown(client, path)
+    assert "Sàn báo đã hết hàng" in shown(client, f"/san/tin/{listing}")
+    assert "1 đang hết hàng" in shown(client, "/hop-tac-xa")
 
 
 def test_a_note_a_recall_and_a_silent_account_are_said_on_the_pages(
-    app: Flask, database: Database, world: World
+    client: FlaskClient, database: Database, world: World
 ) -> None:
     _pack, at, listing = a_listing(
         database,
@@ -218,13 +215,13 @@ def test_a_note_a_recall_and_a_silent_account_are_said_on_the_pages(
     with database.transaction(SYSTEM) as session:
         row = session.get_one(ChannelAccount, at)
         row.looks_failing_since, row.error = clock.now(), Words(vi="Gian hàng không trả lời.")
-    page = shown(app, f"/san/tin/{listing}")
+    page = shown(client, f"/san/tin/{listing}")
     assert "Lô hàng đang thu hồi và không còn gói nào bán được." in page
     assert "Sàn đã bán 3 gói." in page
     assert f'action="/san/tin/{listing}/unlist"' in page, "what is on sale though unwanted can be taken off again"
-    overview = shown(app)
+    overview = shown(client)
     for words in ("Tạm ngưng vì thu hồi", "Sàn đã bán 3 gói.", "Gian hàng không trả lời."):
         assert words in overview
-    silent = shown(app, f"/san/tai-khoan/{at}")
+    silent = shown(client, f"/san/tai-khoan/{at}")
     assert "Không xem được gian hàng từ" in silent
     assert "Gian hàng không trả lời." in silent

@@ -12,7 +12,7 @@ from app import clock
 from app.actor import SYSTEM
 from app.db import new_id
 from app.marketplace_sync import calls, credentials, looks, troubles
-from app.marketplace_sync.channels.base import RemoteStatus
+from app.marketplace_sync.channels.statuses import RemoteStatus
 from app.marketplace_sync.events import AccountSilent
 from app.marketplace_sync.models import ChannelAccount, Listing, ListingObservation
 from app.notices.models import Notice

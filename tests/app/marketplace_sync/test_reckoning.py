@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.marketplace_sync import reckoning
-from app.marketplace_sync.channels.base import ListingDraft, number_to_send
+from app.marketplace_sync.channels.drafts import ListingDraft, number_to_send
 from app.marketplace_sync.models import Listing
 
 STEPS = (

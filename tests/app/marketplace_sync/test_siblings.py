@@ -13,7 +13,7 @@ from app import clock
 from app.actor import SYSTEM
 from app.db import new_id
 from app.marketplace_sync import credentials, listings, looks, troubles
-from app.marketplace_sync.channels.base import Credentials
+from app.marketplace_sync.channels.accounts import Credentials
 from app.marketplace_sync.events import ListingTroubled
 from app.marketplace_sync.models import ChannelAccount, Listing
 from app.notices.models import Notice

@@ -3,7 +3,6 @@
 import gzip
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import replace
 from hashlib import sha256
 from itertools import islice
 
@@ -22,6 +21,7 @@ from app.front.stored import Found, Pages
 from app.media import MediaBlob
 from app.media.pictures import decode
 from app.settings import Settings
+from tests.app.browsers import signed_in
 from tests.app.media.files import blobs, encoded, leaf, person
 
 CODE = "0123456789ABY"
@@ -33,7 +33,6 @@ class Crowd:
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self.settings = settings.model_copy(update={"database_url": database.url, "web_threads": 4})
-        self.person = person()
         with database.transaction(SYSTEM) as session:
             session.execute(
                 text(
@@ -44,7 +43,7 @@ class Crowd:
             )
         self.flask = create_app(self.settings, database)
         self.flask.config["WTF_CSRF_ENABLED"] = False
-        self.flask.extensions["hoi"] = replace(self.flask.extensions["hoi"], build_actor=lambda _s, _t, _r: self.person)
+        self.cookie = signed_in(self.flask, person())
         self.pages = Pages(self.settings)
         scans = Scans(lambda _tallies: None)
         self.flask.wsgi_app = Front(self.settings, self.flask.wsgi_app, self.find, scans)  # type: ignore[method-assign]
@@ -58,7 +57,7 @@ class Crowd:
 
     def client(self) -> FlaskClient:
         made = self.flask.test_client()
-        made.set_cookie("hoi_phien", "token")
+        made.set_cookie("hoi_phien", self.cookie)
         return made
 
     def begin(self, raw: bytes) -> str:

@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -22,6 +21,7 @@ from app.places import lists, queries, service
 from app.places.models import Place, PlaceAttribute, PlaceEnding, PlaceImport, Premises
 from app.settings import Settings
 from tests.app.boxes import named_in_box
+from tests.app.browsers import browser_of
 
 Csv = Callable[..., bytes]
 MakeClient = Callable[[Actor], FlaskClient]
@@ -49,10 +49,7 @@ def signed_in_as(app: Flask, loaded: Database) -> MakeClient:
                     updated_at=clock.now(),
                 )
             )
-        app.extensions["hoi"] = replace(app.extensions["hoi"], build_actor=lambda _s, _t, _r: actor)
-        made = app.test_client()
-        made.set_cookie("hoi_phien", "token")
-        return made
+        return browser_of(app, actor)
 
     return client
 

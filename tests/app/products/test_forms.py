@@ -1,6 +1,5 @@
 """A refused form is shown again with what was typed; the box at its top names each wrong field and leads to it."""
 
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -13,6 +12,7 @@ from app.db import Database, new_id
 from app.factory import create_app
 from app.products.models import Certificate, Variant
 from app.settings import Settings
+from tests.app.browsers import browser_of
 from tests.app.products.records import count
 from tests.app.trace.farm import World, a_product
 
@@ -31,10 +31,7 @@ def client(settings: Settings, database: Database, world: World) -> FlaskClient:
         )  # fmt: skip
     app = create_app(settings, database)
     app.config["WTF_CSRF_ENABLED"] = False
-    app.extensions["hoi"] = replace(app.extensions["hoi"], build_actor=lambda _s, _t, _r: world.manager)
-    made = app.test_client()
-    made.set_cookie("hoi_phien", "token")
-    return made
+    return browser_of(app, world.manager)
 
 
 def test_each_wrong_field_of_a_pack_is_named_with_a_link(

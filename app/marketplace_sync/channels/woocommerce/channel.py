@@ -13,27 +13,21 @@ from typing import Any, ClassVar, Final
 import httpx
 
 from app import clock
-from app.marketplace_sync.channels.base import (
-    AccountField,
+from app.marketplace_sync.channels.accounts import AccountField, CheckResult, Credentials, Spec
+from app.marketplace_sync.channels.base import Channel
+from app.marketplace_sync.channels.drafts import Issue, Limits, ListingDraft, common_issues
+from app.marketplace_sync.channels.errors import (
     AuthExpired,
     AuthRevoked,
-    Channel,
     ChannelError,
-    CheckResult,
     Conflict,
-    Credentials,
-    Issue,
-    Limits,
-    ListingDraft,
     NotFound,
     Permanent,
     RateLimited,
     Rejected,
-    RemoteStatus,
-    Spec,
-    common_issues,
 )
 from app.marketplace_sync.channels.http import Http, Redactor, Timeouts, resolve
+from app.marketplace_sync.channels.statuses import RemoteStatus
 from app.marketplace_sync.channels.woocommerce import drafts
 from app.marketplace_sync.channels.woocommerce.api import Api, checked_id, product_path, shop_address
 from app.marketplace_sync.channels.woocommerce.items import (

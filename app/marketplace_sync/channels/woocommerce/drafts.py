@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
-from app.marketplace_sync.channels.base import Issue, ListingDraft, number_to_send
+from app.marketplace_sync.channels.drafts import Issue, ListingDraft, number_to_send
 from app.marketplace_sync.channels.woocommerce.items import META_IMAGES, META_LISTING, counted_stock, nfc
 
 IMAGE_ENDING = re.compile(r"\.(?:jpe?g|png|webp|gif)$", re.IGNORECASE)

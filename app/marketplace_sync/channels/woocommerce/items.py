@@ -7,7 +7,8 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from app.marketplace_sync.channels.base import OUT_OF_STOCK, ChannelError, Reason, RemoteStatus
+from app.marketplace_sync.channels.errors import ChannelError
+from app.marketplace_sync.channels.statuses import OUT_OF_STOCK, Reason, RemoteStatus
 from app.marketplace_sync.channels.woocommerce.pages import ProductPages
 
 GONE: Final = "gone"

@@ -2,8 +2,9 @@
 
 import httpx
 
-from app.marketplace_sync.channels.base import ChannelError, Reason
+from app.marketplace_sync.channels.errors import ChannelError
 from app.marketplace_sync.channels.http import Answer, Http, same_page, same_shop
+from app.marketplace_sync.channels.statuses import Reason
 
 
 class ProductPages:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from app.marketplace_sync.channels.base import (
+from app.marketplace_sync.channels.errors import (
     AuthRevoked,
     ChannelError,
     Conflict,

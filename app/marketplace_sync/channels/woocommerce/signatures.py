@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
 
-from app.marketplace_sync.channels.base import Permanent
+from app.marketplace_sync.channels.errors import Permanent
 
 WEBHOOK_MAX_BYTES: Final = 1_000_000
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from app.accounts import signin
+from app.accounts import passwords
 from app.actor import SYSTEM
 from app.db import new_id
 from app.web import SIGN_IN_COOKIE
@@ -88,7 +88,7 @@ def test_a_told_password_opens_nothing_but_its_change(app: Flask, browser: Brows
     """Every route, as somebody whose password was told to them: it answers as to nobody, or leads to the change."""
     app.config["WTF_CSRF_ENABLED"] = False
     with province.database.transaction(SYSTEM) as session:
-        signin.set_password(session, SYSTEM, province["admin"], PASSWORD, must_change=True)
+        passwords.set_password(session, SYSTEM, province["admin"], PASSWORD, must_change=True)
     told, nobody = browser("admin"), browser("")
     before = held_by_people(province)
     values = {a: str(new_id()) for r in app.url_map.iter_rules() for a in r.arguments}

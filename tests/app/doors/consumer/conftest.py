@@ -13,6 +13,8 @@ from sqlalchemy.orm import Session
 from app.accounts.models import Organisation, Person
 from app.actor import Actor, Membership, Role
 from app.db import Words, new_id, sort_key
+from app.marketplace_sync.channels.statuses import OUT_OF_STOCK
+from app.marketplace_sync.models import ChannelAccount, Listing, ListingObservation
 from app.places.models import Place
 from app.products.models import Certificate, Product, ProductVillage, Variant
 from app.trace import codes
@@ -87,6 +89,32 @@ class World:
         self.session.add(row)
         self.session.flush()
         return row.id
+
+    def on_sale(self, url: str, seen_at: datetime, *, sold_out: bool) -> None:
+        """Seen on sale in a shop of the cooperative's own: another account for each page."""
+        organisation = self.ids["cooperative"]
+        account = self.add(
+            "account",
+            ChannelAccount(
+                organisation_id=organisation, channel="woocommerce", legal_kind="own_site", name="Gian hàng thử",
+                base_url="https://gianhang.example", credentials_sealed=b"", state="active", created_at=BEGAN,
+            ),
+        )  # fmt: skip
+        listing = self.add(
+            "listing",
+            Listing(
+                organisation_id=organisation, account_id=account, product_id=self.ids["product"],
+                variant_id=self.ids["variant"], wanted="live", state="live", created_at=BEGAN,
+            ),
+        )  # fmt: skip
+        reasons = [{"code": OUT_OF_STOCK, "vi": "Gian hàng báo đã hết hàng.", "en": "Sold out."}] if sold_out else []
+        self.add(
+            "observation",
+            ListingObservation(
+                listing_id=listing, organisation_id=organisation, seen_at=seen_at, live=True, buyable=not sold_out,
+                raw_state="publish", url=url, price_dong=90_000, reasons=reasons,
+            ),
+        )  # fmt: skip
 
     def gs1_code(self) -> str:
         code = f"{GTIN}/CL-0826-07"

@@ -153,6 +153,22 @@ def test_a_stopped_batch_offers_no_way_to_buy_it_and_says_since_when(
     assert ' <span lang="vi">Dư lượng &lt;vượt&gt; mức</span></p>' in english
 
 
+def test_a_listing_that_is_sold_out_says_so_in_words_beside_it_and_another_does_not(
+    client: FlaskClient, world: Any
+) -> None:
+    world.on_sale("https://gianhang.example/het", NOW, sold_out=True)
+    world.on_sale("https://gianhang.example/con", NOW, sold_out=False)
+
+    def beside(address: str) -> str:
+        row = re.search(rf'<li><a href="{address}".*?</li>', client.get(f"/t/{world.code}").text, re.DOTALL)
+        assert row is not None
+        return " ".join(re.sub(r"<svg.*?</svg>|<[^>]*>", " ", row[0]).split())
+
+    seen = "trang bán hàng riêng 90.000 đ {}thấy lúc 23/11/2026 10:00"
+    assert beside("https://gianhang.example/het") == seen.format("Đang hết hàng ")
+    assert beside("https://gianhang.example/con") == seen.format("")
+
+
 def test_the_page_says_unknown_days_to_wait_and_no_number(client: FlaskClient, world: Any) -> None:
     world.log("spraying", datetime(2026, 8, 12, 1, tzinfo=UTC), material="x")
     world.session.flush()

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import event
 
 from app import clock
-from app.accounts import signin
+from app.accounts import actors
 from app.actor import SYSTEM, Actor
 from app.db import Words
 from app.doors.cooperative import queries
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 def actor_of(province: Demo, player: str) -> Actor:
     with province.database.transaction(SYSTEM) as session:
-        return signin.actor_for(session, key("person", player))
+        return actors.actor_for(session, key("person", player))
 
 
 def test_what_waits_for_the_storys_cooperative(demo_province: Demo) -> None:

@@ -1,7 +1,5 @@
 """The farmer's world on a database, and phones signed in as its people."""
 
-from collections.abc import Callable
-
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -9,9 +7,7 @@ from flask.testing import FlaskClient
 from app.db import Database
 from app.factory import create_app
 from app.settings import Settings
-from tests.app.doors.farmer.world import World, make_world
-
-PhoneOf = Callable[[str], FlaskClient]
+from tests.app.doors.farmer.world import PhoneOf, World, make_world
 
 
 @pytest.fixture

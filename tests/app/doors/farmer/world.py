@@ -1,15 +1,17 @@
 """Invented people of an invented village: a household of two, its cooperative, an extension officer, and strangers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.accounts import signin
+from app.accounts import actors, signin
 from app.accounts.models import (
     HouseholdMembership,
     Membership,
@@ -25,6 +27,7 @@ from app.products.models import Product
 from app.trace.models import Batch, BatchSource, CareLog, Cycle, Site, SiteVillage
 
 LONG_AGO = date(2024, 1, 1)
+PhoneOf = Callable[[str], FlaskClient]
 
 
 @dataclass
@@ -45,7 +48,7 @@ class World:
 
     def actor(self, person: str) -> Actor:
         with self.database.transaction(SYSTEM) as session:
-            return signin.actor_for(session, self[person])
+            return actors.actor_for(session, self[person])
 
     def site(self, name: str, household: str, label: str, kind: str, *, photo: str | None = None) -> UUID:
         with self.database.transaction(SYSTEM) as session:

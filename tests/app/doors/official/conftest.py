@@ -1,7 +1,6 @@
 """The criteria's two communes behind the real application, one client for each official."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -13,6 +12,7 @@ from app.accounts.models import PersonalData
 from app.db import Database
 from app.factory import create_app
 from app.settings import Settings
+from tests.app.browsers import browser_of
 from tests.app.criteria.world import NOW, Province, build
 
 SignIn = Callable[[str], FlaskClient]
@@ -39,13 +39,9 @@ def app(settings: Settings, province: Province) -> Flask:
 
 @pytest.fixture
 def sign_in(app: Flask, province: Province) -> SignIn:
-    """`sign_in("officer")`: from then on every request is theirs."""
+    """`sign_in("officer")`: a browser of theirs."""
 
     def client(who: str) -> FlaskClient:
-        actor = province.actors[who]
-        app.extensions["hoi"] = replace(app.extensions["hoi"], build_actor=lambda _s, _t, _r: actor)
-        made = app.test_client()
-        made.set_cookie("hoi_phien", "token")
-        return made
+        return browser_of(app, province.actors[who])
 
     return client

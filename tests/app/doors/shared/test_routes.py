@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -22,6 +23,7 @@ from app.factory import create_app
 from app.jobs import Job
 from app.media import MAX_BYTES, MediaBlob, MediaStore, store_pdf, store_photo
 from app.settings import Settings
+from tests.app.browsers import browser_of
 
 
 def photo(colour: str = "green") -> bytes:
@@ -57,18 +59,7 @@ def new_person(database: Database) -> Callable[[], Actor]:
 
 @pytest.fixture
 def client_of(app: Flask) -> Callable[[Actor], FlaskClient]:
-    known: dict[str, Actor] = {}
-
-    def client(actor: Actor) -> FlaskClient:
-        known[str(actor.person_id)] = actor
-        app.extensions["hoi"] = replace(
-            app.extensions["hoi"], build_actor=lambda _s, token, _r: known.get(token, PUBLIC)
-        )
-        made = app.test_client()
-        made.set_cookie("hoi_phien", str(actor.person_id))
-        return made
-
-    return client
+    return partial(browser_of, app)
 
 
 def begin(client: FlaskClient, raw: bytes, **other: Any) -> tuple[str, TestResponse]:

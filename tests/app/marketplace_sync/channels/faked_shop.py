@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from app.marketplace_sync.channels.base import Credentials
+from app.marketplace_sync.channels.accounts import Credentials
 from app.marketplace_sync.channels.woocommerce.channel import WooCommerce
 
 PUBLIC = "93.184.216.34"

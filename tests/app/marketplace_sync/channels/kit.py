@@ -13,13 +13,12 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from app import clock
-from app.marketplace_sync.channels.base import (
+from app.marketplace_sync.channels.base import Channel
+from app.marketplace_sync.channels.drafts import Image, ListingDraft
+from app.marketplace_sync.channels.errors import (
     AuthRevoked,
-    Channel,
     ChannelError,
     Conflict,
-    Image,
-    ListingDraft,
     NotFound,
     OutcomeUnknown,
     RateLimited,

@@ -16,7 +16,8 @@ from typing import Any, ClassVar
 import httpx
 from kit import Item
 
-from app.marketplace_sync.channels.base import Credentials, Image
+from app.marketplace_sync.channels.accounts import Credentials
+from app.marketplace_sync.channels.drafts import Image
 from app.marketplace_sync.channels.http import Timeouts
 from app.marketplace_sync.channels.woocommerce.channel import WooCommerce
 

@@ -1,17 +1,17 @@
 """The application over the invented commune, and clients of its people."""
 
-from dataclasses import replace
+from functools import partial
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 
 from app import clock
 from app.accounts.models import PersonalData
-from app.actor import SYSTEM, Actor
+from app.actor import SYSTEM
 from app.db import Database
 from app.factory import create_app
 from app.settings import Settings
+from tests.app.browsers import browser_of
 from tests.app.trace.desk import MakeClient
 from tests.app.trace.farm import World
 
@@ -33,10 +33,4 @@ def app(settings: Settings, database: Database, world: World) -> Flask:
 
 @pytest.fixture
 def client_of(app: Flask) -> MakeClient:
-    def make(actor: Actor) -> FlaskClient:
-        app.extensions["hoi"] = replace(app.extensions["hoi"], build_actor=lambda _s, _t, _r: actor)
-        made = app.test_client()
-        made.set_cookie("hoi_phien", "token")
-        return made
-
-    return make
+    return partial(browser_of, app)

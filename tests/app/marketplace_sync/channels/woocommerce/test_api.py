@@ -11,7 +11,8 @@ from woo_double import WooDouble
 
 from app import clock
 from app.marketplace_sync.channels import http
-from app.marketplace_sync.channels.base import Credentials, NotFound, OutcomeUnknown, Permanent, Retryable, Validation
+from app.marketplace_sync.channels.accounts import Credentials
+from app.marketplace_sync.channels.errors import NotFound, OutcomeUnknown, Permanent, Retryable, Validation
 from app.marketplace_sync.channels.http import Timeouts
 from app.marketplace_sync.channels.registry import open_channel
 from app.marketplace_sync.channels.woocommerce.channel import WooCommerce

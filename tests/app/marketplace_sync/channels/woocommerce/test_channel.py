@@ -11,7 +11,7 @@ from kit import DRAFT, ChannelKit
 from woo_double import WooDouble
 
 from app import errors
-from app.marketplace_sync.channels.base import AuthRevoked, Conflict, Rejected
+from app.marketplace_sync.channels.errors import AuthRevoked, Conflict, Rejected
 from app.marketplace_sync.channels.registry import open_channel, specs
 
 

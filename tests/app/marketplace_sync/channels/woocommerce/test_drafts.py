@@ -10,7 +10,8 @@ from faked_shop import faked, item
 from kit import DRAFT
 from woo_double import WooDouble
 
-from app.marketplace_sync.channels.base import ListingDraft, Validation
+from app.marketplace_sync.channels.drafts import ListingDraft
+from app.marketplace_sync.channels.errors import Validation
 from app.marketplace_sync.channels.woocommerce.channel import WooCommerce
 
 

@@ -11,7 +11,7 @@ from kit import DRAFT
 from woo_double import WooDouble
 
 from app import clock
-from app.marketplace_sync.channels.base import AuthRevoked, RateLimited
+from app.marketplace_sync.channels.errors import AuthRevoked, RateLimited
 
 
 def observed(page: int | str = 200, **changes: object) -> tuple[bool, bool, bool, list[str]]:

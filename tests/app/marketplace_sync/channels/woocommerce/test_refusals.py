@@ -10,7 +10,7 @@ from kit import DRAFT
 from woo_double import WooDouble
 
 from app import clock
-from app.marketplace_sync.channels.base import (
+from app.marketplace_sync.channels.errors import (
     AuthRevoked,
     NotFound,
     OutcomeUnknown,

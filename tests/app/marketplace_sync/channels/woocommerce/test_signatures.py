@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import clock
-from app.marketplace_sync.channels.base import Permanent
+from app.marketplace_sync.channels.errors import Permanent
 from app.marketplace_sync.channels.woocommerce.double.base import Double
 from app.marketplace_sync.channels.woocommerce.double.process import create_app
 from app.marketplace_sync.channels.woocommerce.double.shop import Shop

@@ -2,7 +2,6 @@
 
 import json
 import threading
-from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import clock
-from app.accounts import consents, signin
+from app.accounts import actors, consents
 from app.accounts.models import Purpose
 from app.actor import SYSTEM
 from app.db import Database, new_id
@@ -21,9 +20,8 @@ from app.factory import create_app
 from app.settings import Settings
 from app.trace.models import CareLog, ConflictingSubmission
 from app.trace.steps import KINDS, UNITS
-from tests.app.doors.farmer.world import World, make_world
+from tests.app.doors.farmer.world import PhoneOf, World, make_world
 
-PhoneOf = Callable[[str], FlaskClient]
 OURS = {"Sec-Fetch-Site": "same-origin"}
 
 
@@ -64,7 +62,7 @@ def test_who_has_not_answered_yet_writes_first_and_only_a_no_refuses(world: Worl
     phone, first, then = phone_of("lanh"), item(world), item(world)
     assert outcomes(send(phone, first)) == [(first["id"], "stored", None)]
     with world.database.transaction(SYSTEM) as session:
-        lanh = signin.actor_for(session, world["lanh"])
+        lanh = actors.actor_for(session, world["lanh"])
         consents.answer_consents(session, lanh, {Purpose.ACCOUNT})
     assert outcomes(send(phone, first, then)) == [
         (first["id"], "repeated", None),

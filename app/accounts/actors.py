@@ -1,0 +1,121 @@
+"""Who acts: the person behind a cookie, what their roles open, and how far a verb may write."""
+
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.accounts import queries, tokens
+from app.accounts.models import Credential, Device, Person, PersonalData, SignIn, SignInMethod
+from app.actor import OFFICIAL_ROLES, PUBLIC, Actor, Membership, Role
+from app.db import actor_settings
+from app.errors import Forbidden, Unauthenticated
+from app.places import queries as places
+
+SEEN_EVERY = timedelta(minutes=5)
+# Roles that are held for a place: a certifier reads what lies in theirs, without being an official.
+PLACED_ROLES = OFFICIAL_ROLES | {Role.CERTIFIER}
+
+
+def actor_from_token(session: Session, token: str, request_id: str) -> Actor:
+    """Who holds this cookie, as SYSTEM; PUBLIC when the sign-in ended, expired, or its phone was reported lost.
+
+    A sign-in by card is a farmer and nothing else, whatever other roles the person has: cards are lent and lost.
+    A password that somebody else chose opens nothing but the page that changes it.
+    """
+    now = clock.machine_now()
+    row = session.execute(
+        select(SignIn, Device, PersonalData.language, Credential.must_change)
+        .join(Person, Person.id == SignIn.person_id)
+        .outerjoin(Device, Device.id == SignIn.device_id)
+        .outerjoin(PersonalData, PersonalData.person_id == SignIn.person_id)
+        .outerjoin(Credential, Credential.person_id == SignIn.person_id)
+        .where(
+            SignIn.token_sha256 == tokens.digest(token),
+            SignIn.ended_at.is_(None),
+            SignIn.expires_at > now,
+            Person.erased_at.is_(None),
+        )
+    ).one_or_none()
+    if row is None or (row[1] is not None and row[1].revoked_at is not None):
+        return PUBLIC
+    sign_in_row, device, language, must_change = row
+    if sign_in_row.last_seen_at < now - SEEN_EVERY:
+        sign_in_row.last_seen_at = now
+        if device is not None:
+            device.last_seen_at = now
+    actor = Actor(
+        kind="person",
+        person_id=sign_in_row.person_id,
+        device_id=sign_in_row.device_id,
+        sign_in_id=sign_in_row.id,
+        request_id=request_id,
+        language=language or "vi",
+    )
+    by_card = sign_in_row.method == SignInMethod.CARD
+    if must_change and not by_card:
+        return replace(actor, must_change_password=True)
+    return _with_rights(session, actor, farmer_only=by_card)
+
+
+def _with_rights(session: Session, actor: Actor, *, farmer_only: bool) -> Actor:
+    today = clock.today()
+    roles = queries.roles_of(session, oneself(actor), today)
+    held = tuple(
+        Membership(m.organisation_id, Role(m.role), m.place_id)
+        for m in roles
+        if not farmer_only or m.role == Role.FARMER
+    )
+    managed = {m.organisation_id for m in held if m.role == Role.COOPERATIVE_MANAGER}
+    answered_for = [m.place_id for m in held if m.place_id is not None and m.role in PLACED_ROLES]
+    return replace(
+        actor,
+        memberships=held,
+        organisations=frozenset(
+            {m.organisation_id for m in held} | queries.member_household_ids(session, managed, today)
+        ),
+        # Who answers for a commune goes on reading, for past days, the village that ended.
+        places=frozenset(places.descendant_ids(session, answered_for, None)),
+    )
+
+
+def actor_for(session: Session, person_id: UUID, request_id: str = "") -> Actor:
+    """The actor that this person would be with a password: for demo data, tests and work done in somebody's name."""
+    return _with_rights(session, Actor(kind="person", person_id=person_id, request_id=request_id), farmer_only=False)
+
+
+def act_also_for(session: Session, actor: Actor, *organisation_ids: UUID) -> Actor:
+    """Let the rest of this transaction write for organisations that a verb has just made or is entitled to change."""
+    wider = replace(actor, organisations=actor.organisations | set(organisation_ids))
+    session.execute(
+        text("SELECT set_config('hoi.organisations', :organisations, true)"),
+        {"organisations": actor_settings(wider)["organisations"]},
+    )
+    return wider
+
+
+def oneself(actor: Actor) -> UUID:
+    """The person who acts. Raises Unauthenticated for a visitor."""
+    if actor.person_id is None:
+        raise Unauthenticated("sign_in_needed", vi="Bác cần đăng nhập.", en="Please sign in.")
+    return actor.person_id
+
+
+def card_suffices(session: Session, actor: Actor) -> bool:
+    """Whether this sign-in may decide over its person: by password always, by card only for who is nothing but a farmer."""
+    if actor.device_id is None:
+        return True
+    return all(role == Role.FARMER for _, role in queries.all_roles(session, oneself(actor)))
+
+
+def check_card_suffices(session: Session, actor: Actor) -> None:
+    """Raises Forbidden where `card_suffices` says no: whoever holds a lent card must not reach the person's other roles."""
+    if not card_suffices(session, actor):
+        raise Forbidden(
+            "card_only_writes",
+            vi="Máy vào bằng thẻ chỉ để ghi việc. Đăng nhập bằng mật khẩu để làm việc này.",
+            en="A phone that signed in by card only writes down work. Sign in with your password to do this.",
+        )

@@ -1,0 +1,8 @@
+"""What the page behind a code says, and what its label needs: one module for each noun, the names others use listed here."""
+
+from app.doors.consumer.queries.batch_page import BatchPage, batch_page, code_exists
+from app.doors.consumer.queries.certificates import ShownCertificate
+from app.doors.consumer.queries.labels import LabelOf, label_of
+from app.doors.consumer.queries.way import Gap, Line
+
+__all__ = ["BatchPage", "Gap", "LabelOf", "Line", "ShownCertificate", "batch_page", "code_exists", "label_of"]

@@ -1,0 +1,80 @@
+"""What opens an account with a shop, what to ask a person for it, and what its check found."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from app.marketplace_sync.channels.drafts import Issue, Limits
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Credentials:
+    """What opens one account, by field name of the channel's `spec()`; opaque to everybody else."""
+
+    values: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"Credentials({', '.join(sorted(self.values))}: hidden)"
+
+    def get(self, name: str, default: str = "") -> str:
+        return self.values.get(name) or default
+
+
+@dataclass(frozen=True, slots=True)
+class AccountField:
+    """One field of the form that connects an account."""
+
+    name: str
+    kind: Literal["url", "text", "secret", "choice"]
+    vi: str
+    en: str
+    help_vi: str = ""
+    help_en: str = ""
+    required: bool = True
+    choices: tuple[str, ...] = ()
+    default: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What a person must fill in to connect a shop, and what the channel can do."""
+
+    kind: str
+    vi: str
+    en: str
+    fields: tuple[AccountField, ...]
+    limits: Limits
+    abilities: frozenset[str]
+
+    def json_schema(self) -> dict[str, object]:
+        """The account form as JSON Schema; titles are Vietnamese, `x-en` holds the English ones."""
+        properties: dict[str, object] = {}
+        for item in self.fields:
+            shape: dict[str, object] = {"type": "string", "title": item.vi, "x-en": item.en}
+            if item.help_vi:
+                shape["description"] = item.help_vi
+            if item.kind == "url":
+                shape["format"] = "uri"
+            if item.kind == "secret":
+                shape["writeOnly"] = True
+            if item.choices:
+                shape["enum"] = list(item.choices)
+            if item.default:
+                shape["default"] = item.default
+            properties[item.name] = shape
+        return {
+            "type": "object",
+            "title": self.vi,
+            "additionalProperties": False,
+            "properties": properties,
+            "required": [item.name for item in self.fields if item.required],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """The account works; `issues` are settings of the shop that would make listings wrong."""
+
+    shop_name: str
+    shop_url: str
+    issues: tuple[Issue, ...]

@@ -1,0 +1,68 @@
+"""The first page of a phone, and who opens the others."""
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from app import clock
+from app.db import new_id
+from tests.app.doors.farmer.forms import text_of
+from tests.app.doors.farmer.world import PhoneOf, World, ago, kilos
+
+
+def test_home_greets_by_name_and_offers_the_tiles_of_the_plot_worked_on_last(world: World, phone_of: PhoneOf) -> None:
+    world.site("pond", "household", "Ao sau nhà", "pond")
+    world.log("feeding", ago(hours=30), site="pond", material="Cám", **kilos("5"))
+    world.log("weeding", ago(hours=40))
+    shown = phone_of("lanh").get("/nong-dan")
+    words = text_of(shown)
+    assert shown.status_code == 200
+    assert "Chào bác Lành" in words
+    assert "Cho ăn · 5 kg Cám" in words
+    assert re.findall(r'class="tile \w+" href="/nong-dan/ghi/(\w+)', shown.text) == [
+        "feeding", "treating", "cleaning", "harvesting", "observing",
+    ]  # fmt: skip
+    assert f"vuon={world['pond']}" in shown.text
+    assert "ear()" not in shown.text
+
+
+def test_home_says_until_when_nothing_may_be_harvested(world: World, phone_of: PhoneOf) -> None:
+    world.log("spraying", ago(days=5), material="Bt", pre_harvest_days=21)
+    until = (clock.local(ago(days=5)).date() + timedelta(days=21)).strftime("%d/%m")
+    assert f"Chưa hái được. Cách ly Bt, từ {until} mới hái" in text_of(phone_of("lanh").get("/nong-dan"))
+
+
+def test_home_names_the_harvest_of_this_week_and_leads_to_it(world: World, phone_of: PhoneOf) -> None:
+    today = clock.today()
+    world.cycle("hill", "household", "na dai", started=today - timedelta(days=100), harvest=today + timedelta(days=3))
+    shown = phone_of("lanh").get("/nong-dan")
+    assert "Tuần này: thu hoạch na dai" in text_of(shown)
+    assert "/nong-dan/ghi/harvesting?" in shown.text
+
+
+@pytest.mark.parametrize("path", ["", "/ho", "/nhat-ky", "/ghi/weeding", "/viec-khac", "/muc-khac", "/cho-lam/them"])
+def test_nobody_sees_the_phone_pages_without_signing_in(world: World, phone_of: PhoneOf, path: str) -> None:
+    stranger = phone_of("lanh")
+    stranger.delete_cookie("hoi_phien")
+    answer = stranger.get(f"/nong-dan{path}")
+    assert (answer.status_code, answer.location.split("?")[0]) == (303, "/dang-nhap")
+
+
+def test_every_page_of_the_phone_opens(world: World, phone_of: PhoneOf) -> None:
+    log = world.log("spraying", ago(days=2), material="Bt", pre_harvest_days=7, quantity=Decimal(2), unit="tank16")
+    phone = phone_of("lanh")
+    for path in ("/ho", "/nhat-ky", "/viec-khac", "/muc-khac", "/cho-lam/them", f"/viec/{log}", f"/viec/{log}/sua"):
+        assert phone.get(f"/nong-dan{path}").status_code == 200, path
+        assert phone.get(f"/nong-dan{path}?lang=en").status_code == 200, path
+    assert phone.get("/nong-dan/ghi/flying").status_code == 404
+
+
+def test_the_list_of_households_counts_what_stands(world: World, phone_of: PhoneOf) -> None:
+    world.log("weeding", ago(seconds=3))
+    first = world.log("weeding", ago(seconds=2))
+    phone = phone_of("lanh")
+    assert "hôm nay đã ghi 2 việc" in text_of(phone.get("/nong-dan/ho"))
+    phone.post(f"/nong-dan/viec/{first}/bo", data={"id": str(new_id())})
+    assert "hôm nay đã ghi 1 việc" in text_of(phone.get("/nong-dan/ho"))
