@@ -1,5 +1,5 @@
 #!/bin/sh
-# Into an EMPTY database: restore.sh FOLDER. Needs HOI_DATABASE_URL and HOI_VAR; the role hoi_app must exist (README.md).
+# Into an EMPTY database: restore.sh FOLDER. Needs HOI_DATABASE_URL and HOI_VAR; the role hoi_app must exist (docs/operator.md).
 set -eu
 folder=${1:?"Cách dùng: restore.sh THƯ_MỤC"}
 pg_restore --exit-on-error --no-owner --single-transaction --dbname "${HOI_DATABASE_URL:?}" "$folder/hoi.dump"

@@ -98,7 +98,7 @@ def test_the_operators_own_servers_are_used_and_none_is_started(
 ) -> None:
     done = hoi("migrate", var=home / "var", database_url=fresh_database.url, redis_url=redis_url)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("✓ Cấu trúc dữ liệu đã ở bản mới nhất (")
+    assert done.stdout.startswith("✓ Cấu trúc dữ liệu và đơn vị hành chính đã ở bản mới nhất (")
     assert not (home / "var" / "postgres").exists()
     assert not (home / "var" / "valkey").exists()
 
