@@ -5,6 +5,7 @@ from app.doors.official.queries.proof import proof
 from app.doors.official.queries.roll_ups import (
     CommuneLine,
     VillageLine,
+    clause_line,
     clause_lines,
     commune_lines,
     total,
@@ -17,6 +18,7 @@ __all__ = [
     "CommuneLine",
     "VillageLine",
     "VillageView",
+    "clause_line",
     "clause_lines",
     "commune_lines",
     "own_places",

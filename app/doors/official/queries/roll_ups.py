@@ -1,6 +1,6 @@
 """Stored answers rolled up: commune by commune, clause by clause, village by village."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -12,6 +12,7 @@ from app.criteria import queries as criteria
 from app.criteria.models import VillageAssessment
 from app.criteria.queries import Tally
 from app.criteria.rules import Criterion, Pack, Value
+from app.errors import not_found
 from app.places import queries as places
 from app.places.models import Level, Place
 
@@ -36,6 +37,16 @@ class ClauseLine:
     @property
     def not_assessed(self) -> int:
         return self.total - self.met - self.unmet - self.insufficient - self.not_applicable
+
+    def answering(self, answers: Collection[Value]) -> int:
+        """How many villages have one of these answers; one without any answer yet lacks data."""
+        counts = {
+            Value.MET: self.met,
+            Value.UNMET: self.unmet,
+            Value.INSUFFICIENT: self.insufficient + self.not_assessed,
+            Value.NOT_APPLICABLE: self.not_applicable,
+        }
+        return sum(counts[a] for a in answers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +85,17 @@ def clause_lines(
 def village_lines(session: Session, villages: Sequence[Place]) -> list[VillageLine]:
     found = criteria.current(session, [v.id for v in villages], whole=False)
     return [VillageLine(v, found.get(v.id)) for v in villages]
+
+
+def clause_line(
+    session: Session, on: date, pack: Pack, villages: int, criterion_id: str, commune_id: UUID | None = None
+) -> ClauseLine:
+    """One criterion of these. Raises NotFound for an id that the pack does not have."""
+    lines = clause_lines(session, on, pack, villages, commune_id)
+    found = next((line for line in lines if line.criterion.id == criterion_id), None)
+    if found is None:
+        raise not_found("tiêu chí này", "this criterion")
+    return found
 
 
 def villages_named(session: Session, actor: Actor, text: str, on: date) -> list[Place]:

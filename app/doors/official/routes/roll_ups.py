@@ -4,16 +4,18 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from flask import Response, redirect
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock
+from app.actor import Actor
 from app.criteria import queries as criteria
-from app.criteria.rules import outside_period
+from app.criteria.rules import Value, outside_period
 from app.doors.official import queries
 from app.doors.official.routes.base import URLS, blueprint, place_url, signed_in_official, title_of, trail_to
 from app.places import queries as places
-from app.places.models import Level
+from app.places.models import Level, Place
 from app.web import page, parse_query, transaction
 
 
@@ -25,6 +27,24 @@ class Browse(BaseModel):
     xep: Literal["ten", "dat", "chua-dat", "thieu", "thon"] = "ten"
     loc: Literal["tat-ca", "dat", "chua-dat", "thieu"] = "tat-ca"
     xem: Literal["bang", "o"] = "bang"
+
+
+class Answers(BaseModel):
+    """Which answers to one criterion are listed, and which page of the list."""
+
+    model_config = ConfigDict(frozen=True)
+    loc: Literal["tat-ca", "dat", "chua-dat", "thieu", "khong-ap-dung"] = "tat-ca"
+    trang: Annotated[int, Field(ge=1, le=10000)] = 1
+
+
+ANSWERS: dict[str, tuple[Value, ...]] = {
+    "tat-ca": tuple(Value),
+    "dat": (Value.MET,),
+    "chua-dat": (Value.UNMET,),
+    "thieu": (Value.INSUFFICIENT,),
+    "khong-ap-dung": (Value.NOT_APPLICABLE,),
+}
+PAGE = 100
 
 
 @blueprint.get("/thon-thong-minh")
@@ -118,3 +138,54 @@ def commune(commune_id: UUID) -> Response:
             clauses=queries.clause_lines(session, today, pack, total.total, commune_id),
             computed_at=max((x.assessment.confirmed_at for x in lines if x.assessment), default=None),
         )
+
+
+@blueprint.get("/tinh/tieu-chi/<criterion_id>")
+def province_clause(criterion_id: str) -> Response:
+    actor = signed_in_official()
+    with transaction() as session:
+        here = queries.place_of(session, actor, places.province(session).id, Level.PROVINCE)
+        return _clause_page(session, actor, here, criterion_id)
+
+
+@blueprint.get("/xa/<uuid:commune_id>/tieu-chi/<criterion_id>")
+def commune_clause(commune_id: UUID, criterion_id: str) -> Response:
+    actor = signed_in_official()
+    with transaction() as session:
+        here = queries.place_of(session, actor, commune_id, Level.COMMUNE)
+        return _clause_page(session, actor, here, criterion_id)
+
+
+def _clause_page(session: Session, actor: Actor, here: Place, criterion_id: str) -> Response:
+    """The villages of a place by their answer to one criterion; a page past the end is the last one."""
+    asked = parse_query(Answers)
+    today = clock.today()
+    commune_id = here.id if here.level == Level.COMMUNE else None
+    tallies = criteria.tallies(session, today)
+    counted = sum(t.total for place_id, t in tallies.items() if commune_id in {None, place_id})
+    clause = queries.clause_line(session, today, criteria.pack(), counted, criterion_id, commune_id)
+    listed = clause.answering(ANSWERS[asked.loc])
+    page_count = max(1, -(-listed // PAGE))
+    number = min(asked.trang, page_count)
+    villages = criteria.villages_answering(
+        session,
+        actor,
+        today,
+        criterion_id,
+        ANSWERS[asked.loc],
+        commune_id=commune_id,
+        page=number,
+        per_page=PAGE,
+    )
+    return page(
+        "official/clause.html",
+        here=here,
+        asked=asked,
+        clause=clause,
+        counts={key: clause.answering(values) for key, values in ANSWERS.items()},
+        lines=queries.village_lines(session, villages),
+        communes=places.places(session, {v.parent_id for v in villages if v.parent_id}) if commune_id is None else {},
+        number=number,
+        page_count=page_count,
+        trail=trail_to(actor, [here, *places.ancestors(session, here.id)], ""),
+    )

@@ -23,8 +23,10 @@ def test_home_leads_each_official_to_their_own_place(province: Province, sign_in
     [
         "/tinh",
         "/tinh/thon.csv",
+        "/tinh/tieu-chi/wifi-nha-van-hoa",
         "/xa/{commune}",
         "/xa/{commune}/thon.csv",
+        "/xa/{commune}/tieu-chi/wifi-nha-van-hoa",
         "/thon/{village}",
         "/thon/{village}/in",
         "/thon/{village}/tieu-chi/ocop-tren-san",

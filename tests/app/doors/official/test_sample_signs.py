@@ -15,7 +15,10 @@ from tests.app.criteria.world import Province
 from tests.app.doors.official.conftest import SignIn
 
 SIGN = "Bản mẫu: người, thôn, số quyết định đều bịa ra."
-PAGES = ("/tinh", "/xa/{commune}", "/thon/{village}", "/thon/{village}/in", "/thon/{village}/tieu-chi/ocop-tren-san")
+PAGES = (
+    "/tinh", "/tinh/tieu-chi/ocop-tren-san", "/xa/{commune}", "/xa/{commune}/tieu-chi/ocop-tren-san",
+    "/thon/{village}", "/thon/{village}/in", "/thon/{village}/tieu-chi/ocop-tren-san",
+)  # fmt: skip
 FILES = ("/tinh/thon.csv", "/xa/{commune}/thon.csv")
 TEMPLATES = sorted(Path(package.__path__[0]).glob("**/templates/**/*.html"))
 
