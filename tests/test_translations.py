@@ -1,6 +1,7 @@
 """Every Vietnamese sentence of the pages has its English one, and the compiled file is the newest."""
 
 import io
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -57,6 +58,14 @@ def test_both_languages_name_the_same_values(catalog: dict[Text, tuple[str, ...]
 def test_a_text_that_counts_has_a_form_for_one_and_one_for_more(catalog: dict[Text, tuple[str, ...]]) -> None:
     assert catalog["", "%(n)s gói"] == ("%(n)s pack", "%(n)s packs")
     assert [s for (_, s), english in catalog.items() if len(english) == 2 and english[0] == english[1]] == []
+
+
+def test_no_sentence_counts_two_things_in_one_form(used: set[Text], catalog: dict[Text, tuple[str, ...]]) -> None:
+    """English tells one from many: whoever counts two things puts two parts together, each by counting()."""
+    counted = re.compile(r"%\(\w+\)s [a-z]+s\b")
+    in_one_form = {s: catalog[s][0] for s in used if len(catalog.get(s, ())) == 1}
+    assert in_one_form
+    assert [s for s, english in in_one_form.items() if len(counted.findall(english)) > 1] == []
 
 
 def test_the_compiled_file_is_the_newest(catalog: dict[Text, tuple[str, ...]]) -> None:

@@ -1,33 +1,51 @@
 """What a person was told."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Uuid, and_, case, cast, exists, func, or_, select
 from sqlalchemy.orm import Session
 
+from app.accounts.models import RoleOffer
 from app.actor import Actor
 from app.db import picked
 from app.errors import not_found
 from app.notices.models import Notice, NoticeDelivery
 
+ROLE_OFFER = "role_offer"
+# A notice is never rewritten: whether it still asks for an answer is seen from the offer it tells of.
+_SETTLED_OFFER = and_(
+    RoleOffer.id == case((Notice.reason == ROLE_OFFER, cast(func.split_part(Notice.key, ":", 2), Uuid))),
+    or_(RoleOffer.answered_at.is_not(None), RoleOffer.withdrawn_at.is_not(None)),
+)
+_WANTS_EYES = and_(Notice.seen_at.is_(None), ~exists().where(_SETTLED_OFFER))
+
 
 def inbox(session: Session, actor: Actor, *, limit: int = 100) -> Sequence[Notice]:
-    """The actor's own notices, unseen ones first, then the newest."""
+    """The actor's own notices, those that still want to be seen first, then the newest."""
     return session.scalars(
         select(Notice)
         .where(Notice.person_id == actor.person_id)
-        .order_by(Notice.seen_at.is_not(None), Notice.created_at.desc(), Notice.id.desc())
+        .order_by(_WANTS_EYES.desc(), Notice.created_at.desc(), Notice.id.desc())
         .limit(limit)
     ).all()
 
 
 def unseen_count(session: Session, actor: Actor) -> int:
-    query = (
-        select(func.count()).select_from(Notice).where(Notice.person_id == actor.person_id, Notice.seen_at.is_(None))
-    )
+    """How many notices still want to be seen: what the bell shows."""
+    query = select(func.count()).select_from(Notice).where(Notice.person_id == actor.person_id, _WANTS_EYES)
     return int(session.scalar(query) or 0)
+
+
+def settled_offers(session: Session, notices: Collection[Notice]) -> dict[UUID, RoleOffer]:
+    """Notice id to the offer it told of, where that was answered or taken back since: it asks for nothing any more."""
+    rows = session.execute(
+        select(Notice.id, RoleOffer)
+        .join(RoleOffer, _SETTLED_OFFER)
+        .where(Notice.id.in_([n.id for n in notices if n.reason == ROLE_OFFER]))
+    )
+    return dict(rows.all())
 
 
 def own_notice(session: Session, actor: Actor, notice_id: UUID) -> Notice:

@@ -15,16 +15,26 @@ blueprint = Blueprint("notices", __name__, template_folder="templates")
 def inbox() -> Response:
     known = signed_in()
     with transaction() as db:
-        return page("notices/inbox.html", notices=queries.inbox(db, known), unseen=queries.unseen_count(db, known))
+        told = queries.inbox(db, known)
+        return page(
+            "notices/inbox.html",
+            notices=told,
+            settled=queries.settled_offers(db, told),
+            unseen=queries.unseen_count(db, known),
+        )
 
 
 @blueprint.post("/tin-bao/<uuid:notice_id>/xem")
 def open_notice(notice_id: UUID) -> BaseResponse:
-    """Marks it seen and goes where it points: opening by GET would let a prefetch see it instead of its reader."""
+    """Marks it seen and goes where it points, while there is something to do there.
+
+    Opening by GET would let a prefetch see it instead of its reader.
+    """
     known = signed_in()
     with transaction() as db:
         notice = service.mark_seen(db, known, notice_id)
-    link = notice.link or ""
+        settled = bool(queries.settled_offers(db, [notice]))
+    link = notice.link if notice.link and not settled else ""
     ours = link.startswith("/") and not link.startswith(("//", "/\\"))
     return redirect(link if ours else url_for("notices.inbox"), 303)
 

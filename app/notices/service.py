@@ -134,6 +134,8 @@ def _claim(
         data = session.get(PersonalData, notice.person_id) if notice is not None else None
         if notice is None or data is None or notice.urgency == Urgency.LOW:
             return None
+        if queries.settled_offers(session, [notice]):
+            return None
         agreed = accounts.agrees(session, notice.person_id, Purpose.NOTICES_EMAIL)
         recipient = Recipient(language=data.language, email=data.email if agreed else None)
         if not carrier.reaches(settings, recipient):
@@ -244,7 +246,7 @@ def role_offered(session: Session, actor: Actor, event: RoleOffered) -> None:
         session,
         actor,
         person_ids=[offer.person_id],
-        reason="role_offer",
+        reason=queries.ROLE_OFFER,
         urgency=Urgency.NORMAL,
         title=Words(vi="Có lời mời chờ bác trả lời", en="An offer waits for your answer"),
         body=Words(
@@ -252,7 +254,7 @@ def role_offered(session: Session, actor: Actor, event: RoleOffered) -> None:
             en="An organisation offers you a role there. Before you accept, they see nothing about you.",
         ),
         link="/du-lieu-cua-toi",
-        key=f"role_offer:{offer.id}",
+        key=f"{queries.ROLE_OFFER}:{offer.id}",
     )
 
 

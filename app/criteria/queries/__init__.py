@@ -16,7 +16,7 @@ from app.criteria.queries.assessments import (
 from app.criteria.queries.choices import SMART_VILLAGE, choice_history, choices, choices_in_force, choices_to_come, pack
 from app.criteria.queries.own_data import about_me
 from app.criteria.queries.products import holders_of, villages_of_products, villages_with_products
-from app.criteria.queries.tallies import Tally, by_criterion, tallies
+from app.criteria.queries.tallies import Tally, by_criterion, tallies, villages_answering
 from app.criteria.queries.village_facts import (
     When,
     evidence_of,
@@ -60,6 +60,7 @@ __all__ = [
     "standing_facts",
     "superseded_ids",
     "tallies",
+    "villages_answering",
     "villages_of_products",
     "villages_with_agriculture",
     "villages_with_products",

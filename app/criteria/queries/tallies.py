@@ -1,15 +1,19 @@
-"""How many villages of a place have which answer."""
+"""How many villages of a place have which answer, and which villages these are."""
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import Label, and_, func, select, text, true
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Label, and_, func, select, text, true
+from sqlalchemy.orm import Session, aliased
 
+from app.accounts.queries import among
+from app.actor import Actor
 from app.criteria.models import VillageAssessment
 from app.criteria.queries.choices import SMART_VILLAGE
+from app.criteria.rules import Value
 from app.places.models import Level, Place
 from app.places.queries import in_force
 
@@ -51,9 +55,6 @@ def tallies(session: Session, on: date, pack_id: str = SMART_VILLAGE) -> dict[UU
 
     An answer that nobody may read here counts as none, so ask only of the actor's own places.
     """
-    answer = and_(
-        VillageAssessment.village_id == Place.id, VillageAssessment.pack_id == pack_id, VillageAssessment.current
-    )
 
     def having(*values: str) -> Label[int]:
         return func.count().filter(VillageAssessment.overall.in_(values)).label(values[0])
@@ -67,7 +68,7 @@ def tallies(session: Session, on: date, pack_id: str = SMART_VILLAGE) -> dict[UU
             having("insufficient"),
             func.count().filter(_FLAGGED).label("flagged"),
         )
-        .outerjoin(VillageAssessment, answer)
+        .outerjoin(VillageAssessment, _standing(pack_id))
         .where(Place.level == Level.VILLAGE, in_force(on))
         .group_by(Place.parent_id)
     )
@@ -75,6 +76,12 @@ def tallies(session: Session, on: date, pack_id: str = SMART_VILLAGE) -> dict[UU
         r.parent_id: Tally(r.met, r.unmet, r.insufficient, r.total - r.met - r.unmet - r.insufficient, r.flagged)
         for r in rows
     }
+
+
+def _standing(pack_id: str) -> ColumnElement[bool]:
+    return and_(
+        VillageAssessment.village_id == Place.id, VillageAssessment.pack_id == pack_id, VillageAssessment.current
+    )
 
 
 def by_criterion(
@@ -101,3 +108,40 @@ def by_criterion(
     for row in session.execute(query):
         found[row.key][row.value] = row.villages
     return found
+
+
+def villages_answering(
+    session: Session,
+    actor: Actor,
+    on: date,
+    criterion_id: str,
+    answers: Collection[Value],
+    *,
+    commune_id: UUID | None = None,
+    page: int,
+    per_page: int,
+    pack_id: str = SMART_VILLAGE,
+) -> list[Place]:
+    """One page of the villages that by_criterion() counts with these answers, among the actor's places: commune by commune.
+
+    A village without an answer yet lacks data.
+    """
+    commune = aliased(Place)
+    answer = func.coalesce(VillageAssessment.values[criterion_id].astext, Value.INSUFFICIENT.value)
+    query = (
+        select(Place)
+        .outerjoin(VillageAssessment, _standing(pack_id))
+        .outerjoin(commune, commune.id == Place.parent_id)
+        .where(
+            Place.level == Level.VILLAGE,
+            in_force(on),
+            among(Place.id, actor.places),
+            answer.in_([a.value for a in answers]),
+        )
+        .order_by(commune.sort_key, commune.code, Place.sort_key, Place.code)
+        .limit(per_page)
+        .offset((page - 1) * per_page)
+    )
+    if commune_id is not None:
+        query = query.where(Place.parent_id == commune_id)
+    return list(session.scalars(query))

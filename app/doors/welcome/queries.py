@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts import queries as accounts
 from app.accounts.models import PersonalData
 from app.actor import Actor, Role
-from app.notices.models import Notice
+from app.notices import queries as notices
 
 # A person with several roles goes to the door with the widest view; everything else is in its menu.
 DOORS: tuple[tuple[Role, str], ...] = (
@@ -46,7 +46,7 @@ def desk(session: Session, actor: Actor, now: datetime) -> Desk:
         return Desk()
     managed = actor.organisations_as(Role.COOPERATIVE_MANAGER)
     return Desk(
-        unseen=unseen_notices(session, actor),
+        unseen=notices.unseen_count(session, actor),
         phones_waiting=accounts.waiting_count(session, managed, now) if managed else 0,
     )
 
@@ -54,14 +54,3 @@ def desk(session: Session, actor: Actor, now: datetime) -> Desk:
 def person_with_phone(session: Session, phone: str) -> UUID | None:
     """Whose number this is, for the demo's ways in. As SYSTEM only."""
     return session.scalar(select(PersonalData.person_id).where(PersonalData.phone == phone))
-
-
-def unseen_notices(session: Session, actor: Actor) -> int:
-    return int(
-        session.scalar(
-            select(func.count())
-            .select_from(Notice)
-            .where(Notice.person_id == actor.person_id, Notice.seen_at.is_(None))
-        )
-        or 0
-    )

@@ -315,17 +315,25 @@ def test_administrators_hear_once_a_day_of_each_kind_of_work_that_was_given_up(
     assert len(box.mails) == 2, "a mail about mails that do not leave would not leave either"
 
 
-def test_who_is_offered_a_role_hears_of_it_while_it_waits(province: Province) -> None:
-    minh, khac = province.actor("minh"), province.actor("khac")
+def offered_role(province: Province) -> RoleOffered:
+    """Anh Minh's cooperative asks bác Khác, who is told."""
+    minh = province.actor("minh")
     form = PersonIn(
         id=new_id(), full_name="Lý Thị Khác", address_as=AddressAs.BAC, phone="0912 000 003", role=Role.PURCHASER
     )
     with province.database.transaction(minh) as session:
         people.add_person(session, minh, province["coop"], form)
-    event = RoleOffered(role_offer_id=province.one("SELECT id FROM role_offers"))
-    for _ in range(2):
-        with province.database.transaction(SYSTEM) as session:
-            service.role_offered(session, SYSTEM, event)
+    event = RoleOffered(role_offer_id=province.one("SELECT id FROM role_offers WHERE withdrawn_at IS NULL"))
+    with province.database.transaction(SYSTEM) as session:
+        service.role_offered(session, SYSTEM, event)
+    return event
+
+
+def test_who_is_offered_a_role_hears_of_it_while_it_waits(province: Province) -> None:
+    khac = province.actor("khac")
+    event = offered_role(province)
+    with province.database.transaction(SYSTEM) as session:
+        service.role_offered(session, SYSTEM, event)
     assert province.rows("SELECT person_id, link FROM notices") == [(province["khac"], "/du-lieu-cua-toi")]
     with province.database.transaction(khac) as session:
         offers.answer_offer(session, khac, event.role_offer_id, accepted=False)
@@ -333,6 +341,45 @@ def test_who_is_offered_a_role_hears_of_it_while_it_waits(province: Province) ->
         session.execute(delete(Notice))
         service.role_offered(session, SYSTEM, event)
     assert province.rows("SELECT id FROM notices") == []
+
+
+def withdraw(province: Province, event: RoleOffered) -> None:
+    minh = province.actor("minh")
+    with province.database.transaction(minh) as session:
+        offers.withdraw_offer(session, minh, event.role_offer_id, province["coop"])
+
+
+def test_an_offer_taken_back_or_answered_asks_for_nothing_any_more(province: Province) -> None:
+    khac = province.actor("khac")
+
+    def waiting() -> tuple[int, list[bool]]:
+        with province.database.transaction(khac) as session:
+            told = queries.inbox(session, khac)
+            settled = queries.settled_offers(session, told)
+            return queries.unseen_count(session, khac), [n.id in settled for n in told]
+
+    tell(province, "khac", key="role_offer:another kind of key")
+    first = offered_role(province)
+    assert waiting() == (2, [False, False])
+    withdraw(province, first)
+    assert waiting() == (1, [False, True]), "what still asks comes first"
+    second = offered_role(province)
+    assert waiting() == (2, [False, False, True])
+    with province.database.transaction(khac) as session:
+        offers.answer_offer(session, khac, second.role_offer_id, accepted=False)
+    assert waiting() == (1, [False, True, True])
+    assert province.rows("SELECT id FROM notices WHERE seen_at IS NOT NULL") == [], "what was told is not rewritten"
+
+
+def test_no_mail_asks_for_an_answer_to_an_offer_taken_back(province: Province, mailing: Settings, box: Mailbox) -> None:
+    reachable(province, "khac")
+    withdraw(province, offered_role(province))
+    service.deliver(province.database, mailing, NoticeCreated(notice_id=province.one("SELECT id FROM notices")))
+    assert box.mails == []
+    offered_role(province)
+    newest = province.one("SELECT id FROM notices ORDER BY created_at DESC, id DESC LIMIT 1")
+    service.deliver(province.database, mailing, NoticeCreated(notice_id=newest))
+    assert [mail["Subject"] for mail in box.mails] == ["Có lời mời chờ bác trả lời"]
 
 
 def test_what_somebody_was_told_goes_when_they_are_erased(province: Province, settings: Settings) -> None:

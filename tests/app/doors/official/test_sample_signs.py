@@ -3,21 +3,22 @@
 import csv
 import io
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 
 import app as package
 from app.factory import create_app
 from app.settings import Settings
 from tests.app.criteria.world import Province
+from tests.app.doors.official.conftest import SignIn
 
-SignIn = Callable[[str], FlaskClient]
 SIGN = "Bản mẫu: người, thôn, số quyết định đều bịa ra."
-PAGES = ("/tinh", "/xa/{commune}", "/thon/{village}", "/thon/{village}/in", "/thon/{village}/tieu-chi/ocop-tren-san")
+PAGES = (
+    "/tinh", "/tinh/tieu-chi/ocop-tren-san", "/xa/{commune}", "/xa/{commune}/tieu-chi/ocop-tren-san",
+    "/thon/{village}", "/thon/{village}/in", "/thon/{village}/tieu-chi/ocop-tren-san",
+)  # fmt: skip
 FILES = ("/tinh/thon.csv", "/xa/{commune}/thon.csv")
 TEMPLATES = sorted(Path(package.__path__[0]).glob("**/templates/**/*.html"))
 

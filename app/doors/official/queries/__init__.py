@@ -1,0 +1,31 @@
+"""What an official's pages show: stored answers rolled up, and one village with everything behind its answer."""
+
+from app.doors.official.queries.own import own_places, place_of
+from app.doors.official.queries.proof import proof
+from app.doors.official.queries.roll_ups import (
+    CommuneLine,
+    VillageLine,
+    clause_line,
+    clause_lines,
+    commune_lines,
+    total,
+    village_lines,
+    villages_named,
+)
+from app.doors.official.queries.village import VillageView, village
+
+__all__ = [
+    "CommuneLine",
+    "VillageLine",
+    "VillageView",
+    "clause_line",
+    "clause_lines",
+    "commune_lines",
+    "own_places",
+    "place_of",
+    "proof",
+    "total",
+    "village",
+    "village_lines",
+    "villages_named",
+]

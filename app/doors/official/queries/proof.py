@@ -1,0 +1,151 @@
+"""The record behind one criterion of a village: facts, products, the diary."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from uuid import UUID
+
+from app.accounts import queries as accounts
+from app.actor import SYSTEM, Actor
+from app.criteria import queries as criteria
+from app.criteria.models import VillageFact
+from app.criteria.rules import Fact, ItemSet
+from app.db import Database
+from app.doors.official.queries.village import Clause, VillageView
+from app.errors import not_found
+from app.marketplace_sync import queries as marketplace
+from app.places import queries as places
+from app.products import queries as products
+from app.products.models import Certificate
+from app.trace import queries as trace
+
+HISTORY_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class FactLine:
+    """One fact as the answer used it. `size` is None for a yes or no, and where nobody recorded it."""
+
+    name: str
+    label: str
+    fact: Fact | None
+    items: ItemSet | None
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProductLine:
+    """A product that counts or counted for the village, and everything that says where it is on sale."""
+
+    product: products.VillageProduct
+    holder: str
+    certificates: list[Certificate]
+    evidence: list[marketplace.Evidence]
+
+
+@dataclass(frozen=True, slots=True)
+class DiaryLine:
+    household: str
+    steps: int
+    first: date
+    last: date
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """`standing` are the records that the answer rests on; `recorded` the newest of all that was ever written, to read."""
+
+    clause: Clause
+    facts: list[FactLine]
+    standing: list[VillageFact]
+    recorded: list[VillageFact]
+    superseded: set[UUID]
+    premises_names: dict[str, str]
+    products: list[ProductLine]
+    diary: list[DiaryLine]
+
+
+KINDS_OF: dict[str, tuple[str, ...]] = {
+    "to-cong-nghe-so": ("digital_group", "group_activity"),
+    "nen-tang-so": ("channel", "feedback"),
+    "wifi-nha-van-hoa": ("wifi",),
+    "dia-chi-so": ("digital_address",),
+    "mo-hinh-chuyen-doi-so": ("model", "no_model"),
+}
+
+
+def proof(database: Database, actor: Actor, view: VillageView, criterion_id: str, language: str) -> Proof:
+    """Everything behind one criterion's answer. Raises NotFound for an id that the pack does not have."""
+    clause = next((c for c in view.clauses if c.criterion.id == criterion_id), None)
+    if clause is None:
+        raise not_found("tiêu chí này", "this criterion")
+    used = dict.fromkeys(n for leaf in clause.answer.walk() if not leaf.children for n in leaf.facts_used)
+    with database.transaction(actor) as session:
+        kinds = KINDS_OF.get(criterion_id, ())
+        when: criteria.When = {"as_of": view.as_of, "known_at": view.known_at}
+        standing = criteria.standing_facts(session, [view.village.id], **when, kinds=kinds) if kinds else {}
+        recorded = criteria.fact_history(session, actor, view.village.id, kinds, **when, limit=HISTORY_LIMIT)
+        superseded = criteria.superseded_ids(session, [r.id for r in recorded], **when)
+        names = places.premises_labels(session, view.village.id) if criterion_id == "dia-chi-so" else {}
+    return Proof(
+        clause=clause,
+        facts=[_fact_line(view, name, language) for name in used],
+        standing=standing.get(view.village.id, []),
+        recorded=recorded,
+        superseded=superseded,
+        premises_names=names,
+        products=_product_lines(database, view) if "ocop_products" in used else [],
+        diary=_diary_lines(database, view) if "smart_agriculture_households" in used else [],
+    )
+
+
+def _fact_line(view: VillageView, name: str, language: str) -> FactLine:
+    declared = view.pack.facts_by_name[name]
+    fact = view.assessment.facts.get(name)
+    value = fact.value if fact is not None else None
+    items = value if isinstance(value, ItemSet) else None
+    size = len(items.have) if items is not None else value if type(value) is int else None
+    return FactLine(name, declared.label.text(language), fact, items, size)
+
+
+def _parameter(view: VillageView, name: str) -> int | str:
+    return next(c.value for c in view.assessment.parameters if c.name == name)
+
+
+def _product_lines(database: Database, view: VillageView) -> list[ProductLine]:
+    with database.transaction(SYSTEM) as session:
+        rows = products.ocop_products_of_villages(
+            session,
+            [view.village.id],
+            rule=str(_parameter(view, "village_of_product")),
+            on=view.as_of,
+            known_at=view.known_at,
+        )
+        ids = [r.product_id for r in rows]
+        evidence = marketplace.live_evidence(
+            session,
+            ids,
+            as_of=view.as_of,
+            known_at=view.known_at,
+            max_age_hours=int(_parameter(view, "liveness_max_age_hours")),
+            declared_max_age_days=int(_parameter(view, "declared_max_age_days")),
+        )
+        certificates = products.certificates_on(session, ids, view.as_of, view.known_at)
+        names = accounts.organisation_names(session, {r.organisation_id for r in rows})
+    return [
+        ProductLine(
+            r, names.get(r.organisation_id, ""), certificates.get(r.product_id, []), evidence.get(r.product_id, [])
+        )
+        for r in rows
+        if r.left is None or r.certificate != "none"
+    ]
+
+
+def _diary_lines(database: Database, view: VillageView) -> list[DiaryLine]:
+    first = view.as_of - timedelta(days=int(_parameter(view, "smart_agriculture_window_days")) - 1)
+    with database.transaction(SYSTEM) as session:
+        kept = trace.logs_in_window(
+            session, [view.village.id], first=first, last=view.as_of, known_at=view.known_at
+        ).get(view.village.id, {})
+        names = accounts.organisation_names(session, set(kept))
+    lines = [DiaryLine(names.get(h, ""), len(days), min(days), max(days)) for h, days in kept.items()]
+    return sorted(lines, key=lambda line: (-line.steps, line.household))

@@ -1,0 +1,99 @@
+"""One village: the answer, the record behind a criterion, and the self-assessment on paper."""
+
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from flask import Response
+from pydantic import BaseModel, ConfigDict
+
+from app import clock
+from app.actor import Actor
+from app.criteria import queries as criteria
+from app.criteria import village_facts
+from app.doors.official import queries
+from app.doors.official.routes.base import blueprint, signed_in_official, title_of, trail_to
+from app.errors import Invalid
+from app.web import language, page, parse_query, web
+
+REFRESH_SECONDS = 2
+
+
+class Dials(BaseModel):
+    """The day asked about, and until when records count as known; both optional."""
+
+    model_config = ConfigDict(frozen=True)
+    ngay: date | None = None
+    biet_den: date | None = None
+
+    @property
+    def known_at(self) -> datetime | None:
+        """The last moment of the day, never later than now."""
+        if self.biet_den is None:
+            return None
+        return min(clock.start_of_day(self.biet_den + timedelta(days=1)) - timedelta(microseconds=1), clock.now())
+
+
+def _dials() -> Dials:
+    """Raises Invalid for a day that is not from the pack's first day until today."""
+    dials = parse_query(Dials)
+    first, last = criteria.pack().effective_from, clock.today()
+    faults = [
+        (name, label_vi, label_en)
+        for name, day, label_vi, label_en in (
+            ("ngay", dials.ngay, "Tính đến ngày", "As of"),
+            ("biet_den", dials.biet_den, "Theo điều đã ghi đến hết ngày", "As recorded by the end of"),
+        )
+        if day is not None and not first <= day <= last
+    ]
+    if faults:  # a page of its own tells of it, without a form to put each sentence beside its field
+        raise Invalid(
+            "day_out_of_range",
+            vi=" ".join(
+                f"Ô “{vi}”: chọn một ngày từ {first:%d/%m/%Y} đến hôm nay, {last:%d/%m/%Y}." for _, vi, _ in faults
+            ),
+            en=" ".join(f"“{en}”: choose a day from {first:%d/%m/%Y} to today, {last:%d/%m/%Y}." for *_, en in faults),
+            field=faults[0][0],
+        )
+    return dials
+
+
+def _view(village_id: UUID) -> tuple[Actor, Dials, queries.VillageView]:
+    actor = signed_in_official()
+    dials = _dials()
+    return actor, dials, queries.village(web().database, actor, village_id, as_of=dials.ngay, known_at=dials.known_at)
+
+
+@blueprint.get("/thon/<uuid:village_id>")
+def village(village_id: UUID) -> Response:
+    actor, dials, view = _view(village_id)
+    response = page(
+        "official/village.html",
+        view=view,
+        dials=dials,
+        trail=trail_to(actor, view.above, title_of(view.village)),
+        may_record=actor.has(*village_facts.RECORDERS),
+    )
+    if view.waiting:
+        response.headers["Refresh"] = str(REFRESH_SECONDS)
+    return response
+
+
+@blueprint.get("/thon/<uuid:village_id>/tieu-chi/<criterion_id>")
+def criterion(village_id: UUID, criterion_id: str) -> Response:
+    actor, dials, view = _view(village_id)
+    return page(
+        "official/criterion.html",
+        view=view,
+        dials=dials,
+        proof=queries.proof(web().database, actor, view, criterion_id, language()),
+        trail=trail_to(actor, [view.village, *view.above], ""),
+        may_record=actor.has(*village_facts.RECORDERS),
+    )
+
+
+@blueprint.get("/thon/<uuid:village_id>/in")
+def dossier(village_id: UUID) -> Response:
+    """The self-assessment on paper."""
+    actor, dials, view = _view(village_id)
+    proofs = [queries.proof(web().database, actor, view, c.criterion.id, language()) for c in view.clauses]
+    return page("official/dossier.html", view=view, dials=dials, proofs=proofs)
