@@ -4,6 +4,7 @@ import errno
 import http.server
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -319,8 +320,25 @@ def test_several_web_processes_keep_their_figures_together(tmp_path: Path) -> No
     together = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
     assert supervisor.web("127.0.0.1", 8000, 2, 8, tmp_path).environment == together
     unit = (ROOT / "deploy" / "hoi-web.service").read_text()
-    assert "--workers 2" in unit
+    assert "HOI_WEB_WORKERS=2" in unit
     assert "\nRuntimeDirectory=hoi-web\nEnvironment=PROMETHEUS_MULTIPROC_DIR=/run/hoi-web\n" in unit
+
+
+@pytest.mark.parametrize(
+    ("service", "follows"),
+    [
+        ("hoi-web.service", {"HOI_WEB_HOST", "HOI_WEB_PORT", "HOI_WEB_WORKERS", "HOI_WEB_THREADS"}),
+        ("hoi-caller.service", {"HOI_CALLER_THREADS"}),
+        ("hoi-worker.service", set()),
+    ],
+)
+def test_the_service_files_follow_the_settings_and_name_their_usual_values_first(
+    service: str, follows: set[str]
+) -> None:
+    unit = (ROOT / "deploy" / service).read_text()
+    before, _, after = unit.partition("EnvironmentFile=/etc/hoi.env\n")
+    assert set(re.findall(r"(HOI_\w+)=", before)) == follows
+    assert set(re.findall(r"\$\{(HOI_\w+)\}", after)) == follows
 
 
 def test_one_supervisor_per_directory(tmp_path: Path) -> None:
