@@ -15,7 +15,7 @@ SIGN_IN_COOKIE = "hoi_phien"
 
 
 def actor() -> Actor:
-    """The current actor: built once per request from the sign-in cookie (or a bearer token on /api/), else PUBLIC."""
+    """The current actor: built once per request from the sign-in cookie, else PUBLIC."""
     if "actor" not in g:
         token = request.cookies.get(SIGN_IN_COOKIE, "")
         found = PUBLIC
