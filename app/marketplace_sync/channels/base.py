@@ -6,6 +6,7 @@ ChannelError
 ├── OutcomeUnknown     a write was sent and its answer lost: look it up before any other write
 ├── AuthExpired        the access token has run out; a refresh may mend it
 ├── AuthRevoked        the shop no longer accepts these keys; a person must act
+├── WrongCurrency      the shop does not sell in đồng: every price there would be another than ours; a person must act
 ├── Validation         a field is not acceptable; `field` is a field of ListingDraft or of the account
 ├── Rejected           the marketplace decided against the item; `reasons` say why
 ├── Locked             the item cannot be changed for now (campaign, review)
@@ -207,7 +208,7 @@ class Spec:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """The account works; `issues` are settings of the shop that would make listings wrong."""
+    """The account works; `issues` are settings of the shop that a person should look at, though nothing is stopped."""
 
     shop_name: str
     shop_url: str
@@ -250,6 +251,10 @@ class AuthExpired(ChannelError):
 
 class AuthRevoked(ChannelError):
     """The keys are no longer accepted."""
+
+
+class WrongCurrency(ChannelError):
+    """A number of đồng would be read as so many of another currency."""
 
 
 class Validation(ChannelError):
@@ -300,7 +305,11 @@ class Channel(ABC):
 
     @abstractmethod
     def check(self) -> CheckResult:
-        """Proves that the shop answers and that the keys may read and write; changes nothing."""
+        """Proves that the shop answers, sells in đồng, and that the keys may read and write; changes nothing."""
+
+    @abstractmethod
+    def check_currency(self) -> None:
+        """Raises WrongCurrency where the shop says that it sells in another currency than đồng."""
 
     @abstractmethod
     def validate(self, draft: ListingDraft) -> list[Issue]:

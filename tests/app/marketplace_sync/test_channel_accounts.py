@@ -181,6 +181,45 @@ def test_keys_that_the_shop_refuses_bring_the_form_again_with_what_was_typed(wor
         assert session.scalars(select(ChannelAccount.name)).all() == ["Gian hàng tỉnh"]
 
 
+def connect_form(world: World, **other: str) -> dict[str, Any]:
+    keys = dict(world.woo.credentials(**other).values)
+    return {"id": new_id(), "organisation_id": world.organisation_id, "channel": "woocommerce", "name": "Mới", **keys}
+
+
+def names_of_accounts(world: World) -> list[str]:
+    with world.database.transaction(SYSTEM) as session:
+        return list(session.scalars(select(ChannelAccount.name).order_by(ChannelAccount.name)))
+
+
+def test_a_shop_that_sells_in_another_currency_is_not_connected(world: World, client: FlaskClient) -> None:
+    world.woo.ask("settings", {"general/woocommerce_currency": "USD"})
+    answer = client.post("/san/tai-khoan/moi", data=connect_form(world))
+    assert (answer.status_code, names_of_accounts(world)) == (422, ["Gian hàng tỉnh"])
+    html = answer.get_data(as_text=True)
+    assert "Gian hàng đang bán bằng USD, không phải đồng, nên mọi giá đưa sang sẽ sai." in html
+    assert "đổi Tiền tệ sang VND (đồng), rồi nối lại." in html
+    sealed = world.account().credentials_sealed
+    again = client.post(f"/san/tai-khoan/{world.account_id}", data=connect_form(world))
+    assert (again.status_code, "bán bằng USD" in again.get_data(as_text=True)) == (422, True)
+    assert world.account().credentials_sealed == sealed
+    world.woo.ask("settings", {"general/woocommerce_currency": "VND"})
+    assert client.post("/san/tai-khoan/moi", data=connect_form(world)).status_code == 303
+    assert names_of_accounts(world) == ["Gian hàng tỉnh", "Mới"]
+
+
+def test_another_weight_unit_connects_and_is_told(world: World, client: FlaskClient) -> None:
+    words = "Gian hàng tính khối lượng bằng kg, còn tài khoản này ghi g, nên khối lượng trên sàn sẽ sai."
+    answer = client.post("/san/tai-khoan/moi", data=connect_form(world, weight_unit="g"), follow_redirects=True)
+    html = answer.get_data(as_text=True)
+    assert (answer.status_code, "Đã nối với Sàn nông sản tỉnh (mô phỏng)." in html, words in html) == (200, True, True)
+    assert names_of_accounts(world) == ["Gian hàng tỉnh", "Mới"]
+    path = f"/san/tai-khoan/{world.account_id}"
+    again = client.post(path, data=connect_form(world, weight_unit="g"), follow_redirects=True).get_data(as_text=True)
+    assert ("Đã nối lại." in again, words in again) == (True, True)
+    right = client.post(path, data=connect_form(world, weight_unit="kg"), follow_redirects=True)
+    assert "nên khối lượng trên sàn sẽ sai" not in right.get_data(as_text=True)
+
+
 def test_a_missing_key_is_named_with_a_link_to_its_field(world: World, client: FlaskClient) -> None:
     sent = {"id": new_id(), "organisation_id": world.organisation_id, "channel": "woocommerce", "name": "Gian hàng mới"}
     answer = client.post("/san/tai-khoan/moi", data={**sent, "base_url": world.woo.url, "consumer_key": "ck_thu"})

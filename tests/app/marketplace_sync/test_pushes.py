@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 
 from app import clock
 from app.actor import SYSTEM
-from app.marketplace_sync import credentials, listings, pushes, troubles
+from app.marketplace_sync import channel_accounts, credentials, listings, pushes, troubles
 from app.marketplace_sync.events import ListingTroubled
 from app.marketplace_sync.models import ChannelAccount, ChannelCall, Listing
 from app.notices.models import Notice
@@ -157,6 +157,21 @@ def test_keys_that_are_no_longer_accepted_break_the_account_once(world: World) -
     calls = world.woo.calls()
     world.push(listing_id)
     assert world.woo.calls() == calls, "a broken account is not asked again"
+
+
+def test_a_shop_that_sells_in_another_currency_by_now_gets_no_price(world: World) -> None:
+    listing_id = world.want()
+    world.woo.ask("settings", {"general/woocommerce_currency": "USD"})
+    listing = world.push(listing_id)
+    assert (listing.state, listing.error_code, world.woo.items()) == ("parked", "currency", [])
+    account = world.account()
+    assert (account.state, world.events("account_broken")) == ("broken", 1)
+    assert account.error is not None
+    assert "bán bằng USD" in account.error.vi
+    world.woo.ask("settings", {"general/woocommerce_currency": "VND"})
+    world.do(channel_accounts.resume_account, world.account_id)
+    listing = world.push(listing_id)
+    assert (listing.state, [i.price for i in world.woo.items()]) == ("live", ["185000"])
 
 
 def test_a_product_the_channel_would_refuse_is_rejected_before_any_write(world: World) -> None:
