@@ -251,6 +251,7 @@ def declared() -> Response:
             rows=rows,
             products=queries.product_names(session, {r[0].product_id for r in rows}),
             floors={f.id: f for f in queries.floors(session)},
+            looks=queries.declared_looks(session, actor, [look.id for _row, look in rows if look is not None]),
             me=actor.person_id,
         )
 

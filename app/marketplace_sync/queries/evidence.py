@@ -35,6 +35,7 @@ class Evidence:
 
     state     live: seen on sale, recently enough; stale: seen, too long ago; no: not on sale, or never seen
     sold_out  live, and nothing was left to buy when it was last seen; a page like this is on sale all the same
+    look_id   the named person's look that says so, of a declared link
     counted   the place is on the province's list of floors on the day; if not, `reason_*` says why it does not count
     expires_at when a live sighting becomes stale
     """
@@ -51,6 +52,7 @@ class Evidence:
     reason_en: str
     listing_id: UUID | None = None
     declared_id: UUID | None = None
+    look_id: UUID | None = None
     price_dong: int | None = None
     sold_out: bool = False
 
@@ -212,4 +214,5 @@ def _of_declared(
         reason_vi=vi,
         reason_en=en,
         declared_id=declared.id,
+        look_id=look.id if look else None,
     )
