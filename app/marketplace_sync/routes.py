@@ -253,6 +253,7 @@ def declared() -> Response:
             floors={f.id: f for f in queries.floors(session)},
             looks=queries.declared_looks(session, actor, [look.id for _row, look in rows if look is not None]),
             me=actor.person_id,
+            selling_for=actor.organisations_as(*channel_accounts.SELLERS),
         )
 
 
@@ -297,6 +298,7 @@ def withdraw(declared_id: UUID) -> BaseResponse:
     actor = _seller()
     with transaction() as session:
         declared_verbs.withdraw(session, actor, declared_id)
+    flash(_("Đã thôi khai đường dẫn này."), "met")
     return redirect(url_for("marketplace_sync.declared"), 303)
 
 

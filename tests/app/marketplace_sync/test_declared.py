@@ -15,14 +15,14 @@ from sqlalchemy import delete, func, select, update
 
 from app import clock
 from app.accounts.models import PersonalData
-from app.actor import PUBLIC, SYSTEM, Actor
+from app.actor import PUBLIC, SYSTEM, Actor, Role
 from app.db import Database, Words, new_id
 from app.factory import create_app
 from app.marketplace_sync import queries
 from app.marketplace_sync.models import DeclaredConfirmation, DeclaredListing, Floor, FloorDecision
 from app.outbox import OutboxEvent
 from app.settings import Settings
-from tests.app.trace.farm import NOON, World, a_product, build
+from tests.app.trace.farm import NOON, World, a_product, build, person
 
 TODAY = date(2026, 11, 20)
 URL = "https://san.example/na-dai-dong-mau"
@@ -224,6 +224,30 @@ def test_what_is_withdrawn_no_longer_counts_and_cannot_be_confirmed(case: Case) 
     assert case.confirm(declared_id) == 404
     assert case.rows() == before
     assert case.declare()[0] == 303, "it may be declared anew"
+
+
+def test_the_sellers_are_offered_to_withdraw_what_they_declared_and_nobody_else_is(case: Case) -> None:
+    _, declared_id = case.declare()
+    form = f'<form method="post" action="/san/da-khai/{declared_id}/go">'
+    for actor, offered in ((case.people.manager, True), (case.people.purchaser, True), (case.people.official, False)):
+        html = case.client(actor).get("/san/da-khai").get_data(as_text=True)
+        assert (URL in html, form in html, "không còn được tính nhờ đường dẫn này" in html) == (True, offered, offered)
+    client = case.client(case.people.manager)
+    done = client.post(f"/san/da-khai/{declared_id}/go", follow_redirects=True).get_data(as_text=True)
+    assert ("Đã thôi khai đường dẫn này." in done, URL in done) == (True, False)
+    after = case.rows()
+    assert (after[0][0].withdrawn_at, after[2]) == (clock.now(), 2)
+    assert (client.post(f"/san/da-khai/{declared_id}/go").status_code, case.rows()) == (303, after)
+
+
+def test_who_sells_elsewhere_but_not_here_does_not_withdraw(case: Case) -> None:
+    _, declared_id = case.declare()
+    before = case.rows()
+    cooperative, foreign = case.people.cooperative, case.people.foreign
+    farms_here = person((Role.FARMER, cooperative), (Role.COOPERATIVE_MANAGER, foreign))
+    for actor, status in ((farms_here, 403), (case.people.stranger, 404), (case.people.official, 403)):
+        assert case.client(actor).post(f"/san/da-khai/{declared_id}/go").status_code == status
+        assert case.rows() == before
 
 
 @pytest.mark.parametrize("url", ["https://kho.example/na", "https://san.example/", "https://me:pw@san.example/na"])
