@@ -78,7 +78,7 @@ class WooCommerce(Channel):
         key, secret = credentials.get("consumer_key").strip(), credentials.get("consumer_secret").strip()
         self._kilograms = credentials.get("weight_unit", "kg") == "kg"
         self._base = shop_address(credentials.get("base_url"))
-        redact = Redactor([key, secret, credentials.get("webhook_secret")])
+        redact = Redactor([key, secret])
         self._http = Http(
             allow_private=allow_private,
             redact=redact,
@@ -125,18 +125,9 @@ class WooCommerce(Channel):
                     choices=("kg", "g"),
                     default="kg",
                 ),
-                AccountField(
-                    "webhook_secret",
-                    "secret",
-                    vi="Khóa webhook (nếu gian hàng báo tin sang)",
-                    en="Webhook secret (if the shop sends messages)",
-                    required=False,
-                ),
             ),
             limits=cls.limits,
-            abilities=frozenset(
-                {"publish", "update", "price", "stock", "unlist", "delete", "status", "find_by_sku", "webhook"}
-            ),
+            abilities=frozenset({"publish", "update", "price", "stock", "unlist", "delete", "status", "find_by_sku"}),
         )
 
     def close(self) -> None:
