@@ -190,6 +190,32 @@ def test_a_look_is_told_only_to_whoever_may_open_its_organisation(case: Case, *,
             assert queries.declared_looks(session, actor, [look.id, new_id()]) == expected
 
 
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        ("marketplace", "Sàn này không có trong danh sách được tính của tỉnh."),
+        ("own_site", "Trang riêng không phải là sàn nên không được tính."),
+        ("advertising", "Trang quảng cáo không phải là sàn nên không được tính."),
+    ],
+)
+def test_why_a_link_does_not_count_is_said_by_the_legal_kind_of_its_place(case: Case, kind: str, why: str) -> None:
+    place = new_id()
+    with case.database.transaction(SYSTEM) as session:
+        session.add(
+            Floor(
+                id=place,
+                key="khac",
+                name=Words(vi="Nơi khác"),
+                hosts=["khac.example"],
+                kind=kind,
+                created_at=clock.now(),
+            )
+        )
+    _, declared_id = case.declare(floor_id=place, url="https://khac.example/na")
+    assert case.confirm(declared_id) == 303
+    assert case.evidence() == [("live", False, f"Đang bán trên Nơi khác, có người xác nhận ngày 20/11/2026. {why}")]
+
+
 def test_the_look_ages_out_after_thirty_days(case: Case, clock_at: Callable[[datetime], None]) -> None:
     _, declared_id = case.declare()
     case.confirm(declared_id)
