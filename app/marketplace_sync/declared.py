@@ -12,6 +12,7 @@ from app import audit, clock, media, outbox
 from app.actor import Actor, Role
 from app.errors import Conflict, Invalid, forbidden, not_found
 from app.marketplace_sync import queries
+from app.marketplace_sync.channel_accounts import check_seller
 from app.marketplace_sync.events import DeclaredConfirmed
 from app.marketplace_sync.models import DeclaredConfirmation, DeclaredListing, Floor
 from app.marketplace_sync.schemas import NewConfirmation, NewDeclared
@@ -83,9 +84,14 @@ def declare(session: Session, actor: Actor, new: NewDeclared) -> UUID:
 
 
 def withdraw(session: Session, actor: Actor, declared_id: UUID) -> None:
+    """The link counts no longer from now on; what was declared and seen stays on record. Done already, it answers the same.
+
+    Raises NotFound for a foreign link, Forbidden for anybody but the organisation's sellers.
+    """
     declared = session.scalar(select(DeclaredListing).where(DeclaredListing.id == declared_id).with_for_update())
     if declared is None or declared.organisation_id not in actor.organisations:
         raise not_found("đường dẫn này", "this link")
+    check_seller(actor, declared.organisation_id)
     if declared.withdrawn_at is None:
         declared.withdrawn_at = clock.now()
         audit.record(session, actor, "marketplace_sync:declared:withdraw", subject_id=declared_id)

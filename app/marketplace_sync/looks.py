@@ -15,7 +15,7 @@ from app.actor import SYSTEM
 from app.db import Database, Words, new_id
 from app.marketplace_sync import reckoning
 from app.marketplace_sync.calls import BUSY_WAIT, LEASE, break_account, keep_quiet, log_call, unreadable
-from app.marketplace_sync.channels.errors import AuthExpired, AuthRevoked, ChannelError, RateLimited
+from app.marketplace_sync.channels.errors import AuthExpired, AuthRevoked, ChannelError, RateLimited, WrongCurrency
 from app.marketplace_sync.channels.statuses import RemoteStatus
 from app.marketplace_sync.credentials import open_sealed
 from app.marketplace_sync.events import AccountSilent, LookWanted
@@ -69,6 +69,7 @@ def look(database: Database, settings: Settings, listing_id: UUID | None = None,
         started = monotonic()
         try:
             with open_sealed(settings, one.channel, one.sealed) as channel:
+                channel.check_currency()  # else the price that is read would be kept as so many đồng
                 answers: list[RemoteStatus] | ChannelError = channel.status(list(one.remote))
         except ChannelError as error:
             answers = error
@@ -144,7 +145,7 @@ def _record_look(
         account.look_id = account.look_until = None
     _follow_looks(session, account, answers)
     if isinstance(answers, ChannelError):
-        if isinstance(answers, AuthRevoked | AuthExpired):
+        if isinstance(answers, AuthRevoked | AuthExpired | WrongCurrency):
             break_account(session, one.account_id, answers)
         elif isinstance(answers, RateLimited):
             keep_quiet(session, one.account_id, answers)

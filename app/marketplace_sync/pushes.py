@@ -35,6 +35,7 @@ from app.marketplace_sync.channels.errors import (
     RateLimited,
     Rejected,
     Retryable,
+    WrongCurrency,
 )
 from app.marketplace_sync.channels.statuses import RemoteStatus
 from app.marketplace_sync.credentials import open_sealed
@@ -189,6 +190,7 @@ def _call(channel: Channel, claim: Claim) -> RemoteStatus:
                 vi=" ".join(i.vi for i in issues),
                 en=" ".join(i.en for i in issues),
             )
+        channel.check_currency()
         return channel.publish(claim.draft, claim.remote_id or _made_before(channel, claim))
     remote_id = claim.remote_id or _made_before(channel, claim)
     if remote_id is None:
@@ -305,7 +307,7 @@ def _record_failure(session: Session, listing: Listing, error: ChannelError) -> 
             listing.state = "parked"
             wait = error.until - clock.now() if error.until else LONGEST_WAIT
             _again(session, listing, wait)
-        case AuthRevoked() | AuthExpired():
+        case AuthRevoked() | AuthExpired() | WrongCurrency():
             listing.state = "parked"
             break_account(session, listing.account_id, error)
         case NotFound():

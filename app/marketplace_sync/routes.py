@@ -14,7 +14,7 @@ from app.marketplace_sync import channel_accounts, queries
 from app.marketplace_sync import declared as declared_verbs
 from app.marketplace_sync import floors as floor_verbs
 from app.marketplace_sync import listings as listing_verbs
-from app.marketplace_sync.channels.accounts import Credentials
+from app.marketplace_sync.channels.accounts import CheckResult, Credentials
 from app.marketplace_sync.models import TROUBLED
 from app.marketplace_sync.schemas import (
     NewAccount,
@@ -25,7 +25,7 @@ from app.marketplace_sync.schemas import (
     WantListing,
 )
 from app.products import queries as products
-from app.web import accept_files, page, parse, parse_data, require, signed_in, transaction, web
+from app.web import accept_files, language, page, parse, parse_data, require, signed_in, transaction, web
 
 blueprint = Blueprint("marketplace_sync", __name__, template_folder="templates")
 accept_files(blueprint, {"confirm": media.MAX_BYTES})
@@ -153,7 +153,8 @@ def connect_send() -> BaseResponse:
     shop = channel_accounts.check_account(settings, new)
     with transaction() as session:
         channel_accounts.connect_account(session, actor, settings, new)
-    flash(_("Đã nối với %(shop)s.", shop=shop), "met")
+    flash(_("Đã nối với %(shop)s.", shop=shop.shop_name), "met")
+    _tell_issues(shop)
     return redirect(url_for("marketplace_sync.listings"), 303)
 
 
@@ -202,11 +203,18 @@ def reconnect(account_id: UUID) -> BaseResponse:
             },
         )
     channel_accounts.missing_credentials(new)
-    channel_accounts.check_account(settings, new)
+    shop = channel_accounts.check_account(settings, new)
     with transaction() as session:
         channel_accounts.reconnect_account(session, actor, settings, account_id, Credentials(new.credentials))
     flash(_("Đã nối lại."), "met")
+    _tell_issues(shop)
     return redirect(url_for("marketplace_sync.account", account_id=account_id), 303)
+
+
+def _tell_issues(shop: CheckResult) -> None:
+    """Settings of the shop that stop nothing, but that whoever connects it must know of."""
+    for issue in shop.issues:
+        flash(issue.en if language() == "en" else issue.vi, "wait")
 
 
 # --- declared links ----------------------------------------------------------------------------------------------
@@ -243,7 +251,9 @@ def declared() -> Response:
             rows=rows,
             products=queries.product_names(session, {r[0].product_id for r in rows}),
             floors={f.id: f for f in queries.floors(session)},
+            looks=queries.declared_looks(session, actor, [look.id for _row, look in rows if look is not None]),
             me=actor.person_id,
+            selling_for=actor.organisations_as(*channel_accounts.SELLERS),
         )
 
 
@@ -288,6 +298,7 @@ def withdraw(declared_id: UUID) -> BaseResponse:
     actor = _seller()
     with transaction() as session:
         declared_verbs.withdraw(session, actor, declared_id)
+    flash(_("Đã thôi khai đường dẫn này."), "met")
     return redirect(url_for("marketplace_sync.declared"), 303)
 
 

@@ -69,11 +69,9 @@ def draft_of(session: Session, settings: Settings, listing: Listing, account: Ch
     left = stock.on_hand(session, [variant.id]).get(variant.id, 0)
     siblings = session.scalars(select(Listing).where(Listing.variant_id == variant.id)).all()
     name = product.name.vi if variant.name.vi in product.name.vi else f"{product.name.vi}, {variant.name.vi}"
-    images = (
-        (Image(product.photo_sha256, f"{settings.printed_base()}/anh/{product.photo_sha256}.jpg"),)
-        if product.photo_sha256 and settings.public_url
-        else ()
-    )
+    photo = product.photo_sha256
+    can_fetch = settings.public_url is not None or _is_simulated(settings, account)
+    images = (Image(photo, f"{settings.printed_base()}/anh/{photo}.jpg"),) if photo and can_fetch else ()
     return ListingDraft(
         listing_id=str(listing.id),
         sku=variant.sku,
@@ -85,6 +83,11 @@ def draft_of(session: Session, settings: Settings, listing: Listing, account: Ch
         images=images,
         gtin=variant.gtin,
     )
+
+
+def _is_simulated(settings: Settings, account: ChannelAccount) -> bool:
+    """The demo's own shop runs on this machine, so it reaches our pictures without a public address."""
+    return settings.demo and account.base_url == f"http://127.0.0.1:{settings.double_port}"
 
 
 def _paragraphs(text: str) -> str:

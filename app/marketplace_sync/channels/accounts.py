@@ -73,7 +73,7 @@ class Spec:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """The account works; `issues` are settings of the shop that would make listings wrong."""
+    """The account works; `issues` are settings of the shop that a person should look at, though nothing is stopped."""
 
     shop_name: str
     shop_url: str

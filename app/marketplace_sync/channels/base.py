@@ -27,7 +27,11 @@ class Channel(ABC):
 
     @abstractmethod
     def check(self) -> CheckResult:
-        """Proves that the shop answers and that the keys may read and write; changes nothing."""
+        """Proves that the shop answers, sells in đồng, and that the keys may read and write; changes nothing."""
+
+    @abstractmethod
+    def check_currency(self) -> None:
+        """Raises WrongCurrency where the shop says that it sells in another currency than đồng."""
 
     @abstractmethod
     def validate(self, draft: ListingDraft) -> list[Issue]:

@@ -6,6 +6,7 @@ ChannelError
 ├── OutcomeUnknown     a write was sent and its answer lost: look it up before any other write
 ├── AuthExpired        the access token has run out; a refresh may mend it
 ├── AuthRevoked        the shop no longer accepts these keys; a person must act
+├── WrongCurrency      the shop does not sell in đồng: every price there would be another than ours; a person must act
 ├── Validation         a field is not acceptable; `field` is a field of ListingDraft or of the account
 ├── Rejected           the marketplace decided against the item; `reasons` say why
 ├── Locked             the item cannot be changed for now (campaign, review)
@@ -56,6 +57,10 @@ class AuthExpired(ChannelError):
 
 class AuthRevoked(ChannelError):
     """The keys are no longer accepted."""
+
+
+class WrongCurrency(ChannelError):
+    """A number of đồng would be read as so many of another currency."""
 
 
 class Validation(ChannelError):

@@ -2,7 +2,7 @@
 
 from app.marketplace_sync.queries.about_me import about_me
 from app.marketplace_sync.queries.channel_accounts import account, accounts_of
-from app.marketplace_sync.queries.declared import declared_listing, declared_of
+from app.marketplace_sync.queries.declared import Look, declared_listing, declared_looks, declared_of
 from app.marketplace_sync.queries.evidence import Evidence, live_evidence
 from app.marketplace_sync.queries.floors import counted_floors, floor_decisions, floor_of_host, floors
 from app.marketplace_sync.queries.listings import calls, listing, listings_of, product_names, sightings
@@ -11,6 +11,7 @@ from app.marketplace_sync.queries.offers import RETIRED, Offer, is_retired, obst
 __all__ = [
     "RETIRED",
     "Evidence",
+    "Look",
     "Offer",
     "about_me",
     "account",
@@ -18,6 +19,7 @@ __all__ = [
     "calls",
     "counted_floors",
     "declared_listing",
+    "declared_looks",
     "declared_of",
     "floor_decisions",
     "floor_of_host",

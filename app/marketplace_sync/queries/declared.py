@@ -1,17 +1,29 @@
 """Links that people declared, with the newest look at each."""
 
 from collections.abc import Collection
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, exists, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.accounts import queries as accounts
 from app.accounts.models import Organisation
 from app.actor import Actor
 from app.errors import not_found
 from app.marketplace_sync.models import DeclaredConfirmation, DeclaredListing
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A second person's look at a declared link: who by name (None: since erased), the day, and the picture they kept."""
+
+    name: str | None
+    on_sale: bool
+    seen_on: date
+    photo_sha256: str
 
 
 def declared_listing(session: Session, actor: Actor, declared_id: UUID) -> DeclaredListing:
@@ -60,3 +72,18 @@ def declared_with_looks(
     ):
         looks[look.declared_listing_id] = look
     return [(row, looks.get(row.id)) for row in rows]
+
+
+def declared_looks(session: Session, actor: Actor, look_ids: Collection[UUID]) -> dict[UUID, Look]:
+    """Those of these looks that are at links of organisations which the actor may open, by id: so may their pictures be."""
+    theirs = DeclaredConfirmation.organisation_id.in_(select(Organisation.id).where(accounts.visible(actor)))
+    rows = session.scalars(
+        select(DeclaredConfirmation).where(DeclaredConfirmation.id.in_(list(look_ids)), theirs)
+    ).all()
+    if not rows:
+        return {}
+    told = func.hoi_confirmers(literal([r.id for r in rows], ARRAY(Uuid()))).table_valued(
+        "confirmation_id", "full_name"
+    )
+    names = {UUID(str(r.confirmation_id)): r.full_name for r in session.execute(select(told))}
+    return {r.id: Look(names.get(r.id), r.on_sale, r.seen_on, r.photo_sha256) for r in rows}

@@ -25,6 +25,19 @@ from app.marketplace_sync.queries.listings import listings_with_sightings
 
 OWN_SITE = Words(vi="trang bán hàng riêng", en="its own shop")
 ADVERTISING = Words(vi="trang quảng cáo", en="an advertising page")
+# Why a declared link does not count, by the legal kind of its place.
+NOT_COUNTED = {
+    "marketplace": Words(
+        vi="Sàn này không có trong danh sách được tính của tỉnh.", en="It is not on the province's list."
+    ),
+    "own_site": Words(
+        vi="Trang riêng không phải là sàn nên không được tính.", en="An own shop is no marketplace and does not count."
+    ),
+    "advertising": Words(
+        vi="Trang quảng cáo không phải là sàn nên không được tính.",
+        en="Advertising is no marketplace and does not count.",
+    ),
+}
 UNLISTED_BY_US = frozenset({"draft", "private", "hidden"})  # how a shop calls an item that we took off sale
 JUST_NOW = timedelta(minutes=10)  # asked about "now" a moment ago
 
@@ -35,6 +48,7 @@ class Evidence:
 
     state     live: seen on sale, recently enough; stale: seen, too long ago; no: not on sale, or never seen
     sold_out  live, and nothing was left to buy when it was last seen; a page like this is on sale all the same
+    look_id   the named person's look that says so, of a declared link
     counted   the place is on the province's list of floors on the day; if not, `reason_*` says why it does not count
     expires_at when a live sighting becomes stale
     """
@@ -51,6 +65,7 @@ class Evidence:
     reason_en: str
     listing_id: UUID | None = None
     declared_id: UUID | None = None
+    look_id: UUID | None = None
     price_dong: int | None = None
     sold_out: bool = False
 
@@ -140,6 +155,11 @@ def _why(
     paused: bool,
 ) -> tuple[str, str]:
     if not counts and state != "no":
+        if not on_floor and account.legal_kind == "advertising":
+            return (
+                f"Đang đăng ở {place.vi} ({account.name}); trang quảng cáo không phải là sàn nên không được tính.",
+                f"Shown on {place.text('en')} ({account.name}); advertising is no marketplace and does not count.",
+            )
         if not on_floor:
             return (
                 f"Đang bán ở {place.vi} ({account.name}); trang riêng không phải là sàn nên không được tính.",
@@ -181,7 +201,8 @@ def _of_declared(
     as_of: date,
     max_age: timedelta,
 ) -> Evidence:
-    place = names[declared.floor_id].name
+    floor = names[declared.floor_id]
+    place = floor.name
     counts = declared.floor_id in counted
     expires = None
     if look is None:
@@ -198,8 +219,8 @@ def _of_declared(
         vi = f"Đang bán trên {place.vi}, có người xác nhận ngày {look.seen_on:%d/%m/%Y}."
         en = f"On sale on {place.text('en')}, confirmed by a person on {look.seen_on:%d/%m/%Y}."
         if not counts:
-            vi += " Sàn này không có trong danh sách được tính của tỉnh."
-            en += " It is not on the province's list."
+            why = NOT_COUNTED[floor.kind]
+            vi, en = f"{vi} {why.vi}", f"{en} {why.text('en')}"
     return Evidence(
         product_id=declared.product_id,
         floor_name=place,
@@ -212,4 +233,5 @@ def _of_declared(
         reason_vi=vi,
         reason_en=en,
         declared_id=declared.id,
+        look_id=look.id if look else None,
     )

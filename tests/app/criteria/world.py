@@ -17,7 +17,15 @@ from app.criteria.models import VillageAssessment
 from app.criteria.rules import Answer, Assessment
 from app.criteria.schemas import VALUES, NewVillageFact
 from app.db import Database, Words, new_id, sort_key
-from app.marketplace_sync.models import ChannelAccount, Floor, FloorDecision, Listing, ListingObservation
+from app.marketplace_sync.models import (
+    ChannelAccount,
+    DeclaredConfirmation,
+    DeclaredListing,
+    Floor,
+    FloorDecision,
+    Listing,
+    ListingObservation,
+)
 from app.places.models import Place, Premises
 from app.products.models import Certificate, Product, ProductVillage, Variant
 from app.trace.models import CareLog, Site, SiteVillage
@@ -245,6 +253,30 @@ class Province:
                 url=f"https://san.example/{key}",
                 reasons=list(reasons),
             )
+        )
+
+    def looked_at(self, name: str, picture: str, who: str = "officer", *, ago: int = 2) -> None:
+        """A link on the counted floor was declared long ago, and a second person looked and kept this picture."""
+        declared = new_id()
+        self.add(
+            DeclaredListing(
+                id=declared,
+                organisation_id=self.cooperative,
+                product_id=self.ids[name],
+                floor_id=self.ids["floor"],
+                url=f"https://san.example/{name}",
+                declared_by=self.actors["commune"].person_id,
+                declared_at=LONG_AGO,
+            ),
+            DeclaredConfirmation(
+                declared_listing_id=declared,
+                organisation_id=self.cooperative,
+                on_sale=True,
+                confirmed_by=self.actors[who].person_id,
+                seen_on=clock.today() - timedelta(days=ago),
+                photo_sha256=picture,
+                recorded_at=clock.now() - timedelta(days=ago),
+            ),
         )
 
     def diary(self, household: str, steps: int, ago: int = 5) -> UUID:

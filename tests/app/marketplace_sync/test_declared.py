@@ -11,11 +11,11 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select, update
 
 from app import clock
 from app.accounts.models import PersonalData
-from app.actor import SYSTEM, Actor
+from app.actor import PUBLIC, SYSTEM, Actor, Role
 from app.db import Database, Words, new_id
 from app.factory import create_app
 from app.marketplace_sync import queries
@@ -23,7 +23,7 @@ from app.marketplace_sync.models import DeclaredConfirmation, DeclaredListing, F
 from app.outbox import OutboxEvent
 from app.settings import Settings
 from tests.app.browsers import browser_of
-from tests.app.trace.farm import NOON, World, a_product, build
+from tests.app.trace.farm import NOON, World, a_product, build, person
 
 TODAY = date(2026, 11, 20)
 URL = "https://san.example/na-dai-dong-mau"
@@ -58,6 +58,14 @@ class Case:
         with self.database.transaction(SYSTEM) as session:
             found = queries.live_evidence(session, [self.product], as_of=on, known_at=clock.now()).get(self.product, [])
         return [(e.state, e.counted, e.reason_vi) for e in found]
+
+    def name(self, actor: Actor, name: str | None) -> None:
+        """What the person is called from now on; None: their data is erased."""
+        mine = PersonalData.person_id == actor.person_id
+        with self.database.transaction(SYSTEM) as session:
+            session.execute(
+                update(PersonalData).where(mine).values(full_name=name) if name else delete(PersonalData).where(mine)
+            )
 
     def rows(self) -> tuple[list[Any], list[Any], int]:
         """All that is stored, and how often it was announced."""
@@ -138,6 +146,74 @@ def test_a_second_person_with_a_picture_makes_it_count(case: Case, who: str) -> 
     assert case.evidence() == [ON_SALE]
 
 
+def test_who_sees_the_link_sees_by_name_who_looked_and_the_picture(case: Case) -> None:
+    _, declared_id = case.declare()
+    case.name(case.people.official, "Lý Thị Xem")
+    assert case.confirm(declared_id, case.people.official) == 303
+    with case.database.transaction(SYSTEM) as session:
+        digest = session.scalars(select(DeclaredConfirmation.photo_sha256)).one()
+    shown = (
+        f'<a href="/anh/{digest}"><img src="/anh/{digest}?nho=1" alt="Ảnh chụp trang bán ngày 20/11/2026"'
+        ' width="120" height="90" loading="lazy"></a>'
+    )
+    for actor in (case.people.manager, case.people.official):
+        html = case.client(actor).get("/san/da-khai").get_data(as_text=True)
+        assert ("Lý Thị Xem xem ngày 20/11/2026" in html, shown in html) == (True, True)
+        assert case.client(actor).get(f"/anh/{digest}").status_code == 200
+    for actor in (case.people.stranger, PUBLIC):
+        assert case.client(actor).get(f"/anh/{digest}").status_code == 404
+    assert "Lý Thị Xem" not in case.client(case.people.stranger).get("/san/da-khai").get_data(as_text=True)
+    case.name(case.people.official, None)
+    html = case.client(case.people.manager).get("/san/da-khai").get_data(as_text=True)
+    assert ("Một người đã xóa dữ liệu của mình xem ngày 20/11/2026" in html, shown in html) == (True, True)
+
+
+@pytest.mark.parametrize("unbacked", [False, True], ids=["with row-level security", "by the query alone"])
+def test_a_look_is_told_only_to_whoever_may_open_its_organisation(case: Case, *, unbacked: bool) -> None:
+    _, declared_id = case.declare()
+    case.confirm(declared_id)
+    with case.database.transaction(SYSTEM) as session:
+        look = session.scalars(select(DeclaredConfirmation)).one()
+    seen = {look.id: queries.Look("Người Thử", True, TODAY, look.photo_sha256)}
+    elsewhere = replace(case.people.official, places=frozenset({new_id()}))
+    for actor, expected in (
+        (case.people.manager, seen),
+        (case.people.official, seen),
+        (case.people.stranger, {}),
+        (case.people.farmer, {}),
+        (elsewhere, {}),
+        (PUBLIC, {}),
+    ):
+        with case.database.transaction(SYSTEM if unbacked else actor) as session:
+            assert queries.declared_looks(session, actor, [look.id, new_id()]) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        ("marketplace", "Sàn này không có trong danh sách được tính của tỉnh."),
+        ("own_site", "Trang riêng không phải là sàn nên không được tính."),
+        ("advertising", "Trang quảng cáo không phải là sàn nên không được tính."),
+    ],
+)
+def test_why_a_link_does_not_count_is_said_by_the_legal_kind_of_its_place(case: Case, kind: str, why: str) -> None:
+    place = new_id()
+    with case.database.transaction(SYSTEM) as session:
+        session.add(
+            Floor(
+                id=place,
+                key="khac",
+                name=Words(vi="Nơi khác"),
+                hosts=["khac.example"],
+                kind=kind,
+                created_at=clock.now(),
+            )
+        )
+    _, declared_id = case.declare(floor_id=place, url="https://khac.example/na")
+    assert case.confirm(declared_id) == 303
+    assert case.evidence() == [("live", False, f"Đang bán trên Nơi khác, có người xác nhận ngày 20/11/2026. {why}")]
+
+
 def test_the_look_ages_out_after_thirty_days(case: Case, clock_at: Callable[[datetime], None]) -> None:
     _, declared_id = case.declare()
     case.confirm(declared_id)
@@ -172,6 +248,30 @@ def test_what_is_withdrawn_no_longer_counts_and_cannot_be_confirmed(case: Case) 
     assert case.confirm(declared_id) == 404
     assert case.rows() == before
     assert case.declare()[0] == 303, "it may be declared anew"
+
+
+def test_the_sellers_are_offered_to_withdraw_what_they_declared_and_nobody_else_is(case: Case) -> None:
+    _, declared_id = case.declare()
+    form = f'<form method="post" action="/san/da-khai/{declared_id}/go">'
+    for actor, offered in ((case.people.manager, True), (case.people.purchaser, True), (case.people.official, False)):
+        html = case.client(actor).get("/san/da-khai").get_data(as_text=True)
+        assert (URL in html, form in html, "không còn được tính nhờ đường dẫn này" in html) == (True, offered, offered)
+    client = case.client(case.people.manager)
+    done = client.post(f"/san/da-khai/{declared_id}/go", follow_redirects=True).get_data(as_text=True)
+    assert ("Đã thôi khai đường dẫn này." in done, URL in done) == (True, False)
+    after = case.rows()
+    assert (after[0][0].withdrawn_at, after[2]) == (clock.now(), 2)
+    assert (client.post(f"/san/da-khai/{declared_id}/go").status_code, case.rows()) == (303, after)
+
+
+def test_who_sells_elsewhere_but_not_here_does_not_withdraw(case: Case) -> None:
+    _, declared_id = case.declare()
+    before = case.rows()
+    cooperative, foreign = case.people.cooperative, case.people.foreign
+    farms_here = person((Role.FARMER, cooperative), (Role.COOPERATIVE_MANAGER, foreign))
+    for actor, status in ((farms_here, 403), (case.people.stranger, 404), (case.people.official, 403)):
+        assert case.client(actor).post(f"/san/da-khai/{declared_id}/go").status_code == status
+        assert case.rows() == before
 
 
 @pytest.mark.parametrize("url", ["https://kho.example/na", "https://san.example/", "https://me:pw@san.example/na"])

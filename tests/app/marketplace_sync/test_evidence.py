@@ -3,6 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
 from marketplace_world import World
 from sqlalchemy import text, update
 
@@ -35,16 +36,29 @@ def test_what_was_not_known_yet_is_not_told(world: World) -> None:
         assert queries.live_evidence(session, [world.product_id], as_of=clock.today(), known_at=before) == {}
 
 
-def test_an_own_shop_is_live_and_does_not_count_and_says_why(world: World) -> None:
+@pytest.mark.parametrize(
+    ("legal_kind", "vi", "en"),
+    [
+        (
+            "own_site",
+            "Đang bán ở trang bán hàng riêng (Gian hàng tỉnh); trang riêng không phải là sàn nên không được tính.",
+            "On sale in its own shop (Gian hàng tỉnh); an own shop is no marketplace and does not count.",
+        ),
+        (
+            "advertising",
+            "Đang đăng ở trang quảng cáo (Gian hàng tỉnh); trang quảng cáo không phải là sàn nên không được tính.",
+            "Shown on an advertising page (Gian hàng tỉnh); advertising is no marketplace and does not count.",
+        ),
+    ],
+)
+def test_what_is_no_marketplace_is_live_and_does_not_count_and_says_why(
+    world: World, legal_kind: str, vi: str, en: str
+) -> None:
     with world.database.transaction(SYSTEM) as session:
-        session.execute(update(ChannelAccount).values(floor_id=None, legal_kind="own_site"))
+        session.execute(update(ChannelAccount).values(floor_id=None, legal_kind=legal_kind))
     world.push(world.want())
     (seen,) = world.evidence()
-    assert (seen.state, seen.counted) == ("live", False)
-    assert (
-        seen.reason_vi
-        == "Đang bán ở trang bán hàng riêng (Gian hàng tỉnh); trang riêng không phải là sàn nên không được tính."
-    )
+    assert (seen.state, seen.counted, seen.reason_vi, seen.reason_en) == ("live", False, vi, en)
 
 
 def test_a_floor_the_province_no_longer_counts_is_said_to_be_so(world: World) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from app import clock
 from app.accounts.models import PersonalData
@@ -225,3 +225,22 @@ def test_a_note_a_recall_and_a_silent_account_are_said_on_the_pages(
     silent = shown(client, f"/san/tai-khoan/{at}")
     assert "Không xem được gian hàng từ" in silent
     assert "Gian hàng không trả lời." in silent
+
+
+@pytest.mark.parametrize(
+    ("legal_kind", "beside", "box"),
+    [
+        ("own_site", "trang riêng, không được tính", "Trang riêng không phải là sàn nên không được tính"),
+        ("advertising", "trang quảng cáo, không được tính", "Trang quảng cáo không phải là sàn nên không được tính"),
+    ],
+)
+def test_why_a_place_does_not_count_is_said_by_its_legal_kind(
+    app: Flask, database: Database, world: World, legal_kind: str, beside: str, box: str
+) -> None:
+    _, _, listing = a_listing(database, world, wanted="live", state="live", remote_id="7")
+    with database.transaction(SYSTEM) as session:
+        session.execute(update(ChannelAccount).values(legal_kind=legal_kind))
+    others = {"trang riêng, không được tính", "trang quảng cáo, không được tính"} - {beside}
+    html = shown(app)
+    assert (beside in html, [o for o in others if o in html]) == (True, [])
+    assert f"{box} cho tiêu chí của thôn." in shown(app, f"/san/tin/{listing}")

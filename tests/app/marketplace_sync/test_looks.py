@@ -215,3 +215,14 @@ def test_a_price_changed_there_is_sent_again(world: World) -> None:
     assert (listing.wanted_version, listing.applied_version) == (2, 1)
     world.push(listing_id)
     assert [i.price for i in world.woo.items()] == ["185000"]
+
+
+def test_a_shop_that_went_over_to_another_currency_is_no_longer_believed(world: World, listing_id: UUID) -> None:
+    before = observations(world)
+    world.woo.ask("settings", {"general/woocommerce_currency": "USD"})
+    listing = world.look(listing_id)
+    assert (observations(world), listing.state) == (before, "live")
+    account = world.account()
+    assert (account.state, world.events("account_broken")) == ("broken", 1)
+    assert account.error is not None
+    assert "bán bằng USD, không phải đồng" in account.error.vi

@@ -8,15 +8,16 @@ from uuid import UUID
 import pytest
 from marketplace_world import World
 from sqlalchemy import func, select, update
+from woo_double import png
 
-from app import clock
+from app import clock, media
 from app.actor import SYSTEM
-from app.marketplace_sync import credentials, listings, pushes, troubles
+from app.marketplace_sync import channel_accounts, credentials, listings, pushes, troubles
 from app.marketplace_sync.events import ListingTroubled
 from app.marketplace_sync.models import ChannelAccount, ChannelCall, Listing
 from app.notices.models import Notice
 from app.outbox import NotYet, OutboxEvent
-from app.products.models import Variant
+from app.products.models import Product, Variant
 
 
 def test_a_published_product_is_live_only_after_the_marketplace_answered(world: World) -> None:
@@ -157,6 +158,37 @@ def test_keys_that_are_no_longer_accepted_break_the_account_once(world: World) -
     calls = world.woo.calls()
     world.push(listing_id)
     assert world.woo.calls() == calls, "a broken account is not asked again"
+
+
+@pytest.mark.parametrize(("demo", "elsewhere"), [(True, 0), (True, 1), (False, 0)])
+def test_the_demos_shop_copies_pictures_from_this_machine_and_no_other_shop_is_sent_there(
+    world: World, *, demo: bool, elsewhere: int
+) -> None:
+    with world.database.transaction(SYSTEM) as session:
+        photo = media.store_photo(session, media.store_for(world.settings), png(7)).sha256
+    world.change(Product, photo_sha256=photo)
+    here = int(world.woo.pictures.rpartition(":")[2])
+    world.settings = world.settings.model_copy(
+        update={"demo": demo, "double_port": world.woo.port + elsewhere, "web_host": "127.0.0.1", "web_port": here}
+    )
+    assert world.push(world.want()).state == "live"
+    expected = [f"{world.woo.pictures}/anh/{photo}.jpg"] if demo and not elsewhere else []
+    assert world.woo.copied_pictures() == expected
+
+
+def test_a_shop_that_sells_in_another_currency_by_now_gets_no_price(world: World) -> None:
+    listing_id = world.want()
+    world.woo.ask("settings", {"general/woocommerce_currency": "USD"})
+    listing = world.push(listing_id)
+    assert (listing.state, listing.error_code, world.woo.items()) == ("parked", "currency", [])
+    account = world.account()
+    assert (account.state, world.events("account_broken")) == ("broken", 1)
+    assert account.error is not None
+    assert "bán bằng USD" in account.error.vi
+    world.woo.ask("settings", {"general/woocommerce_currency": "VND"})
+    world.do(channel_accounts.resume_account, world.account_id)
+    listing = world.push(listing_id)
+    assert (listing.state, [i.price for i in world.woo.items()]) == ("live", ["185000"])
 
 
 def test_a_product_the_channel_would_refuse_is_rejected_before_any_write(world: World) -> None:

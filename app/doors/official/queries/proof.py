@@ -52,7 +52,10 @@ class DiaryLine:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """`standing` are the records that the answer rests on; `recorded` the newest of all that was ever written, to read."""
+    """`standing` are the records that the answer rests on; `recorded` the newest of all that was ever written, to read.
+
+    `looks` are those behind the products' evidence that this official may open, by id.
+    """
 
     clause: Clause
     facts: list[FactLine]
@@ -61,6 +64,7 @@ class Proof:
     superseded: set[UUID]
     premises_names: dict[str, str]
     products: list[ProductLine]
+    looks: dict[UUID, marketplace.Look]
     diary: list[DiaryLine]
 
 
@@ -79,6 +83,7 @@ def proof(database: Database, actor: Actor, view: VillageView, criterion_id: str
     if clause is None:
         raise not_found("tiêu chí này", "this criterion")
     used = dict.fromkeys(n for leaf in clause.answer.walk() if not leaf.children for n in leaf.facts_used)
+    sold = _product_lines(database, view) if "ocop_products" in used else []
     with database.transaction(actor) as session:
         kinds = KINDS_OF.get(criterion_id, ())
         when: criteria.When = {"as_of": view.as_of, "known_at": view.known_at}
@@ -86,6 +91,9 @@ def proof(database: Database, actor: Actor, view: VillageView, criterion_id: str
         recorded = criteria.fact_history(session, actor, view.village.id, kinds, **when, limit=HISTORY_LIMIT)
         superseded = criteria.superseded_ids(session, [r.id for r in recorded], **when)
         names = places.premises_labels(session, view.village.id) if criterion_id == "dia-chi-so" else {}
+        looks = marketplace.declared_looks(
+            session, actor, {e.look_id for line in sold for e in line.evidence if e.look_id}
+        )
     return Proof(
         clause=clause,
         facts=[_fact_line(view, name, language) for name in used],
@@ -93,7 +101,8 @@ def proof(database: Database, actor: Actor, view: VillageView, criterion_id: str
         recorded=recorded,
         superseded=superseded,
         premises_names=names,
-        products=_product_lines(database, view) if "ocop_products" in used else [],
+        products=sold,
+        looks=looks,
         diary=_diary_lines(database, view) if "smart_agriculture_households" in used else [],
     )
 

@@ -25,6 +25,7 @@ from app.marketplace_sync.channels.errors import (
     Permanent,
     RateLimited,
     Rejected,
+    WrongCurrency,
 )
 from app.marketplace_sync.channels.http import Http, Redactor, Timeouts, resolve
 from app.marketplace_sync.channels.statuses import RemoteStatus
@@ -71,7 +72,7 @@ class WooCommerce(Channel):
         key, secret = credentials.get("consumer_key").strip(), credentials.get("consumer_secret").strip()
         self._kilograms = credentials.get("weight_unit", "kg") == "kg"
         self._base = shop_address(credentials.get("base_url"))
-        redact = Redactor([key, secret, credentials.get("webhook_secret")])
+        redact = Redactor([key, secret])
         self._http = Http(
             allow_private=allow_private,
             redact=redact,
@@ -118,18 +119,9 @@ class WooCommerce(Channel):
                     choices=("kg", "g"),
                     default="kg",
                 ),
-                AccountField(
-                    "webhook_secret",
-                    "secret",
-                    vi="Khóa webhook (nếu gian hàng báo tin sang)",
-                    en="Webhook secret (if the shop sends messages)",
-                    required=False,
-                ),
             ),
             limits=cls.limits,
-            abilities=frozenset(
-                {"publish", "update", "price", "stock", "unlist", "delete", "status", "find_by_sku", "webhook"}
-            ),
+            abilities=frozenset({"publish", "update", "price", "stock", "unlist", "delete", "status", "find_by_sku"}),
         )
 
     def close(self) -> None:
@@ -142,11 +134,15 @@ class WooCommerce(Channel):
         self._api.rows("/products", {"per_page": "1", "_fields": "id"})
         # An empty batch changes nothing, but a key that may only read is refused here.
         self._api.answer("POST", "/products/batch", body={})
+        currency = self._currency_in_dong()
         return CheckResult(
             shop_name=str(index.get("name", "")),
             shop_url=str(index.get("url") or self._base),
-            issues=tuple(self._setting_issues()),
+            issues=tuple(self._setting_issues(currency)),
         )
+
+    def check_currency(self) -> None:
+        self._currency_in_dong()
 
     def validate(self, draft: ListingDraft) -> list[Issue]:
         return [*common_issues(draft, self.limits), *drafts.issues(draft)]
@@ -293,14 +289,29 @@ class WooCommerce(Channel):
             error.wrote = True
             raise
 
-    def _setting_issues(self) -> Iterable[Issue]:
+    def _currency_in_dong(self) -> str | None:
+        """VND, or None where the key's owner may not read settings. Raises WrongCurrency."""
         currency = self._setting("general/woocommerce_currency")
         if currency not in {None, "VND"}:
+            raise WrongCurrency(
+                "currency",
+                vi=f"Gian hàng đang bán bằng {currency}, không phải đồng, nên mọi giá đưa sang sẽ sai. Trong quản trị"
+                " gian hàng, vào WooCommerce → Cài đặt → Chung, đổi Tiền tệ sang VND (đồng), rồi nối lại.",
+                en=f"The shop sells in {currency}, not in đồng, so every price sent there would be wrong. In the shop's"
+                " admin, go to WooCommerce → Settings → General, set Currency to VND (đồng), then connect again.",
+                field="base_url",
+            )
+        return currency
+
+    def _setting_issues(self, currency: str | None) -> Iterable[Issue]:
+        if currency is None:
             yield Issue(
                 "base_url",
-                "currency",
-                f"Gian hàng đang bán bằng {currency}, không phải đồng: giá sẽ sai. Hãy đổi tiền tệ của gian hàng sang VND.",
-                f"The shop sells in {currency}, not in đồng: prices would be wrong. Set the shop's currency to VND.",
+                "currency_unknown",
+                "Mã truy cập này không đọc được tiền tệ của gian hàng. Bác xem trong WooCommerce → Cài đặt → Chung:"
+                " phải là VND (đồng), nếu không giá sẽ sai.",
+                "These keys may not read the shop's currency. Look in WooCommerce → Settings → General: it must be VND"
+                " (đồng), or prices will be wrong.",
             )
         unit = self._setting("products/woocommerce_weight_unit")
         ours = "kg" if self._kilograms else "g"
@@ -308,8 +319,10 @@ class WooCommerce(Channel):
             yield Issue(
                 "weight_unit",
                 "weight_unit",
-                f"Gian hàng tính khối lượng bằng {unit}, còn tài khoản này ghi {ours}: hãy sửa cho khớp.",
-                f"The shop weighs in {unit}, this account says {ours}: make them agree.",
+                f"Gian hàng tính khối lượng bằng {unit}, còn tài khoản này ghi {ours}, nên khối lượng trên sàn sẽ sai."
+                " Bác mở tài khoản chọn lại đơn vị, hoặc đổi trong WooCommerce → Cài đặt → Sản phẩm sang kg hay g.",
+                f"The shop weighs in {unit}, this account says {ours}, so weights there will be wrong."
+                " Open the account and choose the unit again, or change it to kg or g in WooCommerce → Settings → Products.",
             )
 
     def _setting(self, name: str) -> str | None:

@@ -5,7 +5,9 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from app import clock
+from app.accounts.models import Organisation
 from app.criteria import village_facts
+from app.db import new_id
 from tests.app.criteria.world import PROOF, Province
 from tests.app.doors.official.conftest import SignIn, text_of
 
@@ -93,3 +95,37 @@ def test_every_kind_of_proof_that_the_pack_asks_for_has_words_on_its_form(provin
     assert "Minh chứng dùng được: ảnh, tài liệu, nhật ký chăm sóc." in said["mo-hinh"]
     page = text_of(client.get(f"/thon/{province.village}/tieu-chi/ocop-tren-san"))
     assert "Minh chứng dùng được: giấy chứng nhận, đường dẫn, ảnh chụp màn hình." in page
+
+
+def test_clause_met_by_a_declared_link_shows_who_looked_and_the_picture(province: Province, sign_in: SignIn) -> None:
+    province.product("Na dai")
+    province.looked_at("Na dai", PROOF)
+    province.derive()
+    address = f"/thon/{province.village}/tieu-chi/ocop-tren-san"
+    shown = (
+        f'<a href="/anh/{PROOF}"><img src="/anh/{PROOF}?nho=1" alt="Ảnh chụp trang bán ngày 21/11/2026"'
+        ' width="120" height="90" loading="lazy"></a>'
+    )
+    for who in ("officer", "commune", "province"):
+        page = sign_in(who).get(address)
+        assert "Người Thử xem ngày 21/11/2026" in text_of(page)
+        assert shown in page.text
+
+
+def test_look_at_a_link_of_an_organisation_elsewhere_is_kept_from_the_villages_official(
+    province: Province, sign_in: SignIn
+) -> None:
+    province.product("Na dai")
+    province.made_in("Na dai", "village")
+    province.looked_at("Na dai", PROOF)
+    with province.database.transaction(SYSTEM) as session:
+        seat = session.get_one(Organisation, province.cooperative)
+        seat.village_id, seat.commune_id = province.foreign, province.ids["other_commune"]
+    form = {"id": str(new_id()), "value": "producing_village", "valid_from": "2026-11-01", "decided_by": "Công văn 345"}
+    assert sign_in("province").post("/tinh/lua-chon/village_of_product", data=form).status_code == 303
+    province.derive()
+    address = f"/thon/{province.village}/tieu-chi/ocop-tren-san"
+    page = sign_in("officer").get(address)
+    assert "Người xác nhận và ảnh: cán bộ phụ trách nơi có HTX Nà Mẫu xem được." in text_of(page)
+    assert ("Người Thử xem" in page.text, PROOF in page.text) == (False, False)
+    assert "Người Thử xem ngày 21/11/2026" in text_of(sign_in("province").get(address))

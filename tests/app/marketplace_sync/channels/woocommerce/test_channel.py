@@ -11,7 +11,7 @@ from kit import DRAFT, ChannelKit
 from woo_double import WooDouble
 
 from app import errors
-from app.marketplace_sync.channels.errors import AuthRevoked, Conflict, Rejected
+from app.marketplace_sync.channels.errors import AuthRevoked, Conflict, Rejected, WrongCurrency
 from app.marketplace_sync.channels.registry import open_channel, specs
 
 
@@ -83,10 +83,24 @@ def test_a_sku_reserved_by_nothing_visible_is_a_conflict_without_a_holder(woo: W
     assert woo.items() == []
 
 
-def test_a_shop_in_another_currency_is_told(woo: WooDouble) -> None:
+def test_a_shop_in_another_currency_is_refused_with_the_way_out(woo: WooDouble) -> None:
     woo.ask("settings", {"general/woocommerce_currency": "USD"})
     with woo.open() as channel:
-        assert [(issue.field, issue.code) for issue in channel.check().issues] == [("base_url", "currency")]
+        for verb in (channel.check, channel.check_currency):
+            with pytest.raises(WrongCurrency) as caught:
+                verb()
+            assert (caught.value.code, caught.value.field) == ("currency", "base_url")
+            assert "bằng USD" in caught.value.vi
+            assert "WooCommerce → Cài đặt → Chung, đổi Tiền tệ sang VND (đồng)" in caught.value.vi
+        woo.ask("settings", {"general/woocommerce_currency": "VND"})
+        channel.check_currency()
+
+
+def test_a_currency_that_the_keys_may_not_read_is_told(woo: WooDouble) -> None:
+    refused = {"method": "GET", "path": "/settings/general/", "kind": "status", "times": 1, "status": 403}
+    woo.ask("faults", [refused | {"code": "woocommerce_rest_cannot_view"}])
+    with woo.open() as channel:
+        assert [(issue.field, issue.code) for issue in channel.check().issues] == [("base_url", "currency_unknown")]
 
 
 def test_keys_that_may_only_read_are_found_by_the_check(woo: WooDouble) -> None:
@@ -146,11 +160,10 @@ def test_the_form_asks_for_what_is_needed_in_vietnamese() -> None:
     schema = spec.json_schema()
     assert schema["required"] == ["base_url", "consumer_key", "consumer_secret"]
     properties = schema["properties"]
-    assert {name for name, shape in properties.items() if shape.get("writeOnly")} == {
-        "consumer_key",
-        "consumer_secret",
-        "webhook_secret",
-    }
+    assert list(properties) == ["base_url", "consumer_key", "consumer_secret", "weight_unit"], (
+        "nothing that does nothing"
+    )
+    assert {name for name, shape in properties.items() if shape.get("writeOnly")} == {"consumer_key", "consumer_secret"}
     assert properties["base_url"]["title"] == "Địa chỉ gian hàng"
     assert properties["weight_unit"]["enum"] == ["kg", "g"]
 
