@@ -206,11 +206,6 @@ class PersonalChange(Form):
     language: Literal["vi", "en"] = "vi"
 
 
-class RoleIn(Form):
-    role: Role
-    place_id: UUID | None = None
-
-
 class HouseholdIn(Form):
     """A household that becomes thành viên. The label names no person: "Hộ số 12 Nà Mẫu". `even_so`: another has it too."""
 
