@@ -177,8 +177,7 @@ class Decision(Form):
 
 
 class JoinIn(Form):
-    household_id: UUID
-    on: date | None = None
+    cooperative_id: UUID
 
 
 class InCommune(Form):
