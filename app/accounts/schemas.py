@@ -180,10 +180,6 @@ class JoinIn(Form):
     cooperative_id: UUID
 
 
-class InCommune(Form):
-    commune: UUID | None = None
-
-
 class PersonIn(Form):
     """A person with one first role. `id` is the client's; a person known by this phone and name is taken instead."""
 

@@ -14,13 +14,14 @@ from app.accounts.routes.base import blueprint, communes_and_villages
 from app.actor import Role
 from app.errors import forbidden, not_found
 from app.places import queries as places
+from app.places.schemas import InCommune
 from app.web import page, parse, parse_query, require, signed_in, transaction
 
 
 @blueprint.get("/don-vi/<uuid:organisation_id>/them-ho")
 def new_household(organisation_id: UUID) -> Response:
     known = require(Role.COOPERATIVE_MANAGER)
-    asked = parse_query(schemas.InCommune)
+    asked = parse_query(InCommune)
     with transaction() as db:
         row = queries.organisation(db, known, organisation_id)
         if not known.has(Role.COOPERATIVE_MANAGER, organisation_id=organisation_id):
@@ -55,7 +56,7 @@ def household_leaves(organisation_id: UUID, household_id: UUID) -> BaseResponse:
 def household_joins(organisation_id: UUID) -> Response:
     """Which cooperative a household joins, of its own commune or of another."""
     known = require(Role.ADMINISTRATOR)
-    asked = parse_query(schemas.InCommune)
+    asked = parse_query(InCommune)
     with transaction() as db:
         row = queries.organisation(db, known, organisation_id)
         if row.kind != OrganisationKind.HOUSEHOLD:
@@ -67,7 +68,7 @@ def household_joins(organisation_id: UUID) -> Response:
             "accounts/join_household.html",
             organisation=row,
             commune_id=commune_id,
-            communes=[(p.id, f"{p.kind_word} {p.name}") for p in places.current_communes(db, clock.today())],
+            communes=places.commune_choices(db, clock.today()),
             cooperatives=[(o.id, o.name) for o in found if o.id not in member_of],
         )
 
