@@ -100,8 +100,13 @@ def _join(session: Session, actor: Actor, household_id: UUID, cooperative_id: UU
 
 
 def end_household(session: Session, actor: Actor, household_id: UUID, cooperative_id: UUID, *, on: date) -> None:
-    """`on` is the last day of membership. By the cooperative, the household itself, or an administrator."""
+    """`on` is the last day of membership. By the cooperative, the household itself, or an administrator.
+
+    Raises Forbidden, also where a card does not suffice, and NotFound when it is no member.
+    """
     own = actor.has(Role.FARMER, organisation_id=household_id)
+    if own:
+        signin.check_card_suffices(session, actor)
     if not (own or actor.has(Role.ADMINISTRATOR)):
         rights.check_manager(actor, cooperative_id)
     if on > clock.today():

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app import clock
 from app.accounts import households, queries, schemas
 from app.accounts.models import OrganisationKind
-from app.accounts.routes.base import blueprint, communes_and_villages
+from app.accounts.routes.base import blueprint, communes_and_villages, next_address
 from app.actor import Role
 from app.errors import forbidden, not_found
 from app.places import queries as places
@@ -49,7 +49,7 @@ def household_leaves(organisation_id: UUID, household_id: UUID) -> BaseResponse:
     with transaction() as db:
         households.end_household(db, known, household_id, organisation_id, on=clock.today() - timedelta(days=1))
     flash(_("Hộ này thôi là thành viên từ hôm nay."), "met")
-    return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)
+    return redirect(next_address(url_for("accounts.organisation", organisation_id=organisation_id)), 303)
 
 
 @blueprint.get("/don-vi/<uuid:organisation_id>/vao-hop-tac-xa")

@@ -88,3 +88,24 @@ def test_only_a_household_joins_and_only_where_households_are_taken_in(browser: 
     for cooperative, status in (("office", 422), ("coop", 409)):
         assert send(admin, at, cooperative_id=str(province[cooperative])).status_code == status
     assert province.one("SELECT count(*) FROM household_memberships") == 2
+
+
+def test_a_household_leaves_by_itself(browser: Browser, province: Province) -> None:
+    client, home = browser("lanh"), f"/don-vi/{province['household']}"
+    assert f'href="{home}"' in client.get("/tai-khoan").text
+    page = client.get(home).text
+    leave = f"/don-vi/{province['coop']}/ho/{province['household']}/roi?next={home}"
+    assert f'action="{leave}"' in page
+    assert send(client, home, leave).location == home
+    after = client.get(home).text
+    assert "Hộ này thôi là thành viên từ hôm nay." in after
+    assert "Hộ chưa là thành viên của hợp tác xã nào." in after
+    assert browser("minh").get(home).status_code == 404
+    assert send(client, "/tai-khoan/sua", leave).status_code == 404
+
+
+def test_no_other_household_is_taken_out(browser: Browser, province: Province) -> None:
+    leave = f"/don-vi/{province['other']}/ho/{province['other_household']}/roi"
+    for name in ("lanh", "minh", "xa"):
+        assert send(browser(name), "/tai-khoan/sua", leave).status_code in {403, 404}
+    assert province.one("SELECT count(*) FROM household_memberships WHERE valid_to IS NULL") == 2
