@@ -274,6 +274,7 @@ ALSO_OWNED = {
     "place_id": "village_id",
     "village_ids": "village_id",
     "household_ids": "household_id",
+    "cooperative_id": "organisation_id",
 }
 
 

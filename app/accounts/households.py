@@ -17,6 +17,10 @@ from app.outbox import publish
 from app.places import queries as places
 from app.places.models import Level
 
+TAKES_IN_HOUSEHOLDS = frozenset(
+    {OrganisationKind.COOPERATIVE, OrganisationKind.COOPERATIVE_GROUP, OrganisationKind.ENTERPRISE}
+)
+
 
 def add_household(session: Session, actor: Actor, cooperative_id: UUID, form: HouseholdIn) -> Organisation:
     """A new household that becomes thành viên of the manager's cooperative. Same id, other content: Conflict; so is the
@@ -57,7 +61,8 @@ def _check_label(session: Session, actor: Actor, cooperative_id: UUID, form: Hou
 
 
 def join_household(session: Session, actor: Actor, household_id: UUID, cooperative_id: UUID, *, on: date) -> None:
-    """A household known already becomes thành viên. By an administrator: no cooperative pulls in a foreign household.
+    """A household known already becomes thành viên, also one that left. By an administrator, whom the household asks: no
+    cooperative pulls in a foreign household.
 
     Raises Conflict when it is a member already.
     """
@@ -65,8 +70,7 @@ def join_household(session: Session, actor: Actor, household_id: UUID, cooperati
         raise forbidden()
     household = queries.organisation(session, actor, household_id)
     cooperative = queries.organisation(session, actor, cooperative_id)
-    kinds = {OrganisationKind.COOPERATIVE, OrganisationKind.COOPERATIVE_GROUP, OrganisationKind.ENTERPRISE}
-    if household.kind != OrganisationKind.HOUSEHOLD or cooperative.kind not in kinds:
+    if household.kind != OrganisationKind.HOUSEHOLD or cooperative.kind not in TAKES_IN_HOUSEHOLDS:
         raise Invalid(
             "kinds",
             vi="Chỉ hộ mới làm thành viên, và chỉ của hợp tác xã, tổ hợp tác hoặc doanh nghiệp.",
@@ -96,8 +100,13 @@ def _join(session: Session, actor: Actor, household_id: UUID, cooperative_id: UU
 
 
 def end_household(session: Session, actor: Actor, household_id: UUID, cooperative_id: UUID, *, on: date) -> None:
-    """`on` is the last day of membership. By the cooperative, the household itself, or an administrator."""
+    """`on` is the last day of membership. By the cooperative, the household itself, or an administrator.
+
+    Raises Forbidden, also where a card does not suffice, and NotFound when it is no member.
+    """
     own = actor.has(Role.FARMER, organisation_id=household_id)
+    if own:
+        signin.check_card_suffices(session, actor)
     if not (own or actor.has(Role.ADMINISTRATOR)):
         rights.check_manager(actor, cooperative_id)
     if on > clock.today():

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 from app import audit, clock
 from app.accounts import actors, queries, rights
 from app.accounts.models import Membership, Organisation, OrganisationKind
-from app.accounts.schemas import RoleIn
 from app.actor import OFFICIAL_ROLES, Actor, Role
 from app.db import lock_ids
 from app.errors import Invalid, forbidden, not_found
@@ -34,15 +33,6 @@ PLACE_LEVELS: dict[Role, frozenset[Level]] = {
     Role.EXTENSION_OFFICER: frozenset({Level.VILLAGE, Level.COMMUNE, Level.PROVINCE}),
     Role.CERTIFIER: frozenset({Level.VILLAGE, Level.COMMUNE, Level.PROVINCE}),
 }
-
-
-def grant_role(session: Session, actor: Actor, organisation_id: UUID, person_id: UUID, form: RoleIn) -> None:
-    """One more role for somebody of that organisation. A role held already is no error."""
-    organisation = check_may_grant(session, actor, organisation_id, form.role)
-    wider = rights.look_after(session, actor, organisation_id)
-    queries.looked_after(session, wider, person_id)
-    place_id = place_of_role(session, form.role, form.place_id)
-    grant(session, wider, person_id, organisation.id, form.role, place_id, clock.today())
 
 
 def end_role(session: Session, actor: Actor, membership_id: UUID, organisation_id: UUID | None = None) -> None:

@@ -177,12 +177,7 @@ class Decision(Form):
 
 
 class JoinIn(Form):
-    household_id: UUID
-    on: date | None = None
-
-
-class InCommune(Form):
-    commune: UUID | None = None
+    cooperative_id: UUID
 
 
 class PersonIn(Form):
@@ -204,11 +199,6 @@ class PersonalChange(Form):
     phone: Phone | None = None
     email: Email | None = None
     language: Literal["vi", "en"] = "vi"
-
-
-class RoleIn(Form):
-    role: Role
-    place_id: UUID | None = None
 
 
 class HouseholdIn(Form):

@@ -23,6 +23,12 @@ class Browse(Form):
     on: date | None = None
 
 
+class InCommune(Form):
+    """The commune whose villages, or whatever else lies there, a page offers to be chosen."""
+
+    commune: UUID | None = None
+
+
 class NewImport(Form):
     id: UUID
     kind: ImportKind

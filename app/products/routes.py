@@ -14,6 +14,8 @@ from app.accounts.models import Organisation
 from app.actor import Actor
 from app.errors import forbidden
 from app.places import queries as places
+from app.places.queries import VillageChoices
+from app.places.schemas import InCommune
 from app.products import certificates, queries, service
 from app.products.models import Product
 from app.products.schemas import (
@@ -62,15 +64,10 @@ def _holders(session: Session, actor: Actor) -> list[Organisation]:
     return sorted(found, key=lambda o: (o.id not in own, o.name_folded))
 
 
-def _village_options(
-    session: Session, holders: Collection[Organisation], chosen: Collection[UUID] = ()
-) -> list[tuple[UUID, str]]:
-    """The villages of the holders' communes, and those already chosen elsewhere."""
-    today = clock.today()
-    communes = {o.commune_id for o in holders if o.commune_id is not None}
-    ids = [v.id for commune in communes for v in places.current_villages(session, commune, today)]
-    names = places.full_names(session, {*ids, *chosen})
-    return sorted(((i, names[i]) for i in {*ids, *chosen} if i in names), key=lambda pair: pair[1])
+def _villages(session: Session, holders: Collection[Organisation], chosen: Collection[UUID] = ()) -> VillageChoices:
+    """Those of the holders' communes, of the commune asked for, and those chosen already."""
+    near, asked = [o.commune_id for o in holders], parse_query(InCommune).commune
+    return places.village_choices(session, near, clock.today(), asked=asked, also=chosen)
 
 
 def _managed(session: Session, actor: Actor, product_id: UUID) -> Product:
@@ -130,7 +127,7 @@ def new() -> Response:
             "products/form.html",
             product=None,
             holders=holders,
-            villages=_village_options(session, holders),
+            villages=_villages(session, holders),
             chosen=set(),
             groups=OCOP_GROUPS,
         )
@@ -157,7 +154,7 @@ def edit(product_id: UUID) -> Response:
             "products/form.html",
             product=row,
             holders=[holder],
-            villages=_village_options(session, [holder], chosen),
+            villages=_villages(session, [holder], chosen),
             chosen=set(chosen),
             groups=OCOP_GROUPS,
         )

@@ -32,7 +32,13 @@ def organisation_names(session: Session, organisation_ids: Collection[UUID]) -> 
 
 
 def organisations(
-    session: Session, actor: Actor, *, search: str = "", kinds: Collection[OrganisationKind] = (), limit: int = 200
+    session: Session,
+    actor: Actor,
+    *,
+    search: str = "",
+    kinds: Collection[OrganisationKind] = (),
+    commune_id: UUID | None = None,
+    limit: int = 200,
 ) -> list[Organisation]:
     """Those the actor may open, by name."""
     query = select(Organisation).where(visible(actor)).order_by(Organisation.name_folded, Organisation.id).limit(limit)
@@ -40,6 +46,8 @@ def organisations(
         query = query.where(Organisation.name_folded.contains(fold(search), autoescape=True))
     if kinds:
         query = query.where(Organisation.kind.in_(kinds))
+    if commune_id is not None:
+        query = query.where(Organisation.commune_id == commune_id)
     return list(session.scalars(query))
 
 

@@ -106,6 +106,6 @@ def communes_and_villages(db: Session, commune_id: UUID | None) -> dict[str, Any
     villages = places.current_villages(db, commune_id, today) if commune_id else []
     return {
         "commune_id": commune_id,
-        "communes": [(p.id, f"{p.kind_word} {p.name}") for p in places.current_communes(db, today)],
+        "communes": places.commune_choices(db, today),
         "villages": [(p.id, f"{p.kind_word} {p.name}") for p in villages],
     }

@@ -9,16 +9,19 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock
 from app.accounts import households, queries, schemas
-from app.accounts.routes.base import blueprint, communes_and_villages
+from app.accounts.models import OrganisationKind
+from app.accounts.routes.base import blueprint, communes_and_villages, next_address
 from app.actor import Role
-from app.errors import forbidden
+from app.errors import forbidden, not_found
+from app.places import queries as places
+from app.places.schemas import InCommune
 from app.web import page, parse, parse_query, require, signed_in, transaction
 
 
 @blueprint.get("/don-vi/<uuid:organisation_id>/them-ho")
 def new_household(organisation_id: UUID) -> Response:
     known = require(Role.COOPERATIVE_MANAGER)
-    asked = parse_query(schemas.InCommune)
+    asked = parse_query(InCommune)
     with transaction() as db:
         row = queries.organisation(db, known, organisation_id)
         if not known.has(Role.COOPERATIVE_MANAGER, organisation_id=organisation_id):
@@ -46,13 +49,35 @@ def household_leaves(organisation_id: UUID, household_id: UUID) -> BaseResponse:
     with transaction() as db:
         households.end_household(db, known, household_id, organisation_id, on=clock.today() - timedelta(days=1))
     flash(_("Hộ này thôi là thành viên từ hôm nay."), "met")
-    return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)
+    return redirect(next_address(url_for("accounts.organisation", organisation_id=organisation_id)), 303)
 
 
-@blueprint.post("/don-vi/<uuid:organisation_id>/nhan-ho")
-def household_joins(organisation_id: UUID) -> BaseResponse:
+@blueprint.get("/don-vi/<uuid:organisation_id>/vao-hop-tac-xa")
+def household_joins(organisation_id: UUID) -> Response:
+    """Which cooperative a household joins, of its own commune or of another."""
+    known = require(Role.ADMINISTRATOR)
+    asked = parse_query(InCommune)
+    with transaction() as db:
+        row = queries.organisation(db, known, organisation_id)
+        if row.kind != OrganisationKind.HOUSEHOLD:
+            raise not_found("hộ này", "this household")
+        commune_id = asked.commune or row.commune_id
+        member_of = queries.cooperatives_of(db, row.id, clock.today())
+        found = queries.organisations(db, known, kinds=households.TAKES_IN_HOUSEHOLDS, commune_id=commune_id)
+        return page(
+            "accounts/join_household.html",
+            organisation=row,
+            commune_id=commune_id,
+            communes=places.commune_choices(db, clock.today()),
+            cooperatives=[(o.id, o.name) for o in found if o.id not in member_of],
+        )
+
+
+@blueprint.post("/don-vi/<uuid:organisation_id>/vao-hop-tac-xa")
+def household_joins_send(organisation_id: UUID) -> BaseResponse:
     known = require(Role.ADMINISTRATOR)
     form = parse(schemas.JoinIn)
     with transaction() as db:
-        households.join_household(db, known, form.household_id, organisation_id, on=form.on or clock.today())
+        households.join_household(db, known, organisation_id, form.cooperative_id, on=clock.today())
+    flash(_("Hộ này là thành viên từ hôm nay."), "met")
     return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)

@@ -15,6 +15,7 @@ from app.accounts.routes.base import blueprint, communes_and_villages
 from app.actor import Actor, Role
 from app.errors import forbidden
 from app.places import queries as places
+from app.places.schemas import InCommune
 from app.web import page, parse, parse_query, require, signed_in, transaction
 
 
@@ -49,7 +50,7 @@ def new_organisation() -> Response:
         return page(
             "accounts/new_organisation.html",
             kinds=list(OrganisationKind),
-            communes=[(p.id, f"{p.kind_word} {p.name}") for p in places.current_communes(db, clock.today())],
+            communes=places.commune_choices(db, clock.today()),
         )
 
 
@@ -105,7 +106,7 @@ def change_organisation(organisation_id: UUID) -> Response:
 @blueprint.get("/don-vi/<uuid:organisation_id>/tru-so")
 def move_organisation(organisation_id: UUID) -> Response:
     known = signed_in()
-    asked = parse_query(schemas.InCommune)
+    asked = parse_query(InCommune)
     with transaction() as db:
         row = queries.organisation(db, known, organisation_id)
         if not rights.may_look_after(db, known, row):

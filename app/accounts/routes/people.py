@@ -109,15 +109,6 @@ def change_person_send(organisation_id: UUID, person_id: UUID) -> BaseResponse:
     return _to_person(organisation_id, person_id)
 
 
-@blueprint.post("/don-vi/<uuid:organisation_id>/nguoi/<uuid:person_id>/vai-tro")
-def grant_role(organisation_id: UUID, person_id: UUID) -> BaseResponse:
-    known = signed_in()
-    form = parse(schemas.RoleIn)
-    with transaction() as db:
-        roles.grant_role(db, known, organisation_id, person_id, form)
-    return _to_person(organisation_id, person_id)
-
-
 @blueprint.post("/don-vi/<uuid:organisation_id>/vai-tro/<uuid:membership_id>/thoi")
 def end_role(organisation_id: UUID, membership_id: UUID) -> BaseResponse:
     known = signed_in()

@@ -1,6 +1,7 @@
 """Questions about places, one module for each noun. Places are public: no answer here depends on who asks."""
 
 from app.places.queries.attributes import CommuneLine, attribute, attribute_history, attributes_on, commune_lines
+from app.places.queries.choices import VillageChoices, commune_choices, village_choices
 from app.places.queries.dates import in_force
 from app.places.queries.history import Kin, became, became_of, ending_of, names_of, names_on, was_before
 from app.places.queries.lists import failed_job, import_of, lists_to_forget, recent_imports
@@ -38,6 +39,7 @@ from app.places.queries.units import (
 __all__ = [
     "CommuneLine",
     "Kin",
+    "VillageChoices",
     "about_me",
     "all_by_code",
     "all_villages",
@@ -51,6 +53,7 @@ __all__ = [
     "chains",
     "children",
     "closed_by_code",
+    "commune_choices",
     "commune_lines",
     "current_communes",
     "current_villages",
@@ -77,6 +80,7 @@ __all__ = [
     "province",
     "recent_imports",
     "search_places",
+    "village_choices",
     "village_counts",
     "was_before",
 ]

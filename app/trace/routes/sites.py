@@ -14,6 +14,8 @@ from app.accounts.models import Organisation
 from app.actor import Actor
 from app.errors import forbidden
 from app.places import queries as places
+from app.places.queries import VillageChoices
+from app.places.schemas import InCommune
 from app.products import queries as products
 from app.trace import queries, steps
 from app.trace import sites as site_verbs
@@ -41,13 +43,10 @@ def _holders(session: Session, actor: Actor) -> list[Organisation]:
     return sorted(found, key=lambda o: (o.id not in own, o.name_folded))
 
 
-def _villages(
-    session: Session, holders: Collection[Organisation], chosen: Collection[UUID] = ()
-) -> list[tuple[UUID, str]]:
-    communes = {o.commune_id for o in holders if o.commune_id is not None}
-    today = clock.today()
-    ids = {v.id for commune in communes for v in places.current_villages(session, commune, today)} | set(chosen)
-    return sorted(places.full_names(session, ids).items(), key=lambda pair: pair[1])
+def _villages(session: Session, holders: Collection[Organisation], present: UUID | None = None) -> VillageChoices:
+    """Those of the holders' communes, of the commune asked for, and the present one."""
+    near, asked = [o.commune_id for o in holders], parse_query(InCommune).commune
+    return places.village_choices(session, near, clock.today(), asked=asked, also=[present] if present else [])
 
 
 @blueprint.get("/thua")
@@ -109,7 +108,7 @@ def edit_site(site_id: UUID) -> Response:
             site=row,
             village_id=village_id,
             holders=[(holder.id, holder.name)],
-            villages=_villages(session, [holder], [village_id] if village_id else []),
+            villages=_villages(session, [holder], village_id),
             kinds=_site_kinds(),
             units=unit_options(AREA_UNITS),
         )

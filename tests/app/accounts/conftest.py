@@ -239,7 +239,7 @@ class Desk:
 
 def held_about(province: Province) -> dict[str, list[Any]]:
     """Every row that a deed over one's own person could write."""
-    tables = ("people", "personal_data", "credentials", "memberships", "cards", "devices", "sign_ins", "consents",
+    tables = ("people", "personal_data", "credentials", "memberships", "household_memberships", "cards", "devices", "sign_ins", "consents",
               "data_requests", "outbox_events", "audit_entries")  # fmt: skip
     return {t: province.rows(f"SELECT x::text FROM {t} x ORDER BY 1") for t in tables}
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from app.accounts import people, roles
+from app.accounts import people
 from app.accounts.models import AddressAs
-from app.accounts.schemas import PersonalChange, RoleIn
+from app.accounts.schemas import PersonalChange
 from app.actor import SYSTEM, Role
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from tests.app.accounts.conftest import Province, counts, roles_of, somebody
@@ -76,12 +76,8 @@ def test_somebody_without_a_phone_can_only_be_of_a_household(province: Province)
 
 
 def test_a_manager_cannot_take_over_somebody_with_roles_elsewhere(province: Province) -> None:
-    admin = province.actor("admin")
-    with province.database.transaction(admin) as session:
-        roles.grant_role(session, admin, province["coop"], province["minh"], RoleIn(role=Role.PURCHASER))
-    with province.database.transaction(admin) as session:
-        form = somebody("Lý Thị Khác", "0912000003", Role.PURCHASER)
-        people.add_person(session, admin, province["coop"], form)
+    province.also("minh", "coop", Role.PURCHASER)
+    province.also("khac", "coop", Role.PURCHASER)
     minh = province.actor("minh")
     for attempt in (
         lambda s: people.first_password(s, minh, province["coop"], province["khac"]),

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.accounts import consents, devices, people, privacy, roles, signin
+from app import clock
+from app.accounts import consents, devices, households, people, privacy, roles, signin
 from app.accounts.models import AddressAs, Membership, Purpose, SignInMethod
 from app.accounts.schemas import PersonalChange
 from app.accounts.signin import Granted
@@ -32,6 +33,7 @@ DEEDS: dict[str, Callable[[Session, Actor, Province], object]] = {
     "consent": lambda s, a, _: consents.answer_consents(s, a, {Purpose.ACCOUNT}),
     "withdraw": lambda s, a, _: consents.withdraw(s, a, Purpose.PUBLIC_NAME),
     "leave": lambda s, a, p: roles.end_role(s, a, farming(s, p)),
+    "household_leaves": lambda s, a, p: households.end_household(s, a, p["household"], p["coop"], on=clock.today()),
     "sign_out": lambda s, a, _: devices.sign_out_everywhere(s, a),
 }
 

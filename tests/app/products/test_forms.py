@@ -10,11 +10,12 @@ from app.accounts.models import PersonalData
 from app.actor import SYSTEM
 from app.db import Database, new_id
 from app.factory import create_app
+from app.products import queries
 from app.products.models import Certificate, Variant
 from app.settings import Settings
 from tests.app.browsers import browser_of
 from tests.app.products.records import count
-from tests.app.trace.farm import World, a_product
+from tests.app.trace.farm import World, a_product, next_commune
 
 
 @pytest.fixture
@@ -59,3 +60,34 @@ def test_a_refusal_of_the_verb_is_named_once(client: FlaskClient, database: Data
     )
     assert f'<li><a href="#stars">Số sao (chỉ OCOP)</a>: {said}</li>' in html
     assert count(database, Certificate) == 0
+
+
+def test_a_product_is_made_in_a_village_of_the_next_commune_too(
+    client: FlaskClient, database: Database, product: UUID, world: World
+) -> None:
+    commune, village = next_commune(database)
+    at = f"/san-pham/{product}/sua"
+    own = client.get(at).text
+    assert f'<option value="{commune}">xã Láng Giềng</option>' in own
+    assert f'value="{village}"' not in own
+    page = client.get(f"{at}?commune={commune}").text
+    assert f'name="village_ids" value="{village}"><span>thôn Bên Kia, xã Láng Giềng, tỉnh Thử</span>' in page
+    assert f'name="village_ids" value="{world.village}" checked>' in page
+    sent = {"name_vi": "Na dai Đồng Mẫu", "village_ids": [world.village, village], "version": "1"}
+    refused = client.post(f"{at}?commune={commune}", data=sent | {"name_vi": ""})
+    assert refused.status_code == 422
+    assert f'name="village_ids" value="{village}" checked>' in refused.text
+    assert client.post(f"{at}?commune={commune}", data=sent).status_code == 303
+    with database.transaction(SYSTEM) as session:
+        assert set(queries.villages_of(session, [product], clock.today())[product]) == {world.village, village}
+    assert f'name="village_ids" value="{village}" checked>' in client.get(at).text  # chosen, so it stays on the page
+
+
+def test_a_new_product_offers_the_villages_of_the_commune_asked_for(
+    client: FlaskClient, database: Database, world: World
+) -> None:
+    commune, village = next_commune(database)
+    page = client.get(f"/san-pham/moi?commune={commune}").text
+    assert page.index(f'value="{world.village}"') < page.index(f'value="{village}"')
+    assert "Các thôn ở đó đã có trong ô chọn thôn bên dưới." in page
+    assert f'value="{village}"' not in client.get("/san-pham/moi").text

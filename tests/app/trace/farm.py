@@ -11,6 +11,7 @@ from app.accounts.models import HouseholdMembership, Membership, Organisation, P
 from app.actor import SYSTEM, Actor, Role
 from app.actor import Membership as Held
 from app.db import Database, new_id, sort_key
+from app.places import queries as places
 from app.places.models import Place
 from app.products import service as products
 from app.products.schemas import NewProduct, NewVariant
@@ -115,6 +116,24 @@ def build(database: Database) -> World:
                 )
             )  # fmt: skip
     return world
+
+
+def next_commune(database: Database) -> tuple[UUID, UUID]:
+    """A commune beside the invented one and its only village, "thôn Bên Kia", where nobody has a seat."""
+    commune, village = new_id(), new_id()
+    with database.transaction(SYSTEM) as session:
+        for place_id, level, word, name, code, parent in (
+            (commune, "commune", "xã", "Láng Giềng", "T9902", places.province(session, START).id),
+            (village, "village", "thôn", "Bên Kia", "T990201", commune),
+        ):
+            session.add(
+                Place(
+                    id=place_id, code=code, level=level, kind_word=word, name=name, sort_key=sort_key(name),
+                    parent_id=parent, valid_from=START, valid_to=None, recorded_at=clock.now(),
+                )
+            )  # fmt: skip
+            session.flush()
+    return commune, village
 
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=clock.VIETNAM)

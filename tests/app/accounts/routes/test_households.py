@@ -1,6 +1,8 @@
-"""Adding a household and who farms in it."""
+"""Adding a household and who farms in it; one that left, and how it comes back."""
 
 from html import unescape
+
+import pytest
 
 from app.db import new_id
 from tests.app.accounts.conftest import Province
@@ -39,3 +41,71 @@ def test_the_label_of_another_cooperatives_household_is_free(browser: Browser, p
     client, at = browser("minh"), f"/don-vi/{province['coop']}/them-ho"
     values = {"id": str(new_id()), "name": "Hộ other_household", "village_id": str(province["far_village"])}
     assert send(client, at, **values).status_code == 303
+
+
+def test_a_household_that_left_comes_back_by_the_administrator(browser: Browser, province: Province) -> None:
+    manager, at, home = browser("minh"), f"/don-vi/{province['coop']}", f"/don-vi/{province['household']}"
+    assert "Vào lại phải do hộ nhờ người quản trị của tỉnh ghi." in manager.get(at).text
+    assert "Hộ chưa là thành viên" not in browser("lanh").get(home).text
+    assert send(manager, at, f"{at}/ho/{province['household']}/roi").location == at
+    assert manager.get(home).status_code == 404
+    assert "Hộ đã có trong hệ thống, kể cả hộ vừa rời hợp tác xã" in manager.get(f"{at}/them-ho").text
+    assert "Hộ chưa là thành viên của hợp tác xã nào." in browser("lanh").get(home).text
+    admin = browser("admin")
+    assert f'href="{home}/vao-hop-tac-xa"' in admin.get(home).text
+    form = admin.get(f"{home}/vao-hop-tac-xa").text
+    assert f'<option value="{province["coop"]}">Đơn vị coop</option>' in form
+    assert "Đơn vị other" not in form  # it sits in another commune
+    far = admin.get(f"{home}/vao-hop-tac-xa?commune={province['far_commune']}").text
+    assert f'<option value="{province["other"]}">Đơn vị other</option>' in far
+    wanted = {"cooperative_id": str(province["coop"])}
+    assert send(admin, f"{home}/vao-hop-tac-xa", **wanted).location == home
+    assert "Thành viên của Đơn vị coop" in admin.get(home).text
+    assert f'value="{province["coop"]}"' not in admin.get(f"{home}/vao-hop-tac-xa").text
+    assert f'href="{home}"' in manager.get(at).text
+    kept = province.rows(
+        "SELECT valid_to IS NULL AS open FROM household_memberships WHERE household_id = :h ORDER BY recorded_at",
+        h=province["household"],
+    )
+    assert [r.open for r in kept] == [False, True]
+
+
+@pytest.mark.parametrize("name", ["minh", "khac", "lanh", "xa"])
+def test_nobody_but_the_administrator_writes_a_household_into_a_cooperative(
+    browser: Browser, province: Province, name: str
+) -> None:
+    client, at = browser(name), f"/don-vi/{province['household']}/vao-hop-tac-xa"
+    assert client.get(at).status_code == 403
+    refused = send(client, "/tai-khoan/sua", at, cooperative_id=str(province["other"]))
+    assert refused.status_code == 403
+    assert province.one("SELECT count(*) FROM household_memberships") == 2
+
+
+def test_only_a_household_joins_and_only_where_households_are_taken_in(browser: Browser, province: Province) -> None:
+    admin = browser("admin")
+    assert admin.get(f"/don-vi/{province['coop']}/vao-hop-tac-xa").status_code == 404
+    at = f"/don-vi/{province['household']}/vao-hop-tac-xa"
+    for cooperative, status in (("office", 422), ("coop", 409)):
+        assert send(admin, at, cooperative_id=str(province[cooperative])).status_code == status
+    assert province.one("SELECT count(*) FROM household_memberships") == 2
+
+
+def test_a_household_leaves_by_itself(browser: Browser, province: Province) -> None:
+    client, home = browser("lanh"), f"/don-vi/{province['household']}"
+    assert f'href="{home}"' in client.get("/tai-khoan").text
+    page = client.get(home).text
+    leave = f"/don-vi/{province['coop']}/ho/{province['household']}/roi?next={home}"
+    assert f'action="{leave}"' in page
+    assert send(client, home, leave).location == home
+    after = client.get(home).text
+    assert "Hộ này thôi là thành viên từ hôm nay." in after
+    assert "Hộ chưa là thành viên của hợp tác xã nào." in after
+    assert browser("minh").get(home).status_code == 404
+    assert send(client, "/tai-khoan/sua", leave).status_code == 404
+
+
+def test_no_other_household_is_taken_out(browser: Browser, province: Province) -> None:
+    leave = f"/don-vi/{province['other']}/ho/{province['other_household']}/roi"
+    for name in ("lanh", "minh", "xa"):
+        assert send(browser(name), "/tai-khoan/sua", leave).status_code in {403, 404}
+    assert province.one("SELECT count(*) FROM household_memberships WHERE valid_to IS NULL") == 2

@@ -2,10 +2,13 @@
 
 from uuid import UUID
 
+from app.actor import SYSTEM
+from app.clock import today
 from app.db import Database, new_id
+from app.trace import queries
 from app.trace.models import Cycle, Site
 from tests.app.trace.desk import MakeClient, only
-from tests.app.trace.farm import World, a_site
+from tests.app.trace.farm import World, a_site, next_commune
 
 
 def test_a_season_ends_and_a_site_moves_with_its_days(client_of: MakeClient, database: Database, world: World) -> None:
@@ -48,3 +51,29 @@ def test_names_and_notes_are_shown_as_text(client_of: MakeClient, database: Data
     assert "<script>alert" not in page
     assert "<b>Vườn</b>" not in page
     assert isinstance(site, UUID)
+
+
+def test_a_site_lies_in_a_village_of_the_next_commune(client_of: MakeClient, database: Database, world: World) -> None:
+    client, (commune, village) = client_of(world.manager), next_commune(database)
+    own = client.get("/thua/moi").text
+    assert f'<option value="{commune}">xã Láng Giềng</option>' in own
+    assert f'value="{world.village}"' in own
+    assert f'value="{village}"' not in own
+    at = f"/thua/moi?commune={commune}"
+    page = client.get(at).text
+    assert f'<option value="{village}">thôn Bên Kia, xã Láng Giềng, tỉnh Thử</option>' in page
+    assert f'value="{world.village}"' in page
+    form = {"id": new_id(), "organisation_id": world.household, "kind": "orchard", "village_id": village}
+    refused = client.post(at, data=form)  # the name is missing: what was chosen stays chosen
+    assert refused.status_code == 422
+    assert f'<option value="{village}" selected>' in refused.text
+    assert client.post(at, data=form | {"name": "Vườn bên kia"}).location == f"/thua/{form['id']}"
+    with database.transaction(SYSTEM) as session:
+        assert queries.village_of_sites(session, [form["id"]], today()) == {form["id"]: village}
+    assert f'<option value="{village}" selected>' in client.get(f"/thua/{form['id']}/sua").text
+
+
+def test_a_commune_without_villages_says_so(client_of: MakeClient, world: World) -> None:
+    page = client_of(world.manager).get(f"/thua/moi?commune={new_id()}").text
+    assert "Xã chưa có danh sách thôn." in page
+    assert f'value="{world.village}"' in page
