@@ -39,3 +39,19 @@ def test_the_label_of_another_cooperatives_household_is_free(browser: Browser, p
     client, at = browser("minh"), f"/don-vi/{province['coop']}/them-ho"
     values = {"id": str(new_id()), "name": "Hộ other_household", "village_id": str(province["far_village"])}
     assert send(client, at, **values).status_code == 303
+
+
+def test_a_household_leaves_only_after_a_question(browser: Browser, province: Province) -> None:
+    desk, at = browser("minh"), f"/don-vi/{province['coop']}"
+    leaving = f"{at}/ho/{province['household']}/roi"
+    members = "SELECT count(*) FROM household_memberships WHERE household_id = :h AND valid_to IS NULL"
+    shown = desk.get(at).text
+    assert f'href="{leaving}"' in shown
+    assert f'action="{leaving}"' not in shown
+    assert "nhờ người quản trị" in unescape(desk.get(leaving).text)
+    assert province.one(members, h=province["household"]) == 1
+    assert browser("khac").get(leaving).status_code in {403, 404}
+    assert browser("lanh").get(leaving).status_code == 403
+    assert send(desk, leaving).location == at
+    assert "Hộ này thôi là thành viên từ hôm nay." in unescape(desk.get(at).text)
+    assert province.one(members, h=province["household"]) == 0
