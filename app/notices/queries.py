@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.actor import Actor
 from app.db import picked
 from app.errors import not_found
-from app.notices.models import Notice, NoticeDelivery
+from app.notices.models import Notice, NoticeDelivery, Urgency
 
 
 def inbox(session: Session, actor: Actor, *, limit: int = 100) -> Sequence[Notice]:
@@ -28,6 +28,16 @@ def unseen_count(session: Session, actor: Actor) -> int:
         select(func.count()).select_from(Notice).where(Notice.person_id == actor.person_id, Notice.seen_at.is_(None))
     )
     return int(session.scalar(query) or 0)
+
+
+def unseen_urgent(session: Session, actor: Actor) -> Notice | None:
+    """The newest one that cannot wait until somebody looks for it."""
+    return session.scalar(
+        select(Notice)
+        .where(Notice.person_id == actor.person_id, Notice.seen_at.is_(None), Notice.urgency == Urgency.HIGH)
+        .order_by(Notice.created_at.desc(), Notice.id.desc())
+        .limit(1)
+    )
 
 
 def own_notice(session: Session, actor: Actor, notice_id: UUID) -> Notice:
