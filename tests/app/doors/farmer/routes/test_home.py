@@ -56,8 +56,20 @@ def test_nobody_sees_the_phone_pages_without_signing_in(world: World, phone_of: 
 def test_every_page_of_the_phone_opens(world: World, phone_of: PhoneOf) -> None:
     log = world.log("spraying", ago(days=2), material="Bt", pre_harvest_days=7, quantity=Decimal(2), unit="tank16")
     phone = phone_of("lanh")
-    for path in ("/ho", "/nhat-ky", "/viec-khac", "/muc-khac", "/cho-lam/them", f"/viec/{log}", f"/viec/{log}/sua"):
-        assert phone.get(f"/nong-dan{path}").status_code == 200, path
+    for path in (
+        "",
+        "/ghi/spraying",
+        "/ho",
+        "/nhat-ky",
+        "/viec-khac",
+        "/muc-khac",
+        "/cho-lam/them",
+        f"/viec/{log}",
+        f"/viec/{log}/sua",
+    ):
+        shown = phone.get(f"/nong-dan{path}")
+        assert shown.status_code == 200, path
+        assert shown.text.count('data-speak="#main"') == 1, path
         assert phone.get(f"/nong-dan{path}?lang=en").status_code == 200, path
     assert phone.get("/nong-dan/ghi/flying").status_code == 404
 
