@@ -106,7 +106,7 @@ def end_household(session: Session, actor: Actor, household_id: UUID, cooperativ
     """
     own = actor.has(Role.FARMER, organisation_id=household_id)
     if own:
-        signin.check_card_suffices(session, actor)
+        actors.check_card_suffices(session, actor)
     if not (own or actor.has(Role.ADMINISTRATOR)):
         rights.check_manager(actor, cooperative_id)
     if on > clock.today():

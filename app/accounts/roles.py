@@ -70,6 +70,19 @@ def end_role(session: Session, actor: Actor, membership_id: UUID, organisation_i
     )
 
 
+def may_give_back(session: Session, actor: Actor, organisation_id: UUID, role: Role) -> list[str]:
+    """Names of the cooperatives whose managers could give this role again once it has ended; none: an administrator only."""
+    if role not in MANAGED_BY_COOPERATIVE:
+        return []
+    organisation = queries.organisation(session, actor, organisation_id)
+    ids = (
+        [organisation_id]
+        if organisation.kind != OrganisationKind.HOUSEHOLD
+        else queries.cooperatives_of(session, organisation_id, clock.today())
+    )
+    return sorted(queries.organisation_names(session, ids).values())
+
+
 def grantable(session: Session, actor: Actor, organisation: Organisation) -> list[Role]:
     """The roles that this actor may give there, in the order of the list of roles."""
     here = [role for role in Role if organisation.kind in WHERE[role]]

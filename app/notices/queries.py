@@ -11,7 +11,7 @@ from app.accounts.models import RoleOffer
 from app.actor import Actor
 from app.db import picked
 from app.errors import not_found
-from app.notices.models import Notice, NoticeDelivery
+from app.notices.models import Notice, NoticeDelivery, Urgency
 
 ROLE_OFFER = "role_offer"
 # A notice is never rewritten: whether it still asks for an answer is seen from the offer it tells of.
@@ -46,6 +46,16 @@ def settled_offers(session: Session, notices: Collection[Notice]) -> dict[UUID, 
         .where(Notice.id.in_([n.id for n in notices if n.reason == ROLE_OFFER]))
     )
     return dict(rows.all())
+
+
+def unseen_urgent(session: Session, actor: Actor) -> Notice | None:
+    """The newest one that cannot wait until somebody looks for it."""
+    return session.scalar(
+        select(Notice)
+        .where(Notice.person_id == actor.person_id, Notice.seen_at.is_(None), Notice.urgency == Urgency.HIGH)
+        .order_by(Notice.created_at.desc(), Notice.id.desc())
+        .limit(1)
+    )
 
 
 def own_notice(session: Session, actor: Actor, notice_id: UUID) -> Notice:

@@ -3,7 +3,8 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Response, redirect, url_for
+from flask import Response, flash, redirect, url_for
+from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -12,6 +13,7 @@ from app.accounts import actors, people, queries, roles, schemas, signin
 from app.accounts.models import AddressAs
 from app.accounts.routes.base import blueprint, own_person_id
 from app.actor import Actor, Role
+from app.errors import not_found
 from app.places import queries as places
 from app.web import page, parse, signed_in, transaction
 
@@ -45,11 +47,31 @@ def sessions(db: Session, known: Actor) -> dict[str, Any]:
     }
 
 
+@blueprint.get("/tai-khoan/vai-tro/<uuid:membership_id>/thoi")
+def leave_role(membership_id: UUID) -> Response:
+    """Asked first: only somebody else can give the role back."""
+    known = signed_in()
+    with transaction() as db:
+        actors.check_card_suffices(db, known)
+        held = next(
+            (m for m in queries.roles_of(db, own_person_id(known), clock.today()) if m.id == membership_id), None
+        )
+        if held is None:
+            raise not_found("vai trò này", "this role")
+        return page(
+            "accounts/leave_role.html",
+            held=held,
+            organisation_name=queries.organisation_names(db, [held.organisation_id])[held.organisation_id],
+            givers=roles.may_give_back(db, known, held.organisation_id, Role(held.role)),
+        )
+
+
 @blueprint.post("/tai-khoan/vai-tro/<uuid:membership_id>/thoi")
-def leave_role(membership_id: UUID) -> BaseResponse:
+def leave_role_send(membership_id: UUID) -> BaseResponse:
     known = signed_in()
     with transaction() as db:
         roles.end_role(db, known, membership_id)
+    flash(_("Bác đã thôi vai trò này."), "met")
     return redirect(url_for("accounts.account"), 303)
 
 

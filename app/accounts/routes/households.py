@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock
-from app.accounts import households, queries, schemas
+from app.accounts import households, queries, rights, schemas
 from app.accounts.models import OrganisationKind
 from app.accounts.routes.base import blueprint, communes_and_villages, next_address
 from app.actor import Role
@@ -43,8 +43,22 @@ def new_household_send(organisation_id: UUID) -> BaseResponse:
     return redirect(url_for("accounts.new_person", organisation_id=household.id), 303)
 
 
+@blueprint.get("/don-vi/<uuid:organisation_id>/ho/<uuid:household_id>/roi")
+def household_leaves(organisation_id: UUID, household_id: UUID) -> Response:
+    """Asked first: the manager cannot take the household back alone."""
+    known = require(Role.COOPERATIVE_MANAGER, Role.ADMINISTRATOR)
+    with transaction() as db:
+        row = queries.organisation(db, known, organisation_id)
+        if not known.has(Role.ADMINISTRATOR):
+            rights.check_manager(known, organisation_id)
+        household = next((h for h in queries.member_households(db, known, row.id) if h.id == household_id), None)
+        if household is None:
+            raise not_found("thành viên này", "this member")
+        return page("accounts/household_leaves.html", organisation=row, household=household)
+
+
 @blueprint.post("/don-vi/<uuid:organisation_id>/ho/<uuid:household_id>/roi")
-def household_leaves(organisation_id: UUID, household_id: UUID) -> BaseResponse:
+def household_leaves_send(organisation_id: UUID, household_id: UUID) -> BaseResponse:
     known = signed_in()
     with transaction() as db:
         households.end_household(db, known, household_id, organisation_id, on=clock.today() - timedelta(days=1))

@@ -12,7 +12,7 @@ from app.accounts import offers, people, queries, rights, roles, schemas
 from app.accounts.models import AddressAs, Organisation
 from app.accounts.routes.base import blueprint
 from app.actor import OFFICIAL_ROLES, Actor, Role
-from app.errors import forbidden
+from app.errors import forbidden, not_found
 from app.places import queries as places
 from app.places.models import Level
 from app.web import page, parse, signed_in, transaction
@@ -109,11 +109,25 @@ def change_person_send(organisation_id: UUID, person_id: UUID) -> BaseResponse:
     return _to_person(organisation_id, person_id)
 
 
+@blueprint.get("/don-vi/<uuid:organisation_id>/vai-tro/<uuid:membership_id>/thoi")
+def end_role(organisation_id: UUID, membership_id: UUID) -> Response:
+    """Asked first: the person is shut out at once."""
+    known = signed_in()
+    with transaction() as db:
+        row = queries.organisation(db, known, organisation_id)
+        wider = rights.look_after(db, known, organisation_id)
+        held = next((m for m in queries.members(db, wider, [row.id]) if m.membership_id == membership_id), None)
+        if held is None:
+            raise not_found("vai trò này", "this role")
+        return page("accounts/end_role.html", organisation=row, held=held)
+
+
 @blueprint.post("/don-vi/<uuid:organisation_id>/vai-tro/<uuid:membership_id>/thoi")
-def end_role(organisation_id: UUID, membership_id: UUID) -> BaseResponse:
+def end_role_send(organisation_id: UUID, membership_id: UUID) -> BaseResponse:
     known = signed_in()
     with transaction() as db:
         roles.end_role(db, known, membership_id, organisation_id)
+    flash(_("Người này đã thôi vai trò đó."), "met")
     return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)
 
 

@@ -1,7 +1,7 @@
 """A pasted link counts only once a second named person has looked and kept a dated picture, and only while that look is fresh."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from io import BytesIO
 from typing import Any

@@ -235,12 +235,12 @@ def test_a_note_a_recall_and_a_silent_account_are_said_on_the_pages(
     ],
 )
 def test_why_a_place_does_not_count_is_said_by_its_legal_kind(
-    app: Flask, database: Database, world: World, legal_kind: str, beside: str, box: str
+    client: FlaskClient, database: Database, world: World, legal_kind: str, beside: str, box: str
 ) -> None:
     _, _, listing = a_listing(database, world, wanted="live", state="live", remote_id="7")
     with database.transaction(SYSTEM) as session:
         session.execute(update(ChannelAccount).values(legal_kind=legal_kind))
     others = {"trang riêng, không được tính", "trang quảng cáo, không được tính"} - {beside}
-    html = shown(app)
+    html = shown(client)
     assert (beside in html, [o for o in others if o in html]) == (True, [])
-    assert f"{box} cho tiêu chí của thôn." in shown(app, f"/san/tin/{listing}")
+    assert f"{box} cho tiêu chí của thôn." in shown(client, f"/san/tin/{listing}")

@@ -16,6 +16,7 @@ from app.doors.farmer.routes.base import (
     site_of,
     to_households,
 )
+from app.notices import queries as notices
 from app.trace.steps import STEPS
 from app.web import page, parse_query, transaction, vn_date
 
@@ -42,6 +43,8 @@ def home() -> BaseResponse:
             site=here.site if here else None,
             hint=queries.hint(session, house, here) if here else None,
             tiles=pictures.tiles(here.site.kind if here else None),
+            unseen=notices.unseen_count(session, actor),
+            urgent=notices.unseen_urgent(session, actor),
             recent=recent,
             saved_text=short_moment(max(log.recorded_at for log in recent)) if recent else "",
         )
@@ -64,12 +67,15 @@ def households() -> Response:
 @blueprint.get("/muc-khac")
 def more() -> Response:
     actor = signed_in_writer()
-    links = [(url_for("farmer.show_diary"), "book", _("Việc đã ghi"))] if queries.own_house_ids(actor) else []
+    links = [(url_for("notices.inbox"), "bell", _("Tin báo"))]
+    if queries.own_house_ids(actor):
+        links.append((url_for("farmer.show_diary"), "book", _("Việc đã ghi")))
     links.append((url_for("farmer.households"), "home", _("Ghi hộ nhà khác")))
     if queries.own_house_ids(actor):
         links.append((url_for("farmer.new_site"), "plus", _("Thêm chỗ làm")))
     links.append((url_for("accounts.account"), "user", _("Tài khoản và máy này")))
-    return page("farmer/more.html", links=links)
+    with transaction() as session:
+        return page("farmer/more.html", links=links, unseen=notices.unseen_count(session, actor))
 
 
 @blueprint.get("/viec-khac")

@@ -29,6 +29,7 @@ class Question:
     no: str
     hint: str = ""
     leave: bool = False
+    mild: bool = False  # incomplete only: nothing to be alarmed about
 
 
 def questions_about(
@@ -52,7 +53,7 @@ def questions_about(
     known = known_days(session, house, step, log.material) if step.waits and log.material else None
     if known is not None and known > (-1 if log.pre_harvest_days is None else log.pre_harvest_days):
         asked.append(_shorter_wait(log, known))
-    if new and step.units and log.quantity is None and not log.photos and log.note is None:
+    if new and _amount_matters(step) and log.quantity is None and not log.photos and log.note is None:
         what = f"{step.en if language() == 'en' else step.vi} {log.material or ''}".strip()
         asked.append(
             Question(
@@ -60,9 +61,15 @@ def questions_about(
                 _("Bác chưa chọn lượng. Ghi “%(what)s” không có lượng?", what=what),
                 _("Ghi không có lượng"),
                 _("Chọn lượng"),
+                mild=True,
             )
         )
     return asked
+
+
+def _amount_matters(step: Step) -> bool:
+    """What goes in and what comes out; hours of work may stay unsaid."""
+    return step.harvest or step.waits or step.kind == "fertilising"
 
 
 def _shorter_wait(log: CareLogIn | CorrectionIn, known: int) -> Question:

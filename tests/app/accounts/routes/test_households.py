@@ -109,3 +109,19 @@ def test_no_other_household_is_taken_out(browser: Browser, province: Province) -
     for name in ("lanh", "minh", "xa"):
         assert send(browser(name), "/tai-khoan/sua", leave).status_code in {403, 404}
     assert province.one("SELECT count(*) FROM household_memberships WHERE valid_to IS NULL") == 2
+
+
+def test_a_household_leaves_only_after_a_question(browser: Browser, province: Province) -> None:
+    desk, at = browser("minh"), f"/don-vi/{province['coop']}"
+    leaving = f"{at}/ho/{province['household']}/roi"
+    members = "SELECT count(*) FROM household_memberships WHERE household_id = :h AND valid_to IS NULL"
+    shown = desk.get(at).text
+    assert f'href="{leaving}"' in shown
+    assert f'action="{leaving}"' not in shown
+    assert "nhờ người quản trị" in unescape(desk.get(leaving).text)
+    assert province.one(members, h=province["household"]) == 1
+    assert browser("khac").get(leaving).status_code in {403, 404}
+    assert browser("lanh").get(leaving).status_code == 403
+    assert send(desk, leaving).location == at
+    assert "Hộ này thôi là thành viên từ hôm nay." in unescape(desk.get(at).text)
+    assert province.one(members, h=province["household"]) == 0

@@ -73,3 +73,47 @@ def test_an_offer_is_taken_back_on_the_page_that_lists_it(browser: Browser, prov
     assert "Lời mời chờ trả lời" not in seen
     assert "Lời mời chờ bác trả lời" not in unescape(khac.get("/du-lieu-cua-toi").text)
     assert "Có lời mời chờ bác trả lời" not in unescape(khac.get("/tai-khoan").text)
+
+
+def test_one_tap_does_not_end_ones_own_role(browser: Browser, province: Province) -> None:
+    client = browser("lanh")
+    membership = province.one("SELECT id FROM memberships WHERE person_id = :p", p=province["lanh"])
+    at = f"/tai-khoan/vai-tro/{membership}/thoi"
+    account = client.get("/tai-khoan").text
+    assert f'href="{at}"' in account
+    assert f'action="{at}"' not in account
+    asked = unescape(client.get(at).text)
+    assert "bác không ghi được việc và không mở được nhật ký của Hộ household nữa" in asked
+    assert "chỉ người quản lý Đơn vị coop hoặc người quản trị giao lại" in asked
+    assert province.one("SELECT count(*) FROM memberships WHERE id = :m AND valid_to IS NULL", m=membership) == 1
+    assert send(client, at).location == "/tai-khoan"
+    assert "Bác đã thôi vai trò này." in unescape(client.get("/tai-khoan").text)
+    assert province.one("SELECT count(*) FROM memberships WHERE id = :m AND valid_to IS NULL", m=membership) == 0
+
+
+def test_nobody_is_asked_about_somebody_elses_role(browser: Browser, province: Province) -> None:
+    membership = province.one("SELECT id FROM memberships WHERE person_id = :p", p=province["lanh"])
+    assert browser("minh").get(f"/tai-khoan/vai-tro/{membership}/thoi").status_code == 404
+
+
+def test_ending_somebodys_role_is_asked_first(browser: Browser, province: Province) -> None:
+    desk, at = browser("minh"), f"/don-vi/{province['household']}"
+    membership = province.one("SELECT id FROM memberships WHERE person_id = :p", p=province["lanh"])
+    ending = f"{at}/vai-tro/{membership}/thoi"
+    shown = desk.get(at).text
+    assert f'href="{ending}"' in shown
+    assert f'action="{ending}"' not in shown
+    assert "Người này hết quyền ngay" in unescape(desk.get(ending).text)
+    assert province.one("SELECT count(*) FROM memberships WHERE id = :m AND valid_to IS NULL", m=membership) == 1
+    assert browser("khac").get(ending).status_code == 404
+    assert send(desk, ending).location == at
+    assert "Người này đã thôi vai trò đó." in unescape(desk.get(at).text)
+    assert province.one("SELECT count(*) FROM memberships WHERE id = :m AND valid_to IS NULL", m=membership) == 0
+
+
+def test_a_managers_own_role_ends_on_the_page_that_says_what_is_lost(browser: Browser, province: Province) -> None:
+    own = province.one("SELECT id FROM memberships WHERE person_id = :p", p=province["minh"])
+    at = f"/don-vi/{province['coop']}"
+    shown = browser("minh").get(at).text
+    assert f'href="/tai-khoan/vai-tro/{own}/thoi"' in shown
+    assert f"{at}/vai-tro/{own}/thoi" not in shown

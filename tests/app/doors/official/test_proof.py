@@ -6,6 +6,7 @@ from typing import Any
 
 from app import clock
 from app.accounts.models import Organisation
+from app.actor import SYSTEM
 from app.criteria import village_facts
 from app.db import new_id
 from tests.app.criteria.world import PROOF, Province

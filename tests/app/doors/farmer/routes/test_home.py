@@ -7,7 +7,10 @@ from decimal import Decimal
 import pytest
 
 from app import clock
-from app.db import new_id
+from app.actor import SYSTEM
+from app.db import Words, new_id
+from app.notices import service as notices
+from app.notices.models import Urgency
 from tests.app.doors.farmer.forms import text_of
 from tests.app.doors.farmer.world import PhoneOf, World, ago, kilos
 
@@ -53,8 +56,20 @@ def test_nobody_sees_the_phone_pages_without_signing_in(world: World, phone_of: 
 def test_every_page_of_the_phone_opens(world: World, phone_of: PhoneOf) -> None:
     log = world.log("spraying", ago(days=2), material="Bt", pre_harvest_days=7, quantity=Decimal(2), unit="tank16")
     phone = phone_of("lanh")
-    for path in ("/ho", "/nhat-ky", "/viec-khac", "/muc-khac", "/cho-lam/them", f"/viec/{log}", f"/viec/{log}/sua"):
-        assert phone.get(f"/nong-dan{path}").status_code == 200, path
+    for path in (
+        "",
+        "/ghi/spraying",
+        "/ho",
+        "/nhat-ky",
+        "/viec-khac",
+        "/muc-khac",
+        "/cho-lam/them",
+        f"/viec/{log}",
+        f"/viec/{log}/sua",
+    ):
+        shown = phone.get(f"/nong-dan{path}")
+        assert shown.status_code == 200, path
+        assert shown.text.count('data-speak="#main"') == 1, path
         assert phone.get(f"/nong-dan{path}?lang=en").status_code == 200, path
     assert phone.get("/nong-dan/ghi/flying").status_code == 404
 
@@ -66,3 +81,44 @@ def test_the_list_of_households_counts_what_stands(world: World, phone_of: Phone
     assert "hôm nay đã ghi 2 việc" in text_of(phone.get("/nong-dan/ho"))
     phone.post(f"/nong-dan/viec/{first}/bo", data={"id": str(new_id())})
     assert "hôm nay đã ghi 1 việc" in text_of(phone.get("/nong-dan/ho"))
+
+
+def told(world: World, urgency: Urgency, title: str) -> None:
+    with world.database.transaction(SYSTEM) as session:
+        notices.tell(
+            session,
+            SYSTEM,
+            person_ids=[world["lanh"]],
+            reason="test",
+            urgency=urgency,
+            title=Words(vi=title),
+            body=Words(vi="Bác xem."),
+            link=None,
+            key=title,
+        )
+
+
+def test_the_farmer_finds_her_notices_and_an_urgent_one_stands_on_the_first_page(
+    world: World, phone_of: PhoneOf
+) -> None:
+    phone = phone_of("lanh")
+    assert "chưa xem" not in text_of(phone.get("/nong-dan"))
+    assert 'role="alert"' not in phone.get("/nong-dan").text
+    first = re.search(r'<a class="link-row inset" href="([^"]+)">', phone.get("/nong-dan/muc-khac").text)
+    assert first is not None
+    assert first[1] == "/tin-bao"
+    told(world, Urgency.NORMAL, "Có lời mời")
+    home = phone.get("/nong-dan")
+    assert "Tin báo: 1 chưa xem" in text_of(home)
+    assert 'role="alert"' not in home.text
+    told(world, Urgency.HIGH, "Lô NA-1 bị thu hồi")
+    home = phone.get("/nong-dan")
+    assert "Tin báo: 2 chưa xem" in text_of(home)
+    assert "Lô NA-1 bị thu hồi" in text_of(home)
+    assert 'class="btn wide" href="/tin-bao"' in home.text
+    assert "2 chưa xem" in text_of(phone.get("/nong-dan/muc-khac"))
+    assert "chưa xem" not in text_of(phone_of("pao").get("/nong-dan"))
+    assert phone.get("/tin-bao").status_code == 200
+    phone.post("/tin-bao/da-xem")
+    assert "chưa xem" not in text_of(phone.get("/nong-dan"))
+    assert "thu hồi" not in text_of(phone.get("/nong-dan"))

@@ -136,12 +136,21 @@ def test_an_untouched_form_is_asked_once_and_the_way_back_keeps_what_was_chosen(
     phone, sent = phone_of("lanh"), form(world, material="NPK 16-16-8", day=yesterday)
     asked = phone.post("/nong-dan/ghi/fertilising", data=sent)
     assert "Bác chưa chọn lượng. Ghi “Bón phân NPK 16-16-8” không có lượng?" in text_of(asked)
+    assert 'class="flash wait" role="status"' in asked.text
+    assert "unmet" not in asked.text
+    assert "btn danger" not in asked.text
     again = phone.post("/nong-dan/ghi/fertilising", data=answered(asked, choose_again="1"))
     assert f'name="day" value="{yesterday}" checked' in again.text
     assert f'name="id" value="{sent["id"]}"' in again.text
     assert world.logs() == []
     assert phone.post("/nong-dan/ghi/fertilising", data=answered(asked, anyway="1")).status_code == 303
     assert [(str(log.id), log.material, log.quantity) for log in world.logs()] == [(sent["id"], "NPK 16-16-8", None)]
+
+
+@pytest.mark.parametrize("kind", ["weeding", "pruning", "irrigating"])
+def test_hours_of_work_may_stay_unsaid(world: World, phone_of: PhoneOf, kind: str) -> None:
+    assert phone_of("lanh").post(f"/nong-dan/ghi/{kind}", data=form(world)).status_code == 303
+    assert [(log.kind, log.quantity) for log in world.logs()] == [(kind, None)]
 
 
 @pytest.mark.parametrize("material", ["+", ""])
