@@ -1,5 +1,6 @@
 """Tables of the criteria: what people recorded of a village, what the province chose, and each answer that was derived."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -50,6 +51,24 @@ class VillageFact(Base):
     note: Mapped[str]
     withdrawn: Mapped[bool]
     supersedes_id: Mapped[UUID | None] = mapped_column(ForeignKey("village_facts.id"))
+
+    @property
+    def unproven(self) -> bool:
+        """It says that something is there and nothing shows it, so that it does not count yet."""
+        return not self.withdrawn and not self.evidence and needs_proof(self.kind, self.value)
+
+
+def needs_proof(kind: str, value: Mapping[str, Any]) -> bool:
+    """Whether a record says that something is there; that there is none needs no evidence."""
+    if kind == "channel":
+        return bool(value["exists"])
+    if kind == "wifi":
+        return bool(value["available"])
+    if kind == "digital_address":
+        return bool(value["code"])
+    if kind == "feedback":
+        return bool(value.get("answered_on"))
+    return kind != "no_model"
 
 
 class ParameterChoice(Base):

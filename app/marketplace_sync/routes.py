@@ -63,7 +63,6 @@ def want_live() -> BaseResponse:
     new = parse(WantListing)
     with transaction() as session:
         listing_id = listing_verbs.want_live(session, signed_in(), new)
-    flash(_("Đã nhận. Máy chủ đang gửi lên sàn; trang này hiện câu trả lời của sàn."), "wait")
     return redirect(url_for("marketplace_sync.listing", listing_id=listing_id), 303)
 
 
@@ -85,6 +84,7 @@ def listing(listing_id: UUID) -> Response:
             variant=variant,
             obstacle=queries.obstacle(session, account, variant) if to_decide else None,
             TROUBLED=TROUBLED,
+            may_edit=products.may_manage(actor, row.organisation_id),
             product_name=queries.product_names(session, {row.product_id})[row.product_id],
             sightings=queries.sightings(session, listing_id),
             calls=queries.calls(session, listing_id),

@@ -59,5 +59,12 @@ def page_of(kind: str) -> tuple[tuple[Kind, ...], str]:
 
 
 def recorded(village_id: UUID) -> BaseResponse:
+    """To the village's answer."""
     flash(_("Đã ghi. Kết quả của thôn tự tính lại trong vài giây."), "met")
     return redirect(url_for("official.village", village_id=village_id), 303)
+
+
+def recorded_unproven(village_id: UUID, kind: str, subject: UUID | None = None) -> BaseResponse:
+    """Back to the form of what was recorded, where its evidence can be added."""
+    flash(_("Đã ghi, nhưng chưa có ảnh hay giấy nên chưa tính. Bác thêm minh chứng ngay ở trang này."), "wait")
+    return redirect(url_for("criteria.record", village_id=village_id, kind=kind, muc=subject), 303)

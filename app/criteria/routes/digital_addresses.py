@@ -12,7 +12,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock
 from app.actor import Actor
-from app.criteria.routes.base import counted, recorded
+from app.criteria import queries
+from app.criteria.routes.base import counted, recorded, recorded_unproven
 from app.criteria.routes.proofs import Link, evidence
 from app.criteria.schemas import DigitalAddress
 from app.criteria.village_facts import record_digital_addresses
@@ -48,7 +49,13 @@ def record_addresses(actor: Actor, village_id: UUID) -> BaseResponse:
             evidence=evidence(session, (), form.link),
             lines=lines,
         )
-    return recorded(village_id)
+        standing = queries.standing_facts(
+            session, [village_id], as_of=clock.today(), known_at=clock.now(), kinds=("digital_address",)
+        )
+        unproven = any(
+            r.unproven for r in standing.get(village_id, []) if UUID(r.value["premises_id"]) in typed | listed
+        )
+    return recorded_unproven(village_id, "dia-chi-so") if unproven else recorded(village_id)
 
 
 def _typed_codes(premises: list[Premises], faults: list[Invalid]) -> dict[UUID, str | None]:

@@ -12,8 +12,8 @@ from werkzeug.wrappers import Response as BaseResponse
 from app import clock, media
 from app.actor import Actor
 from app.criteria import queries, village_facts
-from app.criteria.models import VillageFact
-from app.criteria.routes.base import PAGES, blueprint, counted, page_of, recorded, recorder
+from app.criteria.models import VillageFact, needs_proof
+from app.criteria.routes.base import PAGES, blueprint, counted, page_of, recorded, recorded_unproven, recorder
 from app.criteria.routes.digital_addresses import record_addresses
 from app.criteria.routes.proofs import MAX_PROOFS, Link, evidence
 from app.criteria.schemas import FIELDS, VALUES, NewVillageFact, NoModel, Shape
@@ -142,6 +142,7 @@ def record_send(village_id: UUID, kind: str) -> BaseResponse:
     subject = _subject(village_id, kinds[0], common)
     with transaction() as session:
         before = queries.evidence_of(session, village_id, kinds[0], subject)
+        proofs = evidence(session, [e for e in common.keep if e in before], common.link)
         village_facts.record_village_fact(
             session,
             actor,
@@ -151,11 +152,13 @@ def record_send(village_id: UUID, kind: str) -> BaseResponse:
                 kind=kinds[0],
                 subject=subject,
                 observed_on=common.observed_on or _observed_on(value),
-                evidence=evidence(session, [e for e in common.keep if e in before], common.link),
+                evidence=proofs,
                 note=common.note,
             ),
             value,
         )
+    if not proofs and needs_proof(kinds[0], value.model_dump()):
+        return recorded_unproven(village_id, kind, subject if kinds[0] in MANY else None)
     return recorded(village_id)
 
 

@@ -89,7 +89,7 @@ def common_issues(draft: ListingDraft, limits: Limits) -> Iterable[Issue]:
         yield Issue(
             "name",
             "too_long",
-            f"Tên dài {len(name)} chữ, sàn chỉ nhận {limits.name_max}: hãy rút ngắn.",
+            f"Tên dài {len(name)} ký tự, sàn chỉ nhận {limits.name_max}: hãy rút ngắn.",
             f"The name has {len(name)} characters; the marketplace takes {limits.name_max}: shorten it.",
         )
     if len(draft.description_html) > limits.description_max:

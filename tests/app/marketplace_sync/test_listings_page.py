@@ -185,6 +185,34 @@ def test_a_listing_is_not_offered_again_while_there_is_nothing_to_sell(
     assert f'action="/san/tin/{listing}/send"' in shown(client, f"/san/tin/{listing}")
 
 
+@pytest.mark.parametrize(("code", "mend"), [("too_long", True), ("taken_off_there", False)])
+def test_a_refusal_of_the_product_leads_first_to_changing_it(
+    client: FlaskClient,
+    database: Database,
+    world: World,
+    code: str,
+    mend: bool,  # noqa: FBT001 - a parametrized value
+) -> None:
+    pack, _at, listing = a_listing(
+        database, world, wanted="live", state="rejected", error_code=code, error=Words(vi="Tên dài quá.")
+    )
+    pack_some(database, world, pack)
+    with database.transaction(SYSTEM) as session:
+        product = session.get_one(Listing, listing).product_id
+    page = shown(client, f"/san/tin/{listing}")
+    first, second = f'<a class="btn main" href="/san-pham/{product}/sua">', f'action="/san/tin/{listing}/send"'
+    assert (first in page, second in page, page.count('class="btn main"')) == (mend, True, 1)
+    assert ("Sàn chưa bày bán lần nào" in page, "Sàn chưa trả lời lần nào" in page) == (True, False)
+
+
+def test_what_is_being_sent_is_said_once_and_is_no_draft(client: FlaskClient, database: Database, world: World) -> None:
+    pack, at = a_pack(database, world, a_product(database, world)), account(database, world.cooperative)
+    pack_some(database, world, pack)
+    answer = client.post("/san", data={"id": new_id(), "account_id": at, "variant_id": pack})
+    page = shown(client, answer.location)
+    assert ("Đang gửi lên sàn" in page, "Bản nháp" in page, page.count('class="flash wait"')) == (True, False, 1)
+
+
 def test_a_sold_out_page_is_said_to_be_so(client: FlaskClient, database: Database, world: World) -> None:
     _pack, _at, listing = a_listing(database, world, wanted="live", state="live")
     with database.transaction(SYSTEM) as session:

@@ -41,6 +41,11 @@ class ProductLine:
     certificates: list[Certificate]
     evidence: list[marketplace.Evidence]
 
+    @property
+    def counted(self) -> bool:
+        """Still made here, with its certificate in force."""
+        return self.product.left is None and self.product.certificate == "valid"
+
 
 @dataclass(frozen=True, slots=True)
 class DiaryLine:

@@ -9,6 +9,7 @@ from app.accounts.models import Organisation
 from app.actor import SYSTEM
 from app.criteria import village_facts
 from app.db import new_id
+from app.marketplace_sync.models import DeclaredListing
 from tests.app.criteria.world import PROOF, Province
 from tests.app.doors.official.conftest import SignIn, text_of
 
@@ -19,7 +20,7 @@ def test_record_behind_clause_five_goes_down_to_certificate_and_sighting(provinc
     province.derive()
     page = text_of(sign_in("commune").get(f"/thon/{province.village}/tieu-chi/ocop-tren-san"))
     assert "Quyết định 45/QĐ-UBND ngày 01/07/2024, UBND tỉnh, hết hạn 30/06/2027" in page
-    assert "Sàn nông sản sàn trả lời Được tính 23/11/2026 09:00 Đang bán" in page
+    assert "Sàn nông sản sàn trả lời sàn được tính 23/11/2026 09:00 Đang bán" in page
 
 
 def test_record_behind_clause_six_counts_the_diary(province: Province, sign_in: SignIn) -> None:
@@ -130,3 +131,15 @@ def test_look_at_a_link_of_an_organisation_elsewhere_is_kept_from_the_villages_o
     assert "Người xác nhận và ảnh: cán bộ phụ trách nơi có HTX Nà Mẫu xem được." in text_of(page)
     assert ("Người Thử xem" in page.text, PROOF in page.text) == (False, False)
     assert "Người Thử xem ngày 21/11/2026" in text_of(sign_in("province").get(address))
+
+
+def test_link_nobody_looked_at_waits_and_is_not_said_to_be_off_sale(province: Province, sign_in: SignIn) -> None:
+    product = province.product("Na dai")
+    declared = DeclaredListing(
+        id=new_id(), organisation_id=province.cooperative, product_id=product, floor_id=province.floor,
+        url="https://san.example/na", declared_by=province.actors["officer"].person_id, declared_at=clock.now(),
+    )  # fmt: skip
+    province.add(declared)
+    page = text_of(sign_in("commune").get(f"/thon/{province.village}/tieu-chi/ocop-tren-san"))
+    assert "người bán khai sàn được tính chưa thấy Chờ người thứ hai xác nhận" in page
+    assert "Không bán" not in page

@@ -217,3 +217,44 @@ def test_refused_proof_is_named_with_a_link(province: Province, sign_in: SignIn)
         ("proof", "Ảnh hoặc PDF làm minh chứng")
     ]
     assert facts(province) == 0
+
+
+UNPROVEN = "Đã ghi, nhưng chưa có ảnh hay giấy nên chưa tính. Bác thêm minh chứng ngay ở trang này."
+
+
+def test_record_without_proof_says_that_it_does_not_count_and_leads_to_where_proof_is_added(
+    province: Province, sign_in: SignIn
+) -> None:
+    client = sign_in("officer")
+    address = f"/thon/{province.village}/ghi/wifi"
+    form = {"id": str(new_id()), "available": "1", "observed_on": "2026-11-20"}
+    answer = send(client, address, form)
+    assert (answer.status_code, answer.location) == (303, address)
+    page = client.get(address)
+    assert '<div class="flash wait"' in page.text
+    assert UNPROVEN in text_of(page)
+    assert "Nhà văn hóa có Wi-Fi miễn phí Chưa có minh chứng ngày 20/11/2026" in text_of(page)
+    proven = form | {"id": str(new_id()), "proof": photo()}
+    assert send(client, address, proven).location == f"/thon/{province.village}"
+    after = text_of(client.get(address))
+    assert "Nhà văn hóa có Wi-Fi miễn phí Chưa có minh chứng" not in after
+    none = {"id": str(new_id()), "observed_on": "2026-11-21"}  # that there is none needs no proof
+    assert send(client, address, none).location == f"/thon/{province.village}"
+    assert "Nhà văn hóa chưa có Wi-Fi miễn phí Chưa có" not in text_of(client.get(address))
+
+
+def test_one_of_many_without_proof_opens_again_to_be_proven(province: Province, sign_in: SignIn) -> None:
+    new = str(new_id())
+    form = {"id": new, "topic": "Thanh toán bằng mã QR", "people": "9", "observed_on": "2026-11-20"}
+    answer = send(sign_in("officer"), f"/thon/{province.village}/ghi/hoat-dong", form)
+    assert (answer.status_code, answer.location) == (303, f"/thon/{province.village}/ghi/hoat-dong?muc={new}")
+
+
+def test_list_of_codes_without_proof_stays_where_proof_is_added(province: Province, sign_in: SignIn) -> None:
+    province.premises(2)
+    client = sign_in("officer")
+    address = f"/thon/{province.village}/ghi/dia-chi-so"
+    form = {"observed_on": "2026-11-20", "list": "Hộ số 2;0123456780"}
+    assert send(client, address, form).location == address
+    assert UNPROVEN in text_of(client.get(address))
+    assert send(client, address, form | {"link": "https://tep.example/ma"}).location == f"/thon/{province.village}"

@@ -213,3 +213,34 @@ def test_months_before_any_criterion_had_data_enough_are_not_drawn_as_zero(
     clock_at(datetime(2026, 12, 2, 3, tzinfo=UTC))
     page = text_of(client.get(address))
     assert "Số tiêu chí đạt cuối mỗi tháng, từ 11/2026. Trước đó chưa đủ dữ liệu, chúng tôi không điền thay." in page
+
+
+def test_paper_names_as_evidence_only_what_is_evidence(province: Province, sign_in: SignIn) -> None:
+    for name, until in (
+        ("Na dai", date(2027, 6, 30)), ("Mật ong", date(2026, 11, 20)), ("Trà", None), ("Hồi", date(2027, 6, 30)),
+    ):  # fmt: skip
+        province.product(name, until)
+    province.seen("Na dai")
+    province.seen("Hồi", live=False)
+    province.record("wifi", available=True, evidence=())
+    province.record("channel", exists=False, evidence=())
+    province.record("feedback", topic="Rác", received_on="2026-11-10", answered_on="2026-11-11")
+    province.record("feedback", topic="Đèn", received_on="2026-11-10", answered_on="2026-11-11", evidence=())
+    cells = paper_proofs(sign_in("officer").get(f"/thon/{province.village}/in").text)
+    apart = "Ghi rồi nhưng chưa có minh chứng, không tính:"
+    assert cells[1] == (
+        "“Rác”, nhận 10/11/2026, trả lời 11/11/2026 (13/11/2026; cán bộ thôn ghi; 1 minh chứng) "
+        f"{apart} “Đèn”, nhận 10/11/2026, trả lời 11/11/2026 Ghi là chưa có, không cần minh chứng: Thôn chưa có kênh số"
+    )
+    assert cells[2] == f"Chưa có {apart} Nhà văn hóa có Wi-Fi miễn phí"
+    assert cells[4] == (
+        "Hồi: QĐ 45/QĐ-UBND ngày 01/07/2024; chưa thấy bán trên sàn được tính "
+        "Na dai: QĐ 45/QĐ-UBND ngày 01/07/2024; https://san.example/Na dai@on_floor "
+        f"{apart} Mật ong; Trà"
+    )
+
+
+def paper_proofs(html: str) -> list[str]:
+    """What stands in the last column of the form that is signed, criterion by criterion."""
+    rows = html.split("<tbody>")[1].split("</tbody>", maxsplit=1)[0].split("</tr>")
+    return [" ".join(re.sub(r"<[^>]+>", " ", r.rsplit("<td>", 1)[1]).split()) for r in rows if "<td>" in r]
