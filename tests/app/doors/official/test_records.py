@@ -12,7 +12,7 @@ from app.criteria.models import VillageFact
 from app.db import new_id
 from tests.app.boxes import named_in_box
 from tests.app.criteria.world import Province
-from tests.app.doors.official.conftest import SignIn, facts, photo, send
+from tests.app.doors.official.conftest import SignIn, facts, photo, send, text_of
 
 
 @pytest.mark.parametrize("kind", ["to-cong-nghe-so", "hoat-dong", "kenh", "phan-anh", "wifi", "dia-chi-so", "mo-hinh"])
