@@ -66,7 +66,9 @@ class Settings(BaseSettings):
     look_seconds: int = Field(
         default=900, ge=2, le=86400, description="bao lâu xem lại một tin bán trên sàn, tính bằng giây"
     )
-    channel_sandbox: bool = Field(default=False, description="cho phép gọi gian hàng ở địa chỉ nội bộ")
+    channel_sandbox: bool = Field(
+        default=False, description="cho phép gọi gian hàng ở địa chỉ nội bộ (demo, kiểm thử, gian hàng thử)"
+    )
     log_level: str = Field(default="INFO", description="mức nhật ký: DEBUG, INFO, WARNING, ERROR")
     log_json: bool = Field(default=True, description="nhật ký dạng JSON, mỗi dòng một việc")
 

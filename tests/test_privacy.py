@@ -35,6 +35,7 @@ PERSONAL_NUMBER = re.compile(r"(?<![\w-])\d{12}(?![\w-])")
 POSITION = re.compile(r"(?<!\d)(?:2[12]\.\d{4,}|10[67]\.\d{4,})(?!\d)")  # Lạng Sơn: 21-22° N, 106-107° E
 TIMES = re.compile(r"\d\d:\d\d:\d\d(?:\.\d+)?")
 UUIDS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+REQUEST_IDS = re.compile(r"\b[0-9a-f]{16}\b")
 DRAWING = re.compile(r"<svg.*?</svg>", re.DOTALL)
 MACHINE = re.compile(r'(?:data-poll|href|src|action|value|name|content|id|for)="[^"]*"')
 
@@ -111,8 +112,8 @@ def logged(province: Flask, settings: Settings) -> Iterator[io.StringIO]:
 
 
 def in_log(written: io.StringIO) -> list[str]:
-    """What a log tells that it must not; the parts of a second are no position."""
-    return revealing(TIMES.sub("", UUIDS.sub("", written.getvalue())))
+    """What a log tells that it must not; the parts of a second are no position, and random ids no numbers of people."""
+    return revealing(TIMES.sub("", REQUEST_IDS.sub("", UUIDS.sub("", written.getvalue()))))
 
 
 def browser_of(app: Flask, database: Database, key: str) -> FlaskClient:

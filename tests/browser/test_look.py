@@ -66,6 +66,7 @@ UNLINKED = {
     "consumer.gs1": "no product of the demo has a GTIN",
     "consumer.report_gs1": "no product of the demo has a GTIN",
     "accounts.after_sign_in": "goes on, after signing in",
+    "accounts.household_joins": "every household of the demo is in a cooperative",
     "certifier.correct_finding_form": "the demo's certifier has found nothing yet",
     "trace.batch_code": "the lot's page again, after a refused form",
     "trace.batch_decision": "the lot's page again, after a refused form",
