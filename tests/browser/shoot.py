@@ -30,6 +30,7 @@ def as_somebody(browser: Browser, url: str, size: tuple[int, int], who: str = ""
 
 
 def shoot(page: Page, name: str) -> None:
+    page.wait_for_load_state("networkidle")  # pictures too
     page.evaluate("document.fonts.ready")
     file = SHOTS / f"{name}.png"
     page.screenshot(path=file)
