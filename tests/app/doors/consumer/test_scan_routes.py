@@ -332,7 +332,24 @@ def test_without_a_public_address_labels_are_marked_as_trials(
     sign_in(monkeypatch, world.manager)
     client = create_app(settings, database).test_client()
     assert labels.TEST_MARK in client.get(f"/tem/{world.ids['batch']}.svg").text
-    assert "HOI_PUBLIC_URL" in client.get(f"/tem/{world.ids['batch']}/to-in").text
+    assert "Bác nhờ người quản trị đặt địa chỉ ấy." in client.get(f"/tem/{world.ids['batch']}/to-in").text
+
+
+@pytest.mark.parametrize(
+    ("decided", "status", "told"),
+    [
+        ("held", 200, "Lô đang tạm giữ: tem in ra thì để riêng"),
+        ("recalled", 409, "đang thu hồi nên không in thêm tem."),
+    ],
+)
+def test_labels_of_a_lot_that_may_not_be_sold_are_warned_of_or_refused(
+    client: FlaskClient, world: Any, monkeypatch: pytest.MonkeyPatch, decided: str, status: int, told: str
+) -> None:
+    sign_in(monkeypatch, world.manager)
+    before = client.get(f"/tem/{world.ids['batch']}/to-in").text
+    world.event(decided, "Dư lượng vượt mức")
+    sheet = client.get(f"/tem/{world.ids['batch']}/to-in")
+    assert (sheet.status_code, told in sheet.text, told in before) == (status, True, False)
 
 
 def test_labels_are_for_the_own_organisation_only(
