@@ -14,14 +14,19 @@ from app.errors import Conflict, Forbidden, Invalid
 from app.places import queries as places
 
 
-def create_first_administrator(session: Session, phone: str, password: str, name: str) -> UUID:
-    """The person who creates all others, as SYSTEM from the command line. Raises Conflict when there is one already."""
+def check_nobody_administers(session: Session) -> None:
+    """Raises Conflict when somebody does."""
     if queries.administrators_exist(session):
         raise Conflict(
             "administrator_exists",
             vi="Đã có người quản trị. Người đó đăng nhập rồi thêm người khác.",
             en="There is an administrator already. They sign in and add others.",
         )
+
+
+def create_first_administrator(session: Session, phone: str, password: str, name: str) -> UUID:
+    """The person who creates all others, as SYSTEM from the command line. Raises Conflict when there is one already."""
+    check_nobody_administers(session)
     actor: Actor = session.info["actor"]
     number, full_name = schemas.phone(phone), schemas.readable(name)
     province = places.province(session)

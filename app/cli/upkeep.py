@@ -37,12 +37,8 @@ def administrator(phone: str, name: str) -> None:
     """Tạo người quản trị đầu tiên: người ấy đăng nhập rồi thêm mọi người khác."""
     with database_of_command() as database:
         prepare(database)
-        if someone_can_begin(database):
-            raise SetupError(
-                "administrator_exists",
-                vi="Đã có người quản trị. Người đó đăng nhập rồi thêm người khác.",
-                en="There is an administrator already. They sign in and add others.",
-            )
+        with database.transaction(SYSTEM) as session:  # before a password is typed in vain
+            resolve_name("app.accounts.people:check_nobody_administers")(session)
         password = new_password()
         with database.transaction(SYSTEM) as session:
             resolve_name("app.accounts.people:create_first_administrator")(session, phone, password, name)
@@ -64,11 +60,10 @@ def new_password() -> str:
 
 
 @contextlib.contextmanager
-def database_of_command() -> Iterator[Database]:
+def database_of_command(*, clock_movable: bool = False) -> Iterator[Database]:
     with servers(settings_module.load()) as ready:
-        database = Database(
-            ready.database_url or "", clock_movable=ready.clock_movable, pool_size=1, application="hoi-cli"
-        )
+        movable = clock_movable or ready.clock_movable
+        database = Database(ready.database_url or "", clock_movable=movable, pool_size=1, application="hoi-cli")
         try:
             yield database
         finally:
@@ -88,20 +83,16 @@ def clock_(advance: str | None, *, reset: bool) -> None:
             en="This installation keeps real time. Only the demo's clock moves.",
         )
     step_on = duration(advance) if advance else None
-    with servers(settings) as ready:
-        database = Database(ready.database_url or "", clock_movable=True, pool_size=1, application="hoi-cli")
-        try:
-            with database.transaction(SYSTEM) as session:
-                if reset:
-                    session.execute(text("UPDATE clock_shift SET shift = '0'"))
-                if step_on:
-                    session.execute(text("UPDATE clock_shift SET shift = shift + :step"), {"step": step_on})
-            with database.transaction(SYSTEM):
-                say(
-                    f"Đồng hồ của Hồi: {clock.local(clock.now()):%H:%M ngày %d/%m/%Y} ({vietnamese_shift(clock.current_shift())})"
-                )
-        finally:
-            database.dispose()
+    with database_of_command(clock_movable=True) as database:
+        with database.transaction(SYSTEM) as session:
+            if reset:
+                session.execute(text("UPDATE clock_shift SET shift = '0'"))
+            if step_on:
+                session.execute(text("UPDATE clock_shift SET shift = shift + :step"), {"step": step_on})
+        with database.transaction(SYSTEM):
+            say(
+                f"Đồng hồ của Hồi: {clock.local(clock.now()):%H:%M ngày %d/%m/%Y} ({vietnamese_shift(clock.current_shift())})"
+            )
 
 
 def duration(spelled: str) -> timedelta:

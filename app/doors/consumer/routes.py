@@ -13,9 +13,8 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.actor import SYSTEM, Role
 from app.doors.consumer import queries
 from app.doors.consumer.queries import BatchPage, LabelOf
-from app.errors import Conflict, HoiError, Invalid, NotFound, not_found
+from app.errors import HoiError, Invalid, NotFound, not_found
 from app.trace import codes, digital_link, labels, pages
-from app.trace import queries as trace
 from app.trace.labels import Label
 from app.trace.models import CodeKind
 from app.trace.pages import StoredPage
@@ -215,22 +214,15 @@ def label_svg(batch_id: UUID) -> Response:
 @label_pages.get("/tem/<uuid:batch_id>/to-in", endpoint="sheet")
 def label_sheet(batch_id: UUID) -> Response:
     """Sheets of labels for an office printer; for whoever manages the cooperative's goods. None of a lot that is recalled."""
-    known = require(Role.COOPERATIVE_MANAGER, Role.PURCHASER)
+    require(Role.COOPERATIVE_MANAGER, Role.PURCHASER)
     which = parse_query(WhichLabel)
     found, label = _label(batch_id, which)
-    with transaction(known) as session:
-        state = trace.standing(session, batch_id).state
-    if state == "recalled":
-        raise Conflict(
-            "lot_is_recalled",
-            vi=f"Lô {found.lot} đang thu hồi nên không in thêm tem.",
-            en=f"Lot {found.lot} is recalled, so no more labels are printed.",
-        )
+    queries.check_printable(found)
     return page(
         "labels/sheet.html",
         label=labels.label_svg(label),
         count=which.so,
         test=label.test,
-        held=state == "held",
+        held=found.state == "held",
         lot=found.lot,
     )

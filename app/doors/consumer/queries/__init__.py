@@ -2,7 +2,17 @@
 
 from app.doors.consumer.queries.batch_page import BatchPage, batch_page, code_exists
 from app.doors.consumer.queries.certificates import ShownCertificate
-from app.doors.consumer.queries.labels import LabelOf, label_of
+from app.doors.consumer.queries.labels import LabelOf, check_printable, label_of
 from app.doors.consumer.queries.way import Gap, Line
 
-__all__ = ["BatchPage", "Gap", "LabelOf", "Line", "ShownCertificate", "batch_page", "code_exists", "label_of"]
+__all__ = [
+    "BatchPage",
+    "Gap",
+    "LabelOf",
+    "Line",
+    "ShownCertificate",
+    "batch_page",
+    "check_printable",
+    "code_exists",
+    "label_of",
+]

@@ -8,14 +8,15 @@ from sqlalchemy.orm import Session
 
 from app.actor import Actor
 from app.doors.consumer.queries.public_texts import said
-from app.errors import not_found
+from app.errors import Conflict, not_found
 from app.products.models import Product, Variant
+from app.trace import queries as trace
 from app.trace.models import Batch, CodeKind, TraceCode
 
 
 @dataclass(frozen=True, slots=True)
 class LabelOf:
-    """What a label of a batch needs."""
+    """What a label of a batch needs. `state`: whether the lot may be sold, as `trace.standing` says."""
 
     batch_id: UUID
     code: str
@@ -23,6 +24,7 @@ class LabelOf:
     gtin: str | None
     lot: str
     product: str
+    state: str
 
 
 def label_of(session: Session, actor: Actor, batch_id: UUID, kind: CodeKind) -> LabelOf:
@@ -38,4 +40,15 @@ def label_of(session: Session, actor: Actor, batch_id: UUID, kind: CodeKind) -> 
         raise not_found("mã của lô này", "a code of this batch")
     code, batch, product, variant = row
     names = [product.name.vi, *([variant.name.vi] if variant is not None else [])]
-    return LabelOf(batch.id, code.code, code.kind, code.gtin, batch.lot, said(", ".join(names)))
+    state = trace.standing(session, batch_id).state
+    return LabelOf(batch.id, code.code, code.kind, code.gtin, batch.lot, said(", ".join(names)), state)
+
+
+def check_printable(label: LabelOf) -> None:
+    """Raises Conflict for a lot that is recalled: no pack of it shall get a fresh label."""
+    if label.state == "recalled":
+        raise Conflict(
+            "lot_is_recalled",
+            vi=f"Lô {label.lot} đang thu hồi nên không in thêm tem.",
+            en=f"Lot {label.lot} is recalled, so no more labels are printed.",
+        )
