@@ -6,6 +6,7 @@
 """
 
 import contextlib
+import hashlib
 import ipaddress
 import socket
 import time
@@ -37,6 +38,7 @@ TEMPLATE = "hoi_template"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run the full counts named in the issues")
+    parser.addoption("--keep", action="store_true", help="keep the servers for the next run with --keep")
 
 
 # Servers: started once by the process that leads the run, used by all
@@ -75,14 +77,29 @@ def started(config: pytest.Config) -> TestServers:
         environment = settings_module.load()
         until_the_end = contextlib.ExitStack()
         config.add_cleanup(until_the_end.close)
-        servers = until_the_end.enter_context(
-            local.throw_away(pg_bin=environment.pg_bin, valkey_bin=environment.valkey_bin)
-        )
+        make = local.kept_for_tests if config.getoption("--keep") else local.throw_away
+        servers = until_the_end.enter_context(make(pg_bin=environment.pg_bin, valkey_bin=environment.valkey_bin))
         mine = TestServers(servers.database_url, servers.redis_url, 0)
-        mine.administer(f"CREATE DATABASE {TEMPLATE}")
-        migrations.upgrade(mine.database(TEMPLATE))
+        make_template(mine)
         config.stash[SERVERS] = mine
     return config.stash[SERVERS]
+
+
+def make_template(servers: TestServers) -> None:
+    """Make the schema once; kept servers have it already, unless a migration has changed since."""
+    version = hashlib.sha256()
+    for file in sorted((ROOT / "app" / "migrations").rglob("*.py")):
+        version.update(file.read_bytes())
+    marker = version.hexdigest()
+    with psycopg.connect(servers.database("postgres"), autocommit=True) as connection:
+        found = connection.execute(
+            "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", (TEMPLATE,)
+        ).fetchone()
+    if found == (marker,):
+        return
+    servers.administer(f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)", f"CREATE DATABASE {TEMPLATE}")
+    migrations.upgrade(servers.database(TEMPLATE))
+    servers.administer(f"COMMENT ON DATABASE {TEMPLATE} IS '{marker}'")  # last: it says that the schema is whole
 
 
 class XdistHooks:
@@ -112,7 +129,7 @@ def servers(request: pytest.FixtureRequest) -> TestServers:
 def worker_database_url(servers: TestServers) -> str:
     """This xdist worker's own database. Tests that use it roll back, so it stays as the migrations made it."""
     name = f"hoi_worker_{servers.number}"
-    servers.administer(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    servers.administer(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
     return servers.database(name)
 
 

@@ -59,9 +59,15 @@ def run_checks() -> None:
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.option("--fast", is_flag=True, help="trả lời trong 3 phút: bỏ trình duyệt, sự cố và các bài chậm")
 @click.option("--long", "long_", is_flag=True, help="chạy đủ số lần đã nêu trong yêu cầu (lâu)")
+@click.option("--keep", is_flag=True, help="giữ máy chủ thử cho lần chạy sau: một tệp trả lời sau vài giây")
+@click.option("--forget", is_flag=True, help="dừng máy chủ thử mà --keep đã giữ, rồi thôi")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def test(arguments: tuple[str, ...], *, fast: bool, long_: bool) -> None:
+def test(arguments: tuple[str, ...], *, fast: bool, long_: bool, keep: bool, forget: bool) -> None:
     """Kiểm mã nguồn rồi chạy kiểm thử. Tham số khác chuyển thẳng cho pytest; có đường dẫn, -k hay -m thì chỉ chạy phần đó."""
+    if forget:
+        local.forget_kept()
+        say("✓ Đã dừng máy chủ thử")
+        return
     settings = settings_module.load()
     arguments = tuple(
         str(Path(a).resolve()) if not a.startswith("-") and Path(a.split("::")[0]).exists() else a for a in arguments
@@ -75,8 +81,7 @@ def test(arguments: tuple[str, ...], *, fast: bool, long_: bool) -> None:
             command += ["-n", str(max(2, len(os.sched_getaffinity(0)))), "--dist", "worksteal"]
     if fast:
         command += ["-m", FAST]
-    if long_:
-        command += ["--long"]
+    command += ["--long"] * long_ + ["--keep"] * keep
     browser = find_browser(settings)
     if browser is None and not fast and not selected:
         browser = install_browser()

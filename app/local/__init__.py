@@ -4,13 +4,15 @@ from app.local.folder import prepare, unwritable
 from app.local.logfiles import log_file, tail, turn_over
 from app.local.servers import Report, alive, in_use, running, start, stop
 from app.local.sockets import Servers
-from app.local.temporary import throw_away
+from app.local.temporary import forget_kept, kept_for_tests, throw_away
 
 __all__ = [
     "Report",
     "Servers",
     "alive",
+    "forget_kept",
     "in_use",
+    "kept_for_tests",
     "log_file",
     "prepare",
     "running",
