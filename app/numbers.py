@@ -66,13 +66,16 @@ def read(text: str, language: str) -> Decimal:
 
 def read_whole(text: str, language: str) -> int:
     """A number without a decimal sign. Raises Misread: 185,0 and 185.00 are no whole numbers, 185 is."""
+    decimal = _SIGNS[language][1]
     try:
-        value = read(text, language)
+        if decimal not in text:
+            return int(read(text, language))
+        nearest = _nearest(text, language)
     except Misread as error:
-        raise Misread(tuple(n for n in error.nearest if _SIGNS[language][1] not in n)) from None
-    if _SIGNS[language][1] in text:
-        raise Misread(tuple(n for n in _nearest(text, language) if _SIGNS[language][1] not in n))
-    return int(value)
+        nearest = error.nearest
+    if nearest and decimal in nearest[0]:  # a fraction was meant: no whole number is near
+        nearest = ()
+    raise Misread(tuple(n for n in nearest if decimal not in n))
 
 
 def read_machine(text: str) -> Decimal:
@@ -95,7 +98,7 @@ def _nearest(text: str, language: str) -> tuple[str, ...]:
     if len(plain) > _LONGEST:
         return ()
     group, decimal = _SIGNS[language]
-    foreign = plain.replace(decimal, "") if _SHAPES[_OTHER[language]].fullmatch(plain) else ""
+    foreign = plain.replace(decimal, "").replace(group, ".") if _SHAPES[_OTHER[language]].fullmatch(plain) else ""
     mended = plain.replace(group, "").replace(decimal, ".")
     found = [n for n in (foreign, mended) if _MACHINE.fullmatch(n)]
     return tuple(dict.fromkeys(shown(Decimal(n), language) for n in found))

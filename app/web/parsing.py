@@ -53,20 +53,16 @@ def _json_body() -> object:
 def parse_query(schema: type[SchemaT]) -> SchemaT:
     """The query string as a frozen schema; unknown names are left out, since addresses pick up foreign parameters.
 
-    Numbers stand there as programs write them, so that a link means the same in every language.
+    Numbers in addresses are `Counter`s, so that a link means the same in every language.
     """
     known = schema.model_fields.keys()
-    return _validated(schema, {k: v for k, v in request.args.items() if k in known and v.strip()}, None)
+    return parse_data(schema, {k: v for k, v in request.args.items() if k in known and v.strip()})
 
 
 def parse_data(schema: type[SchemaT], data: Mapping[str, object]) -> SchemaT:
     """What a route put together from the form or the JSON body; a form's numbers are read in the form's language."""
-    return _validated(schema, data, None if request.is_json else form_language())
-
-
-def _validated(schema: type[SchemaT], data: Mapping[str, object], language: str | None) -> SchemaT:
     try:
-        return schema.model_validate(data, context={"language": language})
+        return schema.model_validate(data, context={"language": None if request.is_json else form_language()})
     except ValidationError as error:
         found = [invalid_from(d) for d in error.errors(include_url=False)]
         raise found[0] if len(found) == 1 else InvalidMany(found) from None
