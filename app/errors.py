@@ -38,6 +38,10 @@ class Invalid(HoiError):
     status = 422
 
 
+class Unreadable(Invalid, ValueError):
+    """An Invalid raised while a schema reads; pydantic lets it through with both of its sentences."""
+
+
 class InvalidMany(Invalid):
     """Several values cannot be accepted; all are told at once."""
 

@@ -1,7 +1,6 @@
 """What pages send about people and organisations, parsed once at the edge."""
 
 import re
-from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -13,16 +12,13 @@ from stdnum.vn import mst
 from app.accounts.models import AddressAs, OrganisationKind, Purpose, RequestKind
 from app.actor import Role
 from app.db import names_a_person, nfc, no_personal_numbers
-from app.errors import Invalid
+from app.errors import Unreadable
+from app.fields import ClientId, Counter, Day
 
 _PERSONAL_NUMBER = re.compile(
     r"0(0[1-9]|[1-8][0-9]|9[0-6])[0-9]{9}"
 )  # three digits of the province of birth, then nine
 _EMAIL = re.compile(r"[^@\s,;<>\"]{1,64}@[^@\s,;<>\".]+(\.[^@\s,;<>\".]+)+")
-
-
-class Unreadable(Invalid, ValueError):
-    """An Invalid that pydantic lets through with both of its sentences."""
 
 
 def phone(value: str) -> str:
@@ -151,13 +147,13 @@ class TypedCode(Form):
 
 
 class AskCard(Form):
-    id: UUID
+    id: ClientId
 
 
 class PrintCard(Form):
     """`old_card`: whoever found a lost one may hold a phone it was bound to; a broken one is in its person's hands."""
 
-    id: UUID
+    id: ClientId
     person_id: UUID
     old_card: Literal["lost", "broken"] = "lost"
 
@@ -183,7 +179,7 @@ class JoinIn(Form):
 class PersonIn(Form):
     """A person with one first role. `id` is the client's; a person known by this phone and name is taken instead."""
 
-    id: UUID
+    id: ClientId
     full_name: Name
     address_as: AddressAs
     phone: Phone | None = None
@@ -204,16 +200,16 @@ class PersonalChange(Form):
 class HouseholdIn(Form):
     """A household that becomes thành viên. The label names no person: "Hộ số 12 Nà Mẫu". `even_so`: another has it too."""
 
-    id: UUID
+    id: ClientId
     name: HouseholdLabel
     village_id: UUID
     tax_code: TaxCode | None = None
-    joined_on: date | None = None
+    joined_on: Day | None = None
     even_so: Ticked = False
 
 
 class OrganisationIn(Form):
-    id: UUID
+    id: ClientId
     kind: OrganisationKind
     name: Label
     tax_code: TaxCode | None = None
@@ -224,7 +220,7 @@ class OrganisationIn(Form):
 class OrganisationChange(Form):
     name: Label
     tax_code: TaxCode | None = None
-    version: int
+    version: Counter
 
 
 class SeatChange(Form):
@@ -232,7 +228,7 @@ class SeatChange(Form):
 
     village_id: UUID | None = None
     commune_id: UUID | None = None
-    version: int
+    version: Counter
 
 
 class ConsentForm(Form):
@@ -250,7 +246,7 @@ class ConsentForm(Form):
 
 
 class DataRequestIn(Form):
-    id: UUID
+    id: ClientId
     kind: RequestKind
     detail: Annotated[str, StringConstraints(max_length=2000), AfterValidator(nfc)] = ""
 
@@ -263,7 +259,7 @@ class AnswerIn(Form):
 class EraseForm(Form):
     """The word is typed, so that nobody erases themselves by a slip of the finger."""
 
-    id: UUID
+    id: ClientId
     word: Annotated[str, StringConstraints(max_length=20)]
 
     @field_validator("word")

@@ -1,6 +1,5 @@
 """What the province decides where the letter leaves something open."""
 
-import re
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -17,7 +16,6 @@ from app.db import insert_once
 from app.errors import Invalid, InvalidMany, forbidden
 
 CHOSEN_AHEAD = timedelta(days=366)
-NUMBER = re.compile("[0-9]{1,9}")  # str.isdigit() also knows ², which int() does not
 
 
 def choose_parameter(session: Session, actor: Actor, new: NewParameterChoice) -> UUID:
@@ -28,17 +26,16 @@ def choose_parameter(session: Session, actor: Actor, new: NewParameterChoice) ->
     if not actor.has(Role.PROVINCE_OFFICIAL, Role.ADMINISTRATOR) or actor.person_id is None:
         raise forbidden()
     pack = queries.pack(new.pack_id)
-    value = int(new.value) if isinstance(new.value, str) and NUMBER.fullmatch(new.value) else new.value
-    _check_value(pack, new.name, value)
+    _check_value(pack, new.name, new.value)
     _check_day(pack, new.valid_from)
-    content = new.model_dump() | {"value": value}
+    content = new.model_dump()
     row = ParameterChoice(**content, recorded_at=clock.now(), person_id=actor.person_id)
     if not insert_once(session, row):
         stored = session.get_one(ParameterChoice, new.id)
         if any(getattr(stored, name) != one for name, one in content.items()):
             raise other_content()
         return new.id
-    audit.record(session, actor, "criteria:parameter:choose", subject_id=new.id, name=new.name, value=value)
+    audit.record(session, actor, "criteria:parameter:choose", subject_id=new.id, name=new.name, value=new.value)
     outbox.publish(
         session,
         actor,

@@ -1,6 +1,5 @@
 """What a person may record of a village and choose for the province, parsed once at the edge."""
 
-from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -8,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 
 from app.db import nfc
 from app.errors import Conflict
+from app.fields import ClientId, Day, Whole
 
 Text200 = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 FIELDS = ("production_business", "public_order", "smart_lighting", "smart_agriculture")
@@ -26,16 +26,16 @@ class DigitalGroup(Shape):
     """Tổ công nghệ số cộng đồng: the decision that established it. Personal names stay on the paper itself."""
 
     decision_number: Text200
-    decided_on: date
+    decided_on: Day
     issuer: Text200
-    members: int = Field(ge=1, le=100)
+    members: Whole = Field(ge=1, le=100)
 
 
 class GroupActivity(Shape):
     """One session in which the group helped people; observed_on is its day."""
 
     topic: Text200
-    people: int = Field(ge=1, le=10000)
+    people: Whole = Field(ge=1, le=10000)
 
 
 class Channel(Shape):
@@ -44,15 +44,15 @@ class Channel(Shape):
     exists: bool
     platform: Literal["zalo", "facebook", "other"] | None = None
     link: Annotated[str, StringConstraints(pattern=r"^https://[^\s]{3,300}$")] | None = None
-    households: int | None = Field(default=None, ge=0, le=100000)
+    households: Whole | None = Field(default=None, ge=0, le=100000)
 
 
 class Feedback(Shape):
     """Phản ánh, kiến nghị: the topic in general words, the day it came and the day it was answered."""
 
     topic: Text200
-    received_on: date
-    answered_on: date | None = None
+    received_on: Day
+    answered_on: Day | None = None
 
 
 class Wifi(Shape):
@@ -64,7 +64,7 @@ class DigitalAddress(Shape):
     """A Vpostcode of ten digits, kept as text because of leading zeros (Decision 1178/QĐ-BTTTT)."""
 
     premises_id: UUID
-    code: Annotated[str, StringConstraints(pattern=r"^\d{10}$")] | None
+    code: Annotated[str, StringConstraints(pattern=r"^[0-9]{10}$")] | None
 
 
 class NoModel(Shape):
@@ -80,11 +80,11 @@ class Model(Shape):
 
     field: Literal["production_business", "public_order", "smart_lighting", "smart_agriculture"]
     title: Text200
-    participants: int = Field(ge=1, le=100000)
-    started_on: date
+    participants: Whole = Field(ge=1, le=100000)
+    started_on: Day
     tool: Text200
     household_ids: tuple[UUID, ...] = ()
-    ended_on: date | None = None
+    ended_on: Day | None = None
 
 
 VALUES: dict[str, type[Shape]] = {
@@ -103,10 +103,10 @@ Kind = Literal["digital_group", "group_activity", "channel", "feedback", "wifi",
 class NewVillageFact(Shape):
     """`id` is the client's; `subject` names the thing that this row is about (the client's id of a new thing)."""
 
-    id: UUID
+    id: ClientId
     kind: Kind
     subject: UUID
-    observed_on: date
+    observed_on: Day
     evidence: tuple[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$|^https://[^\s]{3,300}$")], ...] = Field(
         default=(), max_length=10
     )
@@ -115,11 +115,11 @@ class NewVillageFact(Shape):
 
 
 class NewParameterChoice(Shape):
-    id: UUID
+    id: ClientId
     pack_id: Text200
     name: Text200
     value: int | str
-    valid_from: date
+    valid_from: Day
     decided_by: Annotated[str, StringConstraints(min_length=3, max_length=300)]
 
 

@@ -1,12 +1,12 @@
 """What pages send about places."""
 
-from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from app.db import nfc
+from app.fields import ClientId, Day, OldDay
 from app.places.models import ImportKind
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), AfterValidator(nfc)]
@@ -20,7 +20,7 @@ class Browse(Form):
     """`q` is searched without regard to accents; `on` shows the province as it stood that day."""
 
     q: Annotated[str, StringConstraints(max_length=100)] = ""
-    on: date | None = None
+    on: OldDay | None = None
 
 
 class InCommune(Form):
@@ -30,21 +30,21 @@ class InCommune(Form):
 
 
 class NewImport(Form):
-    id: UUID
+    id: ClientId
     kind: ImportKind
-    effective_on: date
+    effective_on: Day
 
 
 class PremisesEnd(Form):
     premises_id: UUID
-    last_day: date
+    last_day: Day
 
 
 class VillageEnd(Form):
     """`into`: the villages that take it over; empty when it is dissolved."""
 
-    id: UUID
-    last_day: date
+    id: ClientId
+    last_day: Day
     into: frozenset[UUID] = frozenset()
     decision: Text
 
@@ -52,12 +52,12 @@ class VillageEnd(Form):
 class NewName(Form):
     kind_word: str
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80), AfterValidator(nfc)]
-    valid_from: date
+    valid_from: OldDay
 
 
 class CommuneGroup(Form):
     """The group of Decision 51/2025/QĐ-TTg: 1 near-urban, 2 the rest, 3 khu vực II and III."""
 
     value: Literal["1", "2", "3"]
-    valid_from: date
+    valid_from: OldDay
     basis: Text

@@ -1,8 +1,6 @@
-"""What pages send about products, parsed once at the edge; also the spellings that people use for numbers and days."""
+"""What pages send about products, parsed once at the edge."""
 
 import re
-from datetime import date
-from decimal import Decimal
 from types import MappingProxyType
 from typing import Annotated
 from uuid import UUID
@@ -12,11 +10,11 @@ from stdnum import ean
 from stdnum.exceptions import ValidationError as NumberError
 
 from app.db import Words, nfc
-from app.errors import Invalid
+from app.errors import Unreadable
+from app.fields import ClientId, Counter, Day, Dong, Number, Whole, Year
 from app.products.gtins import is_restricted
 from app.products.models import Scheme
 
-EARLIEST = date(1990, 1, 1)
 MOST_DONG = 1_000_000_000
 NET_UNITS = ("g", "kg", "ml", "l", "piece", "box", "bottle", "bag")
 
@@ -42,10 +40,6 @@ SCHEMES = MappingProxyType(
 )
 
 
-class Unreadable(Invalid, ValueError):
-    """An Invalid that pydantic lets through with both of its sentences."""
-
-
 # --- spellings ---------------------------------------------------------------------------------------------------
 
 
@@ -64,46 +58,9 @@ def _paragraphs(value: str) -> str:
     return plain
 
 
-def _whole(value: object) -> object:
-    """25.000, 25 000 and 25,000 are twenty-five thousand; 2.5 is no whole number."""
-    if not isinstance(value, str):
-        return value
-    plain = value.strip().removesuffix("đ").removesuffix("₫").strip()
-    return re.sub(r"[. ,\u00a0]", "", plain) if re.fullmatch(r"\d{1,3}([. ,\u00a0]\d{3})+", plain) else plain
-
-
-def _number(value: object) -> object:
-    """2,5 as Vietnamese write it and 2.5 as browsers send it; with both signs the comma is the decimal one."""
-    if not isinstance(value, str):
-        return value
-    plain = value.strip().replace("\u00a0", "").replace(" ", "")
-    return plain.replace(".", "").replace(",", ".") if "," in plain else plain
-
-
-def _day(value: object) -> object:
-    """24/11/2026 as people write it, 2026-11-24 as browsers send it."""
-    if isinstance(value, str) and (found := re.fullmatch(r"\s*(\d{1,2})[/.\-](\d{1,2})[/.\-](\d{4})\s*", value)):
-        try:
-            return date(int(found[3]), int(found[2]), int(found[1]))
-        except ValueError:
-            return value
-    return value
-
-
-def _not_ancient(value: date) -> date:
-    if value < EARLIEST:
-        raise Unreadable(
-            "too_early", vi="Ngày này xa quá, bác xem lại năm.", en="This day is too long ago; check the year."
-        )
-    return value
-
-
 Line = Annotated[str, StringConstraints(max_length=200), AfterValidator(_line)]
 ShortLine = Annotated[str, StringConstraints(max_length=80), AfterValidator(_line)]
 Paragraphs = Annotated[str, StringConstraints(max_length=4000), AfterValidator(_paragraphs)]
-Whole = Annotated[int, BeforeValidator(_whole)]
-Number = Annotated[Decimal, BeforeValidator(_number)]
-Day = Annotated[date, BeforeValidator(_day), AfterValidator(_not_ancient)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Ticked = Annotated[bool, BeforeValidator(lambda v: v in {True, "1", "on", "true"})]
 
@@ -157,7 +114,7 @@ class ProductFacts(Form):
     description_vi: Paragraphs | None = None
     description_en: Paragraphs | None = None
     ocop_group: Annotated[Whole, Field(ge=1, le=6)] | None = None
-    ocop_scheme_year: Annotated[Whole, Field(ge=2018, le=2100)] | None = None
+    ocop_scheme_year: Annotated[Year, Field(ge=2018, le=2100)] | None = None
     alcoholic: Ticked = False
     photo_sha256: Sha256 | None = None
     village_ids: tuple[UUID, ...] = ()
@@ -194,19 +151,19 @@ class ProductFacts(Form):
 
 
 class NewProduct(ProductFacts):
-    id: UUID
+    id: ClientId
     organisation_id: UUID
 
 
 class EditProduct(ProductFacts):
-    version: int
+    version: Counter
 
 
 class VariantFacts(Form):
     sku: Annotated[str, AfterValidator(_sku)]
     name_vi: Line
     name_en: Line | None = None
-    price_dong: Annotated[Whole, Field(gt=0, le=MOST_DONG)]
+    price_dong: Annotated[Dong, Field(gt=0, le=MOST_DONG)]
     net_quantity: Annotated[Number, Field(gt=0, max_digits=12, decimal_places=3)] | None = None
     net_unit: str | None = None
     weight_grams: Annotated[Whole, Field(gt=0, le=1_000_000)] | None = None
@@ -230,18 +187,18 @@ class VariantFacts(Form):
 
 
 class NewVariant(VariantFacts):
-    id: UUID
+    id: ClientId
     product_id: UUID
 
 
 class EditVariant(VariantFacts):
-    version: int
+    version: Counter
 
 
 class NewCertificate(Form):
     """A decision as it stands on paper. `valid_to` is its last day; for OCOP it follows from the decision when left out."""
 
-    id: UUID
+    id: ClientId
     organisation_id: UUID
     product_id: UUID | None = None
     scheme: Scheme
@@ -261,12 +218,12 @@ class NewCertificate(Form):
 
 
 class WithdrawCertificate(Form):
-    id: UUID
+    id: ClientId
     withdrawn_on: Day
 
 
 class Retire(Form):
-    version: int
+    version: Counter
 
 
 class Listed(Form):

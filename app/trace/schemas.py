@@ -7,7 +7,6 @@ from uuid import UUID
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BaseModel,
     Field,
     StringConstraints,
@@ -16,7 +15,9 @@ from pydantic import (
 )
 
 from app.db import Words, nfc
-from app.products.schemas import Day, Form, Line, Number, Paragraphs, Sha256, ShortLine, Ticked, Unreadable, Whole
+from app.errors import Unreadable
+from app.fields import ClientId, Counter, Day, Degrees, Moment, Number, Whole
+from app.products.schemas import Form, Line, Paragraphs, Sha256, ShortLine, Ticked
 from app.trace import steps
 from app.trace.models import BatchEventKind, MovementKind, SiteKind, Witness
 
@@ -38,8 +39,8 @@ class SiteFacts(Form):
     area: Annotated[Number, Field(gt=0, max_digits=12, decimal_places=3)] | None = None
     area_unit: Literal["m2", "sao", "ha"] | None = None
     photo_sha256: Sha256 | None = None
-    latitude: Annotated[Number, Field(ge=-90, le=90, decimal_places=6)] | None = None
-    longitude: Annotated[Number, Field(ge=-180, le=180, decimal_places=6)] | None = None
+    latitude: Annotated[Degrees, Field(ge=-90, le=90, decimal_places=6)] | None = None
+    longitude: Annotated[Degrees, Field(ge=-180, le=180, decimal_places=6)] | None = None
 
     @model_validator(mode="after")
     def _pairs(self) -> "SiteFacts":
@@ -57,18 +58,18 @@ class SiteFacts(Form):
 class NewSite(SiteFacts):
     """`since`: the first day it is known to lie in that village; left out, since before our records begin."""
 
-    id: UUID
+    id: ClientId
     organisation_id: UUID
     since: Day | None = None
 
 
 class EditSite(SiteFacts):
-    version: int
+    version: Counter
     moved_on: Day | None = None
 
 
 class NewCycle(Form):
-    id: UUID
+    id: ClientId
     site_id: UUID
     product_id: UUID | None = None
     crop_vi: ShortLine
@@ -82,7 +83,7 @@ class NewCycle(Form):
 
 class EndCycle(Form):
     ended_on: Day
-    version: int
+    version: Counter
 
 
 # --- the diary ---------------------------------------------------------------------------------------------------
@@ -99,7 +100,7 @@ class StepFacts(BaseModel):
     site_id: UUID
     cycle_id: UUID | None = None
     kind: str
-    happened_at: AwareDatetime
+    happened_at: Moment
     performed_by: UUID | None = None
     witnessed_by: UUID | None = None
     witness: Witness = Witness.FARMER
@@ -155,13 +156,13 @@ class StepFacts(BaseModel):
 class CareLogIn(StepFacts):
     """One step as a phone or page sends it, under an id of its own."""
 
-    id: UUID
+    id: ClientId
 
 
 class CorrectionIn(StepFacts):
     """How it really was, as a whole. `withdrawn`: it did not happen. Append-only: the old row stays."""
 
-    id: UUID
+    id: ClientId
     reason: Annotated[Line, StringConstraints(min_length=3)]
     withdrawn: Ticked = False
 
@@ -169,7 +170,7 @@ class CorrectionIn(StepFacts):
 class FindingIn(Form):
     """What a certifier saw, in their own words."""
 
-    id: UUID
+    id: ClientId
     note: Annotated[Paragraphs, StringConstraints(min_length=3, max_length=1000)]
 
 
@@ -185,7 +186,7 @@ class DiaryFilter(Form):
     cycle: UUID | None = None
     first: Day | None = None
     last: Day | None = None
-    page: Annotated[Whole, Field(ge=1, le=10000)] = 1
+    page: Annotated[Counter, Field(ge=1, le=10000)] = 1
 
 
 # --- batches -----------------------------------------------------------------------------------------------------
@@ -215,7 +216,7 @@ class SourceIn(Form):
 class NewBatch(Form):
     """`quantity` in `unit` is what came out: after drying it is less than what went in, never more."""
 
-    id: UUID
+    id: ClientId
     product_id: UUID
     variant_id: UUID | None = None
     lot: Lot
@@ -250,7 +251,7 @@ class NewBatch(Form):
 
 
 class BatchEventIn(Form):
-    id: UUID
+    id: ClientId
     kind: Literal[BatchEventKind.HELD, BatchEventKind.RELEASED, BatchEventKind.RECALLED, BatchEventKind.RECALL_LIFTED]
     reason: Annotated[Line, StringConstraints(min_length=3)]
     reason_en: Line | None = None
@@ -269,12 +270,12 @@ class IssueCode(Form):
 class Movement(Form):
     """`units` as a person says it, never negative: for a count the number found, else the size of the movement."""
 
-    id: UUID
+    id: ClientId
     variant_id: UUID
     batch_id: UUID | None = None
     kind: MovementKind
     units: Annotated[Whole, Field(ge=0, le=10_000_000)]
-    happened_at: AwareDatetime | None = None
+    happened_at: Moment | None = None
     reason: Line | None = None
 
     @model_validator(mode="after")
@@ -289,7 +290,7 @@ class Movement(Form):
 
 
 class ReverseMovement(Form):
-    id: UUID
+    id: ClientId
     reason: Annotated[Line, StringConstraints(min_length=3)]
 
 

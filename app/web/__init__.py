@@ -5,7 +5,7 @@ from app.web.formats import UNITS, counting, quantity, unit_options, vn_date
 from app.web.installation import csrf, install
 from app.web.languages import LANGUAGE_COOKIE, language
 from app.web.pages import page
-from app.web.parsing import accept_files, parse, parse_data, parse_query, sent_file
+from app.web.parsing import OUR_FIELDS, accept_files, parse, parse_data, parse_query, sent_file
 from app.web.process import Web, is_https, web
 from app.web.requests import SECURITY_HEADERS, UNSAFE
 from app.web.visitor import (
@@ -20,6 +20,7 @@ from app.web.visitor import (
 
 __all__ = [
     "LANGUAGE_COOKIE",
+    "OUR_FIELDS",
     "SECURITY_HEADERS",
     "SIGN_IN_COOKIE",
     "UNITS",

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 from flask_babel import get_locale, ngettext
 
-from app import clock
+from app import clock, numbers
 from app.db import Words
-from app.web.languages import language
+from app.web.languages import form_language, language
 
 
 def vn_date(value: date | datetime | None) -> str:
@@ -26,11 +26,12 @@ def vn_datetime(value: datetime | None) -> str:
 
 def number(value: Decimal | float | None, places: int | None = None) -> str:
     """1.234.567,8 in Vietnamese, 1,234,567.8 in English."""
-    if value is None:
-        return ""
-    exact = Decimal(str(value))
-    plain = f"{exact:,.{places}f}" if places is not None else f"{exact.normalize():,f}"
-    return plain if str(get_locale()) == "en" else plain.translate(str.maketrans(",.", ".,"))
+    return "" if value is None else numbers.shown(value, str(get_locale()), places)
+
+
+def form_number(value: Decimal | float | None) -> str:
+    """A number as the value of a form's field: every digit, in the language in which the form will be read."""
+    return "" if value is None else numbers.shown(value, form_language())
 
 
 def counting(text: str, *, n: int, **values: object) -> str:

@@ -13,8 +13,8 @@ from app.db import new_id
 from app.errors import HoiError
 from app.settings import ROOT
 from app.web.errors import csrf_error, database_away, http_error, render_error, twice_at_once, unexpected
-from app.web.formats import counting, number, quantity, vn_date, vn_datetime, vnd, words
-from app.web.languages import choose_language, language
+from app.web.formats import counting, form_number, number, quantity, vn_date, vn_datetime, vnd, words
+from app.web.languages import FORM_LANGUAGE, choose_language, form_language, language
 from app.web.operations import healthz, metrics, readyz
 from app.web.pages import asset, template_context
 from app.web.parsing import MAX_FORM_BYTES
@@ -44,10 +44,23 @@ def install(app: Flask, web: Web) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
-        vn_date=vn_date, vn_datetime=vn_datetime, vnd=vnd, quantity=quantity, number=number, words=words
+        vn_date=vn_date,
+        vn_datetime=vn_datetime,
+        vnd=vnd,
+        quantity=quantity,
+        number=number,
+        form_number=form_number,
+        words=words,
     )
     app.jinja_env.globals.update(
-        asset=asset, new_id=new_id, counting=counting, today=clock.today, now=clock.now, Role=Role
+        form_language=form_language,
+        FORM_LANGUAGE=FORM_LANGUAGE,
+        asset=asset,
+        new_id=new_id,
+        counting=counting,
+        today=clock.today,
+        now=clock.now,
+        Role=Role,
     )
     if web.settings.trusted_proxies:
         hops = web.settings.trusted_proxies

@@ -3,18 +3,35 @@
 from urllib.parse import urlsplit
 
 from flask import redirect, request
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.web.process import is_https, web
 
 LANGUAGES = ("vi", "en")
 LANGUAGE_COOKIE = "hoi_lang"
+FORM_LANGUAGE = "form_language"
 
 
 def language() -> str:
     """Vietnamese unless the visitor chose otherwise; a link may carry ?lang=."""
     asked = request.args.get("lang") or request.cookies.get(LANGUAGE_COOKIE) or ""
     return asked if asked in LANGUAGES else "vi"
+
+
+def form_language() -> str:
+    """The language in which the form that was sent, or is about to be shown, writes its numbers.
+
+    Every form carries it beside its token, so that a choice made meanwhile in another tab changes no number. A form that
+    is shown again keeps the language in which it was filled; what carries none is read in the request's language.
+    """
+    if request.method == "GET" or request.is_json:
+        return language()
+    try:
+        sent = request.form.get(FORM_LANGUAGE)
+    except RequestEntityTooLarge:  # the form itself is what was too large
+        sent = None
+    return sent if sent in LANGUAGES else language()
 
 
 def choose_language() -> BaseResponse:

@@ -1,15 +1,19 @@
 """What was sent, as frozen schemas, or an error that names the field in both languages."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import TypeVar
 
 from flask import Blueprint, request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from app import numbers
 from app.errors import HoiError, Invalid, InvalidMany
+from app.web.languages import FORM_LANGUAGE, form_language
 
 MAX_FORM_BYTES = 1024 * 1024  # uploads go through media, in parts; a form is text
+OUR_FIELDS = frozenset({"csrf_token", FORM_LANGUAGE})  # what the macro ui.csrf puts into every form
 SchemaT = TypeVar("SchemaT", bound=BaseModel)
 
 
@@ -29,7 +33,7 @@ def parse(schema: type[SchemaT], **more: object) -> SchemaT:
     else:
         lists = {n for n, f in schema.model_fields.items() if _wants_list(f.annotation)}
         for name in request.form:
-            if name == "csrf_token":
+            if name in OUR_FIELDS:
                 continue
             values = [v for v in request.form.getlist(name) if v.strip()]
             if values:
@@ -47,14 +51,18 @@ def _json_body() -> object:
 
 
 def parse_query(schema: type[SchemaT]) -> SchemaT:
-    """The query string as a frozen schema; unknown names are left out, since addresses pick up foreign parameters."""
+    """The query string as a frozen schema; unknown names are left out, since addresses pick up foreign parameters.
+
+    Numbers in addresses are `Counter`s, so that a link means the same in every language.
+    """
     known = schema.model_fields.keys()
     return parse_data(schema, {k: v for k, v in request.args.items() if k in known and v.strip()})
 
 
 def parse_data(schema: type[SchemaT], data: Mapping[str, object]) -> SchemaT:
+    """What a route put together from the form or the JSON body; a form's numbers are read in the form's language."""
     try:
-        return schema.model_validate(data)
+        return schema.model_validate(data, context={"language": None if request.is_json else form_language()})
     except ValidationError as error:
         found = [invalid_from(d) for d in error.errors(include_url=False)]
         raise found[0] if len(found) == 1 else InvalidMany(found) from None
@@ -128,4 +136,9 @@ def invalid_from(detail: ErrorDetails) -> Invalid:
     if kind in {"value_error", "assertion_error"} and inner is not None:
         return Invalid("value_error", vi=str(inner), en=str(inner), field=field)
     vi, en = _PROBLEMS.get(kind, ("Giá trị này chưa đúng.", "This value is not right."))
-    return Invalid(kind, vi=vi.format(**context), en=en.format(**context), field=field)
+    return Invalid(kind, vi=vi.format(**_shown(context, "vi")), en=en.format(**_shown(context, "en")), field=field)
+
+
+def _shown(context: Mapping[str, object], language: str) -> dict[str, object]:
+    """Limits as the sentence's language writes numbers."""
+    return {k: numbers.shown(v, language) if isinstance(v, int | float | Decimal) else v for k, v in context.items()}

@@ -1,8 +1,6 @@
 """Writing down what the province chose."""
 
-from datetime import date
 from typing import Annotated
-from uuid import UUID
 
 from flask import Response, flash, redirect, url_for
 from flask_babel import gettext as _
@@ -17,6 +15,7 @@ from app.criteria.routes.base import blueprint
 from app.criteria.rules import Parameter
 from app.criteria.schemas import NewParameterChoice
 from app.errors import not_found
+from app.fields import ClientId, Day, Whole
 from app.web import page, parse, require, signed_in, transaction
 
 CHOOSERS = (Role.PROVINCE_OFFICIAL, Role.ADMINISTRATOR)
@@ -24,10 +23,17 @@ CHOOSERS = (Role.PROVINCE_OFFICIAL, Role.ADMINISTRATOR)
 
 class Chosen(BaseModel):
     model_config = ConfigDict(frozen=True)
-    id: UUID
-    value: int | str
-    valid_from: date
+    id: ClientId
+    valid_from: Day
     decided_by: Annotated[str, StringConstraints(min_length=3, max_length=300)]
+
+
+class ChosenNumber(Chosen):
+    value: Whole
+
+
+class ChosenWord(Chosen):
+    value: str
 
 
 @blueprint.get("/tinh/lua-chon")
@@ -74,7 +80,7 @@ def choose(name: str) -> Response:
 def choose_send(name: str) -> BaseResponse:
     actor = require(*CHOOSERS)
     parameter = _parameter(name)
-    form = parse(Chosen)
+    form = parse(ChosenNumber) if parameter.type == "integer" else parse(ChosenWord)
     with transaction() as session:
         choose_parameter(
             session,

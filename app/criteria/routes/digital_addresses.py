@@ -2,7 +2,6 @@
 
 import csv
 import io
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from app.criteria.schemas import DigitalAddress
 from app.criteria.village_facts import record_digital_addresses
 from app.db import fold
 from app.errors import Invalid, InvalidMany
+from app.fields import Day
 from app.places import queries as places
 from app.places.models import Premises
 from app.web import parse, transaction
@@ -26,7 +26,7 @@ from app.web import parse, transaction
 
 class Addresses(BaseModel):
     model_config = ConfigDict(frozen=True)
-    observed_on: date
+    observed_on: Day
     list: Annotated[str, StringConstraints(max_length=200_000)] = ""
     link: Link | None = None
 

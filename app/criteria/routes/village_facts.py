@@ -19,6 +19,7 @@ from app.criteria.routes.proofs import MAX_PROOFS, Link, evidence
 from app.criteria.schemas import FIELDS, VALUES, NewVillageFact, NoModel, Shape
 from app.db import new_id
 from app.errors import not_found
+from app.fields import ClientId, Day
 from app.places import queries as places
 from app.places.models import Level, Place
 from app.web import accept_files, page, parse, parse_data, parse_query, transaction
@@ -31,9 +32,9 @@ class Common(BaseModel):
     """What every form of a fact has, beside the fact's own fields."""
 
     model_config = ConfigDict(frozen=True)
-    id: UUID
+    id: ClientId
     subject: UUID | None = None
-    observed_on: date | None = None
+    observed_on: Day | None = None
     link: Link | None = None
     note: Annotated[str, StringConstraints(max_length=1000)] = ""
     keep: tuple[str, ...] = ()
@@ -43,7 +44,7 @@ class Withdrawn(BaseModel):
     """Which record was a mistake."""
 
     model_config = ConfigDict(frozen=True)
-    id: UUID
+    id: ClientId
     fact: UUID
 
 
@@ -59,7 +60,7 @@ class Declared(BaseModel):
     none: tuple[Literal["production_business", "public_order", "smart_lighting", "smart_agriculture"], ...] = Field(
         min_length=1
     )
-    observed_on: date
+    observed_on: Day
 
 
 @blueprint.get("/thon/<uuid:village_id>/ghi")

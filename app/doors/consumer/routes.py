@@ -14,6 +14,7 @@ from app.actor import SYSTEM, Role
 from app.doors.consumer import queries
 from app.doors.consumer.queries import BatchPage, LabelOf
 from app.errors import HoiError, Invalid, NotFound, not_found
+from app.fields import Counter
 from app.trace import codes, digital_link, labels, pages
 from app.trace.labels import Label
 from app.trace.models import CodeKind
@@ -169,7 +170,7 @@ class WhichLabel(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     loai: CodeKind = CodeKind.SHORT
-    so: Annotated[int, Field(ge=1, le=MOST_LABELS)] = labels.SHEET
+    so: Annotated[Counter, Field(ge=1, le=MOST_LABELS)] = labels.SHEET
 
 
 def _label(batch_id: UUID, which: WhichLabel) -> tuple[LabelOf, Label]:

@@ -6,16 +6,17 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from app import clock
 from app.errors import Invalid
-from app.products.schemas import Day, Form, Line, Number, Paragraphs, Sha256, ShortLine, Ticked, Whole
+from app.fields import ClientId, Counter, Day, Moment, Number, PhoneNow, Whole
+from app.products.schemas import Form, Line, Paragraphs, Sha256, ShortLine, Ticked
 from app.trace.models import SiteKind
 from app.trace.steps import Step
 
 MAX_ITEMS = 200
-_AMOUNT = re.compile(r"([a-z0-9]{1,10}):(\d{1,9}(?:\.\d{1,3})?)")
+_AMOUNT = re.compile(r"([a-z0-9]{1,10}):([0-9]{1,9}(?:\.[0-9]{1,3})?)")
 NOON = timedelta(hours=12)
 
 WaitingDays = Annotated[Whole, Field(ge=0, le=365)]
@@ -29,8 +30,8 @@ class StepForm(Form):
     `choose_again`: back from a question to the form. `anyway`: every question was answered with yes.
     """
 
-    id: UUID
-    opened_at: AwareDatetime
+    id: ClientId
+    opened_at: Moment
     site_id: UUID
     day: Annotated[str, StringConstraints(max_length=10)]
     on: Day | None = None
@@ -41,7 +42,7 @@ class StepForm(Form):
     unit: Annotated[str, StringConstraints(max_length=10)] | None = None
     pre_harvest_days: WaitingDays | None = None
     days_for: Line | None = None
-    days_shown: WaitingDays | None = None
+    days_shown: Annotated[Counter, Field(ge=0, le=365)] | None = None
     performed_by: UUID | Literal["other"]
     seen: Literal["told", "saw"] = "told"
     photos: tuple[Sha256, ...] = ()
@@ -110,7 +111,7 @@ def _which_unit() -> Invalid:
 class SiteForm(Form):
     """A new place of work; without a name it is called after its picture."""
 
-    id: UUID
+    id: ClientId
     kind: SiteKind
     name: ShortLine | None = None
     photos: tuple[Sha256, ...] = ()
@@ -129,11 +130,11 @@ class SearchHouse(Form):
 
 class Older(Form):
     ho: UUID | None = None
-    truoc: AwareDatetime | None = None
+    truoc: Moment | None = None
 
 
 class Withdrawal(Form):
-    id: UUID
+    id: ClientId
     anyway: Ticked = False
 
 
@@ -144,7 +145,7 @@ class Envelope(Form):
     """Strict as a whole; each item is judged alone, so it stays unread here."""
 
     device_id: UUID | None = None
-    sent_at: AwareDatetime
+    sent_at: PhoneNow
     items: Annotated[list[Any], Field(min_length=1, max_length=MAX_ITEMS)]
 
 
@@ -153,7 +154,7 @@ class Item(BaseModel):
 
     model_config = Form.model_config
 
-    id: UUID
+    id: ClientId
     kind: Literal["care_log"]
     version: Annotated[Literal[1], Field(alias="schema")]
     body: dict[str, Any]
@@ -170,12 +171,12 @@ class CareLogBody1(BaseModel):
     site_id: UUID
     cycle_id: UUID | None = None
     kind: Annotated[str, StringConstraints(max_length=40)]
-    happened_at: AwareDatetime
+    happened_at: Moment
     performed_by: UUID | None = None
     seen: Literal["told", "saw"] = "told"
     material: Line | None = None
-    quantity: Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=3)] | None = None
+    quantity: Annotated[Number, Field(ge=0, max_digits=12, decimal_places=3)] | None = None
     unit: Annotated[str, StringConstraints(max_length=10)] | None = None
-    pre_harvest_days: Annotated[int, Field(ge=0, le=365)] | None = None
+    pre_harvest_days: Annotated[Whole, Field(ge=0, le=365)] | None = None
     note: Note | None = None
     photos: tuple[Sha256, ...] = ()

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from app import jobs, media
 from app.doors.shared import queries
 from app.errors import Invalid
+from app.fields import ClientId, Whole
 from app.jobs import JobState
 from app.media import Upload
 from app.web import actor as current_actor
@@ -27,8 +28,8 @@ class NewUpload(BaseModel):
     """What a phone says before it sends a file: its own id for it, how many bytes, and their SHA-256."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    id: UUID
-    size: Annotated[int, Field(ge=0)]
+    id: ClientId
+    size: Annotated[Whole, Field(ge=0)]
     sha256: Annotated[str, StringConstraints(max_length=64)]
 
 

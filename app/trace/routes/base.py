@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 from app import clock, media
 from app.accounts import queries as accounts
 from app.actor import Actor
-from app.products.schemas import Day, Form
+from app.fields import Day
+from app.products.schemas import Form
 from app.trace.models import MovementKind, Witness
-from app.web import accept_files, sent_file, web
+from app.web import OUR_FIELDS, accept_files, sent_file, web
 
 blueprint = Blueprint("trace", "app.trace", template_folder="templates")
 accept_files(
@@ -67,7 +68,7 @@ def sent_photo(session: Session) -> str | None:
 
 def filled_fields(*leave_out: str) -> dict[str, Any]:
     """The filled fields of the form, without those that the route puts together itself."""
-    skip = {"csrf_token", *leave_out}
+    skip = OUR_FIELDS | set(leave_out)
     return {name: value for name, value in request.form.items() if name not in skip and value.strip()}
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from flask import Response, flash, g, redirect, request, url_for
 from flask_babel import gettext as _
+from pydantic import Field
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -14,6 +15,7 @@ from app import clock
 from app.accounts.models import Organisation
 from app.actor import SYSTEM, Role
 from app.errors import Invalid, InvalidMany, forbidden
+from app.fields import Counter
 from app.products import queries as products
 from app.products.schemas import Form
 from app.trace import batch_events, codes, pages, queries, steps, stock
@@ -42,7 +44,7 @@ class Chosen(Form):
 
     product: UUID | None = None
     state: queries.BatchState | None = None
-    page: int = 1
+    page: Annotated[Counter, Field(le=10000)] = 1
 
 
 _DECISIONS = {

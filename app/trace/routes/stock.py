@@ -9,8 +9,9 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock
 from app.errors import forbidden
+from app.fields import Day
 from app.products import queries as products
-from app.products.schemas import Day, Form
+from app.products.schemas import Form
 from app.trace import queries, stock
 from app.trace.routes.base import When, blueprint, filled_fields, movement_words
 from app.trace.schemas import Movement, ReverseMovement

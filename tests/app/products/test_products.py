@@ -151,8 +151,38 @@ def test_packs_that_cannot_be_are_refused(field: str, value: Any) -> None:
 
 @given(st.integers(1, 999_999_999))
 def test_prices_are_read_as_people_write_them(price: int) -> None:
-    for written in (f"{price}", f"{price:,}", f"{price:,}".replace(",", "."), f"{price:,} đ".replace(",", " ")):
+    english = f"{price:,}"
+    for language, written in (
+        ("vi", english.replace(",", ".")),
+        ("vi", f"{price}"),
+        ("vi", f"{english} đ".replace(",", " ")),
+        ("vi", english.replace(",", ".") + "đ"),
+        ("en", english),
+        ("en", f"{english}₫"),
+    ):
         pack = NewVariant.model_validate(
-            {"id": new_id(), "product_id": new_id(), "sku": "AB", "name_vi": "Hộp", "price_dong": written}
+            {"id": new_id(), "product_id": new_id(), "sku": "AB", "name_vi": "Hộp", "price_dong": written},
+            context={"language": language},
         )
         assert pack.price_dong == price
+
+
+@pytest.mark.parametrize(
+    ("written", "nearest"),
+    [
+        ("185.0000", "185 hoặc 1.850.000"),
+        ("185.00", "185 hoặc 18.500"),
+        ("185,0", "185"),
+        ("120,000", "120.000 hoặc 120"),
+        ("120.000,00", "120.000"),
+        ("120.0000", "120 hoặc 1.200.000"),
+    ],
+)
+def test_a_price_that_is_grouped_wrongly_is_refused_with_the_nearest_right_spelling(written: str, nearest: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        NewVariant.model_validate(
+            {"id": new_id(), "product_id": new_id(), "sku": "AB", "name_vi": "Hộp", "price_dong": written},
+            context={"language": "vi"},
+        )
+    found = [d["ctx"]["error"].vi for d in refused.value.errors()]
+    assert found == [f"Cần một số nguyên. Viết {nearest}."]

@@ -20,7 +20,7 @@ from tests.app.trace.steps_written import correction, events, rows
 
 def test_a_batch_of_steps_is_stored_with_who_when_and_what(database: Database, world: World) -> None:
     site = a_site(database, world.farmer, world.household, world.village)
-    log = a_log(site, "spraying", 2, material="Dầu khoáng", quantity="2,5", unit="tank16", pre_harvest_days=7)
+    log = a_log(site, "spraying", 2, material="Dầu khoáng", quantity="2.5", unit="tank16", pre_harvest_days=7)
     assert write(database, world.farmer, log, a_log(site)) == ["stored", "stored"]
     with database.transaction(world.farmer) as session:
         line = queries.care_log(session, world.farmer, log.id)

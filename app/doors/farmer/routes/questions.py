@@ -14,7 +14,7 @@ from app.doors.farmer.routes.waits import known_days, wait_text
 from app.trace import queries as trace
 from app.trace.schemas import CareLogIn, CorrectionIn
 from app.trace.steps import Step
-from app.web import language, page, transaction
+from app.web import OUR_FIELDS, language, page, transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def _shorter_wait(log: CareLogIn | CorrectionIn, known: int) -> Question:
 
 def ask(questions: list[Question], photos: tuple[str, ...], *, where: str, back: str) -> Response:
     """One page for all questions: yes sends the same form again, so nothing need be typed twice."""
-    left_out = {"csrf_token", "anyway", "choose_again", "photos"}
+    left_out = OUR_FIELDS | {"anyway", "choose_again", "photos"}
     fields = [(k, v) for k, v in request.form.items(multi=True) if k not in left_out]
     fields += [("photos", sha) for sha in photos]
     return page("farmer/ask.html", questions=questions, first=questions[0], fields=fields, where=where, back=back)

@@ -14,6 +14,7 @@ from app.criteria import queries as criteria
 from app.criteria.rules import Value, outside_period
 from app.doors.official import queries
 from app.doors.official.routes.base import URLS, blueprint, place_url, signed_in_official, title_of, trail_to
+from app.fields import Counter
 from app.places import queries as places
 from app.places.models import Level, Place
 from app.web import page, parse_query, transaction
@@ -34,7 +35,7 @@ class Answers(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     loc: Literal["tat-ca", "dat", "chua-dat", "thieu", "khong-ap-dung"] = "tat-ca"
-    trang: Annotated[int, Field(ge=1, le=10000)] = 1
+    trang: Annotated[Counter, Field(ge=1, le=10000)] = 1
 
 
 ANSWERS: dict[str, tuple[Value, ...]] = {

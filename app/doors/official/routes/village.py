@@ -1,6 +1,6 @@
 """One village: the answer, the record behind a criterion, and the self-assessment on paper."""
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from flask import Response
@@ -13,6 +13,7 @@ from app.criteria import village_facts
 from app.doors.official import queries
 from app.doors.official.routes.base import blueprint, signed_in_official, title_of, trail_to
 from app.errors import Invalid
+from app.fields import Day
 from app.web import language, page, parse_query, web
 
 REFRESH_SECONDS = 2
@@ -22,8 +23,8 @@ class Dials(BaseModel):
     """The day asked about, and until when records count as known; both optional."""
 
     model_config = ConfigDict(frozen=True)
-    ngay: date | None = None
-    biet_den: date | None = None
+    ngay: Day | None = None
+    biet_den: Day | None = None
 
     @property
     def known_at(self) -> datetime | None:

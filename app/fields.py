@@ -1,0 +1,206 @@
+"""The types of single fields that forms, addresses and JSON bodies share: numbers, days, moments and clients' ids.
+
+A form is read in the language in which it was shown: `parse_data` gives it as the validation context `{"language": …}`.
+Without one (JSON, addresses, our own calls) a number has a decimal dot and no groups.
+"""
+
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ValidationInfo
+
+from app import numbers
+from app.errors import Unreadable
+
+FIRST_DAY = date(1990, 1, 1)
+FIRST_OLD_DAY = date(1900, 1, 1)
+LAST_DAY = date(2100, 12, 31)
+FIRST_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
+LAST_MOMENT = datetime(2100, 12, 31, tzinfo=UTC)
+
+
+# --- numbers ---------------------------------------------------------------------------------------------------------
+
+
+def _language(info: ValidationInfo) -> str | None:
+    found = (info.context or {}).get("language")
+    return found if isinstance(found, str) else None
+
+
+def _number(value: object, info: ValidationInfo) -> object:
+    if isinstance(value, bool):
+        raise _no_number(())
+    if not isinstance(value, str):
+        return value
+    language = _language(info)
+    try:
+        return numbers.read_machine(value) if language is None else numbers.read(value, language)
+    except numbers.Misread as error:
+        raise _no_number(error.nearest) from None
+
+
+def _whole(value: object, info: ValidationInfo) -> object:
+    if isinstance(value, bool):
+        raise _no_whole(())
+    if not isinstance(value, str):
+        return value
+    language = _language(info)
+    try:
+        return numbers.read_machine_whole(value) if language is None else numbers.read_whole(value, language)
+    except numbers.Misread as error:
+        raise _no_whole(error.nearest) from None
+
+
+def _dong(value: object, info: ValidationInfo) -> object:
+    """The sign of the currency may stand behind."""
+    plain = re.sub(r"\s*[đ₫]\s*$", "", value) if isinstance(value, str) and _language(info) else value
+    return _whole(plain, info)
+
+
+def _written_by_us(value: object) -> object:
+    """What a page of ours put into a hidden field or an address: digits, the same in every language."""
+    if isinstance(value, bool):
+        raise _no_whole(())
+    if not isinstance(value, str):
+        return value
+    try:
+        return numbers.read_machine_whole(value)
+    except numbers.Misread:
+        raise _no_whole(()) from None
+
+
+def _year(value: object) -> object:
+    """A year is a name, not a quantity: 2026 in every language, never 2.026."""
+    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{4}\s*", value):
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise Unreadable(
+        "year", vi="Năm viết bằng bốn chữ số, ví dụ 2026.", en="Write the year with four digits, for example 2026."
+    )
+
+
+def _degrees(value: object) -> object:
+    """Degrees stand on maps with a dot, in Vietnamese books with a comma; they have no thousands, so both are plain."""
+    if isinstance(value, str):
+        plain = value.strip().replace(",", ".")
+        if re.fullmatch(r"-?[0-9]{1,3}(?:\.[0-9]{1,20})?", plain) is None:
+            raise Unreadable(
+                "degrees",
+                vi="Vị trí viết bằng độ, ví dụ 21.853711.",
+                en="Write the position in degrees, for example 21.853711.",
+            )
+        return Decimal(plain)
+    if isinstance(value, bool):
+        raise _no_number(())
+    return value
+
+
+def _no_number(nearest: tuple[str, ...]) -> Unreadable:
+    return Unreadable(
+        "decimal_parsing",
+        vi=f"Con số này viết chưa rõ. Viết {' hoặc '.join(nearest)}." if nearest else "Cần một con số, ví dụ 2,5.",
+        en=f"This number is not clear. Write {' or '.join(nearest)}." if nearest else "Give a number, for example 2.5.",
+    )
+
+
+def _no_whole(nearest: tuple[str, ...]) -> Unreadable:
+    return Unreadable(
+        "int_parsing",
+        vi=f"Cần một số nguyên. Viết {' hoặc '.join(nearest)}." if nearest else "Cần một số nguyên, ví dụ 12.",
+        en=f"Give a whole number. Write {' or '.join(nearest)}." if nearest else "Give a whole number, for example 12.",
+    )
+
+
+Number = Annotated[Decimal, BeforeValidator(_number)]
+Whole = Annotated[int, BeforeValidator(_whole)]
+Dong = Annotated[int, BeforeValidator(_dong)]
+Year = Annotated[int, BeforeValidator(_year)]
+Degrees = Annotated[Decimal, BeforeValidator(_degrees)]
+Counter = Annotated[int, BeforeValidator(_written_by_us)]  # a row's version, the number of a page
+
+
+# --- days and moments ------------------------------------------------------------------------------------------------
+
+
+def _day(value: object) -> object:
+    """24/11/2026 as people write it, 2026-11-24 as browsers send it."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    plain = value.strip() if isinstance(value, str) else ""
+    people = re.fullmatch(r"([0-9]{1,2})[/.\-]([0-9]{1,2})[/.\-]([0-9]{4})", plain)
+    browsers = re.fullmatch(r"([0-9]{4})-([0-9]{2})-([0-9]{2})", plain)
+    parts = people.group(3, 2, 1) if people else browsers.groups() if browsers else ()
+    try:
+        year, month, day = (int(part) for part in parts)
+        return date(year, month, day)
+    except ValueError:
+        raise Unreadable(
+            "date_parsing", vi="Ngày viết chưa đúng, ví dụ 24/11/2026.", en="Not a date, for example 24/11/2026."
+        ) from None
+
+
+def _within(first: date) -> AfterValidator:
+    def check(value: date) -> date:
+        if value < first:
+            raise Unreadable(
+                "too_early", vi="Ngày này xa quá, bác xem lại năm.", en="This day is too long ago; check the year."
+            )
+        if value > LAST_DAY:
+            raise Unreadable(
+                "too_late",
+                vi="Ngày này còn xa quá, bác xem lại năm.",
+                en="This day is too far ahead; check the year.",
+            )
+        return value
+
+    return AfterValidator(check)
+
+
+def _moment_within(value: datetime) -> datetime:
+    if value.year < FIRST_MOMENT.year:
+        raise Unreadable(
+            "too_long_ago",
+            vi="Ngày giờ này xa quá, có thể đồng hồ máy bị sai. Bác chỉnh lại đồng hồ rồi chọn lại ngày.",
+            en="This time is too long ago; the phone's clock may be wrong. Set it and choose the day again.",
+        )
+    if value.year > LAST_MOMENT.year:
+        raise Unreadable(
+            "in_future",
+            vi=f"Ngày giờ này chưa tới (năm {value.year}), có thể đồng hồ máy bị sai. Bác chỉnh lại đồng hồ rồi chọn lại ngày.",
+            en=f"This time has not come yet (year {value.year}); the phone's clock may be wrong. Set it and choose again.",
+        )
+    return value
+
+
+def _nearest_moment(value: datetime) -> datetime:
+    if value.year < FIRST_MOMENT.year:
+        return FIRST_MOMENT
+    return LAST_MOMENT if value.year > LAST_MOMENT.year else value
+
+
+Day = Annotated[date, BeforeValidator(_day), _within(FIRST_DAY)]  # 1990 to 2100: what people do, promise and certify
+OldDay = Annotated[date, BeforeValidator(_day), _within(FIRST_OLD_DAY)]  # 1900 to 2100: the history of places
+Moment = Annotated[AwareDatetime, AfterValidator(_moment_within)]  # 2000 to 2100, with its offset
+# What a phone takes for now: only compared, so a clock at year 9999 must not keep the phone's work from us.
+PhoneNow = Annotated[AwareDatetime, AfterValidator(_nearest_moment)]
+
+
+# --- ids -------------------------------------------------------------------------------------------------------------
+
+
+def _somebodys(value: UUID) -> UUID:
+    if value.int in {0, 2**128 - 1}:
+        raise Unreadable(
+            "uuid_empty",
+            vi="Mã này để trống nên trùng với máy khác. Bác mở lại trang rồi gửi lại.",
+            en="This identifier is the empty one, which others send too. Make a random one and send again.",
+        )
+    return value
+
+
+# Made by a client, any version of UUID but the nil and max ones of RFC 9562, which every faulty client shares.
+ClientId = Annotated[UUID, AfterValidator(_somebodys)]
