@@ -1,11 +1,14 @@
 """The small tree of expected errors: each has a stable code, an HTTP status and a sentence in two languages.
 
 HoiError
+├── BadAddress (400)       an address that cannot be read as what it claims to be
 ├── Invalid (422)          a field is wrong: names the field and the way out
 ├── Unauthenticated (401)  nobody is signed in
 ├── Forbidden (403)        signed in, without the right
 │   └── PasswordTold       signed in by a password that somebody else chose: change it first
 ├── NotFound (404)         no such thing, or not for this actor: the two are never told apart
+├── WrongMethod (405)      the address is right, but one only reads there; says which methods it takes
+├── NotAcceptable (406)    the page is there, but not in a form that the visitor reads
 ├── Conflict (409)         same identifier, other content; or somebody was faster
 ├── TooLarge (413)         over a stated limit
 ├── TooMany (429)          over a rate limit; carries the seconds to wait
@@ -13,6 +16,7 @@ HoiError
 └── SetupError (500)       this installation is not ready: says the command that mends it
 """
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 
@@ -30,6 +34,12 @@ class HoiError(Exception):
 
     def text(self, language: str) -> str:
         return self.en if language == "en" else self.vi
+
+
+class BadAddress(HoiError):
+    """The address breaks the rules of what it claims to be, such as a GS1 address with two lots."""
+
+    status = 400
 
 
 class Invalid(HoiError):
@@ -71,6 +81,33 @@ class NotFound(HoiError):
     """There is no such thing for this actor."""
 
     status = 404
+
+
+class WrongMethod(HoiError):
+    """The address takes other methods only."""
+
+    status = 405
+
+    def __init__(self, allowed: Iterable[str]) -> None:
+        super().__init__(
+            "wrong_method",
+            vi="Đường dẫn này chỉ để xem, không gửi gì tới đây được. Bác mở lại trang rồi làm từ đó.",
+            en="This address takes no such request. Open the page again and go on from there.",
+        )
+        self.allowed = ", ".join(sorted(allowed))
+
+
+class NotAcceptable(HoiError):
+    """There is a page, and nothing else: not what the request's Accept header asks for."""
+
+    status = 406
+
+    def __init__(self) -> None:
+        super().__init__(
+            "not_acceptable",
+            vi="Ở đường dẫn này chỉ có trang để đọc (text/html).",
+            en="There is only a page to read at this address (text/html).",
+        )
 
 
 class Conflict(HoiError):

@@ -25,7 +25,7 @@ from app.doors.demo import cast
 from app.factory import create_app
 from app.logs import configure_logging
 from app.settings import Settings
-from app.trace import pages
+from app.trace import scan_addresses
 from app.web import SIGN_IN_COOKIE
 from worker import reactions, tasks
 
@@ -91,7 +91,9 @@ def test_no_public_page_tells_a_number_or_a_position(province: Flask, demo_datab
     with demo_database.transaction(SYSTEM) as session:
         codes = list(session.execute(text("SELECT code FROM trace_codes ORDER BY code")).scalars())
     assert len(codes) >= 3
-    starts = ["/", "/dang-nhap", "/khong-co"] + [pages.path_of_code(c) + q for c in codes for q in ("", "?lang=en")]
+    starts = ["/", "/dang-nhap", "/khong-co"] + [
+        scan_addresses.path_of_code(c) + q for c in codes for q in ("", "?lang=en")
+    ]
     found = crawl(province.test_client(), starts, most=400)
     assert {url: revealing(body) for url, body in found.items() if revealing(body)} == {}
 

@@ -13,8 +13,8 @@ from app.front.spool import spool_in
 from app.front.static import STATIC, StaticText, static_texts
 from app.front.stored import Away, Found, Pages
 from app.settings import Settings
-from app.trace import pages
-from app.web import SECURITY_HEADERS, is_https
+from app.trace import pages, scan_addresses
+from app.web import SECURITY_HEADERS, is_https, takes_html
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -50,16 +50,19 @@ class Front:
 
     def _page(self, path: str, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         method = environ["REQUEST_METHOD"]
-        accept = environ.get("HTTP_ACCEPT", "")
-        if method not in {"GET", "HEAD"} or (accept and "html" not in accept and "*/*" not in accept):
-            return self._flask(environ, start_response)
         query = environ.get("QUERY_STRING", "")
+        if (
+            method not in {"GET", "HEAD"}
+            or not takes_html(environ.get("HTTP_ACCEPT", ""))
+            or (query and not scan_addresses.query_is_right(path, query))
+        ):
+            return self._flask(environ, start_response)
         language = language_of(query) if query else "vi"
         key = (path, language)
         kept = self._memory.get(key)
         now = monotonic()
         if kept is None or now - kept.checked > CHECK_SECONDS or now - kept.known_good > OLD_SECONDS:
-            code = pages.code_of_path(path) if kept is None else kept.code
+            code = scan_addresses.code_of_path(path) if kept is None else kept.code
             if code is None:
                 return self._flask(environ, start_response)
             kept = self._look(key, code, kept, now)

@@ -20,7 +20,7 @@ from app.outbox import publish
 from app.products import gtins
 from app.products import queries as products
 from app.products.models import Product, Variant
-from app.trace import codes, pages, queries, steps
+from app.trace import codes, queries, scan_addresses, steps
 from app.trace.batch_events import add_event, other_content
 from app.trace.events import BatchCreated, CodeIssued
 from app.trace.holds import hold_early
@@ -218,7 +218,7 @@ def issue_code(session: Session, actor: Actor, batch_id: UUID, kind: CodeKind = 
     if there is not None:
         return there
     gtin = _gtin(session, batch) if kind == CodeKind.GS1 else None
-    code = pages.gs1_code(gtin, batch.lot) if gtin else codes.new_code()
+    code = scan_addresses.gs1_code(gtin, batch.lot) if gtin else codes.new_code()
     row = TraceCode(
         code=code,
         organisation_id=batch.organisation_id,

@@ -1,6 +1,7 @@
-"""GS1 Digital Link addresses: a strict parser and builder, driven by GS1's own Syntax Dictionary.
+"""GS1 Digital Link addresses: a strict parser and builder, driven by the table of GS1's application identifiers.
 
-Source of the rules: GS1 Digital Link URI Syntax 1.4 (14-digit GTINs, no convenience names). Compression is not read.
+Source of the rules: GS1 Digital Link URI Syntax 1.4 (14-digit GTINs, no convenience names). Compression is not read. Kept by hand:
+no library at hand reads GS1's own vectors right (docs/decisions.md, 30/11/2026).
 """
 
 import re
@@ -10,7 +11,8 @@ from urllib.parse import quote, unquote_to_bytes
 
 from app.errors import Invalid
 from app.products.gtins import gtin14, is_restricted
-from app.trace.gs1_dictionary import BAD_PERCENT, check_value, known, matches, refuse, rules
+from app.trace.gs1_identifiers import known, matches, refuse, rules
+from app.trace.gs1_values import BAD_PERCENT, check_value
 
 LONGEST_URI = 2000
 CANONICAL_STEM = "https://id.gs1.org"
@@ -57,11 +59,11 @@ class DigitalLink:
         return self.value("21")
 
 
-def path_is_valid(ais: Iterable[str]) -> bool:
-    """Whether these identifiers may stand in a path in this order: a key, then its qualifiers."""
+def ways_of(ais: Iterable[str]) -> list[tuple[str, ...]]:
+    """The orders of qualifiers that a path of these identifiers keeps: none when it may not stand so, all of the key's for a key alone."""
     first, *rest = ais
     rule = rules().get(first)
-    return rule is not None and rule.qualifiers is not None and any(_in_order(rest, way) for way in rule.qualifiers)
+    return [way for way in (rule.qualifiers if rule else None) or () if _in_order(rest, way)]
 
 
 def _in_order(some: list[str], way: tuple[str, ...]) -> bool:
@@ -75,11 +77,12 @@ def _check_together(link: DigitalLink) -> None:
     present = [e.ai for e in elements]
     if len(set(present)) != len(present):
         raise refuse("repeated", "Mã có một phần lặp lại hai lần.", "An identifier stands in the address twice.")
-    if not path_is_valid([e.ai for e in link.path]):
+    ways = ways_of(e.ai for e in link.path)
+    if not ways:
         raise refuse("order", "Các phần của mã đứng sai thứ tự.", "The identifiers in the path are not in GS1's order.")
-    own = {q for way in known(link.key.ai).qualifiers or () for q in way}
+    own = {qualifier for way in ways for qualifier in way}
     for element in link.attributes:
-        if not known(element.ai).attribute or element.ai in own:
+        if not known(element.ai).query or element.ai in own:
             raise refuse(
                 "attribute",
                 f"Phần ({element.ai}) phải đứng trong đường dẫn, không đứng sau dấu hỏi.",
@@ -91,9 +94,8 @@ def _check_together(link: DigitalLink) -> None:
         others = [ai for ai in present if ai != element.ai]
         if any(matches(ai, pattern) for ai in others for pattern in rule.excludes):
             raise refuse("excluded", "Mã có hai phần không được đi cùng nhau.", f"({element.ai}) excludes another.")
-        for groups in rule.requires:
-            if not any(all(any(matches(ai, p) for ai in others) for p in group) for group in groups):
-                raise refuse("lacking", f"Mã thiếu phần đi cùng ({element.ai}).", f"({element.ai}) needs another.")
+        if rule.needs and not any(all(any(matches(ai, p) for ai in others) for p in group) for group in rule.needs):
+            raise refuse("lacking", f"Mã thiếu phần đi cùng ({element.ai}).", f"({element.ai}) needs another.")
 
 
 def _decode(text: str) -> str:
@@ -143,7 +145,7 @@ def parse(uri: str) -> DigitalLink:
 def _query(query: str) -> tuple[tuple[Element, ...], tuple[tuple[str, str], ...]]:
     attributes: list[Element] = []
     other: list[tuple[str, str]] = []
-    for item in re.split("[&;]", query):
+    for item in query.split("&"):
         name, equals, value = item.partition("=")
         if not equals:
             continue
@@ -185,13 +187,6 @@ def write(link: DigitalLink) -> str:
         [*(f"{e.ai}={quote(e.value, safe='')}" for e in link.attributes), *(f"{n}={v}" for n, v in link.other)]
     )
     return f"{link.stem}{path}{'?' + query if query else ''}"
-
-
-def element_string(link: DigitalLink) -> str:
-    """The same data as a scanner gives it, with ^ for FNC1: after values of variable length, and in front."""
-    elements = (*link.path, *link.attributes)
-    text = "".join(e.ai + e.value + ("" if known(e.ai).fixed else "^") for e in elements)
-    return f"^{text}".removesuffix("^")
 
 
 def printed(stem: str, gtin: str, lot: str) -> str:

@@ -2,12 +2,10 @@
 
 import gzip
 import hashlib
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
-from urllib.parse import unquote
 from uuid import UUID
 
 from sqlalchemy import RowMapping, text
@@ -16,19 +14,15 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.accounts.events import ConsentChanged, OrganisationChanged, PersonErased
 from app.actor import Actor
-from app.errors import Invalid
 from app.places.events import PlaceChanged
-from app.products import gtins
 from app.products import queries as products
 from app.products.events import CertificateLapsed, CertificateRecorded
-from app.trace import codes, digital_link, queries
+from app.trace import queries
 from app.trace.events import BatchChanged, CareLogCorrected, CareLogRecorded, SiteChanged
+from app.trace.scan_addresses import path_of_code
 
 LANGUAGES = ("vi", "en")
 FRESH_SECONDS = 15  # a browser or proxy may keep a page this long; a recall must be seen within 60 s
-
-_ADDRESS = re.compile(r"(?i:https?://)?[^/\s]*[.:][^/\s]*(/(?:t|01)/[^?#\s]+)")
-_GS1_PATH = re.compile(r"/01/(?P<gtin>\d{14})/10/(?P<lot>[^/]+?)(?:/21/(?P<serial>[^/]+))?/?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,63 +45,6 @@ class Opened:
 
     page: StoredPage | None
     version: int
-
-
-def gs1_code(gtin: str, lot: str) -> str:
-    """How a lot with a GTIN is named among our codes. Capitals and signs of the lot count."""
-    return f"{gtin}/{lot}"
-
-
-def code_of_path(path: str) -> str | None:
-    """The code that an address of ours names, in canonical spelling, or None. Only canonical paths name one.
-
-    `path` is decoded, as WSGI gives it. A serial is walked up to its lot: until units have serials of their own, the lot's page
-    answers for them.
-    """
-    if path.startswith("/t/"):
-        return path[3:] if codes.is_canonical(path[3:]) else None
-    found = _GS1_PATH.fullmatch(path)
-    if found is None:
-        return None
-    elements = [digital_link.Element("01", found["gtin"]), digital_link.Element("10", found["lot"])]
-    if found["serial"]:
-        elements.append(digital_link.Element("21", found["serial"]))
-    try:
-        digital_link.build(elements)
-    except Invalid:
-        return None
-    return gs1_code(found["gtin"], found["lot"])
-
-
-def code_of_text(text: str) -> str:
-    """The code that a person typed from a label, in canonical spelling: 13 characters, or a GTIN, a slash and a lot.
-
-    Of a whole address that somebody copied, the code in it. Raises Invalid, which says how to type it again.
-    """
-    address = _ADDRESS.match(text.strip())
-    path = unquote(address[1]).rstrip("/") if address else ""
-    found = code_of_path(path)
-    if found is not None:
-        return found
-    typed = (path.removeprefix("/t/") if path.startswith("/t/") else text).strip().strip("/")
-    gtin, slash, lot = typed.partition("/")
-    digits = re.sub(r"[\s-]", "", gtin)
-    if not slash or re.fullmatch(r"[0-9]+", digits) is None:
-        return codes.normalise(typed)
-    elements = (
-        digital_link.Element("01", gtins.gtin14(digits)),
-        digital_link.Element("10", lot.strip().upper()),
-    )
-    digital_link.build(elements)
-    return gs1_code(elements[0].value, elements[1].value)
-
-
-def path_of_code(code: str) -> str:
-    """The path of a code's page, percent-encoded."""
-    gtin, slash, lot = code.partition("/")
-    if not slash:
-        return f"/t/{code}"
-    return digital_link.build((digital_link.Element("01", gtin), digital_link.Element("10", lot)), stem="")
 
 
 def headers(code: str, language: str, etag: str, base: str) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from app.web.languages import LANGUAGE_COOKIE, language
 from app.web.pages import page
 from app.web.parsing import OUR_FIELDS, accept_files, parse, parse_data, parse_query, sent_file
 from app.web.process import Web, is_https, web
-from app.web.requests import SECURITY_HEADERS, UNSAFE
+from app.web.requests import SECURITY_HEADERS, UNSAFE, takes_html
 from app.web.visitor import (
     SIGN_IN_COOKIE,
     actor,
@@ -43,6 +43,7 @@ __all__ = [
     "sent_file",
     "set_sign_in_cookie",
     "signed_in",
+    "takes_html",
     "transaction",
     "unit_options",
     "vn_date",

@@ -16,11 +16,13 @@ from app.errors import (
     HoiError,
     Invalid,
     InvalidMany,
+    NotAcceptable,
     PasswordTold,
     TooLarge,
     TooMany,
     Unauthenticated,
     Unavailable,
+    WrongMethod,
     not_found,
 )
 from app.logs import told
@@ -61,7 +63,9 @@ def render_error(error: HoiError) -> Response:
     headers: dict[str, str] = {}
     if isinstance(error, TooMany | Unavailable):
         headers["Retry-After"] = str(error.retry_after_seconds)
-    if wants_json():
+    if isinstance(error, WrongMethod):
+        headers["Allow"] = error.allowed
+    if wants_json() or isinstance(error, NotAcceptable):
         response = jsonify(problem(error))
         response.content_type = "application/problem+json"
     elif isinstance(error, Unauthenticated) and request.method == "GET":
@@ -123,7 +127,7 @@ def http_error(error: HTTPException) -> Response | HTTPException:
             )
         )
     if isinstance(error, MethodNotAllowed):
-        return render_error(not_found())
+        return render_error(WrongMethod(error.valid_methods or ()))
     code = error.code or 500
     plain = Invalid(
         f"http_{code}",

@@ -2,11 +2,14 @@
 
 import re
 import secrets
+from functools import lru_cache
 from time import perf_counter
 
 import structlog
 from flask import Response, g, request
 from prometheus_client import Counter, Histogram
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
 
 from app.logs import scrub
 from app.web.process import is_https, web
@@ -32,6 +35,12 @@ SECURITY_HEADERS = {
 
 REQUESTS = Counter("hoi_http_requests_total", "Requests answered", ["method", "endpoint", "status"])
 SECONDS = Histogram("hoi_http_request_seconds", "Time to answer", ["endpoint"])
+
+
+@lru_cache(maxsize=256)
+def takes_html(accept: str) -> bool:
+    """Whether a visitor with this Accept header reads HTML. Without one (empty), anything is welcome."""
+    return not accept.strip() or parse_accept_header(accept, MIMEAccept).quality("text/html") > 0
 
 
 def begin() -> None:

@@ -13,14 +13,14 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.actor import SYSTEM, Role
 from app.doors.consumer import queries
 from app.doors.consumer.queries import BatchPage, LabelOf
-from app.errors import HoiError, Invalid, NotFound, not_found
+from app.errors import BadAddress, HoiError, Invalid, NotAcceptable, NotFound, not_found
 from app.fields import Counter
-from app.trace import codes, digital_link, labels, pages
+from app.trace import codes, digital_link, labels, pages, scan_addresses
 from app.trace.labels import Label
 from app.trace.models import CodeKind
 from app.trace.pages import StoredPage
 from app.web import actor as current_actor
-from app.web import page, parse_query, require, signed_in, transaction, wants_json, web
+from app.web import page, parse_query, require, signed_in, takes_html, transaction, wants_json, web
 
 blueprint = Blueprint("consumer", __name__, template_folder="templates")
 label_pages = Blueprint("labels", __name__, template_folder="templates")
@@ -36,7 +36,7 @@ def _language() -> str:
 
 def render(batch: BatchPage, language: str, base: str) -> bytes:
     """The page in one language, within an application's context. Nothing of the request may show in it."""
-    path = pages.path_of_code(batch.code)
+    path = scan_addresses.path_of_code(batch.code)
     english = "?lang=en"
     with force_locale(language):
         return render_template(
@@ -67,16 +67,23 @@ def _stored(session: Session, code: str, language: str) -> StoredPage:
     return pages.store(session, code, language, opened.version, body, batch.next_change_at)
 
 
+def _read_by_people() -> None:
+    """Raises NotAcceptable. What we have behind a code is a page; a program that reads none shall not take it for its own format."""
+    if not takes_html(request.headers.get("Accept", "")):
+        raise NotAcceptable
+
+
 def _answer(code: str) -> BaseResponse:
-    """The page of a code in canonical spelling. Everything is read across organisations, so as SYSTEM."""
+    """The page of a code. Everything is read across organisations, so as SYSTEM."""
     language = _language()
     with transaction(SYSTEM) as session:
-        found = _stored(session, code, language) if queries.code_exists(session, code) else None
-        capitals = found is None and code != code.upper() and queries.code_exists(session, code.upper())
-    if capitals:  # our lots are written in capitals only; somebody typed the address
-        return redirect(_localised(pages.path_of_code(code.upper())), 301)
+        known = next((c for c in scan_addresses.spellings(code) if queries.code_exists(session, c)), None)
+        found = _stored(session, code, language) if known == code else None
+    if known is not None and known != code:  # somebody typed the address, or copied a bracket along
+        return _moved(scan_addresses.path_of_code(known))
     if found is None:
         return _not_there(unknown=True, typed=_shown(code), status=404)
+    _read_by_people()
     packed = "gzip" in request.headers.get("Accept-Encoding", "")
     etag = f"{found.etag}-gz" if packed else found.etag
     response = make_response(found.body if packed else found.plain())
@@ -98,12 +105,22 @@ def _not_there(
         return page("consumer/type.html", status, unknown=unknown, problem=problem, typed=typed, lang=language)
 
 
+def _unreadable(problem: Invalid, typed: str) -> Response:
+    """The same refusal for people and programs: the address itself is wrong."""
+    bad = BadAddress(problem.code, vi=problem.vi, en=problem.en)
+    return _not_there(status=bad.status, problem=bad, typed=typed[: codes.LONGEST_INPUT])
+
+
 @blueprint.get("/t")
 @blueprint.get("/t/", endpoint="type_code_slash")
+@blueprint.get("/T", endpoint="type_code_capital")
 def type_code() -> BaseResponse:
     """The form; with `code`, the way to its page."""
     typed = request.args.get("code", "")
-    return _to_canonical(typed) if typed.strip() else _not_there()
+    if typed.strip():
+        return _to_canonical(typed)
+    _read_by_people()
+    return _not_there()
 
 
 @blueprint.get("/t/<path:text>")
@@ -111,46 +128,85 @@ def short(text: str) -> BaseResponse:
     return _answer(text) if codes.is_canonical(text) else _to_canonical(text)
 
 
+@blueprint.get("/T/<path:text>", endpoint="short_capital")
 def _to_canonical(text: str) -> BaseResponse:
     try:
-        code = pages.code_of_text(text)
+        code = scan_addresses.code_of_text(text)
     except Invalid as problem:
-        return _not_there(status=400, problem=problem, typed=text[: codes.LONGEST_INPUT])
-    return redirect(_localised(pages.path_of_code(code)), 301)
+        return _unreadable(problem, text)
+    return _moved(scan_addresses.path_of_code(code))
 
 
-def _localised(path: str) -> str:
-    return f"{path}?lang=en" if _language() == "en" else path
+def _moved(path: str) -> BaseResponse:
+    """The way to the one address of a page. What else stood in the query goes along; a code typed in the form stays behind."""
+    items = request.query_string.decode("latin-1").split("&")
+    query = "&".join(item for item in items if item and item.partition("=")[0] != "code")
+    return redirect(f"{path}?{query}" if query else path, 301)
 
 
 @blueprint.get("/01/<path:text>")
 def gs1(text: str) -> BaseResponse:
-    code = pages.code_of_path(f"/01/{text}")
-    if code is not None:
-        return _answer(code)
-    try:  # say what is wrong with it
-        link = digital_link.parse(f"https://hoi.invalid/01/{quote(text, safe='/%')}")
+    try:
+        asked = scan_addresses.read(request.path, request.query_string.decode("latin-1"), _raw_path())
     except Invalid as problem:
-        return _not_there(status=400, problem=problem, typed=text[: codes.LONGEST_INPUT])
-    if link.gtin is not None and link.lot is None:  # a product's number alone: no reason to speak of a forgery
-        return _not_there(status=404, problem=_without_lot(), typed=f"{link.gtin}/")
-    return _not_there(status=404, unknown=True, typed="/".join(e.value for e in link.path))
+        return _unreadable(problem, text)
+    if asked.code is not None:
+        return _answer(asked.code)
+    if asked.gtin is not None:
+        return _goods(asked.gtin)
+    return _not_there(status=404, unknown=True, typed=asked.said)
 
 
-def _without_lot() -> NotFound:
+def _raw_path() -> str | None:
+    """The path as it was sent, percent signs and all, where the server tells it (`RAW_URI`); WSGI itself gives it decoded."""
+    sent: str | None = request.environ.get("RAW_URI")
+    return None if sent is None or not sent.startswith("/") else sent.partition("?")[0]
+
+
+def _goods(gtin: str) -> BaseResponse:
+    """What we know of a product whose number stands on the pack, without a lot: what it is, who makes it, and how to go on."""
+    with transaction(SYSTEM) as session:
+        goods = queries.goods_of(session, gtin)
+    if goods is None:
+        return _not_there(status=404, problem=_unknown_goods(gtin), typed=f"{gtin}/")
+    _read_by_people()
+    language = _language()
+    with force_locale(language):
+        response = page("consumer/goods.html", goods=goods, lang=language)
+    response.headers["Content-Language"] = language
+    return response
+
+
+def _unknown_goods(gtin: str) -> NotFound:
     return NotFound(
-        "lot_missing",
-        vi="Mã này chỉ nói sản phẩm, chưa nói lô nào. Bác tìm số lô in trên hộp rồi ghi tiếp sau dấu gạch chéo.",
-        en="This code names the product only, not the batch. Find the lot number on the pack and add it after the slash.",
+        "gtin_unknown",
+        vi=(
+            f"Chưa nơi nào ghi với chúng tôi sản phẩm mang số {gtin}. Mã vạch như vậy hàng nào cũng có, nên không có nghĩa là hàng"
+            " giả. Nếu trên hộp có số lô, bác ghi tiếp sau dấu gạch chéo; nếu có dòng 13 ký tự dưới mã vuông, bác nhập dòng ấy."
+        ),
+        en=(
+            f"Nobody has told us of a product with the number {gtin}. Goods of every kind carry such a number, so this does not make it"
+            " a forgery. Is there a lot number on the pack? Add it after the slash. Are there 13 characters under a square code? Type those."
+        ),
     )
+
+
+@blueprint.after_request
+def _by_accept(response: Response) -> Response:
+    """Whether a page, a problem in JSON or a refusal is answered hangs on the Accept header, here everywhere."""
+    response.vary.add("Accept")
+    return response
 
 
 @blueprint.get("/t/<code>/bao-van-de", endpoint="report")
 @blueprint.get("/01/<gtin>/10/<lot>/bao-van-de", endpoint="report_gs1")
 def report(code: str = "", gtin: str = "", lot: str = "") -> Response:
-    known = code or pages.gs1_code(gtin, lot)
+    known = scan_addresses.code_of_path(f"/t/{code}" if code else f"/01/{gtin}/10/{lot}")
+    if known is None:
+        raise not_found("mã này", "this code")
     with transaction(SYSTEM) as session:
         batch = queries.batch_page(session, known)
+    _read_by_people()
     language = _language()
     with force_locale(language):
         return page(
@@ -158,7 +214,7 @@ def report(code: str = "", gtin: str = "", lot: str = "") -> Response:
             batch=batch,
             lang=language,
             code_text=_shown(known),
-            back_url=_localised(pages.path_of_code(known)),
+            back_url=scan_addresses.path_of_code(known) + ("?lang=en" if language == "en" else ""),
         )
 
 
@@ -181,7 +237,7 @@ def _label(batch_id: UUID, which: WhichLabel) -> tuple[LabelOf, Label]:
     if found.gtin is not None:
         address = digital_link.printed(base, found.gtin, found.lot)
     else:
-        address = base + pages.path_of_code(found.code)
+        address = base + scan_addresses.path_of_code(found.code)
     label = Label(
         address=address,
         product=found.product,

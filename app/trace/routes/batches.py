@@ -18,7 +18,7 @@ from app.errors import Invalid, InvalidMany, forbidden
 from app.fields import Counter
 from app.products import queries as products
 from app.products.schemas import Form
-from app.trace import batch_events, codes, pages, queries, steps, stock
+from app.trace import batch_events, codes, pages, queries, scan_addresses, steps, stock
 from app.trace import batches as batch_verbs
 from app.trace.models import BatchEventKind, CodeKind, MovementKind
 from app.trace.routes.base import blueprint, filled_fields, movement_words, names_of_people
@@ -206,7 +206,7 @@ def batch(batch_id: UUID) -> Response:
             event_words=_event_words(),
             sources=queries.sources_of(session, actor, row.id),
             codes=[
-                (c, pages.path_of_code(c.code), codes.grouped(c.code) if c.kind == CodeKind.SHORT else c.code)
+                (c, scan_addresses.path_of_code(c.code), codes.grouped(c.code) if c.kind == CodeKind.SHORT else c.code)
                 for c in queries.codes_of(session, row.id)
             ],
             packs=packs,

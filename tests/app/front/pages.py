@@ -16,6 +16,8 @@ HTML = "<!doctype html><h1>Mã thật của lô này</h1>"
 PACKED = gzip.compress(HTML.encode(), 9, mtime=0)
 CODE = "0123456789ABY"
 PATH = f"/t/{CODE}"
+GTIN = "09520123456788"  # GS1's own example range
+LOT = f"/01/{GTIN}/10/NA-1"
 
 
 class Answer:
@@ -38,7 +40,7 @@ class Store:
     """Stands for the database: answers, is away, or has another page."""
 
     def __init__(self) -> None:
-        self.pages = {(CODE, "vi"): ("tag1", PACKED)}
+        self.pages = {(CODE, "vi"): ("tag1", PACKED), (f"{GTIN}/NA-1", "vi"): ("tag2", PACKED)}
         self.away = False
         self.asked = 0
 

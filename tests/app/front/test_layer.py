@@ -8,8 +8,8 @@ import pytest
 from app.front.layer import Front
 from app.front.scans import Scans
 from app.front.spool import Tally
-from app.trace import codes, pages
-from tests.app.front.pages import CODE, HTML, PACKED, PATH, Answer, Store, counted
+from app.trace import codes, scan_addresses
+from tests.app.front.pages import CODE, GTIN, HTML, LOT, PACKED, PATH, Answer, Store, counted
 
 
 def test_a_stored_page_is_served_compressed_or_plain_with_its_headers(app: Front) -> None:
@@ -55,6 +55,12 @@ def test_head_gives_headers_only_and_is_no_scan(app: Front, scans: Scans, writte
         (f"{PATH}/bao-van-de", "", "GET", ""),
         (PATH, "", "POST", ""),
         (PATH, "", "GET", "application/json"),
+        (PATH, "", "GET", "image/png"),
+        (PATH, "", "GET", "text/html;q=0, image/png"),
+        (LOT, "10=X", "GET", ""),
+        (LOT, "lang=vi&17=269999", "GET", "text/html"),
+        (f"{LOT}/21/S1", "37=5", "GET", ""),
+        (f"/01/{GTIN}", "", "GET", ""),
         (PATH, "lang=en", "GET", ""),
         ("/01/09520123456789/10/A", "", "GET", ""),
         ("/static/../settings.py", "", "GET", ""),
@@ -77,6 +83,14 @@ def test_campaign_marks_in_the_address_change_nothing(app: Front, store: Store) 
     for query in ("utm_source=zalo", "lang=vi", "lang=fr", "fbclid=1&lang=vi"):
         assert Answer(app, query=query).status == 200
     assert store.asked == 1
+
+
+def test_a_gs1_address_is_served_from_memory_with_what_others_and_gs1_hang_on_it(app: Front, store: Store) -> None:
+    for query in ("", "fbclid=1", "17=261231", "17=261231&utm_source=zalo"):
+        assert Answer(app, LOT, query, accept="text/html, */*;q=0.8").status == 200
+    assert store.asked == 1
+    for path in (f"/01/{GTIN}/22/V1/10/NA-1", f"{LOT}/21/S1", f"{LOT}/"):
+        assert Answer(app, path).status == 200
 
 
 def test_the_database_is_asked_at_most_every_two_seconds(
@@ -117,4 +131,4 @@ def test_without_the_database_the_last_copy_is_served_marked_for_a_day(
 
 def test_this_modules_code_is_a_code() -> None:
     assert codes.is_canonical(CODE)
-    assert pages.path_of_code(CODE) == PATH
+    assert scan_addresses.path_of_code(CODE) == PATH

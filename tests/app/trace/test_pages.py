@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 from app.accounts.models import Organisation
 from app.actor import SYSTEM, Actor
 from app.db import Database, Words, new_id
-from app.errors import Invalid
 from app.places.models import Place
 from app.products.events import CertificateLapsed, ProductChanged
 from app.products.models import Product
@@ -24,7 +23,6 @@ from app.trace.events import BatchChanged
 from app.trace.models import Batch, TraceCode
 
 CODE = "0123456789ABY"
-GTIN = "09520123456788"
 NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)
 
 
@@ -113,66 +111,6 @@ def test_forgetting_a_batch_without_a_code_does_nothing(db_session: Session) -> 
     pages.forget(db_session, [new_id()])
     pages.forget(db_session, [])
     assert db_session.scalar(text("SELECT count(*) FROM public_pages")) == 0
-
-
-@pytest.mark.parametrize(
-    ("path", "code"),
-    [
-        (f"/t/{CODE}", CODE),
-        (f"/t/{CODE.lower()}", None),
-        (f"/t/{CODE}/", None),
-        ("/t/0123456789AB0", None),
-        ("/t/", None),
-        (f"/01/{GTIN}/10/NA-1126-01", f"{GTIN}/NA-1126-01"),
-        (f"/01/{GTIN}/10/NA-1126-01/", f"{GTIN}/NA-1126-01"),
-        (f"/01/{GTIN}/10/NA-1126-01/21/K7M2", f"{GTIN}/NA-1126-01"),
-        (f"/01/{GTIN}/10/a%b", f"{GTIN}/a%b"),
-        (f"/01/{GTIN}/10/{'A' * 21}", None),
-        (f"/01/{GTIN}/10/A/21/{'A' * 21}", None),
-        (f"/01/{GTIN}/21/K7M2", None),
-        (f"/01/{GTIN[1:]}/10/A", None),
-        (f"/01/{GTIN[:-1]}5/10/A", None),
-        ("/01/", None),
-        ("/", None),
-    ],
-)
-def test_only_canonical_paths_name_a_code(path: str, code: str | None) -> None:
-    assert pages.code_of_path(path) == code
-
-
-@pytest.mark.parametrize(
-    ("typed", "code"),
-    [
-        (f" {CODE[:4]}-{CODE[4:8].lower()} {CODE[8:]}/", CODE),
-        (f"{GTIN}/NA-1126-01", f"{GTIN}/NA-1126-01"),
-        (f" {GTIN[1:]} / na-1126-01 ", f"{GTIN}/NA-1126-01"),
-        (f"{GTIN[:2]} {GTIN[2:8]}-{GTIN[8:]}/NA-1126-01", f"{GTIN}/NA-1126-01"),
-    ],
-)
-def test_what_stands_on_a_label_may_be_typed(typed: str, code: str) -> None:
-    assert pages.code_of_text(typed) == code
-
-
-@pytest.mark.parametrize(
-    ("typed", "why"),
-    [
-        (f"{GTIN[:-1]}5/NA-1126-01", "gtin_check_digit"),
-        ("123/NA-1126-01", "gtin_length"),
-        (f"{GTIN}/Lô 5", "digital_link_value"),
-        (f"{GTIN}/{'A' * 21}", "digital_link_value_long"),
-        ("/", "code_length"),
-        ("9" * 100_000 + "/A", "gtin_length"),
-    ],
-)
-def test_what_stands_on_no_label_is_refused_with_its_reason(typed: str, why: str) -> None:
-    with pytest.raises(Invalid) as refused:
-        pages.code_of_text(typed)
-    assert refused.value.code == why
-
-
-def test_the_path_of_a_lot_is_percent_encoded() -> None:
-    assert pages.path_of_code(f"{GTIN}/A%B+C") == f"/01/{GTIN}/10/A%25B%2BC"
-    assert pages.path_of_code(CODE) == f"/t/{CODE}"
 
 
 def test_headers_name_the_canonical_address_and_the_other_language() -> None:

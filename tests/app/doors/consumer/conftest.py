@@ -8,15 +8,19 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from app.accounts.models import Organisation, Person
 from app.actor import Actor, Membership, Role
-from app.db import Words, new_id, sort_key
+from app.db import Database, Words, new_id, sort_key
+from app.factory import create_app
 from app.marketplace_sync.channels.statuses import OUT_OF_STOCK
 from app.marketplace_sync.models import ChannelAccount, Listing, ListingObservation
 from app.places.models import Place
 from app.products.models import Certificate, Product, ProductVillage, Variant
+from app.settings import Settings
 from app.trace import codes
 from app.trace.models import Batch, BatchEvent, BatchSource, CareLog, Cycle, Site, SiteVillage, TraceCode
 
@@ -274,6 +278,19 @@ def make_world(session: Session) -> World:
     )
     world.event("created")
     return world
+
+
+@pytest.fixture
+def app(settings: Settings, database: Database) -> Flask:
+    made = create_app(settings.model_copy(update={"public_url": "https://hoi.example.vn"}), database)
+    made.testing = True
+    return made
+
+
+@pytest.fixture
+def client(app: Flask, world: Any) -> FlaskClient:
+    world.session.flush()  # routes open savepoints on the same connection
+    return app.test_client()
 
 
 @pytest.fixture
