@@ -6,6 +6,7 @@ HoiError
 ├── Forbidden (403)        signed in, without the right
 │   └── PasswordTold       signed in by a password that somebody else chose: change it first
 ├── NotFound (404)         no such thing, or not for this actor: the two are never told apart
+├── TooSlow (408)          what was sent did not arrive in time
 ├── Conflict (409)         same identifier, other content; or somebody was faster
 ├── TooLarge (413)         over a stated limit
 ├── TooMany (429)          over a rate limit; carries the seconds to wait
@@ -71,6 +72,12 @@ class NotFound(HoiError):
     """There is no such thing for this actor."""
 
     status = 404
+
+
+class TooSlow(HoiError):
+    """A body did not arrive in time."""
+
+    status = 408
 
 
 class Conflict(HoiError):
