@@ -2,6 +2,7 @@
 
 HoiError
 ├── Invalid (422)          a field is wrong: names the field and the way out
+│   └── BadAddress (400)   the address itself cannot be read
 ├── Unauthenticated (401)  nobody is signed in
 ├── Forbidden (403)        signed in, without the right
 │   └── PasswordTold       signed in by a password that somebody else chose: change it first
@@ -41,6 +42,12 @@ class Invalid(HoiError):
 
 class Unreadable(Invalid, ValueError):
     """An Invalid raised while a schema reads; pydantic lets it through with both of its sentences."""
+
+
+class BadAddress(Invalid):
+    """The address itself holds what no address of ours has."""
+
+    status = 400
 
 
 class InvalidMany(Invalid):

@@ -1,7 +1,6 @@
 """From granian's RSGI to Flask's WSGI and back: the environ of a request, and its answer taken in whole."""
 
 import asyncio
-import contextlib
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterable
@@ -9,7 +8,6 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Protocol, cast
 
 import structlog
-from granian.rsgi import ProtocolClosed, ProtocolError  # type: ignore[attr-defined]  # its own names for them, not re-exported
 
 from app.logs import told
 
@@ -19,8 +17,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 MOST_IN_MEMORY = 256 * 1024  # an answer longer than this waits for its reader in a file
-PART_BYTES = 64 * 1024
-READER_SECONDS = 60.0  # a reader who takes no part for so long is gone
+OPEN_SECONDS = 30.0  # our hold on such a file, until granian has its own
+BROKEN = "Có trục trặc phía chúng tôi. Something went wrong on our side.\n".encode()
 HeaderList = list[tuple[str, str]]
 
 
@@ -38,17 +36,16 @@ class Scope(Protocol):
     headers: Any
 
 
-class Transport(Protocol):
-    async def send_bytes(self, data: bytes) -> None: ...
-
-
 class Proto(Protocol):
-    """Granian's side of a request: its body in pieces, and the ways to answer. None of these waits but the transport."""
+    """Granian's side of a request: its body in pieces, and the ways to answer, none of which waits.
+
+    Not its `response_stream`: that takes whatever it is given into memory, however slow the reader.
+    """
 
     def __aiter__(self) -> AsyncIterator[bytes]: ...
     def response_empty(self, status: int, headers: HeaderList) -> None: ...
     def response_bytes(self, status: int, headers: HeaderList, body: bytes) -> None: ...
-    def response_stream(self, status: int, headers: HeaderList) -> Transport: ...
+    def response_file(self, status: int, headers: HeaderList, file: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +106,10 @@ def peer_of(scope: Scope) -> str:
 
 
 def call(wsgi: "WSGIApplication", environ: "WSGIEnvironment") -> Answer:
-    """Let Flask answer, in this thread, and take the whole of it: nobody's slow line holds the thread."""
+    """Let Flask answer, in this thread, and take the whole of it: nobody's slow line holds the thread.
+
+    Flask renders its own errors; what still comes out of it is answered in one line.
+    """
     started: list[tuple[str, HeaderList]] = []
     taken = tempfile.SpooledTemporaryFile(max_size=MOST_IN_MEMORY)  # noqa: SIM115 - a long one is closed by its sender
 
@@ -129,33 +129,28 @@ def call(wsgi: "WSGIApplication", environ: "WSGIEnvironment") -> Answer:
         length = taken.tell()
         taken.seek(0)
         if length > MOST_IN_MEMORY:
+            headers = [*(h for h in headers if h[0].lower() != "content-length"), ("Content-Length", str(length))]
             return Answer(int(status[:3]), headers, cast("IO[bytes]", taken))
         body = taken.read()
-    except BaseException:
+    except Exception as error:
         taken.close()
-        raise
+        log.exception("an error that Flask did not render", **told(error))
+        return Answer(500, [("Content-Type", "text/plain; charset=utf-8")], BROKEN)
     taken.close()
     return Answer(int(status[:3]), headers, body)
 
 
-async def send(proto: Proto, answer: Answer, method: str) -> None:
-    """Send it at the reader's pace. A reader who goes away, or takes nothing for a minute, is let go."""
+def send(proto: Proto, answer: Answer, method: str) -> None:
+    """Hand the answer to granian, which sends it at the reader's pace: a long one from its file, so that it is nowhere in memory."""
     if isinstance(answer.body, bytes):
-        with contextlib.suppress(ProtocolClosed):
-            if method == "HEAD" or not answer.body:
-                proto.response_empty(answer.status, answer.headers)
-            else:
-                proto.response_bytes(answer.status, answer.headers, answer.body)
-        return
-    try:
-        if method == "HEAD":
+        if method == "HEAD" or not answer.body:
             proto.response_empty(answer.status, answer.headers)
-            return
-        transport = proto.response_stream(answer.status, answer.headers)
-        while part := answer.body.read(PART_BYTES):
-            async with asyncio.timeout(READER_SECONDS):
-                await transport.send_bytes(part)
-    except (ProtocolClosed, ProtocolError, TimeoutError) as error:
-        log.info("the reader of a long answer is gone", **told(error))
-    finally:
+        else:
+            proto.response_bytes(answer.status, answer.headers, answer.body)
+    elif method == "HEAD":
+        proto.response_empty(answer.status, answer.headers)
         answer.body.close()
+    else:
+        proto.response_file(answer.status, answer.headers, f"/proc/self/fd/{answer.body.fileno()}")
+        # Granian opens it for itself after we are gone from here; nameless as it is, nothing is left of it when a process is killed.
+        asyncio.get_running_loop().call_later(OPEN_SECONDS, answer.body.close)

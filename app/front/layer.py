@@ -9,6 +9,8 @@ from time import monotonic
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
+from granian.rsgi import ProtocolClosed, ProtocolError  # type: ignore[attr-defined]  # its own names for them, not exported anew
+
 from app import settings as settings_module
 from app.errors import HoiError
 from app.factory import create_app
@@ -39,6 +41,7 @@ SWITCH_SECONDS = (
     0.0005  # how long a thread of Flask's computes before the event loop has its turn; Python's own is ten times that
 )
 MOST_FILES = 65536
+GONE = (ProtocolClosed, ProtocolError)  # the client went away while it sent
 READING = frozenset({"GET", "HEAD"})
 HEALTHZ: Headers = [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")]
 
@@ -89,7 +92,9 @@ class Front:
             if not self.at_once(scope, proto):
                 await self._in_time(scope, proto)
         except HoiError as refused:
-            await exchange.send(proto, self._refusals.answer(refused, scope), scope.method)
+            exchange.send(proto, self._refusals.answer(refused, scope), scope.method)
+        except GONE:
+            return
 
     def at_once(self, scope: Scope, proto: Proto) -> bool:
         """Answer what this process knows without asking anybody. False when it does not. Any thread may call it."""
@@ -108,7 +113,7 @@ class Front:
         if scope.path.startswith(("/t/", "/01/")) and is_page(scope):
             await self._page(scope.path, scope, proto)
         else:
-            await self._send(await self._flask(scope, proto), scope, proto)
+            exchange.send(proto, await self._flask(scope, proto), scope.method)
 
     # --- public pages
 
@@ -127,7 +132,7 @@ class Front:
         if kept is None or must_check(kept, now):
             code = pages.code_of_path(path) if kept is None else kept.code
             if code is None:
-                await self._send(await self._flask(scope, proto), scope, proto)
+                exchange.send(proto, await self._flask(scope, proto), scope.method)
                 return
             kept = await self._look(key, code, kept, now)
             if kept is None:
@@ -202,7 +207,7 @@ class Front:
         answer = await self._flask(scope, proto)
         if scope.method == "GET" and answer.status in {200, 304}:
             self._scans.count(code)
-        await self._send(answer, scope, proto)
+        exchange.send(proto, answer, scope.method)
 
     # --- static texts
 
@@ -238,9 +243,6 @@ class Front:
             return await self._room.answer(exchange.environ_of(scope, body.file, body.received))
         finally:
             body.close()
-
-    async def _send(self, answer: Answer, scope: Scope, proto: Proto) -> None:
-        await exchange.send(proto, answer, scope.method)
 
     def _address(self, scope: Scope) -> str:
         """Of the client, as the trusted proxies tell it."""

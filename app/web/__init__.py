@@ -3,7 +3,7 @@
 from app.web.errors import problem, wants_json
 from app.web.formats import UNITS, counting, quantity, unit_options, vn_date
 from app.web.installation import csrf, install
-from app.web.languages import LANGUAGE_COOKIE, language
+from app.web.languages import LANGUAGE_COOKIE, language, own_address
 from app.web.pages import page
 from app.web.parsing import (
     MAX_FORM_BYTES,
@@ -45,6 +45,7 @@ __all__ = [
     "is_https",
     "language",
     "most_bytes",
+    "own_address",
     "page",
     "parse",
     "parse_data",

@@ -6,6 +6,7 @@ import hashlib
 import threading
 from collections.abc import AsyncIterator, Iterable, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import text
@@ -63,12 +64,8 @@ class Protocol:
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         self.status, self.headers, self.body = status, headers, body
 
-    def response_stream(self, status: int, headers: list[tuple[str, str]]) -> "Protocol":
-        self.status, self.headers = status, headers
-        return self
-
-    async def send_bytes(self, data: bytes) -> None:
-        self.body += data
+    def response_file(self, status: int, headers: list[tuple[str, str]], file: str) -> None:
+        self.status, self.headers, self.body = status, headers, Path(file).read_bytes()
 
 
 @cache
