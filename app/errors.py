@@ -1,7 +1,7 @@
 """The small tree of expected errors: each has a stable code, an HTTP status and a sentence in two languages.
 
 HoiError
-├── BadAddress (400)       an address that cannot be read as what it claims to be
+├── BadAddress (400)       the address itself cannot be read as what it claims to be
 ├── Invalid (422)          a field is wrong: names the field and the way out
 ├── Unauthenticated (401)  nobody is signed in
 ├── Forbidden (403)        signed in, without the right
@@ -9,6 +9,7 @@ HoiError
 ├── NotFound (404)         no such thing, or not for this actor: the two are never told apart
 ├── WrongMethod (405)      the address is right, but one only reads there; says which methods it takes
 ├── NotAcceptable (406)    the page is there, but not in a form that the visitor reads
+├── TooSlow (408)          what was sent did not arrive in time
 ├── Conflict (409)         same identifier, other content; or somebody was faster
 ├── TooLarge (413)         over a stated limit
 ├── TooMany (429)          over a rate limit; carries the seconds to wait
@@ -37,7 +38,7 @@ class HoiError(Exception):
 
 
 class BadAddress(HoiError):
-    """The address breaks the rules of what it claims to be, such as a GS1 address with two lots."""
+    """The address holds what no address of ours has, or breaks the rules of what it claims to be, such as a GS1 address with two lots."""
 
     status = 400
 
@@ -108,6 +109,12 @@ class NotAcceptable(HoiError):
             vi="Ở đường dẫn này chỉ có trang để đọc (text/html).",
             en="There is only a page to read at this address (text/html).",
         )
+
+
+class TooSlow(HoiError):
+    """A body did not arrive in time."""
+
+    status = 408
 
 
 class Conflict(HoiError):

@@ -7,7 +7,7 @@ from app.accounts import actors, privacy
 from app.accounts import routes as accounts
 from app.criteria import queries as criteria_queries
 from app.criteria import routes as criteria
-from app.db import Database
+from app.db import OF_A_PAGE, Database
 from app.doors.consumer import routes as consumer
 from app.doors.cooperative import routes as cooperative
 from app.doors.farmer import routes as farmer
@@ -49,6 +49,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
         clock_movable=settings.clock_movable,
         pool_size=settings.web_threads,
         application="hoi-web",
+        patience=OF_A_PAGE,
     )
     web.install(app, web.Web(settings=settings, database=own, build_actor=actors.actor_from_token))
     app.extensions["hoi_data_about_me"] = DATA_ABOUT_ME

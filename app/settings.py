@@ -3,11 +3,11 @@
 import os
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.addresses import split_address
 from app.errors import SetupError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,7 +83,7 @@ class Settings(BaseSettings):
     def _origin_only(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        parts = urlsplit(value)
+        parts = split_address(value)
         if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/") or parts.query:
             message = "HOI_PUBLIC_URL phải là gốc địa chỉ như https://hoi.langson.vn, không có đường dẫn phía sau"
             raise ValueError(message)

@@ -118,17 +118,20 @@ class Server:
 
 
 @contextlib.contextmanager
-def served(application: str, *, factory: bool, probe: str, **settings: object) -> Iterator[Server]:
+def served(
+    application: str, *, probe: str, factory: bool = True, interface: str = "wsgi", **settings: object
+) -> Iterator[Server]:
     """Granian with `application` on a free port, ready when `probe` answers 200."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "granian", "--interface", "wsgi"),
+            *(sys.executable, "-m", "granian", "--interface", interface),
             *(("--factory",) if factory else ()),
             application,
-            *("--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--blocking-threads", "8"),
+            *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
+            *(("--blocking-threads", "8") if interface == "wsgi" else ()),
             *("--no-ws", "--log-level", "error", "--workers-kill-timeout", "4"),
         ],
         cwd=ROOT,

@@ -4,7 +4,6 @@ import threading
 from typing import TYPE_CHECKING
 
 import psycopg
-from flask import Flask, Response
 
 from app import settings as settings_module
 from app.front import connect
@@ -42,23 +41,23 @@ def bare() -> "WSGIApplication":
     return application
 
 
-def raw_select() -> Flask:
-    """A Flask view that does one raw select on a connection of its thread, and nothing else."""
+def one_select() -> "WSGIApplication":
+    """A WSGI function that does one prepared select on a connection of its thread, and nothing else."""
     settings = settings_module.load()
-    flask = Flask(__name__)
     local = threading.local()
 
-    @flask.get("/t/<code>")
-    def page(code: str) -> Response:
+    def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> list[bytes]:
         cursor: psycopg.Cursor[Row] | None = getattr(local, "cursor", None)
         if cursor is None:
             connection = connect(settings.database_url or "", "bench", "-c hoi.kind=public")
             connection.prepare_threshold = 0
             cursor = local.cursor = connection.cursor(binary=True)
-        row = cursor.execute(SELECT, (code,)).fetchone()
+        row = cursor.execute(SELECT, (environ["PATH_INFO"].removeprefix("/t/"),)).fetchone()
         if row is None:
-            return Response(status=404)
+            start_response("404 Not Found", [])
+            return []
         headers, body = answer(row, settings)
-        return Response(body, headers=headers)
+        start_response("200 OK", headers)
+        return [body]
 
-    return flask
+    return application

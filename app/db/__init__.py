@@ -1,6 +1,6 @@
 """The database: typed base, one transaction per request and task, the actor told to row-level security."""
 
-from app.db.database import APP_ROLE, Database, actor_settings, psycopg_url
+from app.db.database import APP_ROLE, OF_A_PAGE, Database, Patience, actor_settings, is_busy, psycopg_url
 from app.db.personal import holds_personal_number, names_a_person, no_personal_numbers
 from app.db.rows import canonical_json, check_version, insert_once, json_ready, lock_ids, picked
 from app.db.schema import AwareDateTime, Base, Dong, Id, folded, new_id
@@ -8,11 +8,13 @@ from app.db.texts import Words, fold, nfc, sort_key
 
 __all__ = [
     "APP_ROLE",
+    "OF_A_PAGE",
     "AwareDateTime",
     "Base",
     "Database",
     "Dong",
     "Id",
+    "Patience",
     "Words",
     "actor_settings",
     "canonical_json",
@@ -21,6 +23,7 @@ __all__ = [
     "folded",
     "holds_personal_number",
     "insert_once",
+    "is_busy",
     "json_ready",
     "lock_ids",
     "names_a_person",

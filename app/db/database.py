@@ -2,29 +2,62 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.actor import Actor, Role
 
 APP_ROLE = "hoi_app"
+BUSY = frozenset({"55P03", "57014"})  # a lock, or a statement, that took longer than this process lets it
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How many seconds a process waits for a lock, for a statement to end (0: as long as it takes), for a connection of its pool."""
+
+    lock: int
+    statement: int
+    connection: int
+
+
+PATIENT = Patience(lock=10, statement=0, connection=30)  # background work: it is tried again
+OF_A_PAGE = Patience(lock=4, statement=15, connection=5)  # somebody waits before the screen, and holds a thread
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether the database lives and had too much to do: the same request may well succeed a little later."""
+    return isinstance(error, PoolTimeout) or getattr(getattr(error, "orig", None), "sqlstate", None) in BUSY
 
 
 class Database:
     """Engines of one process. Make it after fork; `dispose` on leaving."""
 
-    def __init__(self, url: str, *, clock_movable: bool = False, pool_size: int = 5, application: str = "hoi") -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock_movable: bool = False,
+        pool_size: int = 5,
+        application: str = "hoi",
+        patience: Patience = PATIENT,
+    ) -> None:
         self.url = url
         self._clock_movable = clock_movable
-        options = f"-c role={APP_ROLE} -c timezone=UTC -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
+        options = (
+            f"-c role={APP_ROLE} -c timezone=UTC -c lock_timeout={patience.lock}s"
+            f" -c statement_timeout={patience.statement}s -c idle_in_transaction_session_timeout=60s"
+        )
         self.engine: Engine = create_engine(
             psycopg_url(url),
             pool_size=pool_size,
             max_overflow=pool_size,
+            pool_timeout=patience.connection,
             pool_pre_ping=True,
             hide_parameters=True,  # names and numbers of people must not stand in the text of an error
             connect_args={"options": options, "application_name": application, "connect_timeout": 5},

@@ -1,37 +1,74 @@
-"""Who answers: the pages in memory, the database, or Flask; and the process that granian loads."""
+"""Who answers: the pages in memory, the database, or Flask; and the application that granian loads."""
 
-from collections.abc import Callable, Iterable
+import asyncio
+import io
+import resource
+import sys
+from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
+from granian.rsgi import ProtocolClosed, ProtocolError  # type: ignore[attr-defined]  # its own names for them, not exported anew
+
 from app import settings as settings_module
+from app.errors import HoiError
 from app.factory import create_app
+from app.front import exchange
+from app.front.bodies import Bodies, TooLong
+from app.front.exchange import Answer, Proto, Scope, peer_of
+from app.front.lookups import Find, Lookups, Told
 from app.front.memory import Headers, Kept, Memory
+from app.front.refusals import Refusals
+from app.front.room import Room
 from app.front.scans import Scans, TallyWriter
+from app.front.shortcut import answer_before_the_loop
 from app.front.spool import spool_in
 from app.front.static import STATIC, StaticText, static_texts
-from app.front.stored import Away, Found, Pages
+from app.front.stored import Asked, Away, Pages
 from app.settings import Settings
 from app.trace import pages, scan_addresses
-from app.web import SECURITY_HEADERS, is_https, takes_html
+from app.web import MAX_FORM_BYTES, SECURITY_HEADERS, is_https, most_bytes, takes_html
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import WSGIApplication
 
 CHECK_SECONDS = 2.0  # how long a page is served without asking the database whether it is still the wanted one
 OLD_SECONDS = 3 * CHECK_SECONDS  # older than this, nobody gets the copy while another asks; in an outage it is marked
 KEEP_SECONDS = 24 * 3600.0  # how long the last copy is served while the database is away
+PATIENCE_SECONDS = 0.5  # a question that takes longer is an outage to whoever has a copy
+SWITCH_SECONDS = (
+    0.0005  # how long a thread of Flask's computes before the event loop has its turn; Python's own is ten times that
+)
+MOST_FILES = 65536
+GONE = (ProtocolClosed, ProtocolError)  # the client went away while it sent
+READING = frozenset({"GET", "HEAD"})
+HEALTHZ: Headers = [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")]
 
 
 class Front:
-    """Answers public pages and static texts itself; everything else is Flask's."""
+    """Answers public pages, static texts and /healthz itself, on the event loop; everything else is Flask's, in threads.
+
+    Nothing here waits for Flask's threads, connections or locks but what is Flask's.
+    """
 
     def __init__(
-        self, settings: Settings, flask: "WSGIApplication", find: Callable[[str, str, str], Found | None], scans: Scans
+        self,
+        settings: Settings,
+        flask: "WSGIApplication",
+        find: Find,
+        scans: Scans,
+        *,
+        refusals: Refusals | None = None,
+        longest: Callable[[str, str], int] = lambda _method, _path: MAX_FORM_BYTES,
     ) -> None:
-        self._flask = flask
-        self._find = find
+        self._room = Room(flask, settings.web_threads)
+        self._bodies = Bodies()
+        self._longest = longest
+        self._refusals = refusals or Refusals()
+        self._hops = settings.trusted_proxies
+        self._lookups = Lookups(find)
+        self._flights: dict[tuple[str, str], tuple[asyncio.Future[Kept | None], float]] = {}
         self._scans = scans
         self._memory = Memory()
         self._base = settings.printed_base()
@@ -40,45 +77,97 @@ class Front:
             self._common.append(("Strict-Transport-Security", "max-age=31536000"))
         self._static = static_texts(STATIC)
 
-    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        path = environ["PATH_INFO"]
-        if path.startswith(("/t/", "/01/")):
-            return self._page(path, environ, start_response)
-        if path in self._static and "gzip" in environ.get("HTTP_ACCEPT_ENCODING", ""):
-            return self._text(self._static[path], environ, start_response)
-        return self._flask(environ, start_response)
+    # --- what granian calls
 
-    def _page(self, path: str, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        method = environ["REQUEST_METHOD"]
-        query = environ.get("QUERY_STRING", "")
-        if (
-            method not in {"GET", "HEAD"}
-            or not takes_html(environ.get("HTTP_ACCEPT", ""))
-            or (query and not scan_addresses.query_is_right(path, query))
-        ):
-            return self._flask(environ, start_response)
-        language = language_of(query) if query else "vi"
-        key = (path, language)
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        sys.setswitchinterval(SWITCH_SECONDS)
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (min(hard, MOST_FILES), hard)
+        )  # a thousand idle connections are nothing
+        answer_before_the_loop(loop, self.at_once)
+
+    async def __rsgi__(self, scope: Scope, proto: Proto) -> None:
+        try:
+            if not self.at_once(scope, proto):
+                await self._in_time(scope, proto)
+        except HoiError as refused:
+            exchange.send(proto, self._refusals.answer(refused, scope), scope.method)
+        except GONE:
+            return
+
+    def at_once(self, scope: Scope, proto: Proto) -> bool:
+        """Answer what this process knows without asking anybody. False when it does not. Any thread may call it."""
+        path = scope.path
+        if path.startswith(("/t/", "/01/")):
+            return self._known_page(path, scope, proto)
+        if path in self._static and scope.method in READING and "gzip" in scope.headers.get("accept-encoding", ""):
+            self._text(self._static[path], scope, proto)
+            return True
+        if path == "/healthz" and scope.method in READING:
+            proto.response_bytes(200, [*self._common, *HEALTHZ], b"ok\n")
+            return True
+        return False
+
+    async def _in_time(self, scope: Scope, proto: Proto) -> None:
+        if scope.path.startswith(("/t/", "/01/")) and is_page(scope):
+            await self._page(scope.path, scope, proto)
+        else:
+            exchange.send(proto, await self._flask(scope, proto), scope.method)
+
+    # --- public pages
+
+    def _known_page(self, path: str, scope: Scope, proto: Proto) -> bool:
+        kept = self._memory.get((path, language_of(scope.query_string)))
+        now = monotonic()
+        if kept is None or must_check(kept, now) or not is_page(scope):
+            return False
+        self._send_page(kept, now, scope, proto)
+        return True
+
+    async def _page(self, path: str, scope: Scope, proto: Proto) -> None:
+        key = (path, language_of(scope.query_string))
         kept = self._memory.get(key)
         now = monotonic()
-        if kept is None or now - kept.checked > CHECK_SECONDS or now - kept.known_good > OLD_SECONDS:
+        if kept is None or must_check(kept, now):
             code = scan_addresses.code_of_path(path) if kept is None else kept.code
             if code is None:
-                return self._flask(environ, start_response)
-            kept = self._look(key, code, kept, now)
+                exchange.send(proto, await self._flask(scope, proto), scope.method)
+                return
+            kept = await self._look(key, code, kept, now)
             if kept is None:
-                return self._render(code, environ, start_response)
-        if method == "GET":
-            self._scans.count(kept.code)
-        return self._send(key, kept, now, environ, start_response)
+                await self._render(code, scope, proto)
+                return
+        self._send_page(kept, now, scope, proto)
 
-    def _look(self, key: tuple[str, str], code: str, kept: Kept | None, now: float) -> Kept | None:
-        """The page as the database has it now; while the database is away, the last copy."""
+    async def _look(self, key: tuple[str, str], code: str, kept: Kept | None, now: float) -> Kept | None:
+        """The page as the database has it now; while it does not say so in time, the last copy."""
         if kept is not None:
-            kept.checked = now  # one thread asks, the others go on with the copy
-        try:
-            found = self._find(code, key[1], "" if kept is None else kept.etag)
-        except Away:
+            kept.checked = now  # one asks, the others go on with the copy
+        flight, since = self._flights.get(key) or self._ask(key, code, kept, now)
+        if kept is None:
+            return await flight
+        await asyncio.wait((flight,), timeout=max(0.0, since + PATIENCE_SECONDS - now))
+        if flight.done():
+            return flight.result()
+        return kept if now - kept.known_good < KEEP_SECONDS else None
+
+    def _ask(
+        self, key: tuple[str, str], code: str, kept: Kept | None, now: float
+    ) -> tuple[asyncio.Future[Kept | None], float]:
+        """One question for each page at a time, however many wait for its answer."""
+        flight: asyncio.Future[Kept | None] = asyncio.get_running_loop().create_future()
+
+        def tell(found: Told) -> None:
+            self._flights.pop(key, None)
+            flight.set_result(self._arrived(key, code, kept, found, now))
+
+        self._lookups.ask(Asked(code, key[1], "" if kept is None else kept.etag), tell)
+        self._flights[key] = flight, now
+        return self._flights[key]
+
+    def _arrived(self, key: tuple[str, str], code: str, kept: Kept | None, found: Told, now: float) -> Kept | None:
+        if isinstance(found, Away):
             return kept if kept is not None and now - kept.known_good < KEEP_SECONDS else None
         if found is None:
             self._memory.drop(key)
@@ -94,57 +183,107 @@ class Front:
         self._memory.put(key, fresh)
         return fresh
 
-    def _send(
-        self, key: tuple[str, str], kept: Kept, now: float, environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
+    def _send_page(self, kept: Kept, now: float, scope: Scope, proto: Proto) -> None:
+        if scope.method == "GET":
+            self._scans.count(kept.code)
         headers, body = kept.packed, kept.body
-        if "gzip" not in environ.get("HTTP_ACCEPT_ENCODING", ""):
+        if "gzip" not in scope.headers.get("accept-encoding", ""):
+            key = (scope.path, language_of(scope.query_string))
             body = kept.plain or self._memory.unpack(key, kept)
             headers = [(n, v) for n, v in headers if n not in {"Content-Encoding", "Content-Length", "ETag"}]
             headers += [("ETag", f'"{kept.etag}"'), ("Content-Length", str(len(body)))]
         if now - kept.known_good > OLD_SECONDS:
             headers = [*headers, ("X-Hoi-Stale", str(int(now - kept.known_good)))]
-        asked = environ.get("HTTP_IF_NONE_MATCH")
+        asked = scope.headers.get("if-none-match")
         if asked is not None and (kept.etag in asked or asked == "*"):
-            start_response("304 Not Modified", [h for h in headers if not h[0].startswith("Content-")])
-            return []
-        start_response("200 OK", headers)
-        return [body] if environ["REQUEST_METHOD"] == "GET" else []
+            proto.response_empty(304, [h for h in headers if not h[0].startswith("Content-")])
+        elif scope.method == "GET":
+            proto.response_bytes(200, headers, body)
+        else:
+            proto.response_empty(200, headers)
 
-    def _render(self, code: str, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    async def _render(self, code: str, scope: Scope, proto: Proto) -> None:
         """Let Flask render and store the page, and count the scan when it had one."""
+        answer = await self._flask(scope, proto)
+        if scope.method == "GET" and answer.status in {200, 304}:
+            self._scans.count(code)
+        exchange.send(proto, answer, scope.method)
 
-        def started(status: str, headers: Headers, exc_info: Any = None) -> Any:  # noqa: ANN401 - WSGI's own shapes
-            if environ["REQUEST_METHOD"] == "GET" and status[:3] in {"200", "304"}:
-                self._scans.count(code)
-            return start_response(status, headers, exc_info)
+    # --- static texts
 
-        return self._flask(environ, started)
-
-    def _text(self, text: StaticText, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        for_ever = environ.get("QUERY_STRING", "") == f"v={text.version}"
+    def _text(self, text: StaticText, scope: Scope, proto: Proto) -> None:
+        for_ever = scope.query_string == f"v={text.version}"
         age = "public, max-age=31536000, immutable" if for_ever else "public, max-age=300"
         headers = [*text.headers, ("Cache-Control", age)]
-        if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
-            return self._flask(environ, start_response)
-        if text.etag in environ.get("HTTP_IF_NONE_MATCH", ""):
-            start_response("304 Not Modified", [h for h in headers if not h[0].startswith("Content-")])
-            return []
-        start_response("200 OK", [*headers, ("Content-Length", str(len(text.body)))])
-        return [text.body] if environ["REQUEST_METHOD"] == "GET" else []
+        if text.etag in scope.headers.get("if-none-match", ""):
+            proto.response_empty(304, [h for h in headers if not h[0].startswith("Content-")])
+            return
+        headers.append(("Content-Length", str(len(text.body))))
+        if scope.method == "GET":
+            proto.response_bytes(200, headers, text.body)
+        else:
+            proto.response_empty(200, headers)
+
+    # --- Flask
+
+    async def _flask(self, scope: Scope, proto: Proto) -> Answer:
+        """What Flask answers. Raises TooSlow, and Unavailable where too much is under way."""
+        declared = scope.headers.get("content-length")
+        if declared is None and scope.headers.get("transfer-encoding") is None:
+            return await self._room.answer(exchange.environ_of(scope, io.BytesIO(), None))
+        longest = self._longest(scope.method, scope.path)
+        length = int(declared) if declared is not None and declared.isdigit() else None
+        if length is not None and length > longest:  # Flask reads the length alone and says so in its own words
+            return await self._room.answer(exchange.environ_of(scope, io.BytesIO(), length))
+        try:
+            body = await self._bodies.take(proto, self._address(scope), longest)
+        except TooLong:
+            return await self._room.answer(exchange.environ_of(scope, io.BytesIO(), longest + 1))
+        try:
+            return await self._room.answer(exchange.environ_of(scope, body.file, body.received))
+        finally:
+            body.close()
+
+    def _address(self, scope: Scope) -> str:
+        """Of the client, as the trusted proxies tell it."""
+        told_ = [one.strip() for one in scope.headers.get("x-forwarded-for", "").split(",")]
+        return told_[-self._hops] if self._hops and len(told_) >= self._hops else peer_of(scope)
+
+
+def must_check(kept: Kept, now: float) -> bool:
+    return now - kept.checked > CHECK_SECONDS or now - kept.known_good > OLD_SECONDS
+
+
+def is_page(scope: Scope) -> bool:
+    """Whether the page itself is asked for, by somebody who reads HTML and at an address that says nothing wrong."""
+    query = scope.query_string
+    return (
+        scope.method in READING
+        and takes_html(scope.headers.get("accept", ""))
+        and (not query or scan_addresses.query_is_right(scope.path, query))
+    )
 
 
 def language_of(query: str) -> str:
     """The language that an address asks for; what else stands in it, such as a campaign's marks, is nobody's business."""
+    if not query:
+        return "vi"
     asked = next((value for name, value in parse_qsl(query) if name == "lang"), "vi")
     return asked if asked in pages.LANGUAGES else "vi"
 
 
-def create() -> "WSGIApplication":
+def create() -> Front:
     """What granian loads in each web process."""
     settings = settings_module.load()
     flask = create_app(settings)
     scans = Scans(TallyWriter(settings), spool=spool_in(settings.var / "scans"))
-    front = Front(settings, flask, Pages(settings).find, scans)
+    front = Front(
+        settings,
+        flask,
+        Pages(settings).find,
+        scans,
+        refusals=Refusals.rendered(flask),
+        longest=lambda method, path: most_bytes(flask, method, path),
+    )
     scans.start()
     return front

@@ -1,9 +1,10 @@
 """Stored pages, read without an ORM: one prepared select, and soon an answer that the database is away."""
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 
@@ -11,6 +12,7 @@ from app import clock
 from app.db import APP_ROLE
 from app.settings import Settings
 
+QUEUED = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
 OUTAGE_SECONDS = 1.0  # after a failed question nobody asks again for this long
 
 
@@ -26,11 +28,22 @@ class Found:
     body: bytes | None
 
 
+class Asked(NamedTuple):
+    """A page, and the etag of the copy that one has already; empty without one."""
+
+    code: str
+    language: str
+    etag: str = ""
+
+
 SELECT = """
-SELECT etag, CASE WHEN etag = %(etag)s THEN NULL ELSE body END FROM public_pages
-WHERE code = %(code)s AND language = %(language)s AND body_version = wanted_version
-  AND (next_change_at IS NULL OR next_change_at > %(now)s
+SELECT page.etag, CASE WHEN page.etag = asked.etag THEN NULL ELSE page.body END
+FROM unnest(%(codes)s::text[], %(languages)s::text[], %(etags)s::text[]) WITH ORDINALITY AS asked(code, language, etag, place)
+LEFT JOIN public_pages page ON page.code = asked.code AND page.language = asked.language
+  AND page.body_version = page.wanted_version
+  AND (page.next_change_at IS NULL OR page.next_change_at > %(now)s
        + CASE WHEN %(movable)s THEN (SELECT shift FROM clock_shift) ELSE interval '0' END)
+ORDER BY asked.place
 """
 
 
@@ -43,30 +56,41 @@ class Pages:
         self._away_until = 0.0
         self._movable = settings.clock_movable
 
-    def find(self, code: str, language: str, etag: str = "") -> Found | None:
-        """The stored page, or None when there is none that may be served. Raises Away."""
+    def find(self, asked: Sequence[Asked]) -> list[Found | None]:
+        """The stored pages in this order; None where there is none that may be served. Raises Away."""
         if monotonic() < self._away_until:
             raise Away
         try:
-            return self._ask(code, language, etag)
+            return self._ask(asked)
+        except QUEUED as error:  # it lives, and is held up: to ask again would hold this thread up twice
+            raise self._away() from error
         except (psycopg.OperationalError, psycopg.InterfaceError):
             self._forget_connection()
         try:  # a server that was restarted closes the connection we kept: the second try opens another
-            return self._ask(code, language, etag)
+            return self._ask(asked)
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            self._forget_connection()
-            self._away_until = monotonic() + OUTAGE_SECONDS
-            raise Away from error
+            raise self._away() from error
 
-    def _ask(self, code: str, language: str, etag: str) -> Found | None:
+    def _away(self) -> Away:
+        self._forget_connection()
+        self._away_until = monotonic() + OUTAGE_SECONDS
+        return Away()
+
+    def _ask(self, asked: Sequence[Asked]) -> list[Found | None]:
         cursor = getattr(self._local, "cursor", None)
         if cursor is None:
             connection = connect(self._url, "hoi-front", "-c hoi.kind=public -c default_transaction_read_only=on")
             connection.prepare_threshold = 0
             cursor = self._local.cursor = connection.cursor(binary=True)
-        asked = {"code": code, "language": language, "etag": etag, "now": clock.machine_now(), "movable": self._movable}
-        row = cursor.execute(SELECT, asked).fetchone()
-        return None if row is None else Found(row[0], row[1])
+        values = {
+            "codes": [one.code for one in asked],
+            "languages": [one.language for one in asked],
+            "etags": [one.etag for one in asked],
+            "now": clock.machine_now(),
+            "movable": self._movable,
+        }
+        rows = cursor.execute(SELECT, values).fetchall()
+        return [None if etag is None else Found(etag, body) for etag, body in rows]
 
     def _forget_connection(self) -> None:
         cursor = getattr(self._local, "cursor", None)
@@ -82,5 +106,5 @@ def connect(url: str, application: str, options: str) -> "psycopg.Connection[Any
         autocommit=True,
         application_name=application,
         connect_timeout=2,
-        options=f"-c role={APP_ROLE} -c timezone=UTC -c statement_timeout=2000 {options}",
+        options=f"-c role={APP_ROLE} -c timezone=UTC -c statement_timeout=2000 -c lock_timeout=1500 {options}",
     )

@@ -1,7 +1,6 @@
 """Listings on floors we cannot ask: a pasted link, and a second named person's dated look."""
 
 from datetime import timedelta
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from sqlalchemy import select
@@ -10,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app import audit, clock, media, outbox
 from app.actor import Actor, Role
+from app.addresses import split_address
 from app.errors import Conflict, Invalid, forbidden, not_found
 from app.marketplace_sync import queries
 from app.marketplace_sync.channel_accounts import check_seller
@@ -46,7 +46,7 @@ def declare(session: Session, actor: Actor, new: NewDeclared) -> UUID:
     floor = session.get(Floor, new.floor_id)
     if floor is None:
         raise not_found("sàn này", "this floor")
-    parts = urlsplit(new.url)
+    parts = split_address(new.url)
     there = queries.floor_of_host(session, new.url)
     if there is None or there.id != floor.id or parts.username or parts.password or len(parts.path.strip("/")) == 0:
         raise Invalid(

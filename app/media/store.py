@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
+from app.addresses import split_address
 from app.errors import SetupError, Unavailable
 from app.settings import Settings
 
@@ -107,7 +108,7 @@ def _store(settings: Settings) -> MediaStore:
 
 
 def _s3(settings: Settings) -> S3Store:
-    parts = urlsplit(settings.media_url or "")
+    parts = split_address(settings.media_url or "")
     options = {k: v[-1] for k, v in parse_qs(parts.query).items()}
     if parts.scheme != "s3" or not parts.netloc or settings.media_key is None or settings.media_secret is None:
         raise SetupError(

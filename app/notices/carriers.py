@@ -12,10 +12,11 @@ from email.message import EmailMessage
 from email.utils import formatdate
 from ipaddress import ip_address
 from typing import Protocol
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, unquote
 from uuid import UUID
 
 from app import clock
+from app.addresses import split_address
 from app.settings import Settings
 
 SMTP_SECONDS = 20.0
@@ -70,7 +71,7 @@ class Email:
     def send(self, settings: Settings, recipient: Recipient, message: Message) -> None:
         if settings.smtp_url is None or recipient.email is None:
             raise CarrierError("no mail server or no address", permanent=True)
-        address = urlsplit(settings.smtp_url.get_secret_value())
+        address = split_address(settings.smtp_url.get_secret_value())
         mail = self._mail(settings, recipient, message)
         try:
             with _connection(address) as server:

@@ -7,17 +7,21 @@ from app.supervisor.keeper import Child
 from app.supervisor.ports import answers
 
 WEB_KILL_SECONDS = 4
+BACKLOG = 8192  # connections of one web process: a thousand that only crawl must not keep the others out
 
 
 def web(host: str, port: int, workers: int, threads: int, metrics: Path | None = None) -> Child:
     """`metrics` is an empty folder where several workers keep their figures together; without it each has its own."""
-    together = {"PROMETHEUS_MULTIPROC_DIR": str(metrics)} if metrics is not None and workers > 1 else {}
+    own = {"HOI_WEB_THREADS": str(threads)}
+    if metrics is not None and workers > 1:
+        own["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
     return Child(
         name="web",
         label="Web",
         command=(
-            *(sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "app.front:create"),
-            *("--host", host, "--port", str(port), "--workers", str(workers), "--blocking-threads", str(threads)),
+            *(sys.executable, "-m", "granian", "--interface", "rsgi", "--factory", "app.front:create"),
+            *("--host", host, "--port", str(port), "--workers", str(workers)),
+            *("--backlog", str(BACKLOG), "--backpressure", str(BACKLOG)),
             *(
                 "--no-ws",
                 "--respawn-failed-workers",
@@ -31,7 +35,7 @@ def web(host: str, port: int, workers: int, threads: int, metrics: Path | None =
         ),
         ready=lambda: answers(host, port, "/healthz"),
         stop_seconds=WEB_KILL_SECONDS + 2,  # granian itself must end first, or it could not end its workers
-        environment=together,
+        environment=own,
     )
 
 

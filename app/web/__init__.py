@@ -1,11 +1,20 @@
 """What every route needs: the transaction, the actor, parsing, the page, and one place that renders errors."""
 
-from app.web.errors import wants_json
+from app.web.errors import problem, wants_json
 from app.web.formats import UNITS, counting, quantity, unit_options, vn_date
 from app.web.installation import csrf, install
-from app.web.languages import LANGUAGE_COOKIE, language
+from app.web.languages import LANGUAGE_COOKIE, language, own_address
 from app.web.pages import page
-from app.web.parsing import OUR_FIELDS, accept_files, parse, parse_data, parse_query, sent_file
+from app.web.parsing import (
+    MAX_FORM_BYTES,
+    OUR_FIELDS,
+    accept_files,
+    most_bytes,
+    parse,
+    parse_data,
+    parse_query,
+    sent_file,
+)
 from app.web.process import Web, is_https, web
 from app.web.requests import SECURITY_HEADERS, UNSAFE, takes_html
 from app.web.visitor import (
@@ -20,6 +29,7 @@ from app.web.visitor import (
 
 __all__ = [
     "LANGUAGE_COOKIE",
+    "MAX_FORM_BYTES",
     "OUR_FIELDS",
     "SECURITY_HEADERS",
     "SIGN_IN_COOKIE",
@@ -34,10 +44,13 @@ __all__ = [
     "install",
     "is_https",
     "language",
+    "most_bytes",
+    "own_address",
     "page",
     "parse",
     "parse_data",
     "parse_query",
+    "problem",
     "quantity",
     "require",
     "sent_file",

@@ -6,10 +6,12 @@ import structlog
 from flask import Response, current_app, g, jsonify, make_response, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.exceptions import NotFound as WerkzeugNotFound
 from werkzeug.routing import RequestRedirect
 
+from app.db import is_busy
 from app.errors import (
     Conflict,
     Forbidden,
@@ -31,7 +33,7 @@ from app.web.requests import UNSAFE
 
 log = structlog.get_logger()
 
-LOST_RACES = frozenset({"23505", "40001", "40P01", "55P03"})  # unique, serialisation, deadlock, lock timeout
+LOST_RACES = frozenset({"23505", "40001", "40P01"})  # unique, serialisation, deadlock
 
 
 def wants_json() -> bool:
@@ -100,7 +102,13 @@ def _reshow_form(error: HoiError) -> Response | None:
     g.reshow_status = error.status
     try:
         return make_response(current_app.view_functions[endpoint](**values))
-    except (HoiError, HTTPException, OperationalError, InterfaceError):  # then the plain page says what was wrong
+    except (
+        HoiError,
+        HTTPException,
+        OperationalError,
+        InterfaceError,
+        PoolTimeout,
+    ):  # then the plain page says what was wrong
         return None
 
 
@@ -163,6 +171,8 @@ def twice_at_once(error: DBAPIError) -> Response:
 
 
 def database_away(error: Exception) -> Response:
+    if is_busy(error):
+        return database_busy(error)
     if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in LOST_RACES:
         return twice_at_once(error)
     log.error("database away", **told(error))
@@ -171,6 +181,19 @@ def database_away(error: Exception) -> Response:
             "database_away",
             vi="Máy chủ đang bận trong giây lát. Việc vừa gửi chưa được ghi. Bác đợi nửa phút rồi gửi lại.",
             en="Our database does not answer for the moment. Nothing was saved. Wait half a minute and send again.",
+        )
+    )
+
+
+def database_busy(error: Exception) -> Response:
+    """Somebody else holds what this request needs, for longer than a page waits. Nobody was faster: it is no conflict."""
+    log.warning("database busy", **told(error))
+    return render_error(
+        Unavailable(
+            "database_busy",
+            vi="Máy chủ đang bận trong giây lát. Việc vừa gửi chưa được ghi. Bác đợi mươi giây rồi gửi lại.",
+            en="Our database has too much to do for the moment. Nothing was saved. Wait ten seconds and send again.",
+            retry_after_seconds=10,
         )
     )
 

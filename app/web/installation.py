@@ -4,6 +4,7 @@ from flask import Flask
 from flask_babel import Babel
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -12,7 +13,7 @@ from app.actor import Role
 from app.db import new_id
 from app.errors import HoiError
 from app.settings import ROOT
-from app.web.errors import csrf_error, database_away, http_error, render_error, twice_at_once, unexpected
+from app.web.errors import csrf_error, database_away, database_busy, http_error, render_error, twice_at_once, unexpected
 from app.web.formats import counting, form_number, number, quantity, vn_date, vn_datetime, vnd, words
 from app.web.languages import FORM_LANGUAGE, choose_language, form_language, language
 from app.web.operations import healthz, metrics, readyz
@@ -77,6 +78,7 @@ def install(app: Flask, web: Web) -> None:
     app.register_error_handler(IntegrityError, twice_at_once)
     app.register_error_handler(OperationalError, database_away)
     app.register_error_handler(InterfaceError, database_away)
+    app.register_error_handler(PoolTimeout, database_busy)
     app.register_error_handler(Exception, unexpected)
     app.add_url_rule("/healthz", view_func=healthz, endpoint="_healthz")
     app.add_url_rule("/readyz", view_func=readyz, endpoint="_readyz")

@@ -1,11 +1,10 @@
 """The language of a page: Vietnamese until the visitor chooses."""
 
-from urllib.parse import urlsplit
-
 from flask import redirect, request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as BaseResponse
 
+from app.addresses import split_address
 from app.web.process import is_https, web
 
 LANGUAGES = ("vi", "en")
@@ -45,4 +44,4 @@ def choose_language() -> BaseResponse:
 def own_address(wanted: str, default: str = "/") -> str:
     """The address, when it is a path of ours; browsers drop tabs and line ends, so those never pass."""
     ours = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and wanted.isprintable()
-    return wanted if ours and not urlsplit(wanted).netloc else default
+    return wanted if ours and not split_address(wanted).netloc else default

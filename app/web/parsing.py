@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TypeVar
 
-from flask import Blueprint, request
+from flask import Blueprint, Flask, request
+from flask.blueprints import BlueprintSetupState
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
 
 from app import numbers
 from app.errors import HoiError, Invalid, InvalidMany
@@ -79,7 +82,22 @@ def accept_files(blueprint: Blueprint, endpoints: Mapping[str, int]) -> None:
         if short in endpoints:
             request.max_content_length = endpoints[short] + MAX_FORM_BYTES
 
+    def note(state: BlueprintSetupState) -> None:
+        known = state.app.extensions.setdefault("hoi_forms_with_files", {})
+        known.update({f"{blueprint.name}.{short}": size for short, size in endpoints.items()})
+
     blueprint.url_value_preprocessor(widen)
+    blueprint.record(note)
+
+
+def most_bytes(app: Flask, method: str, path: str) -> int:
+    """How long a body the route of this address takes; what has no route takes a form's length and says 404."""
+    try:
+        endpoint, _ = app.url_map.bind("localhost").match(path, method)
+    except (HTTPException, RequestRedirect):
+        return MAX_FORM_BYTES
+    with_files: dict[str, int] = app.extensions.get("hoi_forms_with_files", {})
+    return with_files.get(endpoint, 0) + MAX_FORM_BYTES
 
 
 def sent_file(field: str) -> bytes:

@@ -3,6 +3,7 @@
 import re
 import secrets
 from functools import lru_cache
+from itertools import chain
 from time import perf_counter
 
 import structlog
@@ -11,6 +12,7 @@ from prometheus_client import Counter, Histogram
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
+from app.errors import BadAddress
 from app.logs import scrub
 from app.web.process import is_https, web
 
@@ -37,6 +39,9 @@ REQUESTS = Counter("hoi_http_requests_total", "Requests answered", ["method", "e
 SECONDS = Histogram("hoi_http_request_seconds", "Time to answer", ["endpoint"])
 
 
+CONTROLS = re.compile(r"[\x00-\x1f\x7f]")  # PostgreSQL takes no NUL, and nobody types the others into an address
+
+
 @lru_cache(maxsize=256)
 def takes_html(accept: str) -> bool:
     """Whether a visitor with this Accept header reads HTML. Without one (empty), anything is welcome."""
@@ -44,11 +49,18 @@ def takes_html(accept: str) -> bool:
 
 
 def begin() -> None:
+    """Name the request. Raises BadAddress for control characters in its address: here, so that no route has to think of them."""
     given = request.headers.get("X-Request-Id", "")
     g.request_id = given if REQUEST_ID.fullmatch(given) and scrub(given) == given else secrets.token_hex(8)
     g.started = perf_counter()
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
+    if any(CONTROLS.search(text) for text in [request.path, *chain.from_iterable(request.args.items(multi=True))]):
+        raise BadAddress(
+            "address_controls",
+            vi="Địa chỉ này có ký tự không đọc được. Bác gõ lại địa chỉ, hoặc về trang đầu.",
+            en="This address holds characters that cannot be read. Type it again, or go back to the first page.",
+        )
 
 
 def finish(response: Response) -> Response:

@@ -3,6 +3,7 @@
 import logging
 import re
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from flask import Flask, g
@@ -12,7 +13,7 @@ from sqlalchemy import text
 
 from app import web
 from app.actor import SYSTEM
-from app.db import Database
+from app.db import Database, Patience
 from app.errors import Conflict, Invalid, InvalidMany
 from app.factory import create_app
 from app.settings import Settings
@@ -169,6 +170,43 @@ def test_an_error_of_the_database_is_logged_without_what_was_typed(
     assert logged["error"] == error
     assert len(logged["sqlstate"]) == 5
     assert TYPED not in str(logged)
+
+
+@pytest.mark.parametrize("how", ["lock", "statement", "pool"])
+def test_a_database_that_is_held_up_is_a_503_and_no_conflict(
+    settings: Settings, fresh_database: Database, how: str
+) -> None:
+    own = Database(fresh_database.url, pool_size=1, patience=Patience(lock=1, statement=2, connection=1))
+    app = create_app(settings, own)
+
+    @app.post("/thu/ban")
+    def waits() -> str:
+        with own.transaction(SYSTEM) as session:
+            session.execute(text("SELECT pg_sleep(5)" if how == "statement" else "SELECT count(*) FROM organisations"))
+        return "done"
+
+    web.csrf.exempt(waits)
+    held: list[Any] = [own.engine.connect() for _ in range(2)] if how == "pool" else []
+    with fresh_database.engine.connect() as other:
+        if how == "lock":
+            other.execute(text("SET ROLE NONE"))
+            other.execute(text("LOCK TABLE organisations"))
+        answer = app.test_client().post("/thu/ban", headers={"Accept": "application/json"})
+        other.rollback()
+    for one in held:
+        one.close()
+    own.dispose()
+    assert (answer.status_code, answer.get_json()["code"]) == (503, "database_busy")
+    assert answer.headers["Retry-After"] == "10"
+
+
+@pytest.mark.parametrize(
+    "path", ["/t/%00", "/dang-nhap?next=%00", "/dang-nhap?a%0ab=1", "/khong-co?x=1&x=%1f", "/thu%7f"]
+)
+def test_control_characters_in_an_address_are_refused_in_one_place(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 400
+    assert "Địa chỉ này có ký tự không đọc được" in answer.get_data(as_text=True)
 
 
 def test_a_database_that_is_away_is_a_503_with_the_way_out(settings: Settings) -> None:

@@ -1,7 +1,6 @@
 """What all pages of accounts share: the blueprint, the words for roles and kinds, lists of places, and whose request this is."""
 
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from flask import Blueprint, current_app, g, request, url_for
@@ -15,7 +14,7 @@ from app.actor import PUBLIC, Actor, Role
 from app.db import Words
 from app.errors import forbidden
 from app.places import queries as places
-from app.web import transaction
+from app.web import own_address, transaction
 
 blueprint = Blueprint("accounts", "app.accounts", template_folder="templates")
 
@@ -88,10 +87,7 @@ def agent() -> str:
 
 def next_address(default: str = "/") -> str:
     """Where to go after signing in: an address of ours, never another site's."""
-    wanted = request.values.get("next", "")
-    parts = urlsplit(wanted)
-    ours = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not parts.netloc and wanted.isprintable()
-    return wanted if ours else default
+    return own_address(request.values.get("next", ""), default)
 
 
 def own_person_id(known: Actor) -> UUID:

@@ -1,7 +1,7 @@
 """The first page, looking up a code, what Hồi is, and in the demo the ways in and the page of all parts."""
 
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app, g, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -10,6 +10,7 @@ from app import clock
 from app.accounts import signin
 from app.accounts.models import SignInMethod
 from app.actor import SYSTEM
+from app.addresses import split_address
 from app.doors import demo
 from app.doors.demo import cast
 from app.doors.welcome import queries
@@ -44,10 +45,7 @@ def look_up() -> BaseResponse:
 
 def address_of(typed: str) -> str:
     """Where a typed code leads; of an address that somebody copied only the path counts, whatever its host."""
-    try:
-        path = urlsplit(typed if "//" in typed else f"//{typed}").path
-    except ValueError:  # no address at all, for example with half a bracket
-        path = ""
+    path = split_address(typed if "//" in typed else f"//{typed}").path
     if path.startswith(("/t/", "/01/")):
         return quote(path, safe="/%")
     return url_for("consumer.type_code", code=typed)

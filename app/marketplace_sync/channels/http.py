@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote
 
 import httpx
 
 from app import clock
+from app.addresses import split_address
 from app.marketplace_sync.channels.errors import OutcomeUnknown, Permanent, Retryable, Validation
 
 RAW_LENGTH: Final = 500
@@ -88,11 +89,8 @@ def bad_address(code: str, vi: str, en: str) -> Validation:
 
 def check_url(url: str) -> str:
     """The address as scheme://host[:port]/path without a trailing slash. Raises Validation for anything odd."""
-    try:
-        parts = urlsplit(url.strip())
-        port = parts.port
-    except ValueError:
-        parts, port = urlsplit(""), None
+    parts = split_address(url.strip())
+    port = parts.port
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise bad_address(
             "address_scheme",
@@ -132,18 +130,15 @@ def resolve(host: str, port: int) -> list[str]:
 def same_shop(url: str, base_url: str) -> bool:
     """Whether both are the same host, with or without www.; ports may differ only between plain and encrypted defaults."""
     defaults = {None, 80, 443}
-    try:
-        one, two = urlsplit(url), urlsplit(base_url)
-        ports_agree = one.port == two.port or {one.port, two.port} <= defaults
-    except ValueError:
-        return False
+    one, two = split_address(url), split_address(base_url)
+    ports_agree = one.port == two.port or {one.port, two.port} <= defaults
     hosts_agree = (one.hostname or "").removeprefix("www.") == (two.hostname or "").removeprefix("www.")
     return one.scheme in {"http", "https"} and one.username is None and hosts_agree and ports_agree
 
 
 def same_page(url: str, other: str) -> bool:
     """Whether two addresses of one shop name the same page: scheme, www., a last slash and added parameters aside."""
-    one, two = urlsplit(url), urlsplit(other)
+    one, two = split_address(url), split_address(other)
     asked, got = set(parse_qsl(one.query)), set(parse_qsl(two.query))
     return unquote(one.path).rstrip("/") == unquote(two.path).rstrip("/") and asked <= got
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.addresses import split_address
 from app.marketplace_sync.models import Floor, FloorDecision
 
 
@@ -17,7 +17,7 @@ def floors(session: Session) -> list[Floor]:
 
 def floor_of_host(session: Session, url: str) -> Floor | None:
     """The floor whose pages live at this address."""
-    host = urlsplit(url).netloc.casefold().removeprefix("www.")
+    host = split_address(url).netloc.casefold().removeprefix("www.")
     return next((f for f in floors(session) if _belongs(host, f.hosts)), None)
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from hashlib import sha256
 from itertools import islice
@@ -17,11 +18,12 @@ from app.db import Database, new_id
 from app.factory import create_app
 from app.front.layer import Front
 from app.front.scans import Scans
-from app.front.stored import Found, Pages
+from app.front.stored import Asked, Found, Pages
 from app.media import MediaBlob
 from app.media.pictures import decode
 from app.settings import Settings
 from tests.app.browsers import signed_in
+from tests.app.front.pages import Answer
 from tests.app.media.files import blobs, encoded, leaf, person
 
 CODE = "0123456789ABY"
@@ -29,7 +31,7 @@ PAGE = gzip.compress(b"<!doctype html><h1>trang</h1>")
 
 
 class Crowd:
-    """The web with four threads, as granian has its eight: whoever comes fifth waits for one of them."""
+    """The web with four threads, as the front has its eight: whoever comes fifth waits for one of them."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self.settings = settings.model_copy(update={"database_url": database.url, "web_threads": 4})
@@ -46,12 +48,12 @@ class Crowd:
         self.cookie = signed_in(self.flask, person())
         self.pages = Pages(self.settings)
         scans = Scans(lambda _tallies: None)
-        self.flask.wsgi_app = Front(self.settings, self.flask.wsgi_app, self.find, scans)  # type: ignore[method-assign]
+        self.front = Front(self.settings, self.flask, self.find, scans)
         self.threads = ThreadPoolExecutor(4)
 
-    def find(self, *asked: str) -> Found | None:
+    def find(self, asked: Sequence[Asked]) -> list[Found | None]:
         try:
-            return self.pages.find(*asked)
+            return self.pages.find(asked)
         finally:
             self.pages._forget_connection()  # the thread that opened it is the one to close it
 
@@ -69,8 +71,8 @@ class Crowd:
     def send(self, identifier: str, raw: bytes) -> TestResponse:
         return self.client().patch(f"/api/v1/uploads/{identifier}", data=raw, headers={"Upload-Offset": "0"})
 
-    def scan(self) -> TestResponse:
-        return self.client().get(f"/t/{CODE}", headers={"Accept-Encoding": "gzip"})
+    def scan(self) -> Answer:
+        return Answer(self.front, f"/t/{CODE}", accept_encoding="gzip")
 
 
 def test_a_scan_is_answered_while_many_photos_are_slow(
@@ -94,7 +96,7 @@ def test_a_scan_is_answered_while_many_photos_are_slow(
         finally:
             go_on.set()
         answers = [one.result(30) for one in sent]
-    assert (scanned.status_code, scanned.data) == (200, PAGE)
+    assert (scanned.status, scanned.body) == (200, PAGE)
     assert sorted(answer.status_code for answer in answers) == [200] * 2 + [503] * 6
     for answer in refused:
         assert answer.json is not None

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit
 
+from app.addresses import split_address
 from app.marketplace_sync.channels.drafts import Issue, ListingDraft, number_to_send
 from app.marketplace_sync.channels.woocommerce.items import META_IMAGES, META_LISTING, counted_stock, nfc
 
@@ -26,7 +26,7 @@ def issues(draft: ListingDraft) -> list[Issue]:
             )
         )
     for image in draft.images:
-        parts = urlsplit(image.url)
+        parts = split_address(image.url)
         if parts.scheme not in {"http", "https"} or not IMAGE_ENDING.search(parts.path):
             found.append(
                 Issue(

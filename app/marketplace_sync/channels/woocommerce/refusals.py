@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import httpx
 
+from app.addresses import split_address
 from app.marketplace_sync.channels.errors import (
     AuthRevoked,
     ChannelError,
@@ -189,7 +189,7 @@ class Refusals:
 
     def _moved(self, answer: Answer, raw: str) -> Permanent:
         place = answer.headers.get("location", "")
-        host = urlsplit(place).netloc.rpartition("@")[2][:100] or "?"
+        host = split_address(place).netloc.rpartition("@")[2][:100] or "?"
         return Permanent(
             "moved",
             vi=f"Gian hàng đã chuyển sang {host}. Hãy sửa địa chỉ trong tài khoản gian hàng (kể cả http hay https).",

@@ -1,0 +1,39 @@
+"""No address that somebody wrote raises."""
+
+import pytest
+
+from app.addresses import split_address
+from app.settings import ROOT
+
+DOUBLE = (
+    ROOT / "app" / "marketplace_sync" / "channels" / "woocommerce" / "double"
+)  # another company's program: it shares nothing
+
+
+@pytest.mark.parametrize(
+    "text", ["http://[x", "https://[x]/a", "//[", "http://a:b/", "http://a:99999/", "\x00", "\ud800"]
+)
+def test_what_is_no_address_has_no_parts(text: str) -> None:
+    parts = split_address(text)
+    assert (parts.scheme, parts.netloc, parts.hostname, parts.port) == ("", "", None, None)
+
+
+def test_an_address_has_its_parts() -> None:
+    parts = split_address("https://ai@hoi.vn:8443/t/1?a=b#c")
+    assert (parts.scheme, parts.hostname, parts.port, parts.path, parts.query) == (
+        "https",
+        "hoi.vn",
+        8443,
+        "/t/1",
+        "a=b",
+    )
+
+
+def test_nothing_else_takes_addresses_apart_by_what_raises() -> None:
+    found = [
+        str(file.relative_to(ROOT))
+        for file in sorted((ROOT / "app").rglob("*.py"))
+        if "urlsplit" in file.read_text() or "urlparse" in file.read_text()
+        if DOUBLE not in file.parents
+    ]
+    assert found == ["app/addresses.py"]
