@@ -28,7 +28,7 @@ from app.products import queries as products
 from app.web import accept_files, language, page, parse, parse_data, require, signed_in, transaction, web
 
 blueprint = Blueprint("marketplace_sync", __name__, template_folder="templates")
-accept_files(blueprint, {"confirm": media.MAX_BYTES})
+accept_files(blueprint, {"confirm": media.MAX_PHOTO_BYTES})
 
 PROVINCE = (Role.PROVINCE_OFFICIAL, Role.ADMINISTRATOR)
 
@@ -284,10 +284,11 @@ def confirm(declared_id: UUID) -> BaseResponse:
             en="A picture of the page is needed.",
             field="photo",
         )
-    raw = sent.read(media.MAX_BYTES + 1)
+    store = media.store_for(web().settings)
+    photo = media.read_photo(store, sent.read(media.MAX_PHOTO_BYTES + 1), actor.person_id)
     with transaction() as session:
-        photo = media.store_photo(session, media.store_for(web().settings), raw)
-        new = parse(NewConfirmation, declared_listing_id=declared_id, photo_sha256=photo.sha256)
+        kept = media.keep(session, store, photo)
+        new = parse(NewConfirmation, declared_listing_id=declared_id, photo_sha256=kept)
         declared_verbs.confirm(session, actor, new)
     flash(_("Đã ghi lần xem này."), "met")
     return redirect(url_for("marketplace_sync.declared"), 303)

@@ -21,7 +21,7 @@ from app.db import Database, Words, new_id
 from app.doors.shared import queries
 from app.factory import create_app
 from app.jobs import Job
-from app.media import MAX_BYTES, MediaBlob, MediaStore, store_pdf, store_photo
+from app.media import MAX_PHOTO_BYTES, MediaBlob, MediaStore, store_pdf, store_photo
 from app.settings import Settings
 from tests.app.browsers import browser_of
 
@@ -138,7 +138,7 @@ def test_what_was_sent_stays_when_the_whole_is_refused(
 
 @pytest.mark.parametrize(
     ("other", "status"),
-    [({"size": MAX_BYTES + 1}, 413), ({"size": 0}, 422), ({"size": -1}, 422), ({"sha256": "x"}, 422), ({"id": "1"}, 422), ({"extra": 1}, 422)],
+    [({"size": MAX_PHOTO_BYTES + 1}, 413), ({"size": 0}, 422), ({"size": -1}, 422), ({"sha256": "x"}, 422), ({"id": "1"}, 422), ({"extra": 1}, 422)],
 )  # fmt: skip
 def test_an_impossible_announcement_is_refused(
     client_of: Callable[[Actor], FlaskClient], new_person: Callable[[], Actor], other: dict[str, Any], status: int
