@@ -39,7 +39,7 @@ class NewUpload(BaseModel):
 def show(job_id: UUID) -> Response:
     with transaction(signed_in()) as session:
         job = jobs.read(session, current_actor(), job_id)
-        response = page("shared/job.html", job=job)
+        response = page("shared/job.html", job=job, stalled=jobs.is_stalled(job))
     if job.state in {JobState.QUEUED, JobState.RUNNING} and "X-Fragment" not in request.headers:
         # Works without script; a script that polls asks for the fragment and is not reloaded by it.
         response.headers["Refresh"] = str(REFRESH_SECONDS)
