@@ -15,7 +15,7 @@ from typing import Protocol
 from urllib.parse import SplitResult, unquote, urlsplit
 from uuid import UUID
 
-from app import clock
+from app import answering, clock
 from app.settings import Settings
 
 SMTP_SECONDS = 20.0
@@ -70,6 +70,7 @@ class Email:
     def send(self, settings: Settings, recipient: Recipient, message: Message) -> None:
         if settings.smtp_url is None or recipient.email is None:
             raise CarrierError("no mail server or no address", permanent=True)
+        answering.refuse_calls()
         address = urlsplit(settings.smtp_url.get_secret_value())
         mail = self._mail(settings, recipient, message)
         try:

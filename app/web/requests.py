@@ -8,6 +8,7 @@ import structlog
 from flask import Response, g, request
 from prometheus_client import Counter, Histogram
 
+from app import answering
 from app.logs import scrub
 from app.web.process import is_https, web
 
@@ -38,6 +39,7 @@ def begin() -> None:
     given = request.headers.get("X-Request-Id", "")
     g.request_id = given if REQUEST_ID.fullmatch(given) and scrub(given) == given else secrets.token_hex(8)
     g.started = perf_counter()
+    answering.begin(request.path)
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
@@ -69,3 +71,4 @@ def finish(response: Response) -> Response:
 
 def forget(_error: BaseException | None) -> None:
     structlog.contextvars.clear_contextvars()
+    answering.end()
