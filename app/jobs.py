@@ -1,12 +1,15 @@
 """Background work with a row that any page can show: what, how far, done or why not."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
+import structlog
 from sqlalchemy import Index, Integer, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -15,6 +18,10 @@ from app.actor import SYSTEM, Actor
 from app.db import Base, Database, Id, Words, json_ready, new_id
 from app.errors import HoiError, not_found
 from app.outbox import Event, publish
+
+BEAT_SECONDS = 2.0
+DEAD_AFTER = timedelta(seconds=8)  # a sign of life comes every two seconds, also from a busy machine
+log = structlog.get_logger()
 
 
 class JobState(StrEnum):
@@ -25,7 +32,10 @@ class JobState(StrEnum):
 
 
 class Job(Base):
-    """One piece of background work. `done` of `total` steps; `result` is small JSON that the page shows."""
+    """One piece of background work. `done` of `total` steps; `result` is small JSON that the page shows.
+
+    `alive_at` (machine time): when the process that runs it last said so.
+    """
 
     __tablename__ = "jobs"
     __table_args__ = (Index("ix_jobs_person_id", "person_id"),)
@@ -43,6 +53,7 @@ class Job(Base):
     error: Mapped[Words | None]
     queued_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
+    alive_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 
 
@@ -102,10 +113,37 @@ def recent(session: Session, actor: Actor, *, limit: int = 10) -> list[Job]:
     )
 
 
+def is_stalled(job: Job) -> bool:
+    """Whether the process that ran it is gone: the relay owes it again within seconds (`worker.relay.release_dead`)."""
+    alive = job.alive_at or job.started_at
+    return job.state == JobState.RUNNING and alive is not None and alive < clock.machine_now() - DEAD_AFTER
+
+
+@contextmanager
+def beating(beat: Callable[[], None]) -> Iterator[None]:
+    """Give a sign of life every two seconds while the block runs, from a thread of its own. A beat that fails stops nothing."""
+    over = threading.Event()
+
+    def keep_beating() -> None:
+        while not over.wait(BEAT_SECONDS):
+            try:
+                beat()
+            except Exception as error:  # noqa: BLE001 - the database is away for a moment; the work will notice by itself
+                log.warning("no sign of life", error=type(error).__name__)
+
+    heart = threading.Thread(target=keep_beating, name="heart", daemon=True)
+    heart.start()
+    try:
+        yield
+    finally:
+        over.set()
+        heart.join()
+
+
 def run(database: Database, session: Session, job_id: UUID, handler_of: Callable[[str], Handler], actor: Actor) -> None:
     """Run the job inside `session`'s transaction: its effect and its being done commit together.
 
-    Progress is written through short transactions of its own. An expected error fails the job with its text; an
+    Progress and signs of life are written through short transactions of their own. An expected error fails the job with its text; an
     unexpected one propagates, so that the delivery is tried again.
     """
     job = session.get_one(Job, job_id)
@@ -119,11 +157,14 @@ def run(database: Database, session: Session, job_id: UUID, handler_of: Callable
         with database.transaction(SYSTEM) as aside:
             aside.execute(update(Job).where(Job.id == job_id).values(**values))
 
-    with database.transaction(SYSTEM) as aside:
-        aside.execute(update(Job).where(Job.id == job_id).values(state=JobState.RUNNING, started_at=clock.now()))
+    def beat(**more: Any) -> None:  # noqa: ANN401 - columns
+        with database.transaction(SYSTEM) as aside:
+            aside.execute(update(Job).where(Job.id == job_id).values(alive_at=clock.machine_now(), **more))
+
+    beat(state=JobState.RUNNING, started_at=clock.now(), done=0)
     outcome: dict[str, Any]
     try:
-        with session.begin_nested():
+        with beating(beat), session.begin_nested():
             outcome = {"state": JobState.DONE, "result": json_ready(handler_of(job.kind)(session, actor, job, report))}
     except HoiError as error:
         outcome = {"state": JobState.FAILED, "error": Words(vi=error.vi, en=error.en)}

@@ -70,7 +70,7 @@ class Delivery(Base):
     """One reaction's debt to one event. Paid when `done_at` is set, in the transaction of the effect.
 
     `attempts` counts failures that were told, `starts` beginnings that came to no end since the last one that did: the
-    process died of them, or with them.
+    process died of them, or with them. `alive_at`: when whoever works on it last said so; none while nobody has begun.
     """
 
     __tablename__ = "outbox_deliveries"
@@ -85,6 +85,7 @@ class Delivery(Base):
     starts: Mapped[int] = mapped_column(Integer, default=0)
     run_after: Mapped[datetime]
     lease_until: Mapped[datetime | None]
+    alive_at: Mapped[datetime | None]
     done_at: Mapped[datetime | None]
     dead_at: Mapped[datetime | None]
     dead_reason: Mapped[str | None]
@@ -157,7 +158,13 @@ def revive(session: Session, reaction: str | None = None) -> int:
     if reaction is not None:
         chosen = chosen.where(Delivery.reaction == reaction)
     alive = chosen.values(
-        dead_at=None, dead_reason=None, attempts=0, starts=0, lease_until=None, run_after=clock.machine_now()
+        dead_at=None,
+        dead_reason=None,
+        attempts=0,
+        starts=0,
+        lease_until=None,
+        alive_at=None,
+        run_after=clock.machine_now(),
     )
     revived = session.scalars(alive.execution_options(synchronize_session=False)).all()
     session.execute(text("SELECT pg_notify('hoi_outbox', '')"))

@@ -275,9 +275,7 @@ def beside_people(
         return rate
 
     working()  # warm up: templates are compiled, connections opened
-    alone, _, ratio = harness.alternated(
-        lambda: harness.loaded(port, hot, seconds=long), working, runs=asked.runs
-    )
+    alone, _, ratio = harness.alternated(lambda: harness.loaded(port, hot, seconds=long), working, runs=asked.runs)
     return alone, alone * ratio, statistics.median(seconds)
 
 

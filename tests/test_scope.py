@@ -53,6 +53,7 @@ OWNED: dict[str, tuple[str, str]] = {
     "movement_id": ("stock_movements", "organisation_id"),
     "listing_id": ("listings", "organisation_id"),
     "account_id": ("channel_accounts", "organisation_id"),
+    "check_id": ("account_checks", "organisation_id"),
     "declared_id": ("declared_listings", "organisation_id"),
     "card_id": ("cards", "organisation_id || ' ' || person_id"),
     "card_request_id": ("card_requests", "organisation_id || ' ' || person_id"),
@@ -155,6 +156,10 @@ INSERT INTO notices (id, person_id, key, reason, urgency, title, body, created_a
     VALUES (gen_random_uuid(), :person, 'test', 'test', 'low', '{"vi": "Tin"}', '{"vi": "Tin"}', now());
 INSERT INTO role_offers (id, person_id, organisation_id, role, offered_at)
     VALUES (gen_random_uuid(), :person, :organisation, 'purchaser', now());
+INSERT INTO account_checks (id, organisation_id, account_id, renews, channel, name, stock_buffer, shown,
+                            credentials_sealed, state, issues, asked_by, asked_at)
+    VALUES (gen_random_uuid(), :organisation, gen_random_uuid(), false, 'woocommerce', 'Hỏi thử', 0, '{}', 'sealed',
+            'waiting', '[]', :person, now());
 WITH card AS (
     INSERT INTO cards (id, person_id, organisation_id, secret_sha256, pin_tries, printed_at, expires_at)
     VALUES (gen_random_uuid(), :person, :organisation, 'secret', 0, now(), now()) RETURNING *

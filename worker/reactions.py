@@ -29,6 +29,7 @@ from app.db import Database
 from app.jobs import Handler, JobRequested
 from app.marketplace_sync.events import (
     AccountBroken,
+    AccountCheckWanted,
     AccountSilent,
     DeclaredConfirmed,
     FloorListChanged,
@@ -157,6 +158,12 @@ REACTIONS: tuple[Reaction, ...] = (
         "marketplace_sync.look",
         call="app.marketplace_sync.looks:on_look_wanted",
         lease_seconds=120,
+        queue=CALLS,
+    ),
+    Reaction(
+        AccountCheckWanted,
+        "marketplace_sync.check_account",
+        call="app.marketplace_sync.account_checks:on_check_wanted",
         queue=CALLS,
     ),
     Reaction(ListingTroubled, "marketplace_sync.tell_of_trouble", verb="app.marketplace_sync.troubles:tell_of_trouble"),

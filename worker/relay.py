@@ -3,6 +3,7 @@
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from types import FrameType
@@ -19,6 +20,7 @@ from app import clock, outbox
 from app import settings as settings_module
 from app.actor import SYSTEM
 from app.db import Database
+from app.jobs import DEAD_AFTER
 from app.logs import configure_logging
 from app.outbox import Delivery, OutboxEvent
 from worker import reactions, schedule
@@ -29,6 +31,8 @@ BATCH = 500
 # ends; a longer queue would only be made of messages that expire before their turn.
 MOST_QUEUED = 500
 POLL_SECONDS = 1.0
+SWEEP_SECONDS = 2.0
+CALM_SECONDS = 5.0  # after an outage of the database, until everybody who lives had the time to say so
 BUSY_POLL_SECONDS = 0.1  # more may be due than was just sent, and the bell does not ring for room in a queue
 Queued = Callable[[str], int]
 log = structlog.get_logger()
@@ -101,7 +105,7 @@ def _send_due(database: Database, broker: Celery, queue: str, room: int) -> int:
             if reaction is None:
                 outbox.give_up(session, delivery, "no such reaction in this version")
                 continue
-            delivery.lease_until = now + timedelta(seconds=reaction.lease_seconds)
+            delivery.lease_until, delivery.alive_at = now + timedelta(seconds=reaction.lease_seconds), None
             wanted.append((delivery.event_id, delivery.reaction))
     for number, (event_id, name) in enumerate(wanted):
         message, lease = (str(event_id), name), reactions.BY_NAME[name].lease_seconds
@@ -111,6 +115,34 @@ def _send_due(database: Database, broker: Celery, queue: str, room: int) -> int:
             _give_back(database, wanted[number:])
             raise
     return len(wanted)
+
+
+def release_dead(database: Database) -> int:
+    """Owe again at once what a process held that is gone, instead of waiting for its lease to end. Returns how many.
+
+    Whoever runs a verb holds the delivery's row, which PostgreSQL frees when its connection ends, on whatever machine it ran;
+    whoever calls somebody renews `alive_at`. So a row that can be had, and whose last sign of life is old, is nobody's.
+    """
+    now = clock.machine_now()
+    with database.transaction(SYSTEM) as session:
+        dead = (
+            session.execute(
+                select(Delivery)
+                .where(
+                    Delivery.done_at.is_(None),
+                    Delivery.dead_at.is_(None),
+                    Delivery.lease_until > now,
+                    Delivery.alive_at < now - DEAD_AFTER,
+                )
+                .with_for_update(skip_locked=True)
+            )
+            .scalars()
+            .all()
+        )
+        for delivery in dead:
+            log.warning("taken up again", reaction=delivery.reaction, event_id=str(delivery.event_id))
+            delivery.lease_until = delivery.alive_at = None
+        return len(dead)
 
 
 def _belongs_to(queue: str) -> ColumnElement[bool]:
@@ -141,6 +173,7 @@ class Relay:
         self._url = database_url
         self._stop = threading.Event()
         self._bell: psycopg.Connection | None = None
+        self._sweep_at = 0.0
 
     def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
         self._stop.set()
@@ -150,13 +183,21 @@ class Relay:
             try:
                 while fan_out(self._database) == BATCH:
                     pass
+                self._sweep()
                 sent = send_due(self._database, self._broker, self._queued)
                 self._wait_for_bell(BUSY_POLL_SECONDS if sent else POLL_SECONDS)
             except Exception as error:  # noqa: BLE001 - what stops one round must not stop the next
                 log.warning("relay waits for its servers", error=type(error).__name__, detail=str(error)[:300])
                 self._close_bell()
+                self._sweep_at = time.monotonic() + CALM_SECONDS
                 self._stop.wait(1)
         self._close_bell()
+
+    def _sweep(self) -> None:
+        now = time.monotonic()
+        if now >= self._sweep_at:
+            self._sweep_at = now + SWEEP_SECONDS
+            release_dead(self._database)
 
     def _wait_for_bell(self, seconds: float) -> None:
         if self._bell is None or self._bell.closed:

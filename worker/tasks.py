@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 import structlog
 from celery import Task
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -134,7 +134,7 @@ def _begin(database: Database, event_id: UUID, reaction: reactions.Reaction) -> 
             _give_up(session, delivery, event, f"begun {delivery.starts} times, and the process died each time")
             return None
         delivery.starts += 1
-        delivery.lease_until = now + timedelta(seconds=reaction.lease_seconds)
+        delivery.lease_until, delivery.alive_at = now + timedelta(seconds=reaction.lease_seconds), now
         if delivery.starts > FREE_STARTS:
             delivery.run_after = now + _pause(delivery.starts)
         return event
@@ -158,11 +158,29 @@ def _pay_verb(database: Database, begun: OutboxEvent, reaction: reactions.Reacti
 def _pay_call(database: Database, begun: OutboxEvent, reaction: reactions.Reaction) -> None:
     event = outbox.read(reaction.event, begun.body)
     if call := reaction.find_call():
-        call(database, process_settings(), event)
+        with jobs.beating(lambda: _give_sign(database, begun.id, reaction.name)):
+            call(database, process_settings(), event)
     with database.transaction(SYSTEM) as session:
         opened = _open(session, begun.id, reaction.name, patient=True)
         if opened is not None:
             opened[0].done_at = clock.machine_now()
+
+
+def _give_sign(database: Database, event_id: UUID, name: str) -> None:
+    """Who runs a verb holds the delivery's row as long as it lives; who calls somebody holds nothing, so it says that it lives."""
+    with database.transaction(SYSTEM) as session:
+        session.execute(text("SET LOCAL synchronous_commit = off"))
+        session.execute(
+            update(Delivery)
+            .where(
+                Delivery.event_id == event_id,
+                Delivery.reaction == name,
+                Delivery.done_at.is_(None),
+                Delivery.alive_at.is_not(None),
+            )
+            .values(alive_at=clock.machine_now())
+            .execution_options(synchronize_session=False)
+        )
 
 
 def wait(database: Database, event_id: UUID, name: str, time: timedelta) -> None:
@@ -192,7 +210,8 @@ def _pause(count: int) -> timedelta:
 
 
 def _rest(delivery: Delivery, time: timedelta) -> None:
-    delivery.starts, delivery.lease_until, delivery.run_after = 0, None, clock.machine_now() + time
+    delivery.starts, delivery.lease_until, delivery.alive_at = 0, None, None
+    delivery.run_after = clock.machine_now() + time
 
 
 def _give_up(session: Session, delivery: Delivery, event: OutboxEvent, reason: str) -> None:

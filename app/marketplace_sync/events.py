@@ -41,6 +41,14 @@ class ListingTroubled(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class AccountCheckWanted(Event):
+    """Somebody gave keys of a shop, and the shop is to be asked whether it takes them."""
+
+    name: ClassVar[str] = "marketplace_sync.account_check_wanted"
+    check_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class AccountBroken(Event):
     name: ClassVar[str] = "marketplace_sync.account_broken"
     account_id: UUID

@@ -90,6 +90,42 @@ class ChannelAccount(Base):
     version: Mapped[int] = mapped_column(Integer, default=1)
 
 
+class AccountCheck(Base):
+    """A shop is asked whether it takes these keys, in the background; once it does, the account is connected or gets them.
+
+    `account_id`: the account to be, or the one that `renews` its keys. `shown`: what was typed and is no secret. The keys are
+    sealed, and gone once the shop has answered. `asking_until`: somebody asks it now.
+    """
+
+    __tablename__ = "account_checks"
+    __table_args__ = (
+        CheckConstraint("state IN ('waiting', 'done', 'refused')", name="state"),
+        CheckConstraint("(state = 'waiting') = (credentials_sealed IS NOT NULL)", name="credentials_sealed"),
+        Index("ix_account_checks_organisation_id", "organisation_id"),
+        Index("ix_account_checks_waiting", "id", postgresql_where=text("state = 'waiting'")),
+    )
+
+    id: Mapped[Id]
+    organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisations.id"))
+    account_id: Mapped[UUID]
+    renews: Mapped[bool] = mapped_column(Boolean)
+    channel: Mapped[str]
+    name: Mapped[str]
+    stock_buffer: Mapped[int] = mapped_column(Integer)
+    shown: Mapped[dict[str, Any]]
+    credentials_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    state: Mapped[str]
+    asking_until: Mapped[datetime | None]
+    error: Mapped[Words | None]
+    error_code: Mapped[str | None]
+    error_field: Mapped[str | None]
+    shop_name: Mapped[str | None]
+    issues: Mapped[list[Any]] = mapped_column(default=list)
+    asked_by: Mapped[UUID] = mapped_column(ForeignKey("people.id"))
+    asked_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+
 class Listing(Base):
     """What we want of one variant on one account, and how far we are. Never says whether it is live: observations do.
 

@@ -2,20 +2,20 @@
 
 from uuid import UUID
 
-from flask import Blueprint, Response, flash, redirect, request, url_for
+from flask import Blueprint, Response, flash, g, redirect, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock, media
 from app.accounts import queries as accounts
 from app.actor import Actor, Role
+from app.db import Words
 from app.errors import Invalid, not_found
-from app.marketplace_sync import channel_accounts, queries
+from app.marketplace_sync import account_checks, channel_accounts, queries
 from app.marketplace_sync import declared as declared_verbs
 from app.marketplace_sync import floors as floor_verbs
 from app.marketplace_sync import listings as listing_verbs
-from app.marketplace_sync.channels.accounts import CheckResult, Credentials
-from app.marketplace_sync.models import TROUBLED
+from app.marketplace_sync.models import TROUBLED, AccountCheck
 from app.marketplace_sync.schemas import (
     NewAccount,
     NewConfirmation,
@@ -28,7 +28,7 @@ from app.products import queries as products
 from app.web import accept_files, language, page, parse, parse_data, require, signed_in, transaction, web
 
 blueprint = Blueprint("marketplace_sync", __name__, template_folder="templates")
-accept_files(blueprint, {"confirm": media.MAX_BYTES})
+accept_files(blueprint, {"confirm": media.MAX_PHOTO_BYTES})
 
 PROVINCE = (Role.PROVINCE_OFFICIAL, Role.ADMINISTRATOR)
 
@@ -147,15 +147,37 @@ def connect_send() -> BaseResponse:
             },
         },
     )
-    channel_accounts.check_seller(actor, new.organisation_id)
-    channel_accounts.missing_credentials(new)
-    settings = web().settings
-    shop = channel_accounts.check_account(settings, new)
     with transaction() as session:
-        channel_accounts.connect_account(session, actor, settings, new)
-    flash(_("Đã nối với %(shop)s.", shop=shop.shop_name), "met")
-    _tell_issues(shop)
-    return redirect(url_for("marketplace_sync.listings"), 303)
+        check_id = account_checks.ask(session, actor, web().settings, new)
+    return redirect(url_for("marketplace_sync.check", check_id=check_id), 303)
+
+
+@blueprint.get("/san/tai-khoan/hoi/<uuid:check_id>")
+def check(check_id: UUID) -> Response:
+    """How the shop's answer to new keys stands; when it refused them, the form again with what was typed and is no secret."""
+    actor = _seller()
+    with transaction() as session:
+        row = queries.account_check(session, actor, check_id)
+        channel_accounts.check_seller(actor, row.organisation_id)
+        waiting, renews, account_id = row.state == "waiting", row.renews, row.account_id
+        response = None if row.state == "refused" else page("marketplace_sync/check.html", check=row)
+        if response is None:
+            _refill(row)
+    if response is None:
+        response = account(account_id) if renews else connect()
+    if waiting:
+        response.headers["Refresh"] = "2"
+    return response
+
+
+def _refill(check: AccountCheck) -> None:
+    """Let the form that is shown next hold what was typed, and say what is wrong with it."""
+    told = check.error or Words(vi="")
+    error = Invalid(check.error_code or "refused", vi=told.vi, en=told.text("en"), field=check.error_field)
+    g.form_problem = error
+    g.form_errors = {error.field: error.text(language())} if error.field else {}
+    typed = {"organisation_id": check.organisation_id, "name": check.name, "stock_buffer": check.stock_buffer}
+    g.form_values = {name: str(value) for name, value in (typed | check.shown).items()}
 
 
 @blueprint.get("/san/tai-khoan/<uuid:account_id>")
@@ -202,19 +224,8 @@ def reconnect(account_id: UUID) -> BaseResponse:
                 "base_url": row.base_url,
             },
         )
-    channel_accounts.missing_credentials(new)
-    shop = channel_accounts.check_account(settings, new)
-    with transaction() as session:
-        channel_accounts.reconnect_account(session, actor, settings, account_id, Credentials(new.credentials))
-    flash(_("Đã nối lại."), "met")
-    _tell_issues(shop)
-    return redirect(url_for("marketplace_sync.account", account_id=account_id), 303)
-
-
-def _tell_issues(shop: CheckResult) -> None:
-    """Settings of the shop that stop nothing, but that whoever connects it must know of."""
-    for issue in shop.issues:
-        flash(issue.en if language() == "en" else issue.vi, "wait")
+        check_id = account_checks.ask(session, actor, settings, new, renews=True)
+    return redirect(url_for("marketplace_sync.check", check_id=check_id), 303)
 
 
 # --- declared links ----------------------------------------------------------------------------------------------
@@ -284,10 +295,11 @@ def confirm(declared_id: UUID) -> BaseResponse:
             en="A picture of the page is needed.",
             field="photo",
         )
-    raw = sent.read(media.MAX_BYTES + 1)
+    store = media.store_for(web().settings)
+    photo = media.read_photo(store, sent.read(media.MAX_PHOTO_BYTES + 1), actor.person_id)
     with transaction() as session:
-        photo = media.store_photo(session, media.store_for(web().settings), raw)
-        new = parse(NewConfirmation, declared_listing_id=declared_id, photo_sha256=photo.sha256)
+        kept = media.keep(session, store, photo)
+        new = parse(NewConfirmation, declared_listing_id=declared_id, photo_sha256=kept)
         declared_verbs.confirm(session, actor, new)
     flash(_("Đã ghi lần xem này."), "met")
     return redirect(url_for("marketplace_sync.declared"), 303)

@@ -2,17 +2,21 @@
 
 from app.media.blobs import (
     MAX_BYTES,
+    MAX_PHOTO_BYTES,
     SHA256,
     MediaBlob,
     delete_forgotten,
     forget_list,
+    keep,
     known_photos,
     open_blob,
+    read_photo,
+    read_photo_or_pdf,
     store_file,
     store_pdf,
     store_photo,
 )
-from app.media.pictures import THUMB_BYTES
+from app.media.pictures import THUMB_BYTES, PdfRead, PhotoRead
 from app.media.store import MediaStore, store_for
 from app.media.uploads import (
     Upload,
@@ -22,14 +26,18 @@ from app.media.uploads import (
     forget_old_uploads,
     upload_state,
     uploaded_by,
+    whole_upload,
 )
 
 __all__ = [
     "MAX_BYTES",
+    "MAX_PHOTO_BYTES",
     "SHA256",
     "THUMB_BYTES",
     "MediaBlob",
     "MediaStore",
+    "PdfRead",
+    "PhotoRead",
     "Upload",
     "append_upload",
     "begin_upload",
@@ -37,12 +45,16 @@ __all__ = [
     "finish_upload",
     "forget_list",
     "forget_old_uploads",
+    "keep",
     "known_photos",
     "open_blob",
+    "read_photo",
+    "read_photo_or_pdf",
     "store_file",
     "store_for",
     "store_pdf",
     "store_photo",
     "upload_state",
     "uploaded_by",
+    "whole_upload",
 ]

@@ -1,12 +1,11 @@
 """Stored files: one row for each content, photos with a large and a small copy."""
 
 import re
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from io import BytesIO
+from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Index, delete, select
 from sqlalchemy.dialects.postgresql import insert
@@ -16,10 +15,12 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from app import clock
 from app.db import Base
 from app.errors import Invalid, TooLarge, Unavailable, not_found
-from app.media.pictures import as_jpeg, as_small_webp, decode, refuse_other_files
+from app.media.decoding import TooHeavy
+from app.media.pictures import PdfRead, PhotoRead, check_pdf, refusal, refuse_other_files, source_of
 from app.media.store import MediaStore
 
 MAX_BYTES = 12 * 1024 * 1024
+MAX_PHOTO_BYTES = 32 * 1024 * 1024  # a phone writes up to 30 MB at 108 million pixels
 SHA256 = re.compile(r"^[0-9a-f]{64}$")
 
 
@@ -62,64 +63,92 @@ class OpenedBlob:
     data: bytes
 
 
-def store_photo(session: Session, store: MediaStore, raw: bytes) -> Photo:
-    """Keep a large copy (JPEG, at most 1600 px) and a small one (WebP, at most 480 px), upright and without metadata.
+def read_photo(store: MediaStore, raw: bytes, sender: UUID | None) -> PhotoRead:
+    """Both pictures of a photo, decoded in a process of its own. Call it before a transaction is open: it may take long.
 
-    The same bytes again give the same Photo. Raises Invalid or TooLarge with a sentence for whoever took the photo.
+    Raises Invalid or TooLarge with a sentence for whoever took the photo; Unavailable when too many come at once. What was too
+    heavy once is remembered by its hash, and refused at once.
     """
+    check_size(len(raw), MAX_PHOTO_BYTES)
+    refuse_other_files(raw)
+    mark = _too_heavy_key(source_of(raw))
+    if store.get(mark) is not None:
+        raise refusal("photo_too_heavy")
+    try:
+        return store.decoders.decode(raw, sender)
+    except TooHeavy:
+        store.put(mark, b"1")
+        raise refusal("photo_too_heavy") from None
+
+
+def read_photo_or_pdf(store: MediaStore, raw: bytes, sender: UUID | None) -> PhotoRead | PdfRead:
+    """As `read_photo`; a PDF is only looked at from outside."""
+    if not raw.startswith(b"%PDF-"):
+        return read_photo(store, raw, sender)
     check_size(len(raw))
-    source = sha256(raw).hexdigest()
-    known = session.scalar(
+    return check_pdf(raw)
+
+
+def keep(session: Session, store: MediaStore, read: PhotoRead | PdfRead) -> str:
+    """Store what was read. Returns its hash, a photo's is that of its large picture; the same bytes again are kept once."""
+    if isinstance(read, PdfRead):
+        return store_file(session, store, read.raw, kind="pdf", media_type="application/pdf")
+    return _keep_photo(session, store, read).sha256
+
+
+def store_photo(session: Session, store: MediaStore, raw: bytes) -> Photo:
+    """Read and keep a picture of our own, which is known not to take long. Not for what people send: see `read_photo`.
+
+    The same bytes again give the same Photo.
+    """
+    known = _known_photo(session, source_of(raw))
+    return _as_photo(known) if known is not None else _keep_photo(session, store, read_photo(store, raw, None))
+
+
+def _known_photo(session: Session, source: str) -> MediaBlob | None:
+    return session.scalar(
         select(MediaBlob).where(MediaBlob.source_sha256 == source, MediaBlob.kind == "photo").limit(1)
     )
+
+
+def _keep_photo(session: Session, store: MediaStore, read: PhotoRead) -> Photo:
+    known = _known_photo(session, read.source_sha256)
     if known is not None:
         return _as_photo(known)
-    refuse_other_files(raw)
-    with store.decoding():
-        picture = decode(raw)
-        large, thumb = as_jpeg(picture), as_small_webp(picture)
     now = clock.now()
-    thumb_digest = sha256(thumb.data).hexdigest()
-    digest = sha256(large).hexdigest()
+    small_digest, digest = sha256(read.small).hexdigest(), sha256(read.large).hexdigest()
     rows = [
         MediaBlob(
-            sha256=thumb_digest,
+            sha256=small_digest,
             kind="thumb",
             media_type="image/webp",
-            size=len(thumb.data),
-            width=thumb.width,
-            height=thumb.height,
+            size=len(read.small),
+            width=read.small_width,
+            height=read.small_height,
             stored_at=now,
-            source_sha256=source,
+            source_sha256=read.source_sha256,
             thumb_sha256=None,
         ),
         MediaBlob(
             sha256=digest,
             kind="photo",
             media_type="image/jpeg",
-            size=len(large),
-            width=picture.width,
-            height=picture.height,
+            size=len(read.large),
+            width=read.width,
+            height=read.height,
             stored_at=now,
-            source_sha256=source,
-            thumb_sha256=thumb_digest,
+            source_sha256=read.source_sha256,
+            thumb_sha256=small_digest,
         ),
     ]
-    _keep(session, store, rows, [thumb.data, large])
-    return Photo(sha256=digest, width=picture.width, height=picture.height, thumb_sha256=thumb_digest)
+    _keep(session, store, rows, [read.small, read.large])
+    return Photo(sha256=digest, width=read.width, height=read.height, thumb_sha256=small_digest)
 
 
 def store_pdf(session: Session, store: MediaStore, raw: bytes) -> str:
     """Keep a PDF as it came; it is only ever sent as an attachment. Returns its hash. Raises Invalid or TooLarge."""
     check_size(len(raw))
-    if not raw.startswith(b"%PDF-") or b"%%EOF" not in raw[-2048:] or zipfile.is_zipfile(BytesIO(raw)):
-        raise Invalid(
-            "not_pdf",
-            vi="Tệp này không phải PDF, hoặc PDF bị thiếu một phần. Bác lưu lại thành PDF rồi gửi.",
-            en="This is not a PDF, or a part of it is missing. Save it as PDF again and send it.",
-            field="file",
-        )
-    return store_file(session, store, raw, kind="pdf", media_type="application/pdf")
+    return keep(session, store, check_pdf(raw))
 
 
 def store_file(session: Session, store: MediaStore, raw: bytes, *, kind: str, media_type: str) -> str:
@@ -195,8 +224,8 @@ def known_photos(session: Session, digests: Sequence[str]) -> set[str]:
     return set(found)
 
 
-def check_size(size: int) -> None:
-    """Raise when a file is empty or over 12 MB."""
+def check_size(size: int, most: int = MAX_BYTES) -> None:
+    """Raise when a file is empty or over `most` bytes: 12 MB, or 32 MB for a photo."""
     if size == 0:
         raise Invalid(
             "file_empty",
@@ -204,11 +233,12 @@ def check_size(size: int) -> None:
             en="This file is empty. Choose it again.",
             field="file",
         )
-    if size > MAX_BYTES:
+    if size > most:
+        megabytes = most // 1024**2
         raise TooLarge(
             "file_too_large",
-            vi="Tệp nặng quá 12 MB. Bác chụp lại ở cỡ nhỏ hơn, hoặc gửi tệp nhẹ hơn.",
-            en="The file is over 12 MB. Take the photo at a smaller size, or send a lighter file.",
+            vi=f"Tệp nặng quá {megabytes} MB. Bác chụp lại ở cỡ nhỏ hơn, hoặc gửi tệp nhẹ hơn.",
+            en=f"The file is over {megabytes} MB. Take the photo at a smaller size, or send a lighter file.",
             field="file",
         )
 
@@ -229,3 +259,7 @@ def _as_photo(row: MediaBlob) -> Photo:
 
 def _blob_key(digest: str) -> str:
     return f"blobs/{digest[:2]}/{digest}"
+
+
+def _too_heavy_key(source: str) -> str:
+    return f"too-heavy/{source[:2]}/{source}"

@@ -2,8 +2,6 @@
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +13,7 @@ from obstore.store import LocalStore, S3Store
 
 from app.addresses import split_address
 from app.errors import SetupError, Unavailable
+from app.media.decoding import Decoders
 from app.settings import Settings
 
 
@@ -23,8 +22,7 @@ class MediaStore:
 
     def __init__(self, settings: Settings) -> None:
         self._root: Path | None = None
-        self._gate = threading.BoundedSemaphore(1)
-        self._places = threading.BoundedSemaphore(max(1, settings.web_threads // 2))
+        self.decoders = Decoders(places=max(2, settings.web_threads // 2))
         self._objects: LocalStore | S3Store
         if settings.media_url is None or "://" not in settings.media_url:
             self._root = Path(settings.media_url or settings.var / "media").resolve()
@@ -71,26 +69,6 @@ class MediaStore:
         except (BaseError, OSError) as error:
             raise _away() from error
         return len(keys)
-
-    @contextmanager
-    def decoding(self) -> Iterator[None]:
-        """Held while a photo is decoded: one at a time bounds this process to one large picture in memory.
-
-        At most half of the web's threads wait here, so that many photos at once leave the others to everybody else. Raises
-        Unavailable to whoever comes after them.
-        """
-        if not self._places.acquire(blocking=False):
-            raise Unavailable(
-                "photos_at_once",
-                vi="Nhiều ảnh đang được gửi lên cùng lúc nên ảnh này chưa được ghi. Bác đợi vài giây rồi gửi lại.",
-                en="Many photos are arriving at once, so this one was not saved. Wait a few seconds and send it again.",
-                retry_after_seconds=5,
-            )
-        try:
-            with self._gate:
-                yield
-        finally:
-            self._places.release()
 
 
 _making_store = threading.Lock()

@@ -12,7 +12,8 @@ from app import clock
 from app.actor import Actor
 from app.db import Base, Id
 from app.errors import Conflict, Invalid, TooLarge, TooMany, Unauthenticated, not_found
-from app.media.blobs import SHA256, check_size, store_pdf, store_photo
+from app.media.blobs import MAX_PHOTO_BYTES, SHA256, check_size, keep
+from app.media.pictures import PdfRead, PhotoRead
 from app.media.store import MediaStore
 
 MAX_PART_BYTES = 1024 * 1024
@@ -48,7 +49,7 @@ def begin_upload(session: Session, actor: Actor, *, upload_id: UUID, size: int, 
     """
     if actor.person_id is None:
         raise Unauthenticated("sign_in_needed", vi="Bác cần đăng nhập để gửi ảnh.", en="Please sign in to send photos.")
-    check_size(size)
+    check_size(size, MAX_PHOTO_BYTES)
     if not SHA256.match(digest):
         raise Invalid(
             "sha256",
@@ -125,14 +126,15 @@ def append_upload(
     return upload
 
 
-def finish_upload(session: Session, actor: Actor, store: MediaStore, *, upload_id: UUID) -> Upload:
-    """Put the parts together, check the hash, and store the photo or PDF; `blob_sha256` names it. Safe to repeat.
+def whole_upload(session: Session, actor: Actor, store: MediaStore, *, upload_id: UUID) -> bytes | None:
+    """All bytes of an upload, with the hash that was announced; None when it is finished already.
 
-    Raises Conflict while bytes are missing, Invalid when the content is not what was announced or not acceptable.
+    Read them with `read_photo_or_pdf` once this transaction has ended, and keep what was read with `finish_upload`.
+    Raises Conflict while bytes are missing, Invalid when the content is not what was announced.
     """
-    upload = _own_upload(session, actor, upload_id, lock=True)
+    upload = _own_upload(session, actor, upload_id)
     if upload.finished_at is not None:
-        return upload
+        return None
     whole = bytearray()
     while len(whole) < upload.received:
         part = store.get(_part_key(upload.id, len(whole)))
@@ -152,11 +154,17 @@ def finish_upload(session: Session, actor: Actor, store: MediaStore, *, upload_i
             vi="Ảnh bị sai lệch trên đường gửi. Bác gửi lại ảnh này.",
             en="The file was damaged on its way. Send it again under a new id.",
         )
-    if raw.startswith(b"%PDF-"):
-        upload.blob_sha256 = store_pdf(session, store, raw)
-    else:
-        upload.blob_sha256 = store_photo(session, store, raw).sha256
-    upload.finished_at = clock.machine_now()
+    return raw
+
+
+def finish_upload(
+    session: Session, actor: Actor, store: MediaStore, *, upload_id: UUID, read: PhotoRead | PdfRead | None
+) -> Upload:
+    """Store what was read of the whole upload; `blob_sha256` names it. Safe to repeat; None for an upload finished before."""
+    upload = _own_upload(session, actor, upload_id, lock=True)
+    if upload.finished_at is None and read is not None:
+        upload.blob_sha256 = keep(session, store, read)
+        upload.finished_at = clock.machine_now()
     return upload
 
 

@@ -15,7 +15,7 @@ from typing import Protocol
 from urllib.parse import SplitResult, unquote
 from uuid import UUID
 
-from app import clock
+from app import answering, clock
 from app.addresses import split_address
 from app.settings import Settings
 
@@ -71,6 +71,7 @@ class Email:
     def send(self, settings: Settings, recipient: Recipient, message: Message) -> None:
         if settings.smtp_url is None or recipient.email is None:
             raise CarrierError("no mail server or no address", permanent=True)
+        answering.refuse_calls()
         address = split_address(settings.smtp_url.get_secret_value())
         mail = self._mail(settings, recipient, message)
         try:

@@ -36,25 +36,27 @@ from app.web import accept_files, page, parse, parse_query, sent_file, signed_in
 blueprint = Blueprint("products", __name__, template_folder="templates")
 accept_files(
     blueprint,
-    {"create": media.MAX_BYTES, "edit_send": media.MAX_BYTES, "certify_send": media.MAX_BYTES},
+    {"create": media.MAX_PHOTO_BYTES, "edit_send": media.MAX_PHOTO_BYTES, "certify_send": media.MAX_PHOTO_BYTES},
 )
 
 
-def _photo(session: Session) -> str | None:
-    """The picture sent with the form, kept; None when none was chosen."""
+Read = media.PhotoRead | media.PdfRead
+
+
+def _sent_photo(sender: Actor) -> Read | None:
+    """The picture of the form, read; None when none was chosen. Ask before a transaction is open, and `_keep` it in one."""
     raw = sent_file("photo")
-    return media.store_photo(session, media.store_for(web().settings), raw).sha256 if raw else None
+    return media.read_photo(media.store_for(web().settings), raw, sender.person_id) if raw else None
 
 
-def _paper(session: Session) -> str | None:
-    """A photo or PDF of the certificate."""
+def _sent_paper(sender: Actor) -> Read | None:
+    """A photo or PDF of the certificate; as `_sent_photo`."""
     raw = sent_file("file")
-    if not raw:
-        return None
-    store = media.store_for(web().settings)
-    if raw.startswith(b"%PDF-"):
-        return media.store_pdf(session, store, raw)
-    return media.store_photo(session, store, raw).sha256
+    return media.read_photo_or_pdf(media.store_for(web().settings), raw, sender.person_id) if raw else None
+
+
+def _keep(session: Session, read: Read | None) -> str | None:
+    return media.keep(session, media.store_for(web().settings), read) if read is not None else None
 
 
 def _holders(session: Session, actor: Actor) -> list[Organisation]:
@@ -136,8 +138,9 @@ def new() -> Response:
 @blueprint.post("/san-pham/moi", endpoint="create")
 def create() -> BaseResponse:
     actor = signed_in()
+    read = _sent_photo(actor)
     with transaction() as session:
-        asked = parse(NewProduct, photo_sha256=_photo(session))
+        asked = parse(NewProduct, photo_sha256=_keep(session, read))
         product_id = service.create_product(session, actor, asked)
     flash(_("Đã ghi sản phẩm. Bước tiếp: thêm gói bán và chứng nhận."), "met")
     return redirect(url_for("products.product", product_id=product_id), 303)
@@ -163,9 +166,12 @@ def edit(product_id: UUID) -> Response:
 @blueprint.post("/san-pham/<uuid:product_id>/sua")
 def edit_send(product_id: UUID) -> BaseResponse:
     actor = signed_in()
+    read = _sent_photo(actor)
     with transaction() as session:
         kept = _managed(session, actor, product_id).photo_sha256
-        service.update_product(session, actor, product_id, parse(EditProduct, photo_sha256=_photo(session) or kept))
+        service.update_product(
+            session, actor, product_id, parse(EditProduct, photo_sha256=_keep(session, read) or kept)
+        )
     flash(_("Đã sửa sản phẩm."), "met")
     return redirect(url_for("products.product", product_id=product_id), 303)
 
@@ -240,13 +246,14 @@ def certify(product_id: UUID) -> Response:
 @blueprint.post("/san-pham/<uuid:product_id>/chung-nhan-moi")
 def certify_send(product_id: UUID) -> BaseResponse:
     actor = signed_in()
+    read = _sent_paper(actor)
     with transaction() as session:
         row = _managed(session, actor, product_id)
         asked = parse(
             NewCertificate,
             organisation_id=row.organisation_id,
             product_id=product_id,
-            file_sha256=_paper(session),
+            file_sha256=_keep(session, read),
         )
         certificates.record_certificate(session, actor, asked)
     flash(_("Đã ghi chứng nhận."), "met")

@@ -12,6 +12,7 @@ from prometheus_client import Counter, Histogram
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
+from app import answering
 from app.errors import BadAddress
 from app.logs import scrub
 from app.web.process import is_https, web
@@ -53,6 +54,7 @@ def begin() -> None:
     given = request.headers.get("X-Request-Id", "")
     g.request_id = given if REQUEST_ID.fullmatch(given) and scrub(given) == given else secrets.token_hex(8)
     g.started = perf_counter()
+    answering.begin(request.path)
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
     if any(CONTROLS.search(text) for text in [request.path, *chain.from_iterable(request.args.items(multi=True))]):
@@ -90,3 +92,4 @@ def finish(response: Response) -> Response:
 
 def forget(_error: BaseException | None) -> None:
     structlog.contextvars.clear_contextvars()
+    answering.end()

@@ -71,7 +71,12 @@ def test_everything_scheduled_names_a_verb_that_exists() -> None:
 
 def test_what_calls_another_company_never_holds_up_the_rest() -> None:
     calls = {r.name for r in reactions.REACTIONS if r.queue == schedule.CALLS}
-    assert calls == {"notices.deliver", "marketplace_sync.push", "marketplace_sync.look"}
+    assert calls == {
+        "notices.deliver",
+        "marketplace_sync.push",
+        "marketplace_sync.look",
+        "marketplace_sync.check_account",
+    }
     assert schedule.CHORES["look_at_listings"].queue == schedule.CALLS
 
 

@@ -13,7 +13,7 @@ from app import clock
 from app.actor import Actor
 from app.criteria import queries
 from app.criteria.routes.base import counted, recorded, recorded_unproven
-from app.criteria.routes.proofs import Link, evidence
+from app.criteria.routes.proofs import Link, evidence, sent_proofs
 from app.criteria.schemas import DigitalAddress
 from app.criteria.village_facts import record_digital_addresses
 from app.db import fold
@@ -33,6 +33,7 @@ class Addresses(BaseModel):
 
 def record_addresses(actor: Actor, village_id: UUID) -> BaseResponse:
     form = parse(Addresses)
+    sent = sent_proofs(actor)
     with transaction() as session:
         premises = counted(places.premises_of(session, village_id, clock.today()))
         faults: list[Invalid] = []
@@ -46,7 +47,7 @@ def record_addresses(actor: Actor, village_id: UUID) -> BaseResponse:
             village_id,
             codes=typed | listed,
             observed_on=form.observed_on,
-            evidence=evidence(session, (), form.link),
+            evidence=evidence(session, (), sent, form.link),
             lines=lines,
         )
         standing = queries.standing_facts(

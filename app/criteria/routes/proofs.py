@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 
 from app import media
+from app.actor import Actor
 from app.errors import Invalid
 from app.web import web
 
@@ -16,17 +17,22 @@ MAX_PROOFS = 4
 Link = Annotated[str, StringConstraints(pattern=r"^https://[^\s]{3,300}$")]
 
 
-def evidence(session: Session, kept: Sequence[str], link: str | None) -> tuple[str, ...]:
-    """What is kept of the row before, photos and PDFs of this form, and the link."""
+Proof = media.PhotoRead | media.PdfRead
+
+
+def sent_proofs(sender: Actor) -> list[Proof]:
+    """The photos and PDFs of this form, read; ask before a transaction is open."""
     store = media.store_for(web().settings)
-    found = list(kept)
-    for sent in _files():
-        raw = sent.stream.read(media.MAX_BYTES + 1)
-        found.append(
-            media.store_pdf(session, store, raw)
-            if raw.startswith(b"%PDF-")
-            else media.store_photo(session, store, raw).sha256
-        )
+    return [
+        media.read_photo_or_pdf(store, sent.stream.read(media.MAX_PHOTO_BYTES + 1), sender.person_id)
+        for sent in _files()
+    ]
+
+
+def evidence(session: Session, kept: Sequence[str], proofs: Sequence[Proof], link: str | None) -> tuple[str, ...]:
+    """What is kept of the row before, what came with this form, and the link."""
+    store = media.store_for(web().settings)
+    found = [*kept, *(media.keep(session, store, proof) for proof in proofs)]
     if link:
         found.append(link)
     return tuple(dict.fromkeys(found))

@@ -15,7 +15,7 @@ from app.criteria import queries, village_facts
 from app.criteria.models import VillageFact, needs_proof
 from app.criteria.routes.base import PAGES, blueprint, counted, page_of, recorded, recorded_unproven, recorder
 from app.criteria.routes.digital_addresses import record_addresses
-from app.criteria.routes.proofs import MAX_PROOFS, Link, evidence
+from app.criteria.routes.proofs import MAX_PROOFS, Link, evidence, sent_proofs
 from app.criteria.schemas import FIELDS, VALUES, NewVillageFact, NoModel, Shape
 from app.db import new_id
 from app.errors import not_found
@@ -24,7 +24,7 @@ from app.places import queries as places
 from app.places.models import Level, Place
 from app.web import accept_files, page, parse, parse_data, parse_query, transaction
 
-accept_files(blueprint, {"record_send": 4 * media.MAX_BYTES})
+accept_files(blueprint, {"record_send": 2 * media.MAX_PHOTO_BYTES})
 MANY = {"group_activity", "feedback", "model"}
 
 
@@ -141,9 +141,10 @@ def record_send(village_id: UUID, kind: str) -> BaseResponse:
     shape = VALUES[kinds[0]]
     value = _value(shape)
     subject = _subject(village_id, kinds[0], common)
+    sent = sent_proofs(actor)
     with transaction() as session:
         before = queries.evidence_of(session, village_id, kinds[0], subject)
-        proofs = evidence(session, [e for e in common.keep if e in before], common.link)
+        proofs = evidence(session, [e for e in common.keep if e in before], sent, common.link)
         village_facts.record_village_fact(
             session,
             actor,

@@ -40,7 +40,7 @@ class NewUpload(BaseModel):
 def show(job_id: UUID) -> Response:
     with transaction(signed_in()) as session:
         job = jobs.read(session, current_actor(), job_id)
-        response = page("shared/job.html", job=job)
+        response = page("shared/job.html", job=job, stalled=jobs.is_stalled(job))
     if job.state in {JobState.QUEUED, JobState.RUNNING} and "X-Fragment" not in request.headers:
         # Works without script; a script that polls asks for the fragment and is not reloaded by it.
         response.headers["Refresh"] = str(REFRESH_SECONDS)
@@ -76,15 +76,22 @@ def state(upload_id: UUID) -> Response:
 def append(upload_id: UUID) -> Response:
     offset, data = _offset(), request.get_data(cache=False)
     store = media.store_for(web().settings)
-    # Two transactions: bytes that arrived stay, also when the whole is refused afterwards.
+    # A transaction of its own: bytes that arrived stay, also when the whole is refused afterwards.
     with transaction(signed_in()) as session:
         upload = media.append_upload(session, current_actor(), store, upload_id=upload_id, offset=offset, data=data)
         complete = upload.received == upload.size
         response = _state(upload, 200)
-    if complete:
-        with transaction() as session:
-            response = _state(media.finish_upload(session, current_actor(), store, upload_id=upload_id), 200)
-    return response
+    return _finish(store, upload_id) if complete else response
+
+
+def _finish(store: media.MediaStore, upload_id: UUID) -> Response:
+    """The photo is decoded between two transactions: it may take seconds, and nobody shall wait for its locks meanwhile."""
+    actor = current_actor()
+    with transaction() as session:
+        raw = media.whole_upload(session, actor, store, upload_id=upload_id)
+    read = media.read_photo_or_pdf(store, raw, actor.person_id) if raw is not None else None
+    with transaction() as session:
+        return _state(media.finish_upload(session, actor, store, upload_id=upload_id, read=read), 200)
 
 
 def _offset() -> int:

@@ -1,22 +1,25 @@
 """One careful HTTP attempt to somebody else's server: pinned address, limits, no redirects, no secrets in any text."""
 
 import base64
-import ipaddress
+import contextlib
 import logging
 import re
 import socket
+import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qsl, quote, unquote
 
 import httpx
 
-from app import clock
+from app import answering, clock
 from app.addresses import split_address
+from app.marketplace_sync.channels.addresses import PORTS, is_public
 from app.marketplace_sync.channels.errors import OutcomeUnknown, Permanent, Retryable, Validation
 
 RAW_LENGTH: Final = 500
@@ -184,6 +187,7 @@ class Http:
         self._max_bytes = max_bytes
         self._resolve = resolver
         self._deadline = time.monotonic() + self._timeouts.conversation
+        self._lines: list[socket.socket] = []
         self._client = httpx.Client(
             transport=transport,
             follow_redirects=False,
@@ -193,6 +197,8 @@ class Http:
 
     def close(self) -> None:
         self._client.close()
+        for line in self._lines:
+            line.close()
 
     def send(
         self,
@@ -204,9 +210,10 @@ class Http:
         body: bytes | None = None,
         writes: bool,
     ) -> Answer:
-        """One attempt. Raises Retryable when nothing can have been received (also because the conversation's time is up),
+        """One attempt, never while a request is answered. Raises Retryable when nothing can have been received (also because the conversation's time is up),
         or when a read failed; OutcomeUnknown when a write was sent and no whole answer came back.
         """
+        answering.refuse_calls()
         target = httpx.URL(url, params=params) if params else httpx.URL(url)
         host = target.raw_host.decode()
         addresses = self._addresses(host, target.port or (443 if target.scheme == "https" else 80))
@@ -217,7 +224,7 @@ class Http:
                 headers={**(headers or {}), "Host": target.netloc.decode()},
                 content=body,
                 timeout=self._time_left(host),
-                extensions={"sni_hostname": host},
+                extensions={"sni_hostname": host, "trace": self._note_line},
             )
             try:
                 return self._exchange(request)
@@ -242,8 +249,44 @@ class Http:
             )
         return httpx.Timeout(min(self._timeouts.read, left), connect=min(self._timeouts.connect, left))
 
+    def _note_line(self, event: str, info: Mapping[str, object]) -> None:
+        """Keep a handle of our own on each connection: only so can it be ended from another thread."""
+        if event == "connection.connect_tcp.complete":
+            stream: Any = info["return_value"]  # an httpcore.NetworkStream
+            self._lines.append(stream.get_extra_info("socket").dup())
+
+    @contextmanager
+    def _ended_at(self, deadline: float) -> Iterator[None]:
+        """Httpx bounds each read, so whoever drips (headers, a handshake) is never too slow for it: hang up at the deadline.
+
+        Raises _Dripping when that was done.
+        """
+        hung_up = threading.Event()
+
+        def hang_up() -> None:
+            hung_up.set()
+            for line in self._lines:
+                with contextlib.suppress(OSError):
+                    line.shutdown(socket.SHUT_RDWR)
+
+        alarm = threading.Timer(deadline - time.monotonic(), hang_up)
+        alarm.daemon = True
+        alarm.start()
+        try:
+            yield
+        except httpx.TransportError:
+            if hung_up.is_set():
+                raise _Dripping from None
+            raise
+        finally:
+            alarm.cancel()
+
     def _exchange(self, request: httpx.Request) -> Answer:
         deadline = min(time.monotonic() + self._timeouts.total, self._deadline)
+        with self._ended_at(deadline):
+            return self._read_answer(request, deadline)
+
+    def _read_answer(self, request: httpx.Request, deadline: float) -> Answer:
         response = self._client.send(request, stream=True)
         try:
             body = bytearray()
@@ -260,6 +303,12 @@ class Http:
             response.close()
 
     def _addresses(self, host: str, port: int) -> list[str]:
+        if not self._allow_private and port not in PORTS:
+            raise bad_address(
+                "address_port",
+                f"Địa chỉ gian hàng chỉ dùng được cổng 80 hoặc 443, không dùng cổng {port}.",
+                f"A shop's address may only use port 80 or 443, not port {port}.",
+            )
         try:
             addresses = self._resolve(host.strip("[]"), port)
         except OSError:
@@ -270,7 +319,7 @@ class Http:
                 vi=f"Không tìm thấy máy chủ {host}. Hãy xem lại địa chỉ gian hàng, hoặc đợi mạng ổn định.",
                 en=f"The host {host} was not found. Check the shop's address or wait for the network.",
             )
-        if not self._allow_private and any(not _is_public(address) for address in addresses):
+        if not self._allow_private and any(not is_public(address) for address in addresses):
             raise bad_address(
                 "address_private",
                 f"Địa chỉ {host} nằm trong mạng nội bộ nên không được dùng. Hãy nhập địa chỉ công khai của gian hàng.",
@@ -325,10 +374,3 @@ class _TooLarge(Exception):
 
 class _Dripping(Exception):
     """Never leaves this module."""
-
-
-def _is_public(address: str) -> bool:
-    parsed = ipaddress.ip_address(address.split("%", 1)[0])
-    mapped = getattr(parsed, "ipv4_mapped", None)
-    inner = mapped or parsed
-    return inner.is_global and not inner.is_multicast

@@ -5,6 +5,7 @@ from typing import Final
 from app.errors import not_found
 from app.marketplace_sync.channels.accounts import Credentials, Spec
 from app.marketplace_sync.channels.base import Channel
+from app.marketplace_sync.channels.http import Timeouts
 from app.marketplace_sync.channels.woocommerce.channel import KIND, WooCommerce
 
 CHANNELS: Final = {KIND: WooCommerce}
@@ -15,7 +16,7 @@ def specs() -> list[Spec]:
     return [channel.spec() for channel in CHANNELS.values()]
 
 
-def open_channel(kind: str, credentials: Credentials, *, sandbox: bool) -> Channel:
+def open_channel(kind: str, credentials: Credentials, *, sandbox: bool, timeouts: Timeouts | None = None) -> Channel:
     """A channel ready for calls; close it, or use it in a with block. `sandbox` is the setting channel_sandbox.
 
     Raises NotFound for an unknown kind and Validation for an address that may not be called.
@@ -23,4 +24,4 @@ def open_channel(kind: str, credentials: Credentials, *, sandbox: bool) -> Chann
     channel = CHANNELS.get(kind)
     if channel is None:
         raise not_found("kênh bán này", "this sales channel")
-    return channel(credentials, allow_private=sandbox)
+    return channel(credentials, allow_private=sandbox, timeouts=timeouts)

@@ -1,7 +1,7 @@
 """What is on sale where, and what an organisation wants of its accounts: one module for each noun, the names others use listed here."""
 
 from app.marketplace_sync.queries.about_me import about_me
-from app.marketplace_sync.queries.channel_accounts import account, accounts_of
+from app.marketplace_sync.queries.channel_accounts import account, account_check, accounts_of
 from app.marketplace_sync.queries.declared import Look, declared_listing, declared_looks, declared_of
 from app.marketplace_sync.queries.evidence import Evidence, live_evidence
 from app.marketplace_sync.queries.floors import counted_floors, floor_decisions, floor_of_host, floors
@@ -15,6 +15,7 @@ __all__ = [
     "Offer",
     "about_me",
     "account",
+    "account_check",
     "accounts_of",
     "calls",
     "counted_floors",

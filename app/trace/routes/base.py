@@ -20,9 +20,9 @@ blueprint = Blueprint("trace", "app.trace", template_folder="templates")
 accept_files(
     blueprint,
     {
-        "new_site_send": media.MAX_BYTES,
-        "edit_site_send": media.MAX_BYTES,
-        "new_log_send": media.MAX_BYTES,
+        "new_site_send": media.MAX_PHOTO_BYTES,
+        "edit_site_send": media.MAX_PHOTO_BYTES,
+        "new_log_send": media.MAX_PHOTO_BYTES,
     },
 )
 
@@ -61,9 +61,14 @@ def movement_words() -> dict[str, str]:
     }
 
 
-def sent_photo(session: Session) -> str | None:
+def sent_photo(sender: Actor) -> media.PhotoRead | None:
+    """The photo of the form, read; ask before a transaction is open, and keep it with `kept_photo`."""
     raw = sent_file("photo")
-    return media.store_photo(session, media.store_for(web().settings), raw).sha256 if raw else None
+    return media.read_photo(media.store_for(web().settings), raw, sender.person_id) if raw else None
+
+
+def kept_photo(session: Session, read: media.PhotoRead | None) -> str | None:
+    return media.keep(session, media.store_for(web().settings), read) if read is not None else None
 
 
 def filled_fields(*leave_out: str) -> dict[str, Any]:

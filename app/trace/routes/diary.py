@@ -13,7 +13,7 @@ from app.actor import Actor
 from app.errors import forbidden
 from app.trace import diary, queries, steps, witnesses
 from app.trace.models import Witness
-from app.trace.routes.base import When, blueprint, filled_fields, names_of_people, sent_photo, witness_words
+from app.trace.routes.base import When, blueprint, filled_fields, kept_photo, names_of_people, sent_photo, witness_words
 from app.trace.schemas import CareLogIn, CorrectionIn
 from app.web import language, page, parse_data, signed_in, transaction, unit_options
 
@@ -66,8 +66,9 @@ def new_log(site_id: UUID) -> Response:
 def new_log_send(site_id: UUID) -> BaseResponse:
     actor = signed_in()
     when = parse_data(When, {k: v for k, v in filled_fields().items() if k in When.model_fields})
+    read = sent_photo(actor)
     with transaction() as session:
-        photo = sent_photo(session)
+        photo = kept_photo(session, read)
         holder = queries.site(session, actor, site_id).organisation_id
         log = parse_data(
             CareLogIn,

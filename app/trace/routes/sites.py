@@ -20,7 +20,7 @@ from app.products import queries as products
 from app.trace import queries, steps
 from app.trace import sites as site_verbs
 from app.trace.models import SiteKind
-from app.trace.routes.base import blueprint, names_of_people, sent_photo, witness_words
+from app.trace.routes.base import blueprint, kept_photo, names_of_people, sent_photo, witness_words
 from app.trace.schemas import AREA_UNITS, DiaryFilter, EditSite, EndCycle, NewCycle, NewSite
 from app.web import language, page, parse, parse_query, signed_in, transaction, unit_options
 
@@ -88,8 +88,10 @@ def new_site() -> Response:
 
 @blueprint.post("/thua/moi")
 def new_site_send() -> BaseResponse:
-    with transaction(signed_in()) as session:
-        site_id = site_verbs.create_site(session, signed_in(), parse(NewSite, photo_sha256=sent_photo(session)))
+    actor = signed_in()
+    read = sent_photo(actor)
+    with transaction() as session:
+        site_id = site_verbs.create_site(session, actor, parse(NewSite, photo_sha256=kept_photo(session, read)))
     flash(_("Đã ghi thửa. Bước tiếp: mở vụ."), "met")
     return redirect(url_for("trace.site", site_id=site_id), 303)
 
@@ -117,9 +119,10 @@ def edit_site(site_id: UUID) -> Response:
 @blueprint.post("/thua/<uuid:site_id>/sua")
 def edit_site_send(site_id: UUID) -> BaseResponse:
     actor = signed_in()
+    read = sent_photo(actor)
     with transaction() as session:
-        kept = queries.site(session, actor, site_id).photo_sha256
-        site_verbs.update_site(session, actor, site_id, parse(EditSite, photo_sha256=sent_photo(session) or kept))
+        photo = kept_photo(session, read) or queries.site(session, actor, site_id).photo_sha256
+        site_verbs.update_site(session, actor, site_id, parse(EditSite, photo_sha256=photo))
     flash(_("Đã sửa thửa."), "met")
     return redirect(url_for("trace.site", site_id=site_id), 303)
 

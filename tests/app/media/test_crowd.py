@@ -9,7 +9,6 @@ from itertools import islice
 
 import pytest
 from flask.testing import FlaskClient
-from PIL import Image
 from sqlalchemy import func, select, text
 from werkzeug.test import TestResponse
 
@@ -19,8 +18,7 @@ from app.factory import create_app
 from app.front.layer import Front
 from app.front.scans import Scans
 from app.front.stored import Asked, Found, Pages
-from app.media import MediaBlob
-from app.media.pictures import decode
+from app.media import MediaBlob, PhotoRead, decoding
 from app.settings import Settings
 from tests.app.browsers import signed_in
 from tests.app.front.pages import Answer
@@ -83,11 +81,13 @@ def test_a_scan_is_answered_while_many_photos_are_slow(
     identifiers = [crowd.begin(raw) for raw in raws]
     go_on = threading.Event()
 
-    def slow(raw: bytes) -> Image.Image:
-        assert go_on.wait(60)
-        return decode(raw)
+    run = decoding._run
 
-    monkeypatch.setattr("app.media.blobs.decode", slow)
+    def slow(raw: bytes) -> PhotoRead:
+        assert go_on.wait(60)
+        return run(raw)
+
+    monkeypatch.setattr(decoding, "_run", slow)
     with crowd.threads:
         try:
             sent = [crowd.threads.submit(crowd.send, *one) for one in zip(identifiers, raws, strict=True)]

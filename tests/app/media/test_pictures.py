@@ -13,7 +13,7 @@ from app import media
 from app.errors import HoiError, Invalid, TooLarge
 from app.media import MediaStore
 from app.settings import Settings
-from tests.app.media.files import blobs, encoded, leaf, noise, stored_files, zipped
+from tests.app.media.files import blobs, encoded, jpeg_claiming, jpeg_with_scans, leaf, noise, stored_files, zipped
 
 
 def png_claiming(width: int, height: int) -> bytes:
@@ -130,7 +130,9 @@ def test_of_a_moving_picture_the_first_frame_is_kept(db_session: Session, store:
 
 REFUSED: dict[str, tuple[bytes, str]] = {
     "header claims 50,000 by 50,000 pixels": (png_claiming(50_000, 50_000), "photo_too_large"),
-    "just over 40 million pixels": (png_claiming(8001, 5000), "photo_too_large"),
+    "a PNG just over 40 million pixels": (png_claiming(8001, 5000), "photo_too_large"),
+    "a JPEG just over 120 million pixels": (jpeg_claiming(12_001, 10_000), "photo_too_large"),
+    "a progressive JPEG with 101 scans": (jpeg_with_scans(64, 64, 101), "photo_too_many_scans"),
     "cut off in the middle": (encoded(leaf(), "JPEG")[:-400], "photo_broken"),
     "PNG cut off": (encoded(noise(100, 100), "PNG")[:-9000], "photo_broken"),
     "WebP cut off": (encoded(noise(100, 100), "WEBP")[:-900], "photo_broken"),
@@ -143,7 +145,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "TIFF": (encoded(leaf(), "TIFF"), "not_a_photo"),
     "HEIC": (b"\x00\x00\x00\x18ftypheic" + b"\0" * 100, "photo_heic"),
     "nothing": (b"", "file_empty"),
-    "over 12 MB": (b"\xff\xd8\xff" + b"\0" * media.MAX_BYTES, "file_too_large"),
+    "over 32 MB": (b"\xff\xd8\xff" + b"\0" * media.MAX_PHOTO_BYTES, "file_too_large"),
 }
 
 

@@ -20,7 +20,7 @@ from app.actor import SYSTEM
 from app.errors import SetupError, Unavailable
 from app.media import MediaStore, Upload
 from app.settings import Settings
-from tests.app.media.files import SessionFor, blobs, encoded, leaf, noise, person, send
+from tests.app.media.files import SessionFor, blobs, encoded, finish, leaf, noise, person, send
 
 
 def test_bytes_and_their_name_are_on_disk_before_a_row_tells_of_them(
@@ -136,7 +136,7 @@ def test_a_bucket_keeps_photos_and_uploads_like_a_folder(
     actor, raw = person(), encoded(noise(200, 150), "JPEG")
     with session_for(actor) as session:
         upload = send(session, actor, store, raw)
-        blob = media.finish_upload(session, actor, store, upload_id=upload.id).blob_sha256 or ""
+        blob = finish(session, actor, store, upload.id).blob_sha256 or ""
         data = media.open_blob(session, store, blob).data
     assert sha256(data).hexdigest() == blob
     assert bucket.objects[f"/anh/hoi/blobs/{blob[:2]}/{blob}"] == data

@@ -15,15 +15,15 @@ from app.errors import Conflict, HoiError, Invalid, NotFound, TooLarge, TooMany,
 from app.media import MediaStore, Upload
 from app.media.uploads import MAX_PART_BYTES
 from app.settings import Settings
-from tests.app.media.files import SessionFor, blobs, encoded, leaf, noise, person, send, stored_files
+from tests.app.media.files import SessionFor, blobs, encoded, finish, leaf, noise, person, send, stored_files
 
 
 def test_a_photo_sent_in_parts_becomes_a_blob(session_for: SessionFor, store: MediaStore) -> None:
     actor, raw = person(), encoded(noise(200, 150), "JPEG")
     with session_for(actor) as session:
         upload = send(session, actor, store, raw)
-        done = media.finish_upload(session, actor, store, upload_id=upload.id)
-        again = media.finish_upload(session, actor, store, upload_id=upload.id)
+        done = finish(session, actor, store, upload.id)
+        again = finish(session, actor, store, upload.id)
         assert done.blob_sha256 == again.blob_sha256 == media.store_photo(session, store, raw).sha256
         assert done.finished_at is not None
         assert media.uploaded_by(session, actor, done.blob_sha256)
@@ -41,9 +41,9 @@ def test_a_lost_answer_is_mended_by_sending_the_part_again(session_for: SessionF
             media.append_upload(session, actor, store, upload_id=upload.id, offset=1500, data=raw[1500:])
         assert upload.received == 1000
         with pytest.raises(Conflict, match="1000 of"):
-            media.finish_upload(session, actor, store, upload_id=upload.id)
+            finish(session, actor, store, upload.id)
         media.append_upload(session, actor, store, upload_id=upload.id, offset=1000, data=raw[1000:])
-        assert media.finish_upload(session, actor, store, upload_id=upload.id).blob_sha256 is not None
+        assert finish(session, actor, store, upload.id).blob_sha256 is not None
 
 
 def test_a_part_written_before_a_crash_is_overwritten_by_what_is_sent_next(
@@ -55,7 +55,7 @@ def test_a_part_written_before_a_crash_is_overwritten_by_what_is_sent_next(
         store.put(f"uploads/{upload.id}/{0:012d}", b"bytes of a transaction that never committed")
         media.append_upload(session, actor, store, upload_id=upload.id, offset=0, data=raw[:700])
         media.append_upload(session, actor, store, upload_id=upload.id, offset=700, data=raw[700:])
-        assert media.finish_upload(session, actor, store, upload_id=upload.id).blob_sha256 is not None
+        assert finish(session, actor, store, upload.id).blob_sha256 is not None
 
 
 def test_the_same_announcement_again_resumes_and_another_file_under_it_is_refused(
@@ -93,7 +93,7 @@ def test_damaged_overlong_and_false_uploads_are_refused(session_for: SessionFor,
         wrong = media.begin_upload(session, actor, upload_id=new_id(), size=len(raw), digest="a" * 64)
         media.append_upload(session, actor, store, upload_id=wrong.id, offset=0, data=raw)
         with pytest.raises(Invalid, match="upload_damaged"):
-            media.finish_upload(session, actor, store, upload_id=wrong.id)
+            finish(session, actor, store, wrong.id)
         short = media.begin_upload(session, actor, upload_id=new_id(), size=10, digest="b" * 64)
         with pytest.raises(Invalid, match="upload_overflow"):
             media.append_upload(session, actor, store, upload_id=short.id, offset=0, data=b"x" * 11)
@@ -101,13 +101,18 @@ def test_damaged_overlong_and_false_uploads_are_refused(session_for: SessionFor,
             media.append_upload(session, actor, store, upload_id=short.id, offset=0, data=b"x" * (MAX_PART_BYTES + 1))
         false = send(session, actor, store, b"not a photo at all")
         with pytest.raises(Invalid, match="not_a_photo"):
-            media.finish_upload(session, actor, store, upload_id=false.id)
+            finish(session, actor, store, false.id)
         assert blobs(session) == 0
 
 
 @pytest.mark.parametrize(
     ("size", "digest", "kind"),
-    [(0, "a" * 64, Invalid), (media.MAX_BYTES + 1, "a" * 64, TooLarge), (10, "A" * 64, Invalid), (10, "abc", Invalid)],
+    [
+        (0, "a" * 64, Invalid),
+        (media.MAX_PHOTO_BYTES + 1, "a" * 64, TooLarge),
+        (10, "A" * 64, Invalid),
+        (10, "abc", Invalid),
+    ],
 )
 def test_an_announcement_that_cannot_end_well_is_refused_at_once(
     session_for: SessionFor, size: int, digest: str, kind: type[HoiError]
@@ -140,7 +145,7 @@ def test_nobody_uploads_without_a_sign_in(db_session: Session) -> None:
 def test_a_pdf_sent_in_parts_is_kept_too(session_for: SessionFor, store: MediaStore) -> None:
     actor, raw = person(), b"%PDF-1.4\n" + b"x" * 3000 + b"\n%%EOF"
     with session_for(actor) as session:
-        done = media.finish_upload(session, actor, store, upload_id=send(session, actor, store, raw).id)
+        done = finish(session, actor, store, send(session, actor, store, raw).id)
         assert done.blob_sha256 == sha256(raw).hexdigest()
 
 
@@ -150,7 +155,7 @@ def test_week_old_uploads_and_their_parts_go_and_blobs_stay(
     actor, raw = person(), encoded(leaf(), "JPEG")
     with session_for(actor) as session:
         old = send(session, actor, store, raw).id
-        blob = media.finish_upload(session, actor, store, upload_id=old).blob_sha256 or ""
+        blob = finish(session, actor, store, old).blob_sha256 or ""
         young = send(session, actor, store, raw).id
     with session_for(SYSTEM) as session:
         session.execute(
@@ -168,13 +173,15 @@ def test_two_phones_finishing_at_once_store_one_blob(fresh_database: Database, s
     actor, raw = person(), encoded(leaf(), "JPEG")
     with fresh_database.transaction(actor) as session:
         upload_id = send(session, actor, store, raw).id
+    read = media.read_photo_or_pdf(store, raw, actor.person_id)
     seen: list[str | None] = []
 
-    def finish() -> None:
+    def record() -> None:
         with fresh_database.transaction(actor) as session:
-            seen.append(media.finish_upload(session, actor, store, upload_id=upload_id).blob_sha256)
+            done = media.finish_upload(session, actor, store, upload_id=upload_id, read=read)
+            seen.append(done.blob_sha256)
 
-    threads = [threading.Thread(target=finish) for _ in range(4)]
+    threads = [threading.Thread(target=record) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,9 +1,13 @@
 """The address where phones hand in what they kept."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from flask import Response, jsonify, request
+import structlog
+from flask import Response, g, jsonify, request
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -12,11 +16,14 @@ from app.doors.farmer import queries, schemas
 from app.doors.farmer.queries import House
 from app.doors.farmer.routes.base import items, signed_in_writer
 from app.errors import Forbidden, HoiError, Invalid, not_found
+from app.logs import told
 from app.trace import diary
 from app.trace import queries as trace
 from app.trace.models import Witness
 from app.trace.schemas import CareLogIn
 from app.web import csrf, parse, parse_data, transaction, web
+
+log = structlog.get_logger()
 
 
 @items.post("/items")
@@ -27,19 +34,13 @@ def receive() -> Response:
     if not request.is_json:
         raise Invalid("not_json", vi="Nội dung gửi lên phải là JSON.", en="The body must be JSON.")
     envelope = parse(schemas.Envelope)
-    answers = [Answer(_id_of(raw)) for raw in envelope.items]
-    with transaction() as session:
-        places = _Places(session, actor)
-        logs: dict[int, CareLogIn] = {}
-        for index, raw in enumerate(envelope.items):
-            try:
-                logs[index] = _read_item(places, raw)
-            except HoiError as error:
-                answers[index].error = error
-        writer = replace(places.writer, device_id=actor.device_id or envelope.device_id)
-        outcomes = diary.record_care_logs(session, writer, list(logs.values()), phone_now=envelope.sent_at)
-        for index, outcome in zip(logs, outcomes, strict=True):
-            answers[index].status, answers[index].error = outcome.status, outcome.error
+    try:
+        answers = _judge(actor, envelope, envelope.items)
+    except AWAY:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever one item broke, the others shall not wait for it for ever
+        _log_broken(error, items=len(envelope.items))
+        answers = [_judge_alone(actor, envelope, raw) for raw in envelope.items]
     body = {"received_at": clock.now().isoformat(), "items": [answer.spelled() for answer in answers]}
     return jsonify(body)
 
@@ -62,6 +63,52 @@ class Answer:
         if self.error.field:
             told["field"] = self.error.field
         return {"id": self.id, "status": self.status, "error": told}
+
+
+# Nothing is wrong with any item then: the database is away or busy, the whole is answered 503 and comes again.
+AWAY = (HoiError, OperationalError, InterfaceError, PoolTimeout)
+
+
+def _judge(actor: Actor, envelope: schemas.Envelope, items: Sequence[object]) -> list[Answer]:
+    """What becomes of these items, in one transaction. Raises what none of our refusals foresees, and stores nothing then."""
+    answers = [Answer(_id_of(raw)) for raw in items]
+    with transaction() as session:
+        places = _Places(session, actor)
+        logs: dict[int, CareLogIn] = {}
+        for index, raw in enumerate(items):
+            try:
+                logs[index] = _read_item(places, raw)
+            except HoiError as error:
+                answers[index].error = error
+        writer = replace(places.writer, device_id=actor.device_id or envelope.device_id)
+        outcomes = diary.record_care_logs(session, writer, list(logs.values()), phone_now=envelope.sent_at)
+        for index, outcome in zip(logs, outcomes, strict=True):
+            answers[index].status, answers[index].error = outcome.status, outcome.error
+    return answers
+
+
+def _judge_alone(actor: Actor, envelope: schemas.Envelope, raw: object) -> Answer:
+    """One item in a transaction of its own: what it breaks, also when it is committed, is refused with it and nothing else."""
+    try:
+        return _judge(actor, envelope, [raw])[0]
+    except AWAY:
+        raise
+    except Exception as error:  # noqa: BLE001 - as above
+        _log_broken(error, items=1, item=_id_of(raw))
+        return Answer(
+            _id_of(raw),
+            error=HoiError(
+                "item_unexpected",
+                vi="Mục này làm máy chủ gặp trục trặc nên chưa ghi được; các mục khác không sao. Máy giữ lại mục này."
+                f" Bác đọc mã {g.request_id} cho người hỗ trợ.",
+                en="This item caused an error on our side and was not written; the others are not affected. Keep it, and tell"
+                f" support the code {g.request_id}.",
+            ),
+        )
+
+
+def _log_broken(error: Exception, **about: object) -> None:
+    log.error("a batch of items broke", exc_info=error, **told(error), **about)
 
 
 def _id_of(raw: object) -> str | None:

@@ -3,7 +3,7 @@
 from flask import g, request
 
 from app import media
-from app.web import transaction, web
+from app.web import signed_in, transaction, web
 
 
 def sent_photos() -> tuple[str, ...]:
@@ -14,8 +14,10 @@ def sent_photos() -> tuple[str, ...]:
     kept = tuple(dict.fromkeys(sha for sha in request.form.getlist("photos") if media.SHA256.match(sha)))
     file = request.files.get("photo")
     if file is not None and file.filename:
+        store = media.store_for(web().settings)
+        read = media.read_photo(store, file.read(), signed_in().person_id)
         with transaction() as session:
-            kept += (media.store_photo(session, media.store_for(web().settings), file.read()).sha256,)
+            kept += (media.keep(session, store, read),)
     g.kept_photos = kept
     return kept
 

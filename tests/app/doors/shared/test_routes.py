@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from hashlib import sha256
 from typing import Any
@@ -21,7 +22,7 @@ from app.db import Database, Words, new_id
 from app.doors.shared import queries
 from app.factory import create_app
 from app.jobs import Job
-from app.media import MAX_BYTES, MediaBlob, MediaStore, store_pdf, store_photo
+from app.media import MAX_PHOTO_BYTES, MediaBlob, MediaStore, store_pdf, store_photo
 from app.settings import Settings
 from tests.app.browsers import browser_of
 
@@ -138,7 +139,7 @@ def test_what_was_sent_stays_when_the_whole_is_refused(
 
 @pytest.mark.parametrize(
     ("other", "status"),
-    [({"size": MAX_BYTES + 1}, 413), ({"size": 0}, 422), ({"size": -1}, 422), ({"sha256": "x"}, 422), ({"id": "1"}, 422), ({"extra": 1}, 422)],
+    [({"size": MAX_PHOTO_BYTES + 1}, 413), ({"size": 0}, 422), ({"size": -1}, 422), ({"sha256": "x"}, 422), ({"id": "1"}, 422), ({"extra": 1}, 422)],
 )  # fmt: skip
 def test_an_impossible_announcement_is_refused(
     client_of: Callable[[Actor], FlaskClient], new_person: Callable[[], Actor], other: dict[str, Any], status: int
@@ -248,8 +249,10 @@ def test_a_job_is_watched_by_its_owner_until_it_ends(
     waiting = becomes(state="queued")
     assert (waiting.headers["Refresh"], "Nhập 5 thôn" in waiting.text) == ("2", True)
     assert "Refresh" not in client.get(f"/viec-nen/{job_id}", headers={"X-Fragment": "1"}).headers
-    running = becomes(state="running", done=3, total=5)
-    assert 'max="5" value="3"' in running.text
+    running = becomes(state="running", done=3, total=5, alive_at=clock.machine_now())
+    assert ('max="5" value="3"' in running.text, "Máy xử lý vừa dừng" in running.text) == (True, False)
+    stalled = becomes(alive_at=clock.machine_now() - jobs.DEAD_AFTER - timedelta(seconds=1))
+    assert ("Máy xử lý vừa dừng, đang làm lại…" in stalled.text, stalled.headers["Refresh"]) == (True, "2")
     failed = becomes(state="failed", error=Words(vi="Tệp còn 2 chỗ cần sửa.", en="x"))
     assert ("Refresh" in failed.headers, "Tệp còn 2 chỗ cần sửa." in failed.text) == (False, True)
     done = becomes(state="done", result={"added": 5}, finished_at=clock.now())

@@ -7,8 +7,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy.exc import DataError, OperationalError
 from werkzeug.test import TestResponse
 
 from app import clock
@@ -18,7 +20,9 @@ from app.actor import SYSTEM
 from app.db import Database, new_id
 from app.factory import create_app
 from app.settings import Settings
+from app.trace import diary
 from app.trace.models import CareLog, ConflictingSubmission
+from app.trace.schemas import CareLogIn
 from app.trace.steps import KINDS, UNITS
 from tests.app.doors.farmer.world import PhoneOf, World, make_world
 
@@ -268,3 +272,86 @@ def test_the_same_log_sent_ten_times_at_once_is_stored_once(settings: Settings, 
     assert sorted(told) == ["repeated"] * 9 + ["stored"]
     with fresh_database.transaction(SYSTEM) as session:
         assert session.query(CareLog).count() == 1
+
+
+# --- one item that breaks something ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def refused_at_commit(world: World) -> str:
+    """A note that the database takes, and regrets when the transaction ends."""
+    note = "vỡ lúc kết thúc"
+    with psycopg.connect(world.database.url, autocommit=True) as owner:
+        owner.execute(
+            "CREATE FUNCTION regret() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            f" IF NEW.note = '{note}' THEN RAISE EXCEPTION 'regretted' USING ERRCODE = 'XX000'; END IF; RETURN NULL; END $$;"
+            "CREATE CONSTRAINT TRIGGER regret AFTER INSERT ON care_logs DEFERRABLE INITIALLY DEFERRED"
+            " FOR EACH ROW EXECUTE FUNCTION regret()"
+        )
+    return note
+
+
+def breaking(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """From now on a step with the note “vỡ” raises this where nobody expects it."""
+    real = diary.row_of
+
+    def row_of(entry: CareLogIn, *args: Any, **more: Any) -> dict[str, Any]:
+        if entry.note == "vỡ":
+            raise error
+        return real(entry, *args, **more)
+
+    monkeypatch.setattr(diary, "row_of", row_of)
+
+
+@pytest.mark.parametrize(
+    "error", [OverflowError("date value out of range"), KeyError("x"), RecursionError(), DataError("", {}, Exception())]
+)
+def test_an_item_that_breaks_something_is_refused_alone(
+    world: World, phone_of: PhoneOf, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    breaking(monkeypatch, error)
+    phone, first, broken, wrong, last = (
+        phone_of("lanh"),
+        item(world),
+        item(world, note="vỡ"),
+        item(world, kind="x"),
+        item(world),
+    )
+    answer = send(phone, first, broken, wrong, last, first)
+    assert outcomes(answer) == [
+        (first["id"], "stored", None),
+        (broken["id"], "refused", "item_unexpected"),
+        (wrong["id"], "refused", outcomes(answer)[2][2]),
+        (last["id"], "stored", None),
+        (first["id"], "repeated", None),
+    ]
+    told = answer.get_json()["items"][1]["error"]
+    assert answer.headers["X-Request-Id"] in told["vi"]
+    assert answer.headers["X-Request-Id"] in told["en"]
+    assert {str(entry.id) for entry in world.logs()} == {first["id"], last["id"]}
+    again = outcomes(send(phone, first, broken, last))
+    assert [status for _, status, _ in again] == ["repeated", "refused", "repeated"]
+    monkeypatch.undo()
+    assert outcomes(send(phone, broken)) == [(broken["id"], "stored", None)]
+
+
+def test_an_item_that_breaks_at_the_end_of_the_transaction_is_refused_alone(
+    world: World, phone_of: PhoneOf, refused_at_commit: str
+) -> None:
+    good, broken = item(world), item(world, note=refused_at_commit)
+    assert outcomes(send(phone_of("lanh"), broken, good)) == [
+        (broken["id"], "refused", "item_unexpected"),
+        (good["id"], "stored", None),
+    ]
+    assert [str(entry.id) for entry in world.logs()] == [good["id"]]
+
+
+def test_a_busy_or_absent_database_refuses_no_item(
+    world: World, phone_of: PhoneOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is wrong with any of them, so the whole is answered and comes again."""
+    breaking(monkeypatch, OperationalError("", {}, psycopg.errors.QueryCanceled()))
+    sent = [item(world), item(world, note="vỡ")]
+    answer = send(phone_of("lanh"), *sent)
+    assert answer.status_code == 503
+    assert world.logs() == []
