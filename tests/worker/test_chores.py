@@ -14,6 +14,7 @@ from app.actor import PUBLIC, SYSTEM
 from app.db import Database, new_id
 from app.outbox import Delivery, DeliveryGivenUp, OutboxEvent
 from app.settings import Settings
+from tests.conftest import owner_of
 from worker import chores, schedule, tasks
 
 
@@ -92,7 +93,7 @@ def test_the_months_of_a_table_are_alike_however_they_came(
         )
         return [sorted(map(str, owner.execute(sql, {"of": name}).fetchall())) for sql in asked]
 
-    with psycopg.connect(fresh_database.url) as owner:
+    with psycopg.connect(owner_of(fresh_database.url)) as owner:
         assert shape(owner, first) == shape(owner, last)
 
 
@@ -100,7 +101,7 @@ def test_a_table_that_is_held_does_not_hold_up_the_others(
     fresh_database: Database, settings: Settings, move_clock: Any
 ) -> None:
     move_clock(timedelta(days=400))
-    with psycopg.connect(fresh_database.url) as reader:
+    with psycopg.connect(owner_of(fresh_database.url)) as reader:
         reader.execute("SELECT count(*) FROM channel_calls")
         with pytest.raises(ExceptionGroup) as failed:
             chores.make_partitions(fresh_database, settings)
