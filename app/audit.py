@@ -61,3 +61,9 @@ def record(
             detail=json_ready(detail),
         )
     )
+
+
+def forget_sign_ins(session: Session, before: datetime, most: int = 1000) -> int:
+    """Delete up to `most` lines of signing in that are older than `before` (a year, or the database refuses), as SYSTEM."""
+    asked = {"before": before, "most": most}
+    return int(session.scalar(text("SELECT hoi_forget_sign_in_lines(:before, :most)"), asked) or 0)

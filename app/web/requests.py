@@ -9,6 +9,7 @@ from flask import Response, g, request
 from prometheus_client import Counter, Histogram
 
 from app.logs import scrub
+from app.settings import Settings
 from app.web.process import is_https, web
 
 log = structlog.get_logger()
@@ -32,6 +33,24 @@ SECURITY_HEADERS = {
 
 REQUESTS = Counter("hoi_http_requests_total", "Requests answered", ["method", "endpoint", "status"])
 SECONDS = Histogram("hoi_http_request_seconds", "Time to answer", ["endpoint"])
+
+
+FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via")
+
+
+class _Told:
+    """Whether the log of this process has been told of the proxy already."""
+
+    proxied_unknown = False
+
+
+def proxied_unknown(settings: Settings) -> bool:
+    """A proxy speaks for others, and HOI_TRUSTED_PROXIES says that none stands before us. Told to the log once."""
+    found = not settings.trusted_proxies and any(name in request.headers for name in FORWARDED)
+    if found and not _Told.proxied_unknown:
+        _Told.proxied_unknown = True
+        log.error("a proxy stands before the web: set HOI_TRUSTED_PROXIES, or no limit by address can be kept")
+    return found
 
 
 def begin() -> None:
