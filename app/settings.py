@@ -11,6 +11,7 @@ from app.addresses import split_address
 from app.errors import SetupError
 
 ROOT = Path(__file__).resolve().parent.parent
+OWNER_VARIABLE = "HOI_DATABASE_OWNER_URL"
 MAKE_SECRET = "python3 -c 'import secrets; print(secrets.token_hex(32))'"  # noqa: S105 - a command, not a secret
 
 
@@ -24,6 +25,10 @@ class Settings(BaseSettings):
     )
     database_url: str | None = Field(
         default=None, description="PostgreSQL ≥ 15 của đơn vị; để trống thì chạy máy chủ đi kèm"
+    )
+    database_owner_url: str | None = Field(
+        default=None,
+        description="cùng cơ sở dữ liệu, bằng chủ sở hữu: chỉ cho `./hoi migrate`, sao lưu và phục hồi; đừng đưa cho web và việc nền",
     )
     redis_url: str | None = Field(
         default=None, description="Valkey hoặc Redis của đơn vị; để trống thì chạy máy chủ đi kèm"
@@ -72,7 +77,7 @@ class Settings(BaseSettings):
     log_level: str = Field(default="INFO", description="mức nhật ký: DEBUG, INFO, WARNING, ERROR")
     log_json: bool = Field(default=True, description="nhật ký dạng JSON, mỗi dòng một việc")
 
-    @field_validator("database_url")
+    @field_validator("database_url", "database_owner_url")
     @classmethod
     def _as_libpq_reads_it(cls, value: str | None) -> str | None:
         """SQLAlchemy's spelling names a driver too, which libpq takes for a part of a host's name."""
@@ -107,6 +112,10 @@ class Settings(BaseSettings):
             )
         return self.secret_key.get_secret_value()
 
+    def owner_url(self) -> str:
+        """The login that owns the tables: in installations of before there were two, the one for everything."""
+        return self.database_owner_url or self.database_url or ""
+
     def most_connections(self) -> int:
         """How many connections to PostgreSQL our processes may hold at once, with some to spare for commands."""
         web = 3 * self.web_threads + 1  # a pool that may double, a connection of each thread for pages, one for scans
@@ -130,7 +139,12 @@ def shared_metrics() -> str | None:
 def child_environment(*, clean: bool = False, **values: object) -> dict[str, str]:
     """Return our environment for a process that we start, with HOI_* values laid over it by field name.
 
-    None leaves a value out. `clean` drops every other HOI_* value first.
+    None leaves a value out. `clean` drops every other HOI_* value first. The address of the database's owner is never
+    inherited: whoever needs it is given it by name.
     """
-    inherited = {k: v for k, v in os.environ.items() if not (clean and k.startswith("HOI_"))}  # noqa: TID251 - the reader
+    inherited = {
+        k: v
+        for k, v in os.environ.items()  # noqa: TID251 - the reader
+        if k != OWNER_VARIABLE and not (clean and k.startswith("HOI_"))
+    }
     return inherited | {f"HOI_{name.upper()}": str(v) for name, v in values.items() if v is not None}

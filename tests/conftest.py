@@ -29,6 +29,7 @@ from app import settings as settings_module
 from app.actor import SYSTEM, Actor
 from app.db import Database
 from app.doors import demo
+from app.local.sockets import OWNER
 from app.migrations import run as migrations
 from app.settings import ROOT, Settings, child_environment
 
@@ -54,12 +55,18 @@ class TestServers:
     number: int
 
     def database(self, name: str) -> str:
+        """As the application, which owns nothing."""
         return make_url(self.database_url).set(database=name).render_as_string(hide_password=False).replace("+", "%20")
 
     def administer(self, *statements: str) -> None:
-        with psycopg.connect(self.database("postgres"), autocommit=True) as connection:
+        with psycopg.connect(owner_of(self.database("postgres")), autocommit=True) as connection:
             for statement in statements:
                 connection.execute(statement.encode())
+
+
+def owner_of(url: str) -> str:
+    """The same database as its owner, who also administers these servers."""
+    return make_url(url).set(username=OWNER).render_as_string(hide_password=False).replace("+", "%20")
 
 
 SERVERS = pytest.StashKey[TestServers]()
@@ -98,7 +105,7 @@ def make_template(servers: TestServers) -> None:
     if found == (marker,):
         return
     servers.administer(f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)", f"CREATE DATABASE {TEMPLATE}")
-    migrations.upgrade(servers.database(TEMPLATE))
+    migrations.upgrade(owner_of(servers.database(TEMPLATE)))
     servers.administer(f"COMMENT ON DATABASE {TEMPLATE} IS '{marker}'")  # last: it says that the schema is whole
 
 

@@ -36,9 +36,9 @@ def test_every_dependency_has_its_reason(requirement: str) -> None:
 def test_every_command_of_the_documents_exists() -> None:
     known = set(hoi.commands)
     texts = [README, *(p.read_text() for p in (ROOT / "docs").glob("*.md"))]
-    named = {found for text in texts for found in re.findall(r"\./hoi ([a-z]+)", text)}
+    named = {found for text in texts for found in re.findall(r"\./hoi ([a-z]+(?:-[a-z]+)*)", text)}
     assert named - known == set()
-    assert known - {found for text in texts for found in re.findall(r"\./hoi ([a-z]+)", text)} == set()
+    assert known - {found for text in texts for found in re.findall(r"\./hoi ([a-z]+(?:-[a-z]+)*)", text)} == set()
 
 
 @pytest.mark.parametrize("document", ["README.md", *(str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md"))])

@@ -22,6 +22,7 @@ from app.audit import AuditEntry
 from app.db import Database
 from app.outbox import Event
 from app.settings import Settings
+from tests.conftest import owner_of
 from worker.celery_app import broker_url, make
 
 
@@ -35,7 +36,7 @@ def entries(session: Session) -> int:
 
 
 def lasting_entries(url: str) -> int:
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(owner_of(url)) as connection:
         row = connection.execute("SELECT count(*) FROM audit_entries").fetchone()
     assert row is not None
     return int(row[0])
@@ -137,7 +138,7 @@ def test_real_web_answers_on_a_fresh_database_and_comes_back_when_killed(
 def test_real_relay_and_worker_work_on_a_fresh_database_and_again_after_kill(
     fresh_database: Database, running_worker: Callable[..., Any], wait_for: Callable[..., Any]
 ) -> None:
-    with psycopg.connect(fresh_database.url, autocommit=True) as owner:
+    with psycopg.connect(owner_of(fresh_database.url), autocommit=True) as owner:
         owner.execute("CREATE TABLE probe (at timestamptz) PARTITION BY RANGE (at)")
         owner.execute("INSERT INTO partitioned_tables (name) VALUES ('probe')")
         workers = running_worker()

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from app import clock, media, outbox
+from app import audit, clock, media, outbox
 from app.actor import SYSTEM, Actor
 from app.criteria import assessments
 from app.db import Database
@@ -19,6 +19,7 @@ from app.settings import Settings
 from worker.process import process_settings
 
 SETTLED_KEPT = timedelta(days=90)
+SIGN_INS_KEPT = timedelta(days=365)
 
 
 def make_partitions(database: Database, _settings: Settings) -> None:
@@ -46,6 +47,14 @@ def forget_settled_events(database: Database, _settings: Settings) -> None:
     while True:
         with database.transaction(SYSTEM) as session:
             if outbox.forget_settled(session, before) == 0:
+                return
+
+
+def forget_sign_in_lines(database: Database, _settings: Settings) -> None:
+    """Drop the trail's lines of signing in after a year: long enough for an incident, not a diary of whereabouts."""
+    while True:
+        with database.transaction(SYSTEM) as session:
+            if audit.forget_sign_ins(session, clock.machine_now() - SIGN_INS_KEPT) == 0:
                 return
 
 

@@ -150,20 +150,23 @@ def state_of(session: Session, card: Card, device_token: str) -> tuple[CardState
     return (CardState.PHONE_GONE if bound is None else CardState.BOUND_ELSEWHERE), None
 
 
-def enter(session: Session, secret: str, *, device_token: str, agent: str) -> Granted:
+def enter(session: Session, secret: str, *, device_token: str, agent: str, address: str = "") -> Granted:
     """Sign in on a phone that this card is bound to. Raises Forbidden on any other phone."""
     card = find_card(session, secret, lock=True)
     state, _ = state_of(session, card, device_token)
     device = _device(session, card, device_token)
     if state != CardState.BOUND_HERE or device is None:
         raise not_entered(state)
-    return devices.start(session, device, agent)
+    return devices.start(session, device, agent, address)
 
 
 def enter_by_pin(
-    session: Session, secret: str, pin: str, *, key: bytes, device_token: str, agent: str
+    session: Session, secret: str, pin: str, *, key: bytes, device_token: str, agent: str, address: str = ""
 ) -> Granted | HoiError:
-    """Bind this phone by the PIN told in person, and sign in. A refusal is returned, so that the try is counted."""
+    """Bind this phone by the PIN told in person, and sign in. A refusal is returned, so that the try is counted.
+
+    Only the first binding asks for the PIN: once a phone is bound, no number of strangers' tries counts for anything.
+    """
     card = find_card(session, secret, lock=True)
     state, _ = state_of(session, card, device_token)
     if card.bound_at is not None or state not in {CardState.FRESH, CardState.WAITING, CardState.REFUSED}:
@@ -185,7 +188,7 @@ def enter_by_pin(
     device = devices.bind(
         session, SYSTEM, card, tokens.device_digest(device_token, card.id), signin.describe(agent), way="pin"
     )
-    return devices.start(session, device, agent)
+    return devices.start(session, device, agent, address)
 
 
 def not_entered(state: CardState) -> Forbidden:

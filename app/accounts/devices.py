@@ -88,7 +88,15 @@ def bind(session: Session, actor: Actor, card: Card, token_sha256: bytes, descri
     return device
 
 
-def start(session: Session, device: Device, agent: str) -> Granted:
+def start(session: Session, device: Device, agent: str, address: str = "") -> Granted:
     device.last_seen_at = clock.machine_now()
     session.flush()  # the sign-in points at a device that may be new
-    return signin.start(session, SYSTEM, device.person_id, method=SignInMethod.CARD, agent=agent, device_id=device.id)
+    return signin.start(
+        session,
+        SYSTEM,
+        device.person_id,
+        method=SignInMethod.CARD,
+        agent=agent,
+        address=address,
+        device_id=device.id,
+    )

@@ -228,7 +228,10 @@ class HouseholdMembership(Base):
 
 
 class Credential(Base):
-    """A password's argon2 hash. `must_change`: somebody else chose it and said it aloud."""
+    """A password's argon2 hash. `must_change`: somebody else chose it and said it aloud.
+
+    `tries_since`: wrong tries before this moment of machine time count no more.
+    """
 
     __tablename__ = "credentials"
 
@@ -236,10 +239,11 @@ class Credential(Base):
     password_hash: Mapped[str]
     must_change: Mapped[bool]
     changed_at: Mapped[datetime]
+    tries_since: Mapped[datetime | None]
 
 
 class SignInAttempt(Base):
-    """For the limits only: keyed digests of phone and address, in machine time, forgotten after a day."""
+    """For the limits only: keyed digests of number, address and known device, in machine time, forgotten after a day."""
 
     __tablename__ = "sign_in_attempts"
     __table_args__ = (
@@ -251,6 +255,7 @@ class SignInAttempt(Base):
     id: Mapped[Id]
     phone_digest: Mapped[bytes] = mapped_column(LargeBinary)
     address_digest: Mapped[bytes] = mapped_column(LargeBinary)
+    device_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
     at: Mapped[datetime]
     succeeded: Mapped[bool]
 

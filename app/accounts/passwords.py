@@ -1,26 +1,23 @@
 """Passwords under limits: signing in with one, setting and changing it."""
 
 import re
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import audit, clock
-from app.accounts import actors, schemas, signin, tokens
-from app.accounts.models import Credential, PersonalData, SignInAttempt, SignInMethod
+from app.accounts import actors, attempts, schemas, signin, tokens
+from app.accounts.attempts import Origin
+from app.accounts.models import Credential, PersonalData, SignInMethod
 from app.accounts.signin import Granted
 from app.actor import SYSTEM, Actor
-from app.db import fold, new_id
+from app.db import fold
 from app.errors import HoiError, Invalid, TooMany
 
-WINDOW = timedelta(minutes=15)
-TRIES_PER_PHONE = 5
-TRIES_PER_ADDRESS = 50  # a whole market may stand behind one address of a mobile carrier
 SHORTEST_PASSWORD = 8
 _COMMON = frozenset(
     [
@@ -54,33 +51,73 @@ _HASHER = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 _NOBODY = _HASHER.hash(tokens.new_token())
 
 
-def sign_in(session: Session, *, phone: str, password: str, key: bytes, address: str, agent: str) -> Granted | HoiError:
-    """Try a password, as SYSTEM. A refusal is returned, not raised, so that the attempt is kept.
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A try that was counted, and what its password is compared with."""
+
+    attempt_id: UUID
+    password_hash: str
+    person_id: UUID | None
+    number: str
+
+
+def begin_sign_in(session: Session, *, phone: str, key: bytes, origin: Origin) -> Tried | TooMany:
+    """Count a try at a password, as SYSTEM, or refuse it. Then `matches`, with no transaction open, then `end_sign_in`.
 
     The answer and its time are the same for a number that nobody has.
     """
     number = _normal(phone)
-    tried = _count_attempt(session, key, who=number, address=address)
-    if isinstance(tried, TooMany):
-        return tried
     row = session.execute(
         select(Credential, PersonalData.person_id)
         .join(PersonalData, PersonalData.person_id == Credential.person_id)
         .where(PersonalData.phone == number)
     ).one_or_none()
-    right = _verify(row[0].password_hash if row else _NOBODY, password)
-    if row is None or not right:
+    person_id, since = (row.person_id, row[0].tries_since) if row else (None, None)
+    taken = attempts.take(session, key, who=number, origin=origin, person_id=person_id, since=since)
+    if isinstance(taken, TooMany):
+        return taken
+    return Tried(taken, row[0].password_hash if row else _NOBODY, person_id, number)
+
+
+def matches(tried: Tried, password: str) -> bool:
+    """Takes a tenth of a second of a core and 19 MB, on purpose: no lock and no connection is held meanwhile."""
+    return _verify(tried.password_hash, password) and tried.person_id is not None
+
+
+def end_sign_in(
+    session: Session, tried: Tried, password: str, *, right: bool, key: bytes, origin: Origin, agent: str
+) -> Granted | HoiError:
+    """Let in whose password matched, as SYSTEM; both outcomes stand in the trail. A refusal is returned, so that it is kept."""
+    row = session.get(Credential, tried.person_id, with_for_update=True) if tried.person_id and right else None
+    if row is None or row.password_hash != tried.password_hash:  # it was changed meanwhile
+        _record_failure(session, tried, key, origin, agent)
         return Invalid(
             "wrong_password",
             vi="Số điện thoại hoặc mật khẩu chưa đúng. Bác thử lại, hoặc nhờ người quản lý của đơn vị đặt lại mật khẩu.",
             en="The phone number or the password is not right. Try again, or ask your manager to set a new password.",
             field="password",
         )
-    tried.succeeded = True
-    if _HASHER.check_needs_rehash(row[0].password_hash):
-        row[0].password_hash = _HASHER.hash(password)
-    granted = signin.start(session, SYSTEM, row.person_id, method=SignInMethod.PASSWORD, agent=agent)
-    return replace(granted, must_change=row[0].must_change)
+    attempts.succeeded(session, tried.attempt_id)
+    if _HASHER.check_needs_rehash(row.password_hash):
+        row.password_hash = _HASHER.hash(password)
+    granted = signin.start(
+        session, SYSTEM, row.person_id, method=SignInMethod.PASSWORD, agent=agent, address=origin.address
+    )
+    return replace(granted, must_change=row.must_change)
+
+
+def _record_failure(session: Session, tried: Tried, key: bytes, origin: Origin, agent: str) -> None:
+    """Of a number that nobody has the trail keeps a digest that cannot be tried out without the key."""
+    nobody = {} if tried.person_id else {"number": tokens.keyed(key, "trail-number", tried.number).hex()[:12]}
+    audit.record(
+        session,
+        SYSTEM,
+        "accounts:sign_in:fail",
+        subject_id=tried.person_id,
+        device=signin.describe(agent),
+        network=attempts.network(origin.address),
+        **nobody,
+    )
 
 
 def _normal(phone: str) -> str:
@@ -95,46 +132,6 @@ def _verify(hashed: str, password: str) -> bool:
         return _HASHER.verify(hashed, password)
     except (VerificationError, InvalidHashError):
         return False
-
-
-def _count_attempt(session: Session, key: bytes, *, who: str, address: str) -> SignInAttempt | TooMany:
-    """Note one attempt, or refuse it. Attempts on one number or from one address wait for each other here."""
-    now = clock.machine_now()
-    phone_digest, address_digest = (
-        tokens.keyed(key, "attempt-phone", who),
-        tokens.keyed(key, "attempt-address", address),
-    )
-    for digest in (phone_digest, address_digest):  # always in this order, so that no two wait for each other
-        session.execute(
-            text("SELECT pg_advisory_xact_lock(:key)"), {"key": int.from_bytes(digest[:8], "big", signed=True)}
-        )
-    for column, digest, most in (
-        (SignInAttempt.phone_digest, phone_digest, TRIES_PER_PHONE),
-        (SignInAttempt.address_digest, address_digest, TRIES_PER_ADDRESS),
-    ):
-        failures = session.execute(
-            select(func.count(), func.min(SignInAttempt.at)).where(
-                column == digest, SignInAttempt.at > now - WINDOW, SignInAttempt.succeeded.is_(False)
-            )
-        ).one()
-        if failures[0] >= most:
-            return _too_many(failures[1] + WINDOW - now)
-    session.execute(delete(SignInAttempt).where(SignInAttempt.at < now - timedelta(days=1)))
-    attempt = SignInAttempt(
-        id=new_id(), phone_digest=phone_digest, address_digest=address_digest, at=now, succeeded=False
-    )
-    session.add(attempt)
-    return attempt
-
-
-def _too_many(wait: timedelta) -> TooMany:
-    minutes = max(1, -(-int(wait.total_seconds()) // 60))
-    return TooMany(
-        "too_many_tries",
-        vi=f"Đã thử sai nhiều lần. Bác đợi {minutes} phút rồi thử lại, hoặc nhờ người quản lý của đơn vị giúp.",
-        en=f"Too many wrong tries. Wait {minutes} minutes, or ask your manager for help.",
-        retry_after_seconds=max(1, int(wait.total_seconds()) + 1),
-    )
 
 
 def check_new_password(password: str, data: PersonalData | None) -> None:
@@ -157,34 +154,45 @@ def check_new_password(password: str, data: PersonalData | None) -> None:
 
 
 def set_password(session: Session, actor: Actor, person_id: UUID, password: str, *, must_change: bool) -> None:
-    """Store a new password and end every sign-in but the actor's own. The caller has checked the right to do so."""
+    """Store a new password and end every sign-in but the actor's own. The caller has checked the right to do so.
+
+    Wrong tries until now are forgotten: whoever was slowed by others' gets in with the new one.
+    """
     row = session.get(Credential, person_id)
     if row is None:
         row = Credential(person_id=person_id, password_hash="", must_change=must_change, changed_at=clock.now())
         session.add(row)
     row.password_hash, row.must_change, row.changed_at = _HASHER.hash(password), must_change, clock.now()
+    row.tries_since = clock.machine_now()
     keep = actor.sign_in_id if actor.person_id == person_id else None
     signin.end_all(session, actor, person_id, but=keep)
     audit.record(session, actor, "accounts:password:set", subject_id=person_id, must_change=must_change)
 
 
-def change_password(
-    session: Session, actor: Actor, form: schemas.ChangePassword, *, key: bytes, address: str
-) -> HoiError | None:
-    """Change one's own password, as SYSTEM, so that wrong tries are kept and counted. A refusal is returned."""
+def begin_change(session: Session, actor: Actor, *, key: bytes) -> Tried | TooMany:
+    """Count a try at one's own present password, as SYSTEM: by the sign-in it comes from, which no stranger shares."""
     person_id = actors.oneself(actor)
-    tried = _count_attempt(session, key, who=str(person_id), address=address)
-    if isinstance(tried, TooMany):
-        return tried
+    origin = Origin(address=f"sign-in {actor.sign_in_id}")
+    taken = attempts.take(session, key, who=f"change {person_id}", origin=origin)
+    if isinstance(taken, TooMany):
+        return taken
     row = session.get(Credential, person_id)
-    if not _verify(row.password_hash if row else _NOBODY, form.current) or row is None:
+    return Tried(taken, row.password_hash if row else _NOBODY, person_id if row else None, "")
+
+
+def end_change(
+    session: Session, actor: Actor, tried: Tried, form: schemas.ChangePassword, *, right: bool
+) -> HoiError | None:
+    """Change one's own password when the present one matched, as SYSTEM. A refusal is returned, so that the try is kept."""
+    if not right:
         return Invalid(
             "wrong_password",
             vi="Mật khẩu đang dùng chưa đúng. Bác thử lại.",
             en="The present password is not right. Try again.",
             field="current",
         )
-    tried.succeeded = True
+    attempts.succeeded(session, tried.attempt_id)
+    person_id = actors.oneself(actor)
     try:
         check_new_password(form.new, session.get(PersonalData, person_id))
     except Invalid as error:

@@ -5,12 +5,12 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app import audit, clock
-from app.accounts import actors, offers, passwords, queries, rights, roles, schemas, sent_once, signin, tokens
+from app.accounts import actors, attempts, offers, passwords, queries, rights, roles, schemas, sent_once, signin, tokens
 from app.accounts.models import AddressAs, Organisation, OrganisationKind, Person, PersonalData
 from app.accounts.schemas import PersonalChange, PersonIn
 from app.actor import Actor, Role
 from app.db import new_id
-from app.errors import Conflict, Forbidden, Invalid
+from app.errors import Conflict, Forbidden, Invalid, TooMany
 from app.places import queries as places
 
 
@@ -100,6 +100,23 @@ def add_person(session: Session, actor: Actor, organisation_id: UUID, form: Pers
     session.flush()  # a password or card may follow at once
     audit.record(session, wider, "accounts:person:create", subject_id=form.id, organisation_id=organisation.id)
     return form.id
+
+
+def check_lookups(
+    session: Session, actor: Actor, phone: str | None, full_name: str, *, of: UUID | None, key: bytes
+) -> TooMany | None:
+    """As SYSTEM, before a number typed by `actor` is looked up: to be told that numbers are somebody's is counted by the day.
+
+    `of`: whose data it is written into; their own number is no news. A refusal is returned, so that the count is kept.
+    Administrators know everybody anyway.
+    """
+    if phone is None or actor.person_id is None or actor.has(Role.ADMINISTRATOR):
+        return None
+    data = session.get(PersonalData, of) if of is not None else None
+    if data is not None and data.phone == phone:
+        return None
+    taken, _ = queries.person_by_phone(session, phone, full_name)
+    return attempts.count_lookup(session, key, actor.person_id) if taken else None
 
 
 def _belongs(session: Session, actor: Actor, person_id: UUID) -> bool:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 import phonenumbers
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 from stdnum.exceptions import ValidationError as NumberError
 from stdnum.vn import mst
 
@@ -114,6 +114,12 @@ class SignInForm(Form):
 
     phone: Annotated[str, StringConstraints(max_length=40)]
     password: Password
+
+
+class PageNumber(Form):
+    """Which page of a long list, from 1."""
+
+    page: int = Field(default=1, ge=1, le=10_000)
 
 
 class ChangePassword(Form):

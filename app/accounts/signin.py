@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app import audit, clock
-from app.accounts import actors, tokens
+from app.accounts import actors, attempts, tokens
 from app.accounts.models import SignIn, SignInMethod
 from app.actor import Actor
 from app.db import new_id
@@ -43,9 +43,19 @@ def describe(agent: str) -> str:
 
 
 def start(
-    session: Session, actor: Actor, person_id: UUID, *, method: SignInMethod, agent: str, device_id: UUID | None = None
+    session: Session,
+    actor: Actor,
+    person_id: UUID,
+    *,
+    method: SignInMethod,
+    agent: str,
+    address: str = "",
+    device_id: UUID | None = None,
 ) -> Granted:
-    """A sign-in under a token that did not exist before: nobody can fix one beforehand."""
+    """A sign-in under a token that did not exist before: nobody can fix one beforehand.
+
+    The trail keeps the device in words and of the address the network only.
+    """
     now = clock.machine_now()
     life = timedelta(days=CARD_DAYS if method == SignInMethod.CARD else PASSWORD_DAYS)
     token = tokens.new_token()
@@ -61,7 +71,16 @@ def start(
         expires_at=now + life,
     )
     session.add(row)
-    audit.record(session, actor, "accounts:sign_in:start", subject_id=person_id, method=method, sign_in_id=row.id)
+    audit.record(
+        session,
+        actor,
+        "accounts:sign_in:start",
+        subject_id=person_id,
+        method=method,
+        sign_in_id=row.id,
+        device=row.description,
+        network=attempts.network(address),
+    )
     return Granted(token, row.id, person_id, int(life.total_seconds()))
 
 

@@ -33,8 +33,8 @@ def check() -> None:
     run_checks()
     settings = settings_module.load()
     with local.throw_away(pg_bin=settings.pg_bin, valkey_bin=settings.valkey_bin) as servers_, step("alembic check"):
-        migrations.upgrade(servers_.database_url)
-        migrations.check(servers_.database_url)
+        migrations.upgrade(servers_.owner_url)
+        migrations.check(servers_.owner_url)
 
 
 def run_checks() -> None:

@@ -15,10 +15,11 @@ import pydantic
 from app import local, supervisor
 from app import settings as settings_module
 from app.cli.directory import claim_data, kept_secret, metrics_folder
+from app.cli.logins import warn_of_one_login
 from app.cli.output import say, say_done, step
 from app.cli.servers import embedded, start_servers, with_servers
 from app.errors import SetupError
-from app.settings import ROOT, Settings, child_environment
+from app.settings import OWNER_VARIABLE, ROOT, Settings, child_environment
 
 
 @click.command()
@@ -76,9 +77,10 @@ def say_running(settings: Settings) -> None:
 def _run(configured: Settings) -> None:
     processes: supervisor.Supervisor | None = None
     try:
+        warn_of_one_login(configured)
         settings = with_servers(configured, say_done)
         with step("Cấu trúc dữ liệu và đơn vị hành chính"):
-            lines = run_module(settings, "app.cli.reference").splitlines()
+            lines = run_module(settings, "app.cli.reference", as_owner=True).splitlines()
         web = supervisor.free_port(settings.web_host, settings.web_port)
         double = supervisor.free_port("127.0.0.1", settings.double_port) if settings.demo else None
         settings = settings.model_copy(
@@ -167,13 +169,14 @@ def load_demo(settings: Settings) -> list[str]:
         return run_module(settings, "app.doors.demo", address(settings)).splitlines()
 
 
-def run_module(settings: Settings, *arguments: str) -> str:
+def run_module(settings: Settings, *arguments: str, as_owner: bool = False) -> str:
     """Run one of our modules to its end, in a process of its own: what it imports would stay in this one's memory for days.
 
-    Returns what it printed. Raises SetupError with its last words.
+    `as_owner`: it is told the database's owner, which no process that stays is. Returns what it printed. Raises SetupError with its last words.
     """
     command = [sys.executable, "-m", *arguments]
-    result = subprocess.run(command, cwd=ROOT, env=environment(settings), capture_output=True, text=True, check=False)
+    told = environment(settings) | ({OWNER_VARIABLE: settings.owner_url()} if as_owner else {})
+    result = subprocess.run(command, cwd=ROOT, env=told, capture_output=True, text=True, check=False)
     if result.returncode:
         last = "\n".join(result.stderr.rstrip().splitlines()[-12:])
         raise SetupError(

@@ -15,9 +15,9 @@ from app.migrations import run as migrations
 NOBODY_YET = "Chưa có ai đăng nhập được. Mở thêm một cửa sổ, ở thư mục này, tạo người quản trị: ./hoi administrator"
 
 
-def prepare(database: Database) -> None:
-    """Safe to run at every start, and by several processes at once."""
-    migrations.upgrade(database.url)
+def prepare(database: Database, owner_url: str) -> None:
+    """Safe to run at every start, and by several processes at once. `owner_url` is the login that owns the tables."""
+    migrations.upgrade(owner_url)
     with database.transaction(SYSTEM) as session:
         # By name, here and below: what these import would weigh on every other command, for months on `up`.
         resolve_name("app.places.reference:load_reference")(session)
@@ -29,8 +29,9 @@ def someone_can_begin(database: Database) -> bool:
 
 
 def main() -> None:
-    database = Database(settings_module.load().database_url or "", pool_size=1, application="hoi-cli")
-    prepare(database)
+    settings = settings_module.load()
+    database = Database(settings.database_url or "", pool_size=1, application="hoi-cli")
+    prepare(database, settings.owner_url())
     if not someone_can_begin(database):
         say(NOBODY_YET)
     database.dispose()

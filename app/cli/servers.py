@@ -7,6 +7,7 @@ import psycopg
 import redis
 
 from app import local
+from app.cli.logins import APPLICATION, check_application_login
 from app.errors import SetupError
 from app.settings import Settings
 
@@ -16,7 +17,7 @@ LONGEST_WAIT_FOR_SERVERS = 10
 
 @contextlib.contextmanager
 def servers(settings: Settings) -> Iterator[Settings]:
-    """Settings with both addresses filled in. Embedded servers stop at the end, unless another command or `up` uses them too."""
+    """Settings with all addresses filled in. Embedded servers stop at the end, unless another command or `up` uses them too."""
     if not any(embedded(settings).values()):
         yield with_servers(settings)
         return
@@ -32,7 +33,7 @@ def embedded(settings: Settings) -> dict[str, bool]:
 def with_servers(settings: Settings, report: local.Report = lambda _text, _seconds: None) -> Settings:
     """Start what is ours and check what is the operator's. Raises SetupError with the way out."""
     if settings.database_url:
-        check_database(settings.database_url)
+        check_database(settings.database_url, settings.database_owner_url)
     if settings.redis_url:
         check_broker(settings.redis_url)
     if settings.database_url and settings.redis_url:
@@ -42,6 +43,7 @@ def with_servers(settings: Settings, report: local.Report = lambda _text, _secon
         update={
             "database_url": settings.database_url or started.database_url,
             "redis_url": settings.redis_url or started.redis_url,
+            "database_owner_url": settings.database_owner_url if settings.database_url else started.owner_url,
         }
     )
 
@@ -57,21 +59,36 @@ def start_servers(settings: Settings, report: local.Report = lambda _text, _seco
     )
 
 
-def check_database(url: str) -> None:
-    """Raise SetupError with the command that mends it when the operator's PostgreSQL cannot serve us."""
+def check_database(url: str, owner_url: str | None = None) -> None:
+    """Raise SetupError with the command that mends it when the operator's PostgreSQL cannot serve us.
+
+    Without `owner_url` one login does everything, as in installations of before there were two.
+    """
+    check_owner(
+        owner_url or url, "HOI_DATABASE_OWNER_URL" if owner_url else "HOI_DATABASE_URL", alone=owner_url is None
+    )
+    if owner_url is not None:
+        reach(url, "HOI_DATABASE_URL").close()
+        check_application_login(url)
+
+
+def reach(url: str, variable: str) -> "psycopg.Connection":
     try:
-        connection = psycopg.connect(url, connect_timeout=LONGEST_WAIT_FOR_SERVERS)
+        return psycopg.connect(url, connect_timeout=LONGEST_WAIT_FOR_SERVERS)
     except psycopg.Error as error:
         reason = str(error).strip().splitlines()[-1]
         raise SetupError(
             "database_unreachable",
-            vi=f"Không nối được tới PostgreSQL ở HOI_DATABASE_URL: {reason}\n"
-            "  Kiểm tra địa chỉ, mật khẩu và tường lửa bằng: psql \"$HOI_DATABASE_URL\" -c 'SELECT 1'\n"
+            vi=f"Không nối được tới PostgreSQL ở {variable}: {reason}\n"
+            f"  Kiểm tra địa chỉ, mật khẩu và tường lửa bằng: psql \"${variable}\" -c 'SELECT 1'\n"
             "  Bỏ biến HOI_DATABASE_URL thì Hồi tự chạy PostgreSQL đi kèm.",
-            en=f"Cannot reach the PostgreSQL of HOI_DATABASE_URL: {reason}\n"
-            "  Check it with: psql \"$HOI_DATABASE_URL\" -c 'SELECT 1'",
+            en=f"Cannot reach the PostgreSQL of {variable}: {reason}\n  Check it with: psql \"${variable}\" -c 'SELECT 1'",
         ) from error
-    with connection:
+
+
+def check_owner(url: str, variable: str, *, alone: bool) -> None:
+    """The login that makes the tables. `alone`: it also serves people, and so must be able to become `hoi_app`."""
+    with reach(url, variable) as connection:
         version = connection.info.server_version
         if version < OLDEST_POSTGRES:
             raise SetupError(
@@ -84,17 +101,17 @@ def check_database(url: str) -> None:
     user, database, encoding, standby, may_create, may_make_roles, role_exists, may_become, may_grant = row
     wanted = []
     if not role_exists and not may_make_roles:
-        wanted.append("CREATE ROLE hoi_app NOLOGIN;")
-    if not (may_become or may_grant if role_exists else may_make_roles):
-        wanted.append(f'GRANT hoi_app TO "{user}";')
+        wanted.append(f"CREATE ROLE {APPLICATION} LOGIN PASSWORD '…';")
+    if alone and not (may_become or may_grant if role_exists else may_make_roles):
+        wanted.append(f'GRANT {APPLICATION} TO "{user}";')
     if not may_create:
         wanted.append(f'ALTER DATABASE "{database}" OWNER TO "{user}";')
         wanted.append(f'GRANT CREATE, USAGE ON SCHEMA public TO "{user}";')
     if standby:
         raise SetupError(
             "database_is_a_standby",
-            vi="HOI_DATABASE_URL trỏ tới một bản sao chỉ đọc. Hãy trỏ tới máy chính (primary).",
-            en="HOI_DATABASE_URL points at a read-only standby. Point it at the primary.",
+            vi=f"{variable} trỏ tới một bản sao chỉ đọc. Hãy trỏ tới máy chính (primary).",
+            en=f"{variable} points at a read-only standby. Point it at the primary.",
         )
     if encoding != "UTF8":
         raise SetupError(

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from app import clock, outbox
 from app import settings as settings_module
 from app.actor import SYSTEM
+from app.cli.logins import warn_of_one_login
 from app.cli.output import say, step
 from app.cli.reference import NOBODY_YET, prepare, someone_can_begin
 from app.cli.servers import servers
@@ -23,9 +24,10 @@ from app.errors import SetupError
 @click.command()
 def migrate() -> None:
     """Đưa cấu trúc cơ sở dữ liệu và danh mục xã phường lên bản mới nhất."""
-    with database_of_command() as database:
+    warn_of_one_login(settings_module.load())
+    with database_of_command() as (database, owner_url):
         with step("Cấu trúc dữ liệu và đơn vị hành chính đã ở bản mới nhất"):
-            prepare(database)
+            prepare(database, owner_url)
         if not someone_can_begin(database):
             say(NOBODY_YET)
 
@@ -35,8 +37,8 @@ def migrate() -> None:
 @click.option("--name", prompt="Họ và tên", metavar="TÊN", help="họ và tên")
 def administrator(phone: str, name: str) -> None:
     """Tạo người quản trị đầu tiên: người ấy đăng nhập rồi thêm mọi người khác."""
-    with database_of_command() as database:
-        prepare(database)
+    with database_of_command() as (database, owner_url):
+        prepare(database, owner_url)
         with database.transaction(SYSTEM) as session:  # before a password is typed in vain
             resolve_name("app.accounts.people:check_nobody_administers")(session)
         password = new_password()
@@ -60,12 +62,13 @@ def new_password() -> str:
 
 
 @contextlib.contextmanager
-def database_of_command(*, clock_movable: bool = False) -> Iterator[Database]:
+def database_of_command(*, clock_movable: bool = False) -> Iterator[tuple[Database, str]]:
+    """The database as the application, and the address of its owner."""
     with servers(settings_module.load()) as ready:
         movable = clock_movable or ready.clock_movable
         database = Database(ready.database_url or "", clock_movable=movable, pool_size=1, application="hoi-cli")
         try:
-            yield database
+            yield database, ready.owner_url()
         finally:
             database.dispose()
 
@@ -83,7 +86,7 @@ def clock_(advance: str | None, *, reset: bool) -> None:
             en="This installation keeps real time. Only the demo's clock moves.",
         )
     step_on = duration(advance) if advance else None
-    with database_of_command(clock_movable=True) as database:
+    with database_of_command(clock_movable=True) as (database, _):
         with database.transaction(SYSTEM) as session:
             if reset:
                 session.execute(text("UPDATE clock_shift SET shift = '0'"))
@@ -117,7 +120,7 @@ def vietnamese_shift(shift: timedelta) -> str:
 @click.option("--reaction", metavar="TÊN", help="chỉ những việc của một loại")
 def deliveries(reaction: str | None, *, revive: bool) -> None:
     """Xem những việc nền đã bỏ sau nhiều lần thử, và làm lại."""
-    with database_of_command() as database, database.transaction(SYSTEM) as session:
+    with database_of_command() as (database, _), database.transaction(SYSTEM) as session:
         dead = [d for d in outbox.dead_deliveries(session) if reaction in {None, d.reaction}]
         for one in dead:
             when = f"{clock.local(one.dead_at or clock.machine_now()):%d/%m/%Y %H:%M}"
@@ -136,7 +139,7 @@ def deliveries(reaction: str | None, *, revive: bool) -> None:
 @click.command()
 def rebuild() -> None:
     """Suy lại kết quả của mọi thôn và dựng lại mọi trang công khai, chỉ từ bản ghi gốc."""
-    with database_of_command() as database:
+    with database_of_command() as (database, _):
         with database.transaction(SYSTEM) as session:
             # By name: what these import would weigh on every other command, and on the supervisor for months.
             pages = resolve_name("app.trace.pages:forget_all")(session)

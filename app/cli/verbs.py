@@ -6,6 +6,7 @@ import click
 import pydantic
 
 from app.cli.developer import bench, check, test, translate
+from app.cli.logins import database_sql
 from app.cli.province import demo, up
 from app.cli.upkeep import administrator, clock_, deliveries, migrate, rebuild
 from app.errors import HoiError
@@ -16,7 +17,20 @@ def hoi() -> None:
     """Hồi: truy xuất nguồn gốc và thương mại OCOP của một tỉnh."""
 
 
-for verb in (up, demo, administrator, migrate, clock_, deliveries, rebuild, check, test, translate, bench):
+for verb in (
+    up,
+    demo,
+    administrator,
+    migrate,
+    database_sql,
+    clock_,
+    deliveries,
+    rebuild,
+    check,
+    test,
+    translate,
+    bench,
+):
     hoi.add_command(verb)
 
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import psycopg
+from psycopg import sql
 
 from app.errors import SetupError
 from app.local.binaries import Binaries
@@ -16,14 +17,14 @@ from app.local.folder import START_SECONDS
 from app.local.identity import Identity
 from app.local.logfiles import log_file, tail
 from app.local.processes import PROC, SILENT_SECONDS, STARTED, end_processes, leader_of, pid_in_file, processes_of
-from app.local.sockets import OWNER, addresses, make_private
+from app.local.sockets import APPLICATION, OWNER, addresses, make_private
 
 
 def start_postgres(
     directory: Path, sockets: Path, identity: Identity, binaries: Binaries, connections: int, *, durable: bool
 ) -> str:
     data = directory / "postgres"
-    url = addresses(sockets).database_url
+    url = addresses(sockets).owner_url
     version = _major(identity, binaries)
     _initialise(data, identity, binaries, version, durable=durable)
     log = log_file(directory, "postgres")
@@ -210,9 +211,26 @@ def _ensure_database(url: str) -> None:
         ) as connection:
             if connection.execute("SELECT FROM pg_database WHERE datname = %s", (OWNER,)).fetchone() is None:
                 connection.execute(f"CREATE DATABASE {OWNER}")
+            _ensure_application_login(connection)
     except psycopg.Error as error:
         raise SetupError(
             "database_not_made",
             vi=f"PostgreSQL đã chạy nhưng không mở được cơ sở dữ liệu {OWNER}: {error}\n  Chạy lại lệnh; nếu vẫn vậy, xem var/log/postgres.log",
             en=f"PostgreSQL runs but its database {OWNER} cannot be opened: {error}\n  Try again; else see var/log/postgres.log",
         ) from error
+
+
+def _ensure_application_login(connection: psycopg.Connection) -> None:
+    """The login of the web and of every worker, without any power; in data of an older Hồi it was a role that nobody signed in as."""
+    if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (APPLICATION,)).fetchone() is None:
+        connection.execute(f"CREATE ROLE {APPLICATION}")
+    connection.execute(
+        f"ALTER ROLE {APPLICATION} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT NOREPLICATION NOBYPASSRLS"
+    )
+    held = connection.execute(
+        "SELECT r.rolname FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid"
+        " WHERE m.member = (SELECT oid FROM pg_roles WHERE rolname = %s)",
+        (APPLICATION,),
+    )
+    for (name,) in held.fetchall():
+        connection.execute(sql.SQL("REVOKE {} FROM {}").format(sql.Identifier(name), sql.Identifier(APPLICATION)))

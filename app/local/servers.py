@@ -99,5 +99,5 @@ def running(directory: Path) -> Servers | None:
     if sockets is None or not alive(directory):
         return None
     servers = addresses(sockets)
-    answers = postgres_answers(servers.database_url) is None and valkey_answers(sockets)
+    answers = postgres_answers(servers.owner_url) is None and valkey_answers(sockets)
     return servers if answers else None

@@ -11,6 +11,7 @@ from app.local.folder import unwritable
 from app.local.identity import Identity
 
 OWNER = "hoi"  # the login that owns the tables, and the database's name
+APPLICATION = "hoi_app"  # the login of everything that serves people: it owns nothing and may become nobody else
 LONGEST_SOCKET_PATH = 107  # sun_path is 108 bytes with its end mark
 PG_SOCKET = ".s.PGSQL.5432"
 VALKEY_SOCKET = "valkey.sock"
@@ -18,10 +19,14 @@ VALKEY_SOCKET = "valkey.sock"
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Where the two servers answer. Both addresses are percent-encoded URLs of Unix sockets."""
+    """Where the two servers answer. All addresses are percent-encoded URLs of Unix sockets.
+
+    `owner_url` leads to the same database as its owner, for migrations and copies alone.
+    """
 
     database_url: str
     redis_url: str
+    owner_url: str
 
 
 def _fits(sockets: Path) -> bool:
@@ -78,6 +83,7 @@ def make_private(path: Path, identity: Identity) -> None:
 def addresses(sockets: Path) -> Servers:
     host = quote(str(sockets), safe="")
     return Servers(
-        database_url=f"postgresql://{OWNER}@/{OWNER}?host={host}",
+        database_url=f"postgresql://{APPLICATION}@/{OWNER}?host={host}",
         redis_url=f"unix://{quote(str(sockets / VALKEY_SOCKET))}",
+        owner_url=f"postgresql://{OWNER}@/{OWNER}?host={host}",
     )

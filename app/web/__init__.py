@@ -1,5 +1,6 @@
 """What every route needs: the transaction, the actor, parsing, the page, and one place that renders errors."""
 
+from app.web.cookies import cookie_name, keep_cookie, read_cookie
 from app.web.errors import problem, wants_json
 from app.web.formats import UNITS, counting, quantity, unit_options, vn_date
 from app.web.installation import csrf, install
@@ -25,6 +26,7 @@ from app.web.visitor import (
     set_sign_in_cookie,
     signed_in,
     transaction,
+    visitor_address,
 )
 
 __all__ = [
@@ -39,10 +41,12 @@ __all__ = [
     "accept_files",
     "actor",
     "clear_sign_in_cookie",
+    "cookie_name",
     "counting",
     "csrf",
     "install",
     "is_https",
+    "keep_cookie",
     "language",
     "most_bytes",
     "own_address",
@@ -52,6 +56,7 @@ __all__ = [
     "parse_query",
     "problem",
     "quantity",
+    "read_cookie",
     "require",
     "sent_file",
     "set_sign_in_cookie",
@@ -59,6 +64,7 @@ __all__ = [
     "takes_html",
     "transaction",
     "unit_options",
+    "visitor_address",
     "vn_date",
     "wants_json",
     "web",

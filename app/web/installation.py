@@ -13,6 +13,7 @@ from app.actor import Role
 from app.db import new_id
 from app.errors import HoiError
 from app.settings import ROOT
+from app.web.cookies import cookie_name
 from app.web.errors import csrf_error, database_away, database_busy, http_error, render_error, twice_at_once, unexpected
 from app.web.formats import counting, form_number, number, quantity, vn_date, vn_datetime, vnd, words
 from app.web.languages import FORM_LANGUAGE, choose_language, form_language, language
@@ -22,6 +23,7 @@ from app.web.parsing import MAX_FORM_BYTES
 from app.web.process import Web, is_https
 from app.web.requests import begin, finish, forget
 
+SESSION_COOKIE = "hoi_bieu_mau"  # holds the token of forms, and nothing else
 csrf = CSRFProtect()
 
 
@@ -29,7 +31,8 @@ def install(app: Flask, web: Web) -> None:
     app.extensions["hoi"] = web
     app.config.update(
         SECRET_KEY=web.settings.signing_key(),
-        SESSION_COOKIE_NAME="hoi_bieu_mau",
+        SESSION_COOKIE_NAME=cookie_name(SESSION_COOKIE, web.settings),
+        SESSION_COOKIE_PATH="/",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=is_https(web.settings),

@@ -13,6 +13,7 @@ from app.actor import SYSTEM
 from app.errors import not_found
 from app.settings import shared_metrics
 from app.web.process import web
+from app.web.requests import proxied_unknown
 
 OWED = Gauge("hoi_outbox_owed", "Events and deliveries that are not settled yet", multiprocess_mode="mostrecent")
 GIVEN_UP = Gauge(
@@ -30,7 +31,8 @@ def readyz() -> Response:
     """The database answers and has our tables. Not the broker: without it the web still takes every piece of work."""
     with web().database.transaction(SYSTEM) as session:
         session.execute(text("SELECT 1 FROM outbox_events LIMIT 1"))
-    return Response("ready\n", mimetype="text/plain")
+    hidden = "HOI_TRUSTED_PROXIES=0, but a proxy stands before us\n" if proxied_unknown(web().settings) else ""
+    return Response(f"ready\n{hidden}", mimetype="text/plain")
 
 
 def metrics() -> Response:

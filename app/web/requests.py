@@ -15,6 +15,7 @@ from werkzeug.http import parse_accept_header
 from app import answering
 from app.errors import BadAddress
 from app.logs import scrub
+from app.settings import Settings
 from app.web.process import is_https, web
 
 log = structlog.get_logger()
@@ -47,6 +48,24 @@ CONTROLS = re.compile(r"[\x00-\x1f\x7f]")  # PostgreSQL takes no NUL, and nobody
 def takes_html(accept: str) -> bool:
     """Whether a visitor with this Accept header reads HTML. Without one (empty), anything is welcome."""
     return not accept.strip() or parse_accept_header(accept, MIMEAccept).quality("text/html") > 0
+
+
+FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via")
+
+
+class _Told:
+    """Whether the log of this process has been told of the proxy already."""
+
+    proxied_unknown = False
+
+
+def proxied_unknown(settings: Settings) -> bool:
+    """A proxy speaks for others, and HOI_TRUSTED_PROXIES says that none stands before us. Told to the log once."""
+    found = not settings.trusted_proxies and any(name in request.headers for name in FORWARDED)
+    if found and not _Told.proxied_unknown:
+        _Told.proxied_unknown = True
+        log.error("a proxy stands before the web: set HOI_TRUSTED_PROXIES, or no limit by address can be kept")
+    return found
 
 
 def begin() -> None:

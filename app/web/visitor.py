@@ -9,7 +9,9 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.actor import PUBLIC, SYSTEM, Actor, Role
 from app.errors import PasswordTold, Unauthenticated, forbidden
-from app.web.process import is_https, web
+from app.web.cookies import drop_cookie, keep_cookie, read_cookie
+from app.web.process import web
+from app.web.requests import proxied_unknown
 
 SIGN_IN_COOKIE = "hoi_phien"
 
@@ -17,7 +19,7 @@ SIGN_IN_COOKIE = "hoi_phien"
 def actor() -> Actor:
     """The current actor: built once per request from the sign-in cookie, else PUBLIC."""
     if "actor" not in g:
-        token = request.cookies.get(SIGN_IN_COOKIE, "")
+        token = read_cookie(SIGN_IN_COOKIE)
         found = PUBLIC
         if token:
             with web().database.transaction(SYSTEM) as session:
@@ -62,18 +64,19 @@ def transaction(as_actor: Actor | None = None) -> Iterator[Session]:
         yield session
 
 
+def visitor_address() -> str:
+    """Where the request comes from; empty where a proxy hides it that HOI_TRUSTED_PROXIES does not count.
+
+    To take the proxy's own address for everybody's would make one limit for the whole province.
+    """
+    return "" if proxied_unknown(web().settings) else request.remote_addr or ""
+
+
 def set_sign_in_cookie(response: BaseResponse, token: str, *, max_age_seconds: int) -> BaseResponse:
-    response.set_cookie(
-        SIGN_IN_COOKIE,
-        token,
-        max_age=max_age_seconds,
-        httponly=True,
-        samesite="Lax",
-        secure=is_https(web().settings),
-    )
+    keep_cookie(response, SIGN_IN_COOKIE, token, max_age_seconds=max_age_seconds)
     return response
 
 
 def clear_sign_in_cookie(response: BaseResponse) -> BaseResponse:
-    response.delete_cookie(SIGN_IN_COOKIE, httponly=True, samesite="Lax", secure=is_https(web().settings))
+    drop_cookie(response, SIGN_IN_COOKIE)
     return response

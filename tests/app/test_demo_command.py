@@ -70,7 +70,7 @@ class DemoCommand:
     def rows(self) -> dict[str, int]:
         sockets = known_sockets(self.var)
         assert sockets is not None
-        with psycopg.connect(addresses(sockets).database_url) as connection:
+        with psycopg.connect(addresses(sockets).owner_url) as connection:
             return {
                 table: connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()[0]  # type: ignore[index]
                 for table in KEPT

@@ -3,10 +3,11 @@
 from alembic.script import ScriptDirectory
 
 from app.migrations import run as migrations
+from tests.conftest import owner_of
 
 
 def test_the_migrated_database_is_the_models(worker_database_url: str) -> None:
-    migrations.check(worker_database_url)
+    migrations.check(owner_of(worker_database_url))
 
 
 def test_there_is_one_head_and_one_beginning() -> None:

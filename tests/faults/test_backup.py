@@ -13,7 +13,7 @@ from app.db import Database, new_id
 from app.local.binaries import find_binaries
 from app.migrations import run as migrations
 from app.settings import ROOT, child_environment
-from tests.conftest import TestServers
+from tests.conftest import TestServers, owner_of
 from tests.faults.field import Farm
 
 
@@ -27,7 +27,7 @@ def empty(servers: TestServers) -> Iterator[str]:
 
 def contents(url: str) -> dict[str, tuple[int, str]]:
     """Of each table how many rows, and what they say."""
-    with psycopg.connect(url) as owner:
+    with psycopg.connect(owner_of(url)) as owner:
         names = owner.execute(
             "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
             " WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') ORDER BY 1"
@@ -46,7 +46,7 @@ def run_script(name: str, folder: Path, url: str, var: Path) -> subprocess.Compl
     binaries = find_binaries(None, None).pg
     if not (binaries / "pg_dump").exists() or not (binaries / "pg_restore").exists():
         pytest.skip(f"no pg_dump and pg_restore in {binaries}: this wheel ships the servers only")
-    environment = child_environment(clean=True, database_url=url, var=var)
+    environment = child_environment(clean=True, database_url=url, database_owner_url=owner_of(url), var=var)
     environment["PATH"] = f"{binaries}:{environment['PATH']}"
     return subprocess.run(
         ["sh", str(ROOT / "deploy" / name), str(folder)], env=environment, capture_output=True, text=True, check=False
@@ -67,7 +67,7 @@ def test_a_restored_backup_is_the_same_province(farm: Farm, empty: str, tmp_path
     assert contents(empty) == contents(farm.database.url)
     assert contents(empty)["care_logs"][0] == len(farm.codes)
     assert (there / "media" / "ab" / "ảnh.webp").read_bytes() == b"RIFF"
-    migrations.check(empty)
+    migrations.check(owner_of(empty))
     database = Database(empty, clock_movable=True, pool_size=1, application="hoi-test")
     try:
         with database.transaction(SYSTEM) as session:

@@ -20,7 +20,7 @@ from app.db import Database
 from app.local.processes import leader_of, processes_of, reap
 from app.migrations import run as migrations
 from app.web import SIGN_IN_COOKIE
-from tests.conftest import TEMPLATE, TestServers
+from tests.conftest import TEMPLATE, TestServers, owner_of
 from tests.faults.field import (
     Farm,
     Settling,
@@ -45,7 +45,7 @@ def servers() -> Iterator[TestServers]:
         local.stop(home_of(mine))
         local.start(home_of(mine))
         mine.administer(f"CREATE DATABASE {TEMPLATE}")
-        migrations.upgrade(mine.database(TEMPLATE))
+        migrations.upgrade(owner_of(mine.database(TEMPLATE)))
         yield mine
 
 

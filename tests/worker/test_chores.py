@@ -9,11 +9,13 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 
-from app import clock, outbox
+from app import audit, clock, outbox
 from app.actor import PUBLIC, SYSTEM
+from app.audit import AuditEntry
 from app.db import Database, new_id
 from app.outbox import Delivery, DeliveryGivenUp, OutboxEvent
 from app.settings import Settings
+from tests.conftest import owner_of
 from worker import chores, schedule, tasks
 
 
@@ -92,7 +94,7 @@ def test_the_months_of_a_table_are_alike_however_they_came(
         )
         return [sorted(map(str, owner.execute(sql, {"of": name}).fetchall())) for sql in asked]
 
-    with psycopg.connect(fresh_database.url) as owner:
+    with psycopg.connect(owner_of(fresh_database.url)) as owner:
         assert shape(owner, first) == shape(owner, last)
 
 
@@ -100,7 +102,7 @@ def test_a_table_that_is_held_does_not_hold_up_the_others(
     fresh_database: Database, settings: Settings, move_clock: Any
 ) -> None:
     move_clock(timedelta(days=400))
-    with psycopg.connect(fresh_database.url) as reader:
+    with psycopg.connect(owner_of(fresh_database.url)) as reader:
         reader.execute("SELECT count(*) FROM channel_calls")
         with pytest.raises(ExceptionGroup) as failed:
             chores.make_partitions(fresh_database, settings)
@@ -193,3 +195,30 @@ def test_given_up_deliveries_are_found_by_their_index(fresh_database: Database) 
             session.scalars(text("EXPLAIN SELECT count(*) FROM outbox_deliveries WHERE dead_at IS NOT NULL"))
         )
     assert "ix_outbox_deliveries_dead" in plan
+
+
+def test_lines_of_signing_in_are_forgotten_after_a_year_and_nothing_else_is(
+    fresh_database: Database, settings: Settings
+) -> None:
+    old = clock.machine_now() - timedelta(days=366)
+    with fresh_database.transaction(SYSTEM) as session:
+        for action in ("accounts:sign_in:start", "accounts:sign_in:fail", "accounts:card:revoke"):
+            for at in (old, clock.machine_now()):
+                session.add(
+                    AuditEntry(id=new_id(), at=at, action=action, actor_kind="system", request_id="", detail={})
+                )
+    chores.forget_sign_in_lines(fresh_database, settings)
+    with fresh_database.transaction(SYSTEM) as session:
+        kept = session.execute(
+            select(AuditEntry.action, AuditEntry.at < clock.machine_now() - timedelta(days=365))
+        ).all()
+        with pytest.raises(DBAPIError, match="only the system forgets sign-ins, after a year"), session.begin_nested():
+            audit.forget_sign_ins(session, clock.machine_now())
+    assert sorted(map(tuple, kept)) == [
+        ("accounts:card:revoke", False),
+        ("accounts:card:revoke", True),
+        ("accounts:sign_in:fail", False),
+        ("accounts:sign_in:start", False),
+    ]
+    with fresh_database.transaction(PUBLIC) as session, pytest.raises(DBAPIError):
+        audit.forget_sign_ins(session, old)

@@ -40,6 +40,7 @@ from app.accounts.queries.sign_ins import (
     open_card,
     open_cards,
     open_sign_ins,
+    sign_in_lines,
     waiting_count,
     waiting_requests,
 )
@@ -81,6 +82,7 @@ __all__ = [
     "public_person_label",
     "public_person_labels",
     "roles_of",
+    "sign_in_lines",
     "visible",
     "waiting_count",
     "waiting_requests",

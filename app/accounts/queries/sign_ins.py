@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app import audit
 from app.accounts.models import Card, CardRequest, CardRequestState, Device, PersonalData, SignIn
 
 
@@ -19,6 +20,24 @@ def open_sign_ins(session: Session, person_id: UUID, now: datetime) -> list[Sign
             .order_by(SignIn.last_seen_at.desc())
         )
     )
+
+
+LINES_A_PAGE = 50
+
+
+def sign_in_lines(session: Session, person_id: UUID, page: int) -> tuple[list[audit.AuditEntry], bool]:
+    """What the trail says of signing in as this person, refused tries too, the newest first; and whether there is more.
+
+    As SYSTEM: nobody was signed in yet when these lines were written. The caller asks for oneself.
+    """
+    found = session.scalars(
+        select(audit.AuditEntry)
+        .where(audit.AuditEntry.subject_id == person_id, audit.AuditEntry.action.in_(audit.SIGN_INS))
+        .order_by(audit.AuditEntry.at.desc(), audit.AuditEntry.id.desc())
+        .offset((page - 1) * LINES_A_PAGE)
+        .limit(LINES_A_PAGE + 1)
+    ).all()
+    return list(found[:LINES_A_PAGE]), len(found) > LINES_A_PAGE
 
 
 def devices_of(session: Session, person_id: UUID) -> list[Device]:

@@ -11,11 +11,11 @@ from werkzeug.wrappers import Response as BaseResponse
 from app import clock
 from app.accounts import actors, people, queries, roles, schemas, signin
 from app.accounts.models import AddressAs
-from app.accounts.routes.base import blueprint, own_person_id
-from app.actor import Actor, Role
+from app.accounts.routes.base import blueprint, count_lookup, own_person_id
+from app.actor import SYSTEM, Actor, Role
 from app.errors import not_found
 from app.places import queries as places
-from app.web import page, parse, signed_in, transaction
+from app.web import page, parse, parse_query, signed_in, transaction
 
 
 @blueprint.get("/tai-khoan")
@@ -45,6 +45,18 @@ def sessions(db: Session, known: Actor) -> dict[str, Any]:
         "here": known.sign_in_id,
         "by_card": known.device_id is not None,
     }
+
+
+@blueprint.get("/tai-khoan/dang-nhap")
+def recent_sign_ins() -> Response:
+    """Not by card: a lent phone must not show where its owner signs in."""
+    known = signed_in()
+    number = parse_query(schemas.PageNumber).page
+    with transaction() as db:
+        actors.check_card_suffices(db, known)
+    with transaction(SYSTEM) as db:
+        lines, more = queries.sign_in_lines(db, own_person_id(known), number)
+        return page("accounts/recent_sign_ins.html", lines=lines, number=number, more=more)
 
 
 @blueprint.get("/tai-khoan/vai-tro/<uuid:membership_id>/thoi")
@@ -92,6 +104,7 @@ def change_me() -> Response:
 def change_me_send() -> BaseResponse:
     known = signed_in()
     form = parse(schemas.PersonalChange)
+    count_lookup(known, form.phone, form.full_name, of=own_person_id(known))
     with transaction() as db:
         people.change_personal_data(db, known, own_person_id(known), form)
     return redirect(url_for("accounts.account"), 303)

@@ -8,13 +8,14 @@ from sqlalchemy.orm import Session
 from werkzeug.local import LocalProxy
 
 from app import clock
-from app.accounts import queries, schemas
+from app.accounts import people, queries, schemas
+from app.accounts.attempts import Origin
 from app.accounts.models import OrganisationKind
-from app.actor import PUBLIC, Actor, Role
+from app.actor import PUBLIC, SYSTEM, Actor, Role
 from app.db import Words
 from app.errors import forbidden
 from app.places import queries as places
-from app.web import own_address, transaction
+from app.web import own_address, read_cookie, transaction, visitor_address
 
 blueprint = Blueprint("accounts", "app.accounts", template_folder="templates")
 
@@ -83,6 +84,21 @@ def signing_key() -> bytes:
 
 def agent() -> str:
     return request.headers.get("User-Agent", "")[:400]
+
+
+BROWSER_COOKIE = "hoi_quen"  # a browser that somebody signed in with before; it signs nobody in
+
+
+def origin() -> Origin:
+    return Origin(address=visitor_address(), browser=read_cookie(BROWSER_COOKIE)[:600])
+
+
+def count_lookup(known: Actor, phone: str | None, full_name: str, *, of: UUID | None = None) -> None:
+    """Raises TooMany for who was told of too many numbers today that they are somebody's."""
+    with transaction(SYSTEM) as db:
+        refused = people.check_lookups(db, known, phone, full_name, of=of, key=signing_key())
+    if refused is not None:
+        raise refused
 
 
 def next_address(default: str = "/") -> str:

@@ -1,16 +1,15 @@
 """Pages of a card on the phone that scanned it."""
 
-from flask import Response, redirect, request, url_for
+from flask import Response, redirect, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.accounts import card_requests, card_scans, schemas, tokens
 from app.accounts.routes.base import agent, blueprint, signing_key
 from app.accounts.routes.sign_in import leave_old, or_raise, welcome
 from app.actor import SYSTEM
-from app.web import is_https, page, parse, transaction, web
+from app.web import keep_cookie, page, parse, read_cookie, transaction, visitor_address
 
 DEVICE_COOKIE = "hoi_may"
-DEVICE_COOKIE_PATH = "/the"
 TWO_YEARS = 2 * 365 * 86400
 WAITING_REFRESH_SECONDS = 4
 
@@ -45,7 +44,9 @@ def card(secret: str) -> Response:
 def card_pin(secret: str) -> BaseResponse:
     form, token = parse(schemas.Pin), _device_token() or tokens.new_token()
     with transaction(SYSTEM) as db:
-        outcome = card_scans.enter_by_pin(db, secret, form.pin, key=signing_key(), device_token=token, agent=agent())
+        outcome = card_scans.enter_by_pin(
+            db, secret, form.pin, key=signing_key(), device_token=token, agent=agent(), address=visitor_address()
+        )
         leave_old(db, outcome)
     return _keep_device(welcome(or_raise(outcome), url_for("accounts.after_sign_in")), token)
 
@@ -53,7 +54,7 @@ def card_pin(secret: str) -> BaseResponse:
 @blueprint.post("/the/<secret>/vao")
 def card_enter(secret: str) -> BaseResponse:
     with transaction(SYSTEM) as db:
-        granted = card_scans.enter(db, secret, device_token=_device_token(), agent=agent())
+        granted = card_scans.enter(db, secret, device_token=_device_token(), agent=agent(), address=visitor_address())
         leave_old(db, granted)
     return _keep_device(welcome(granted, url_for("accounts.after_sign_in")), _device_token())
 
@@ -67,17 +68,9 @@ def card_ask(secret: str) -> BaseResponse:
 
 
 def _device_token() -> str:
-    return request.cookies.get(DEVICE_COOKIE, "")[:100]
+    return read_cookie(DEVICE_COOKIE)[:100]
 
 
 def _keep_device(response: BaseResponse, token: str) -> BaseResponse:
-    response.set_cookie(
-        DEVICE_COOKIE,
-        token,
-        max_age=TWO_YEARS,
-        path=DEVICE_COOKIE_PATH,
-        httponly=True,
-        samesite="Lax",
-        secure=is_https(web().settings),
-    )
+    keep_cookie(response, DEVICE_COOKIE, token, max_age_seconds=TWO_YEARS)
     return response

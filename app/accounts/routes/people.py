@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app import clock
 from app.accounts import offers, people, queries, rights, roles, schemas
 from app.accounts.models import AddressAs, Organisation
-from app.accounts.routes.base import blueprint
+from app.accounts.routes.base import blueprint, count_lookup
 from app.actor import OFFICIAL_ROLES, Actor, Role
 from app.errors import forbidden, not_found
 from app.places import queries as places
@@ -48,6 +48,7 @@ def _places_of_roles(db: Session, known: Actor, row: Organisation) -> list[tuple
 def new_person_send(organisation_id: UUID) -> BaseResponse:
     known = signed_in()
     form = parse(schemas.PersonIn)
+    count_lookup(known, form.phone, form.full_name)
     with transaction() as db:
         person_id = people.add_person(db, known, organisation_id, form)
     if person_id != form.id:  # known already: their page is not shown before they accept
@@ -104,6 +105,7 @@ def change_person(organisation_id: UUID, person_id: UUID) -> Response:
 def change_person_send(organisation_id: UUID, person_id: UUID) -> BaseResponse:
     known = signed_in()
     form = parse(schemas.PersonalChange)
+    count_lookup(known, form.phone, form.full_name, of=person_id)
     with transaction() as db:
         people.change_personal_data(db, known, person_id, form, organisation_id=organisation_id)
     return _to_person(organisation_id, person_id)

@@ -1,16 +1,18 @@
 """Pages of signing in and out, and of changing one's password."""
 
-from flask import Response, redirect, request, session, url_for
+from flask import Response, redirect, session, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.accounts import actors, consents, devices, passwords, schemas, signin
-from app.accounts.routes.base import agent, blueprint, next_address, own_person_id, signing_key
+from app.accounts import actors, attempts, consents, devices, passwords, schemas, signin
+from app.accounts.routes.base import BROWSER_COOKIE, agent, blueprint, next_address, origin, own_person_id, signing_key
 from app.accounts.signin import Granted
 from app.actor import SYSTEM
-from app.errors import HoiError
+from app.errors import HoiError, TooMany
 from app.web import actor as current_actor
-from app.web import clear_sign_in_cookie, page, parse, set_sign_in_cookie, signed_in, transaction
+from app.web import clear_sign_in_cookie, keep_cookie, page, parse, set_sign_in_cookie, signed_in, transaction
+
+BROWSER_DAYS = 400  # the longest that browsers keep a cookie
 
 
 @blueprint.get("/dang-nhap")
@@ -21,15 +23,14 @@ def sign_in() -> Response:
 @blueprint.post("/dang-nhap")
 def sign_in_send() -> BaseResponse:
     form = parse(schemas.SignInForm)
+    key, here = signing_key(), origin()
     with transaction(SYSTEM) as db:
-        outcome = passwords.sign_in(
-            db,
-            phone=form.phone,
-            password=form.password,
-            key=signing_key(),
-            address=request.remote_addr or "",
-            agent=agent(),
-        )
+        tried = passwords.begin_sign_in(db, phone=form.phone, key=key, origin=here)
+    if isinstance(tried, TooMany):
+        raise tried
+    right = passwords.matches(tried, form.password)  # no transaction is open: it takes long on purpose
+    with transaction(SYSTEM) as db:
+        outcome = passwords.end_sign_in(db, tried, form.password, right=right, key=key, origin=here, agent=agent())
         leave_old(db, outcome)
     granted = or_raise(outcome)
     first = "accounts.change_password" if granted.must_change else "accounts.after_sign_in"
@@ -51,7 +52,10 @@ def leave_old(db: Session, outcome: Granted | HoiError) -> None:
 
 def welcome(granted: Granted, address: str) -> BaseResponse:
     session.clear()  # a token of the form made before the sign-in is worth nothing after it
-    return set_sign_in_cookie(redirect(address, 303), granted.token, max_age_seconds=granted.max_age_seconds)
+    response = set_sign_in_cookie(redirect(address, 303), granted.token, max_age_seconds=granted.max_age_seconds)
+    known = attempts.remember(origin().browser, granted.person_id, signing_key())
+    keep_cookie(response, BROWSER_COOKIE, known, max_age_seconds=BROWSER_DAYS * 86400)
+    return response
 
 
 @blueprint.post("/dang-xuat")
@@ -85,7 +89,12 @@ def change_password_send() -> BaseResponse:
     known = signed_in(to_change_password=True)
     form = parse(schemas.ChangePassword)
     with transaction(SYSTEM) as db:
-        refused = passwords.change_password(db, known, form, key=signing_key(), address=request.remote_addr or "")
+        tried = passwords.begin_change(db, known, key=signing_key())
+    if isinstance(tried, TooMany):
+        raise tried
+    right = passwords.matches(tried, form.current)
+    with transaction(SYSTEM) as db:
+        refused = passwords.end_change(db, known, tried, form, right=right)
     if refused is not None:
         raise refused
     told = known.must_change_password

@@ -68,7 +68,10 @@ DO $$ BEGIN
     END IF;
     IF NOT pg_has_role(current_user, 'hoi_app',
                        CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END) THEN
-        EXECUTE format('GRANT hoi_app TO %I', current_user);
+        BEGIN
+            EXECUTE format('GRANT hoi_app TO %I', current_user);
+        EXCEPTION WHEN insufficient_privilege THEN NULL; -- only one login for everything needs it, and is told so before
+        END;
     END IF;
 END $$;
 """

@@ -56,6 +56,15 @@ def test_five_wrong_pins_leave_only_the_cooperative(desk: Desk) -> None:
     assert desk.scan().state == CardState.BOUND_HERE
 
 
+def test_a_photographed_card_costs_its_owner_nothing_once_a_phone_is_bound(desk: Desk) -> None:
+    assert isinstance(desk.by_pin(desk.pin), Granted)
+    answers = [desk.by_pin(pin, OTHER_PHONE) for pin in (desk.wrong_pin, desk.pin) for _ in range(5)]
+    assert {type(a) for a in answers} == {Forbidden}
+    assert desk.province.one("SELECT pin_tries FROM cards") == 1
+    assert desk.who(desk.enter()).person_id == desk.province["lanh"]
+    assert desk.devices() == 1
+
+
 def test_twenty_pins_at_once_are_five_tries(fresh_database: Database) -> None:
     desk = Desk(make_province(fresh_database))
     answers: list[Any] = []

@@ -18,6 +18,7 @@ from app.errors import SetupError
 from app.migrations import run as migrations
 from app.settings import ROOT, child_environment
 from tests.app.cli.command import hoi
+from tests.conftest import owner_of
 
 
 def drop(servers: Any, *roles: str) -> None:
@@ -37,7 +38,7 @@ def weak_login(servers: Any) -> Iterator[str]:
 def test_a_login_with_too_few_rights_gets_the_sql_that_grants_them_and_then_serves(
     weak_login: str, servers: Any
 ) -> None:
-    url = servers.database(weak_login).replace("//hoi@", f"//{weak_login}@")
+    url = servers.database(weak_login).replace("//hoi_app@", f"//{weak_login}@")
     with pytest.raises(SetupError) as refused:
         check_database(url)
     assert refused.value.code == "database_rights"
@@ -47,7 +48,7 @@ def test_a_login_with_too_few_rights_gets_the_sql_that_grants_them_and_then_serv
         f'ALTER DATABASE "{weak_login}" OWNER TO "{weak_login}";',
         f'GRANT CREATE, USAGE ON SCHEMA public TO "{weak_login}";',
     ]
-    with psycopg.connect(servers.database(weak_login), autocommit=True) as administrator:
+    with psycopg.connect(owner_of(servers.database(weak_login)), autocommit=True) as administrator:
         for statement in granted:
             administrator.execute(statement.encode())
     check_database(url)
@@ -81,14 +82,14 @@ def test_an_unreachable_broker_is_named_with_the_command_that_checks_it(tmp_path
 def test_an_old_database_is_refused(servers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.cli.servers.OLDEST_POSTGRES", 990000)
     with pytest.raises(SetupError) as refused:
-        check_database(servers.database("postgres"))
+        check_database(owner_of(servers.database("postgres")))
     assert refused.value.code == "database_too_old"
 
 
 def test_a_database_in_another_encoding_is_refused(servers: Any) -> None:
     servers.administer("CREATE DATABASE chu_cu ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0")
     with pytest.raises(SetupError) as refused:
-        check_database(servers.database("chu_cu"))
+        check_database(owner_of(servers.database("chu_cu")))
     servers.administer("DROP DATABASE chu_cu")
     assert refused.value.code == "database_encoding"
 
@@ -96,7 +97,13 @@ def test_a_database_in_another_encoding_is_refused(servers: Any) -> None:
 def test_the_operators_own_servers_are_used_and_none_is_started(
     home: Path, fresh_database: Any, redis_url: str
 ) -> None:
-    done = hoi("migrate", var=home / "var", database_url=fresh_database.url, redis_url=redis_url)
+    done = hoi(
+        "migrate",
+        var=home / "var",
+        database_url=fresh_database.url,
+        database_owner_url=owner_of(fresh_database.url),
+        redis_url=redis_url,
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("✓ Cấu trúc dữ liệu và đơn vị hành chính đã ở bản mới nhất (")
     assert not (home / "var" / "postgres").exists()
@@ -109,7 +116,7 @@ def hold_servers(var: Path) -> subprocess.Popen[str]:
         "from app import settings\n"
         "from app.cli.servers import servers\n"
         "with servers(settings.load()) as ready:\n"
-        "    print(ready.database_url, flush=True); input()\n"
+        "    print(ready.database_owner_url, flush=True); input()\n"
     )
     return subprocess.Popen(
         [sys.executable, "-c", code],

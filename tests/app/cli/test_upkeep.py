@@ -19,6 +19,7 @@ from app.jobs import JobRequested
 from app.outbox import Delivery
 from app.places import queries as places
 from tests.app.cli.command import hoi
+from tests.conftest import owner_of
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,7 @@ def test_the_demos_clock_moves_is_shown_and_returns(home: Path, fresh_database: 
     with_servers = {
         "var": home / "var",
         "database_url": fresh_database.url,
+        "database_owner_url": owner_of(fresh_database.url),
         "redis_url": redis_url,
         "clock_movable": True,
     }
@@ -57,7 +59,13 @@ def test_the_demos_clock_moves_is_shown_and_returns(home: Path, fresh_database: 
 
 @pytest.mark.slow
 def test_all_that_is_derived_is_made_anew_from_the_records(home: Path, demo_database: Any, redis_url: str) -> None:
-    on = {"var": home / "var", "database_url": demo_database.url, "redis_url": redis_url, "clock_movable": True}
+    on = {
+        "var": home / "var",
+        "database_url": demo_database.url,
+        "database_owner_url": owner_of(demo_database.url),
+        "redis_url": redis_url,
+        "clock_movable": True,
+    }
     versions = text("SELECT code, language, wanted_version FROM public_pages ORDER BY code, language")
     with demo_database.transaction(SYSTEM) as session:
         before = [tuple(row) for row in session.execute(versions)]
@@ -76,7 +84,12 @@ def test_all_that_is_derived_is_made_anew_from_the_records(home: Path, demo_data
 def test_work_that_was_given_up_is_shown_with_its_reason_and_done_again(
     home: Path, fresh_database: Any, redis_url: str
 ) -> None:
-    on = {"var": home / "var", "database_url": fresh_database.url, "redis_url": redis_url}
+    on = {
+        "var": home / "var",
+        "database_url": fresh_database.url,
+        "database_owner_url": owner_of(fresh_database.url),
+        "redis_url": redis_url,
+    }
     assert hoi("deliveries", **on).stdout == "✓ Không có việc nào bị bỏ\n"
     with fresh_database.transaction(SYSTEM) as session:
         event = outbox.publish(session, SYSTEM, JobRequested(job_id=new_id()))
@@ -109,7 +122,12 @@ PASSWORD = "na dai qua núi"
 def begin(
     home: Path, database: Any, redis_url: str, *, phone: str = "0912 345 678", password: str = PASSWORD
 ) -> subprocess.CompletedProcess[str]:
-    on = {"var": home / "var", "database_url": database.url, "redis_url": redis_url}
+    on = {
+        "var": home / "var",
+        "database_url": database.url,
+        "database_owner_url": owner_of(database.url),
+        "redis_url": redis_url,
+    }
     return hoi("administrator", "--phone", phone, "--name", "Nông Văn Nghĩa", typed=f"{password}\n", **on)
 
 
@@ -152,7 +170,12 @@ def test_a_wrong_administrator_is_refused_and_nobody_is_made(
 def test_migrating_brings_the_communes_and_says_that_nobody_can_sign_in(
     home: Path, fresh_database: Any, redis_url: str
 ) -> None:
-    on = {"var": home / "var", "database_url": fresh_database.url, "redis_url": redis_url}
+    on = {
+        "var": home / "var",
+        "database_url": fresh_database.url,
+        "database_owner_url": owner_of(fresh_database.url),
+        "redis_url": redis_url,
+    }
     for _ in range(2):
         done = hoi("migrate", **on)
         assert (done.stderr, done.returncode) == ("", 0)

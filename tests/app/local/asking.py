@@ -10,13 +10,13 @@ from app.local.processes import leader_of, processes_of
 
 
 def query(servers: local.Servers, statement: str) -> Any:
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
+    with psycopg.connect(servers.owner_url, autocommit=True) as connection:
         row = connection.execute(statement.encode()).fetchone()
         return row[0] if row else None
 
 
 def remember(servers: local.Servers) -> None:
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
+    with psycopg.connect(servers.owner_url, autocommit=True) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 'Đặng Thị Ớt' AS name")
 
 

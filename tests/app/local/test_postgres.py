@@ -30,7 +30,7 @@ def test_data_of_another_postgres_version_are_refused_with_the_way_out(home: Pat
 def test_postgres_takes_as_many_connections_as_it_is_told_and_logs_no_row(home: Path) -> None:
     servers = local.start(home, durable=False, connections=77)
     assert query(servers, "SHOW max_connections") == "77"
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
+    with psycopg.connect(servers.owner_url, autocommit=True) as connection:
         connection.execute("CREATE TABLE people (name text, phone text UNIQUE, CHECK (length(name) < 20))")
         row = ("Nông Thị Bí Mật", "0912345678")
         connection.execute("INSERT INTO people VALUES (%s, %s)", row)

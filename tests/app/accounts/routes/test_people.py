@@ -2,6 +2,9 @@
 
 from html import unescape
 
+import pytest
+
+from app.accounts import attempts
 from app.actor import Role
 from app.db import new_id
 from tests.app.accounts.conftest import Province
@@ -117,3 +120,28 @@ def test_a_managers_own_role_ends_on_the_page_that_says_what_is_lost(browser: Br
     shown = browser("minh").get(at).text
     assert f'href="/tai-khoan/vai-tro/{own}/thoi"' in shown
     assert f"{at}/vai-tro/{own}/thoi" not in shown
+
+
+def test_who_asks_whose_numbers_these_are_is_stopped_for_the_day(
+    browser: Browser, province: Province, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempts, "LOOKUPS_A_DAY", 3)
+    desk, at = browser("minh"), f"/don-vi/{province['coop']}/them-nguoi"
+
+    def add(phone: str) -> int:
+        form = {"full_name": "Ma Thị Dò", "address_as": "bác", "phone": phone, "role": "purchaser"}
+        return send(desk, at, id=str(new_id()), **form).status_code
+
+    assert [add("0912 000 003") for _ in range(4)] == [409, 409, 409, 429]
+    before = province.one("SELECT count(*) FROM people")
+    told = send(
+        desk, at, id=str(new_id()), full_name="Ma Thị Dò", address_as="bác", phone="0912 000 004", role="purchaser"
+    )
+    assert "Hôm nay đơn vị đã thử 3 số điện thoại có người dùng rồi" in told.text
+    assert province.one("SELECT count(*) FROM people") == before
+    assert add("0912 000 099") == 303, "numbers that nobody has are no news, and people go on being added"
+    assert [add("0912 000 003")] == [429]
+    lanh = f"/don-vi/{province['household']}/nguoi/{province['lanh']}/sua"
+    change = {"full_name": "Hoàng Thị Lành", "address_as": "bác", "language": "vi"}
+    assert send(desk, lanh, phone="0912 000 003", **change).status_code == 429, "the same question at another door"
+    assert send(desk, lanh, phone="0912 000 005", **change).status_code == 303, "their own number is no news"

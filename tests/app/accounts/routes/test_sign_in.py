@@ -6,11 +6,14 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from app import audit
 from app.accounts import passwords
 from app.actor import SYSTEM
-from app.db import new_id
+from app.db import Database, new_id
+from app.factory import create_app
+from app.settings import Settings
 from app.web import SIGN_IN_COOKIE
-from tests.app.accounts.conftest import ADMIN_PHONE, PASSWORD, Province
+from tests.app.accounts.conftest import ADMIN_PHONE, PASSWORD, Province, make_province
 from tests.app.accounts.routes.conftest import Browser, csrf, send
 
 
@@ -137,3 +140,73 @@ def held_by_people(province: Province) -> dict[str, list[Any]]:
         "devices",
     )
     return {t: province.rows(f"SELECT x::text FROM {t} x ORDER BY 1") for t in tables}
+
+
+def test_a_browser_that_signed_in_is_known_and_the_cookie_signs_nobody_in(browser: Browser, province: Province) -> None:
+    client = browser("")
+    answer = send(client, "/dang-nhap", phone=ADMIN_PHONE, password=PASSWORD)
+    cookie = next(c for c in answer.headers.getlist("Set-Cookie") if c.startswith("hoi_quen="))
+    assert ("HttpOnly" in cookie, "Max-Age=34560000" in cookie, "Path=/" in cookie) == (True, True, True)
+    send(client, "/tai-khoan", "/dang-xuat")
+    assert client.get("/tai-khoan").status_code == 303
+    for _ in range(6):
+        stranger = send(browser(""), "/dang-nhap", phone=ADMIN_PHONE, password="khong dung roi")
+    assert (stranger.status_code, stranger.headers["Retry-After"].isdigit()) == (429, True)
+    assert send(client, "/dang-nhap", phone=ADMIN_PHONE, password=PASSWORD).status_code == 303
+
+
+def test_a_stranger_behind_the_owners_proxy_closes_no_other_number(app: Flask, browser: Browser) -> None:
+    """HOI_TRUSTED_PROXIES=0 with a proxy: everybody seems to come from it."""
+    hidden = {"X-Forwarded-For": "198.51.100.1"}
+    client = app.test_client()
+    page = client.get("/dang-nhap")
+    for n in range(70):
+        values = {"csrf_token": csrf(page), "phone": f"09871112{n:02d}", "password": "khong dung roi"}
+        assert client.post("/dang-nhap", data=values, headers=hidden).status_code == 422
+    values = {"csrf_token": csrf(page), "phone": ADMIN_PHONE, "password": PASSWORD}
+    assert client.post("/dang-nhap", data=values, headers=hidden).status_code == 303
+    assert "HOI_TRUSTED_PROXIES=0" in client.get("/readyz", headers=hidden).text
+    assert client.get("/readyz").text == "ready\n"
+
+
+def test_no_lock_and_no_transaction_is_held_while_a_password_is_compared(
+    settings: Settings, fresh_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sign-ins from one carrier's address do not wait for each other's tenth of a second."""
+    make_province(fresh_database)
+    open_ones: list[Any] = []
+    held = (
+        "SELECT (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'), count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid() AND state LIKE 'idle in transaction%%'"
+    )
+
+    def compare(_hashed: str, _password: str) -> bool:
+        with fresh_database.engine.connect() as other:
+            open_ones.append(tuple(other.exec_driver_sql(held).one()))
+        return True
+
+    monkeypatch.setattr(passwords, "_verify", compare)
+    client = create_app(settings, fresh_database).test_client()
+    assert send(client, "/dang-nhap", phone=ADMIN_PHONE, password=PASSWORD).status_code == 303
+    changed = {"current": PASSWORD, "new": "cua rieng toi nhe", "again": "cua rieng toi nhe"}
+    assert send(client, "/doi-mat-khau", **changed).status_code == 303
+    assert open_ones == [(0, 0), (0, 0)]
+
+
+def test_everybody_sees_their_own_sign_ins_refused_ones_too(browser: Browser, province: Province) -> None:
+    client = browser("")
+    send(client, "/dang-nhap", phone=ADMIN_PHONE, password="khong dung roi")
+    send(client, "/dang-nhap", phone=ADMIN_PHONE, password=PASSWORD)
+    assert 'href="/tai-khoan/dang-nhap"' in client.get("/tai-khoan").text
+    seen = client.get("/tai-khoan/dang-nhap").text
+    assert (seen.count("Sai mật khẩu"), seen.count("Vào bằng mật khẩu"), seen.count("127.0.0.0/24")) == (1, 1, 2)
+    assert "Cũ hơn" not in seen
+    assert "Sai mật khẩu" not in browser("minh").get("/tai-khoan/dang-nhap").text, "nobody sees another's"
+    with province.database.transaction(SYSTEM) as session:
+        for _ in range(50):
+            audit.record(session, SYSTEM, "accounts:sign_in:fail", subject_id=province["admin"], device="Firefox")
+    first, second = (client.get(f"/tai-khoan/dang-nhap?page={n}").text for n in (1, 2))
+    assert ("Cũ hơn" in first, "Cũ hơn" in second, "Mới hơn" in second) == (True, False, True)
+    assert first.count('class="row"><span class="grow"') + first.count('<span class="chip') >= 50
+    assert second.count('<span class="chip') == 2
+    assert client.get("/tai-khoan/dang-nhap?page=0").status_code == 422

@@ -1,0 +1,82 @@
+"""The two logins of the operator's PostgreSQL: the owner of the tables, and the application, which may become nobody else."""
+
+import click
+import psycopg
+from psycopg import sql
+from sqlalchemy.engine import make_url
+
+from app import settings as settings_module
+from app.cli.output import say
+from app.errors import SetupError
+from app.settings import Settings
+
+APPLICATION = "hoi_app"  # grants and row-level security name it, so it has this name everywhere
+TWO_LOGINS = """-- Người quản trị PostgreSQL chạy một lần (psql -d postgres). Đổi hai chỗ «…» thành mật khẩu thật, mỗi chỗ một mật khẩu.
+CREATE ROLE {owner} LOGIN PASSWORD '…';
+CREATE ROLE {application} LOGIN PASSWORD '…' NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT NOREPLICATION NOBYPASSRLS;
+CREATE DATABASE {database} OWNER {owner} ENCODING 'UTF8' TEMPLATE template0;
+
+-- Đã có cơ sở dữ liệu từ bản cũ thì thay ba dòng trên bằng:
+-- ALTER ROLE {application} LOGIN PASSWORD '…' NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT NOREPLICATION NOBYPASSRLS;
+
+-- Cho web và mọi tiến trình việc nền (/etc/hoi.env):
+--   HOI_DATABASE_URL=postgresql://{application}:…@MÁY/{database}
+-- Chỉ khi chạy ./hoi migrate, sao lưu, phục hồi (/etc/hoi-owner.env, chỉ root đọc được):
+--   HOI_DATABASE_OWNER_URL=postgresql://{owner}:…@MÁY/{database}
+"""
+
+
+@click.command("database-sql")
+def database_sql() -> None:
+    """In câu lệnh SQL tạo hai tài khoản và cơ sở dữ liệu trên PostgreSQL của đơn vị."""
+    settings = settings_module.load()
+    said = make_url(settings.database_owner_url or "postgresql://hoi@/hoi")
+    names = {"owner": said.username or "hoi", "application": APPLICATION, "database": said.database or "hoi"}
+    say(TWO_LOGINS.format(**{k: quoted(v) for k, v in names.items()}).rstrip())
+
+
+def quoted(name: str) -> str:
+    """A name as SQL spells it, with quotation marks only where it needs them."""
+    return name if name.isascii() and name.isidentifier() and name == name.lower() else sql.Identifier(name).as_string()
+
+
+def warn_of_one_login(settings: Settings) -> None:
+    """An installation of before there were two logins goes on, and is told at every start what that means."""
+    if settings.database_url is not None and settings.database_owner_url is None:
+        say(
+            "! Web đang nối bằng chính chủ sở hữu cơ sở dữ liệu (chưa đặt HOI_DATABASE_OWNER_URL): một lỗ hổng SQL trong ứng dụng"
+            " là mất mọi lớp chắn.\n  Tách hai tài khoản theo câu lệnh của: ./hoi database-sql"
+        )
+
+
+def check_application_login(url: str) -> None:
+    """Raise SetupError, with the SQL that mends it, unless this is `hoi_app` with no power beyond its grants."""
+    with psycopg.connect(url, connect_timeout=10) as connection:
+        row = connection.execute(_POWERS).fetchone()
+    assert row is not None  # noqa: S101 - we are a role ourselves
+    user, powerful, roles, owned = row
+    if user != APPLICATION:
+        raise SetupError(
+            "database_application_login",
+            vi=f"HOI_DATABASE_URL nối bằng «{user}», nhưng web và việc nền phải nối bằng «{APPLICATION}» khi đã có HOI_DATABASE_OWNER_URL.\n"
+            "  Câu lệnh tạo hai tài khoản: ./hoi database-sql",
+            en=f"HOI_DATABASE_URL signs in as {user}; with HOI_DATABASE_OWNER_URL set it must be {APPLICATION}. See ./hoi database-sql",
+        )
+    wanted = [f"ALTER ROLE {APPLICATION} NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;"] * powerful
+    wanted += [f"REVOKE {quoted(name)} FROM {APPLICATION};" for name in roles]
+    wanted += [f"ALTER TABLE {quoted(name)} OWNER TO CHỦ_SỞ_HỮU;" for name in owned]
+    if wanted:
+        lines = "\n  ".join(wanted)
+        raise SetupError(
+            "database_application_power",
+            vi=f"Tài khoản «{APPLICATION}» có quyền mà nó không được có. Người quản trị PostgreSQL hãy chạy:\n  {lines}",
+            en=f"Login {APPLICATION} has powers that it must not have. As PostgreSQL's administrator, run:\n  {lines}",
+        )
+
+
+_POWERS = """
+SELECT me.rolname, me.rolsuper OR me.rolcreatedb OR me.rolcreaterole OR me.rolreplication OR me.rolbypassrls,
+       ARRAY(SELECT r.rolname::text FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid WHERE m.member = me.oid ORDER BY 1),
+       ARRAY(SELECT c.relname::text FROM pg_class c WHERE c.relowner = me.oid AND c.relkind IN ('r', 'p') ORDER BY 1)
+FROM pg_roles AS me WHERE me.rolname = session_user
+"""
