@@ -2,7 +2,15 @@
 
 from app.marketplace_sync.queries.about_me import about_me
 from app.marketplace_sync.queries.channel_accounts import account, accounts_of
-from app.marketplace_sync.queries.declared import Look, declared_listing, declared_looks, declared_of
+from app.marketplace_sync.queries.declared import (
+    Look,
+    Looks,
+    answers_for_its_place,
+    declared_listing,
+    declared_looks,
+    declared_of,
+    is_of_the_seller,
+)
 from app.marketplace_sync.queries.evidence import Evidence, live_evidence
 from app.marketplace_sync.queries.floors import counted_floors, floor_decisions, floor_of_host, floors
 from app.marketplace_sync.queries.listings import calls, listing, listings_of, product_names, sightings
@@ -12,10 +20,12 @@ __all__ = [
     "RETIRED",
     "Evidence",
     "Look",
+    "Looks",
     "Offer",
     "about_me",
     "account",
     "accounts_of",
+    "answers_for_its_place",
     "calls",
     "counted_floors",
     "declared_listing",
@@ -24,6 +34,7 @@ __all__ = [
     "floor_decisions",
     "floor_of_host",
     "floors",
+    "is_of_the_seller",
     "is_retired",
     "listing",
     "listings_of",

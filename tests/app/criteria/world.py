@@ -255,7 +255,9 @@ class Province:
             )
         )
 
-    def looked_at(self, name: str, picture: str, who: str = "officer", *, ago: int = 2) -> None:
+    def looked_at(
+        self, name: str, picture: str, who: str = "officer", *, ago: int = 2, by_colleague: bool = False
+    ) -> None:
         """A link on the counted floor was declared long ago, and a second person looked and kept this picture."""
         declared = new_id()
         self.add(
@@ -276,6 +278,7 @@ class Province:
                 seen_on=clock.today() - timedelta(days=ago),
                 photo_sha256=picture,
                 recorded_at=clock.now() - timedelta(days=ago),
+                by_colleague=by_colleague,
             ),
         )
 
