@@ -121,7 +121,7 @@ def confirm(session: Session, actor: Actor, new: NewConfirmation) -> UUID:
             en="The day of the look must be within the last 30 days and not in the future.",
             field="seen_on",
         )
-    if new.photo_sha256 not in media.known_photos(session, [new.photo_sha256]):
+    if not media.attachable(session, actor, [new.photo_sha256], sees=queries.points_to_file):
         raise Invalid(
             "picture_needed",
             vi="Cần ảnh chụp màn hình trang bán hàng.",

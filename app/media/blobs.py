@@ -2,13 +2,12 @@
 
 import re
 import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from io import BytesIO
 
-from sqlalchemy import CheckConstraint, Index, delete, select
+from sqlalchemy import CheckConstraint, Index, delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -21,6 +20,14 @@ from app.media.store import MediaStore
 
 MAX_BYTES = 12 * 1024 * 1024
 SHA256 = re.compile(r"^[0-9a-f]{64}$")
+_REMEMBER = text("""
+    INSERT INTO uploads (id, person_id, size, sha256, received, created_at, finished_at, blob_sha256)
+    SELECT gen_random_uuid(), hoi_person(), size, source_sha256, size, :now, :now, sha256
+      FROM media_blobs
+     WHERE sha256 = :digest AND hoi_person() IS NOT NULL AND NOT EXISTS (
+           SELECT FROM uploads u
+            WHERE u.person_id = hoi_person()
+              AND (u.blob_sha256 = :digest OR (u.sha256 = :source AND u.received = u.size)))""")
 
 
 class MediaBlob(Base):
@@ -73,7 +80,7 @@ def store_photo(session: Session, store: MediaStore, raw: bytes) -> Photo:
         select(MediaBlob).where(MediaBlob.source_sha256 == source, MediaBlob.kind == "photo").limit(1)
     )
     if known is not None:
-        return _as_photo(known)
+        return _sent(session, _as_photo(known), source)
     refuse_other_files(raw)
     with store.decoding():
         picture = decode(raw)
@@ -106,7 +113,8 @@ def store_photo(session: Session, store: MediaStore, raw: bytes) -> Photo:
         ),
     ]
     _keep(session, store, rows, [thumb.data, large])
-    return Photo(sha256=digest, width=picture.width, height=picture.height, thumb_sha256=thumb_digest)
+    photo = Photo(sha256=digest, width=picture.width, height=picture.height, thumb_sha256=thumb_digest)
+    return _sent(session, photo, source)
 
 
 def store_pdf(session: Session, store: MediaStore, raw: bytes) -> str:
@@ -119,7 +127,9 @@ def store_pdf(session: Session, store: MediaStore, raw: bytes) -> str:
             en="This is not a PDF, or a part of it is missing. Save it as PDF again and send it.",
             field="file",
         )
-    return store_file(session, store, raw, kind="pdf", media_type="application/pdf")
+    digest = store_file(session, store, raw, kind="pdf", media_type="application/pdf")
+    remember_sender(session, digest)
+    return digest
 
 
 def store_file(session: Session, store: MediaStore, raw: bytes, *, kind: str, media_type: str) -> str:
@@ -185,14 +195,13 @@ def open_blob(session: Session, store: MediaStore, digest: str, *, small: bool =
     return OpenedBlob(sha256=row.sha256, kind=row.kind, media_type=row.media_type, data=data)
 
 
-def known_photos(session: Session, digests: Sequence[str]) -> set[str]:
-    """Which of these hashes are stored photos."""
-    if not digests:
-        return set()
-    found = session.scalars(
-        select(MediaBlob.sha256).where(MediaBlob.sha256.in_(set(digests)), MediaBlob.kind.in_(("photo", "thumb")))
-    )
-    return set(found)
+def remember_sender(session: Session, digest: str, source: str | None = None) -> None:
+    """Write down that the person of this transaction sent this stored file, as an upload that is finished.
+
+    For a week they may look at it and attach it to a record. Changes nothing for SYSTEM, nor when they sent it before or
+    are sending it in parts; `source`: the hash of the bytes as they came, where that is another.
+    """
+    session.execute(_REMEMBER, {"digest": digest, "source": source or digest, "now": clock.machine_now()})
 
 
 def check_size(size: int) -> None:
@@ -221,6 +230,11 @@ def _keep(session: Session, store: MediaStore, rows: list[MediaBlob], contents: 
     session.execute(
         insert(MediaBlob).on_conflict_do_nothing(), [{key: getattr(row, key) for key in columns} for row in rows]
     )
+
+
+def _sent(session: Session, photo: Photo, source: str) -> Photo:
+    remember_sender(session, photo.sha256, source)
+    return photo
 
 
 def _as_photo(row: MediaBlob) -> Photo:

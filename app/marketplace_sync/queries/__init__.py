@@ -10,6 +10,7 @@ from app.marketplace_sync.queries.declared import (
     declared_looks,
     declared_of,
     is_of_the_seller,
+    points_to_file,
 )
 from app.marketplace_sync.queries.evidence import Evidence, live_evidence
 from app.marketplace_sync.queries.floors import counted_floors, floor_decisions, floor_of_host, floors
@@ -41,6 +42,7 @@ __all__ = [
     "live_evidence",
     "obstacle",
     "offers",
+    "points_to_file",
     "product_names",
     "sightings",
 ]

@@ -113,6 +113,12 @@ def declared_with_looks(
     return [(row, Looks(newest.get((row.id, False)), newest.get((row.id, True)))) for row in rows]
 
 
+def points_to_file(session: Session, actor: Actor, digest: str) -> bool:
+    """Whether the picture proves a listing of an organisation that this actor may open."""
+    theirs = DeclaredConfirmation.organisation_id.in_(select(Organisation.id).where(accounts.visible(actor)))
+    return bool(session.scalar(select(exists().where(DeclaredConfirmation.photo_sha256 == digest, theirs))))
+
+
 def declared_looks(session: Session, actor: Actor, look_ids: Collection[UUID]) -> dict[UUID, Look]:
     """Those of these looks that are at links of organisations which the actor may open, by id: so may their pictures be."""
     theirs = DeclaredConfirmation.organisation_id.in_(select(Organisation.id).where(accounts.visible(actor)))

@@ -29,6 +29,7 @@ from app.marketplace_sync.models import (
 from app.places.models import Place, Premises
 from app.products.models import Certificate, Product, ProductVillage, Variant
 from app.trace.models import CareLog, Site, SiteVillage
+from tests.app.files import sent
 
 NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)  # ten in the morning in Vietnam
 TODAY = date(2026, 11, 23)
@@ -78,6 +79,8 @@ class Province:
                 recorded_at=LONG_AGO,
             ),
         )
+        with self.database.transaction(SYSTEM) as session:
+            sent(session, made, PROOF)
         return made
 
     # --- what people record
