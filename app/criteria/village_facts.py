@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from itertools import pairwise
 from typing import Any
@@ -12,7 +12,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
-from app import audit, clock, outbox
+from app import audit, clock, media, outbox
 from app.actor import Actor, Role
 from app.criteria import queries
 from app.criteria.events import VillageFactRecorded
@@ -120,8 +120,21 @@ def _add_fact(session: Session, actor: Actor, village_id: UUID, new: NewVillageF
         if all(getattr(stored, name) == value for name, value in sent.items()):
             return False
         raise other_content()
+    _check_files(session, actor, new.evidence)
     _write(session, actor, village_id, new, body, before=_standing(session, village_id, new.kind, new.subject))
     return True
+
+
+def _check_files(session: Session, actor: Actor, evidence: Collection[str]) -> None:
+    files = {e for e in evidence if media.SHA256.match(e)}
+    known = media.attachable(session, actor, files, sees=queries.points_to_file, kinds=("photo", "pdf"))
+    if files - known:
+        raise Invalid(
+            "file_unknown",
+            vi="Chưa nhận được ảnh hoặc tệp minh chứng. Bác chọn lại tệp rồi gửi.",
+            en="We do not have this picture or file. Choose it again and send it.",
+            field="proof",
+        )
 
 
 def _write(

@@ -1,4 +1,4 @@
-"""Listings on floors we cannot ask: a pasted link, and a second named person's dated look."""
+"""Listings on floors we cannot ask: a pasted link, and the dated look of a named person from outside the seller."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -20,16 +20,12 @@ from app.marketplace_sync.sent_again import stored
 from app.products import queries as products
 
 OLDEST_LOOK = timedelta(days=30)
-LOOKERS = (
-    Role.COOPERATIVE_MANAGER,
-    Role.PURCHASER,
-    Role.EXTENSION_OFFICER,
-    Role.VILLAGE_OFFICER,
-    Role.DIGITAL_GROUP,
-    Role.COMMUNE_OFFICIAL,
-    Role.PROVINCE_OFFICIAL,
-    Role.CERTIFIER,
-)
+# Whose look counts: somebody who answers for the seller's place and has no part in the seller.
+OUTSIDERS = (Role.DIGITAL_GROUP, Role.VILLAGE_OFFICER, Role.EXTENSION_OFFICER, Role.COMMUNE_OFFICIAL)
+# A colleague's look is kept beside it, and counts only where the province chose so.
+LOOKERS = (*OUTSIDERS, Role.COOPERATIVE_MANAGER, Role.PURCHASER)
+# Who reads the links and the looks. The province and a certifier judge by them, so they do not make them.
+READERS = (*LOOKERS, Role.PROVINCE_OFFICIAL, Role.CERTIFIER)
 
 
 def declare(session: Session, actor: Actor, new: NewDeclared) -> UUID:
@@ -101,8 +97,9 @@ def withdraw(session: Session, actor: Actor, declared_id: UUID) -> None:
 def confirm(session: Session, actor: Actor, new: NewConfirmation) -> UUID:
     """A second person looked at the page on a day and keeps a picture of it.
 
-    Sent again with the same content it answers the same. Raises Forbidden (not a looker), NotFound (foreign), Conflict
-    (the declarer confirming alone, or the same id with other content), Invalid (day, picture).
+    Whoever belongs to the seller looks as a colleague, also with an official's role beside it. Sent again with the same
+    content it answers the same. Raises Forbidden (not a looker, or of another place), NotFound (foreign), Conflict (the
+    declarer confirming alone, or the same id with other content), Invalid (day, picture).
     """
     declared = queries.declared_listing(session, actor, new.declared_listing_id)
     if actor.person_id is None or not actor.has(*LOOKERS):
@@ -113,6 +110,9 @@ def confirm(session: Session, actor: Actor, new: NewConfirmation) -> UUID:
             vi="Người khai không tự xác nhận được. Nhờ một người khác mở đường dẫn, chụp màn hình và xác nhận.",
             en="Who declared it cannot confirm it. Ask somebody else to open the link, take a picture and confirm.",
         )
+    by_colleague = queries.is_of_the_seller(session, actor, declared)
+    if not by_colleague and not queries.answers_for_its_place(session, actor, declared, OUTSIDERS):
+        raise forbidden()
     today = clock.today()
     if not today - OLDEST_LOOK <= new.seen_on <= today:
         raise Invalid(
@@ -121,7 +121,7 @@ def confirm(session: Session, actor: Actor, new: NewConfirmation) -> UUID:
             en="The day of the look must be within the last 30 days and not in the future.",
             field="seen_on",
         )
-    if new.photo_sha256 not in media.known_photos(session, [new.photo_sha256]):
+    if not media.attachable(session, actor, [new.photo_sha256], sees=queries.points_to_file):
         raise Invalid(
             "picture_needed",
             vi="Cần ảnh chụp màn hình trang bán hàng.",
@@ -133,7 +133,8 @@ def confirm(session: Session, actor: Actor, new: NewConfirmation) -> UUID:
         "organisation_id": declared.organisation_id,
         "confirmed_by": actor.person_id,
     }
-    if not stored(session, DeclaredConfirmation(id=new.id, recorded_at=clock.now(), **content), content):
+    look = DeclaredConfirmation(id=new.id, recorded_at=clock.now(), by_colleague=by_colleague, **content)
+    if not stored(session, look, content):
         return new.id
     audit.record(
         session,
@@ -142,6 +143,7 @@ def confirm(session: Session, actor: Actor, new: NewConfirmation) -> UUID:
         subject_id=declared.id,
         organisation_id=declared.organisation_id,
         on_sale=new.on_sale,
+        by_colleague=by_colleague,
     )
     outbox.publish(session, actor, DeclaredConfirmed(product_id=declared.product_id))
     return new.id

@@ -218,7 +218,7 @@ class ListingObservation(Base):
 
 
 class DeclaredListing(Base):
-    """A pasted link to a floor that we cannot ask; it counts only once a second named person has confirmed it."""
+    """A pasted link to a floor that we cannot ask; it counts only once somebody from outside has confirmed it."""
 
     __tablename__ = "declared_listings"
     __table_args__ = (
@@ -245,7 +245,10 @@ class DeclaredListing(Base):
 
 
 class DeclaredConfirmation(Base):
-    """A second person looked, on a day, and kept a picture of what was on sale (or not). Append-only."""
+    """A second person looked, on a day, and kept a picture of what was on sale (or not). Append-only.
+
+    `by_colleague`: they belonged to the seller, its member households or its cooperative, as it stood when they looked.
+    """
 
     __tablename__ = "declared_confirmations"
     __table_args__ = (
@@ -263,6 +266,7 @@ class DeclaredConfirmation(Base):
     seen_on: Mapped[date]
     photo_sha256: Mapped[str]
     recorded_at: Mapped[datetime]
+    by_colleague: Mapped[bool]
 
 
 class ChannelCall(Base):

@@ -248,13 +248,13 @@ def declare_send() -> BaseResponse:
     actor = _seller()
     with transaction() as session:
         declared_verbs.declare(session, actor, parse(NewDeclared))
-    flash(_("Đã ghi đường dẫn. Chỉ được tính khi một người khác mở xem và xác nhận."), "wait")
+    flash(_("Đã ghi đường dẫn. Chỉ được tính khi người ngoài đơn vị mở xem và xác nhận."), "wait")
     return redirect(url_for("marketplace_sync.declared"), 303)
 
 
 @blueprint.get("/san/da-khai")
 def declared() -> Response:
-    actor = require(*declared_verbs.LOOKERS)
+    actor = require(*declared_verbs.READERS)
     with transaction() as session:
         rows = queries.declared_of(session, actor)
         return page(
@@ -262,8 +262,9 @@ def declared() -> Response:
             rows=rows,
             products=queries.product_names(session, {r[0].product_id for r in rows}),
             floors={f.id: f for f in queries.floors(session)},
-            looks=queries.declared_looks(session, actor, [look.id for _row, look in rows if look is not None]),
+            looks=queries.declared_looks(session, actor, [look.id for _row, two in rows for look in two.shown]),
             me=actor.person_id,
+            may_look=actor.has(*declared_verbs.LOOKERS),
             selling_for=actor.organisations_as(*channel_accounts.SELLERS),
         )
 
@@ -281,6 +282,7 @@ def confirm_form(declared_id: UUID) -> Response:
             product=queries.product_names(session, {rows[0][0].product_id})[rows[0][0].product_id],
             floor={f.id: f for f in queries.floors(session)}[rows[0][0].floor_id],
             mine=rows[0][0].declared_by == actor.person_id,
+            by_colleague=queries.is_of_the_seller(session, actor, rows[0][0]),
         )
 
 

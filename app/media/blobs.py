@@ -1,13 +1,12 @@
 """Stored files: one row for each content, photos with a large and a small copy."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, delete, select
+from sqlalchemy import CheckConstraint, Index, delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -22,6 +21,14 @@ from app.media.store import MediaStore
 MAX_BYTES = 12 * 1024 * 1024
 MAX_PHOTO_BYTES = 32 * 1024 * 1024  # a phone writes up to 30 MB at 108 million pixels
 SHA256 = re.compile(r"^[0-9a-f]{64}$")
+_REMEMBER = text("""
+    INSERT INTO uploads (id, person_id, size, sha256, received, created_at, finished_at, blob_sha256)
+    SELECT gen_random_uuid(), hoi_person(), size, source_sha256, size, :now, :now, sha256
+      FROM media_blobs
+     WHERE sha256 = :digest AND hoi_person() IS NOT NULL AND NOT EXISTS (
+           SELECT FROM uploads u
+            WHERE u.person_id = hoi_person()
+              AND (u.blob_sha256 = :digest OR (u.sha256 = :source AND u.received = u.size)))""")
 
 
 class MediaBlob(Base):
@@ -92,7 +99,9 @@ def read_photo_or_pdf(store: MediaStore, raw: bytes, sender: UUID | None) -> Pho
 def keep(session: Session, store: MediaStore, read: PhotoRead | PdfRead) -> str:
     """Store what was read. Returns its hash, a photo's is that of its large picture; the same bytes again are kept once."""
     if isinstance(read, PdfRead):
-        return store_file(session, store, read.raw, kind="pdf", media_type="application/pdf")
+        digest = store_file(session, store, read.raw, kind="pdf", media_type="application/pdf")
+        remember_sender(session, digest)
+        return digest
     return _keep_photo(session, store, read).sha256
 
 
@@ -114,7 +123,7 @@ def _known_photo(session: Session, source: str) -> MediaBlob | None:
 def _keep_photo(session: Session, store: MediaStore, read: PhotoRead) -> Photo:
     known = _known_photo(session, read.source_sha256)
     if known is not None:
-        return _as_photo(known)
+        return _sent(session, _as_photo(known), read.source_sha256)
     now = clock.now()
     small_digest, digest = sha256(read.small).hexdigest(), sha256(read.large).hexdigest()
     rows = [
@@ -142,7 +151,8 @@ def _keep_photo(session: Session, store: MediaStore, read: PhotoRead) -> Photo:
         ),
     ]
     _keep(session, store, rows, [read.small, read.large])
-    return Photo(sha256=digest, width=read.width, height=read.height, thumb_sha256=small_digest)
+    photo = Photo(sha256=digest, width=read.width, height=read.height, thumb_sha256=small_digest)
+    return _sent(session, photo, read.source_sha256)
 
 
 def store_pdf(session: Session, store: MediaStore, raw: bytes) -> str:
@@ -214,14 +224,13 @@ def open_blob(session: Session, store: MediaStore, digest: str, *, small: bool =
     return OpenedBlob(sha256=row.sha256, kind=row.kind, media_type=row.media_type, data=data)
 
 
-def known_photos(session: Session, digests: Sequence[str]) -> set[str]:
-    """Which of these hashes are stored photos."""
-    if not digests:
-        return set()
-    found = session.scalars(
-        select(MediaBlob.sha256).where(MediaBlob.sha256.in_(set(digests)), MediaBlob.kind.in_(("photo", "thumb")))
-    )
-    return set(found)
+def remember_sender(session: Session, digest: str, source: str | None = None) -> None:
+    """Write down that the person of this transaction sent this stored file, as an upload that is finished.
+
+    For a week they may look at it and attach it to a record. Changes nothing for SYSTEM, nor when they sent it before or
+    are sending it in parts; `source`: the hash of the bytes as they came, where that is another.
+    """
+    session.execute(_REMEMBER, {"digest": digest, "source": source or digest, "now": clock.machine_now()})
 
 
 def check_size(size: int, most: int = MAX_BYTES) -> None:
@@ -251,6 +260,11 @@ def _keep(session: Session, store: MediaStore, rows: list[MediaBlob], contents: 
     session.execute(
         insert(MediaBlob).on_conflict_do_nothing(), [{key: getattr(row, key) for key in columns} for row in rows]
     )
+
+
+def _sent(session: Session, photo: Photo, source: str) -> Photo:
+    remember_sender(session, photo.sha256, source)
+    return photo
 
 
 def _as_photo(row: MediaBlob) -> Photo:

@@ -1,5 +1,6 @@
 """Uploads in parts: a phone with a poor network goes on where it stopped."""
 
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
@@ -12,7 +13,7 @@ from app import clock
 from app.actor import Actor
 from app.db import Base, Id
 from app.errors import Conflict, Invalid, TooLarge, TooMany, Unauthenticated, not_found
-from app.media.blobs import MAX_PHOTO_BYTES, SHA256, check_size, keep
+from app.media.blobs import MAX_PHOTO_BYTES, SHA256, MediaBlob, check_size, keep
 from app.media.pictures import PdfRead, PhotoRead
 from app.media.store import MediaStore
 
@@ -192,6 +193,34 @@ def uploaded_by(session: Session, actor: Actor, digest: str) -> bool:
         select(Upload.id).where(Upload.person_id == actor.person_id, Upload.blob_sha256 == digest).limit(1)
     )
     return found is not None
+
+
+def attachable(
+    session: Session,
+    actor: Actor,
+    digests: Collection[str],
+    *,
+    sees: Callable[[Session, Actor, str], bool],
+    kinds: Collection[str] = ("photo",),
+) -> set[str]:
+    """Which of these hashes are stored files of these kinds that the actor may attach to a record: what they sent within
+    the week, and what they may open already, as `sees` says of the part's own records.
+
+    Every verb that takes a hash asks this, for whoever a record belongs to may open its files: were it enough to know a
+    hash, knowing it would open the file.
+    """
+    if not digests:
+        return set()
+    known = set(
+        session.scalars(
+            select(MediaBlob.sha256).where(MediaBlob.sha256.in_(set(digests)), MediaBlob.kind.in_(list(kinds)))
+        )
+    )
+    if actor.kind == "system" or not known:
+        return known
+    own = select(Upload.blob_sha256).where(Upload.person_id == actor.person_id, Upload.blob_sha256.in_(known))
+    sent = {digest for digest in session.scalars(own) if digest is not None}
+    return sent | {digest for digest in known - sent if sees(session, actor, digest)}
 
 
 def _own_upload(session: Session, actor: Actor, upload_id: UUID, *, lock: bool = False) -> Upload:

@@ -5,15 +5,14 @@ from calendar import monthrange
 from datetime import date, timedelta
 from uuid import UUID
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app import audit, clock
+from app import audit, clock, media
 from app.actor import Actor
 from app.db import canonical_json, insert_once
 from app.errors import Conflict, Invalid, forbidden
-from app.media import MediaBlob
 from app.outbox import publish
 from app.products import queries
 from app.products.events import CertificateLapsed, CertificateRecorded
@@ -165,7 +164,9 @@ def _check(session: Session, actor: Actor, new: NewCertificate) -> None:
             en="Only OCOP certificates have stars. Leave the stars empty.",
             field="stars",
         )
-    if new.file_sha256 and not session.scalar(select(exists().where(MediaBlob.sha256 == new.file_sha256))):
+    if new.file_sha256 and not media.attachable(
+        session, actor, [new.file_sha256], sees=queries.points_to_file, kinds=("photo", "pdf")
+    ):
         raise Invalid(
             "file_unknown",
             vi="Chưa nhận được ảnh hoặc tệp chứng nhận. Bác chọn lại tệp rồi gửi.",

@@ -40,7 +40,7 @@ def _require(actor: Actor, organisation_id: UUID) -> None:
 def create_product(session: Session, actor: Actor, new: NewProduct) -> UUID:
     """Sent again with the same content it answers the same. Raises Conflict, Invalid or Forbidden."""
     _require(actor, new.organisation_id)
-    _check_facts(session, new)
+    _check_facts(session, actor, new)
     now = clock.now()
     row = Product(
         id=new.id,
@@ -73,7 +73,7 @@ def update_product(session: Session, actor: Actor, product_id: UUID, facts: Edit
     """Describe it otherwise, and say where it is made from today on. Raises Conflict when somebody was faster."""
     row = queries.product(session, actor, product_id, lock=True)
     _require(actor, row.organisation_id)
-    _check_facts(session, facts)
+    _check_facts(session, actor, facts)
     check_version(row, facts.version)
     for key, value in _facts(facts).items():
         setattr(row, key, value)
@@ -105,7 +105,7 @@ def _facts(facts: ProductFacts) -> dict[str, object]:
     }
 
 
-def _check_facts(session: Session, facts: ProductFacts) -> None:
+def _check_facts(session: Session, actor: Actor, facts: ProductFacts) -> None:
     known = places.places(session, facts.village_ids)
     today = clock.today()
     for village_id in facts.village_ids:
@@ -117,7 +117,7 @@ def _check_facts(session: Session, facts: ProductFacts) -> None:
                 en="A producing place must be a village that exists today. Choose one of the list.",
                 field="village_ids",
             )
-    if facts.photo_sha256 and not media.known_photos(session, [facts.photo_sha256]):
+    if facts.photo_sha256 and not media.attachable(session, actor, [facts.photo_sha256], sees=queries.points_to_file):
         raise Invalid(
             "photo_unknown",
             vi="Chưa nhận được ảnh này. Bác chọn lại ảnh rồi gửi.",

@@ -38,7 +38,8 @@ class StepChecks:
             select(Cycle.id, Cycle.site_id).where(among(Cycle.id, {log.cycle_id for log in logs if log.cycle_id}))
         )
         self._cycles: dict[UUID, UUID] = {row.id: row.site_id for row in cycles}
-        self._photos = media.known_photos(session, sorted({p for log in logs for p in log.photos}))
+        photos = {p for log in logs for p in log.photos}
+        self._photos = media.attachable(session, actor, photos, sees=queries.points_to_file)
         people = {p for log in logs for p in (log.performed_by, log.witnessed_by) if p is not None}
         self._people = set(session.scalars(select(Person.id).where(among(Person.id, people)))) if people else set()
         # Who was never asked is named: a phone in the field must not lose work for want of an answer.

@@ -31,7 +31,7 @@ def _other_content() -> Conflict:
     )
 
 
-def _check(session: Session, facts: SiteFacts) -> None:
+def _check(session: Session, actor: Actor, facts: SiteFacts) -> None:
     village = places.places(session, [facts.village_id]).get(facts.village_id)
     if village is None or village.level != Level.VILLAGE or (village.valid_to and village.valid_to < clock.today()):
         raise Invalid(
@@ -40,7 +40,7 @@ def _check(session: Session, facts: SiteFacts) -> None:
             en="Choose a village that exists today.",
             field="village_id",
         )
-    if facts.photo_sha256 and not media.known_photos(session, [facts.photo_sha256]):
+    if facts.photo_sha256 and not media.attachable(session, actor, [facts.photo_sha256], sees=queries.points_to_file):
         raise Invalid(
             "photo_unknown",
             vi="Chưa nhận được ảnh này. Bác chọn lại ảnh rồi gửi.",
@@ -58,7 +58,7 @@ def create_site(session: Session, actor: Actor, new: NewSite) -> UUID:
     """Sent again with the same content it answers the same. Raises Conflict, Invalid or Forbidden."""
     if not queries.may_write(actor, new.organisation_id):
         raise forbidden()
-    _check(session, new)
+    _check(session, actor, new)
     now = clock.now()
     row = Site(
         id=new.id,
@@ -99,7 +99,7 @@ def update_site(session: Session, actor: Actor, site_id: UUID, facts: EditSite) 
     row = queries.site(session, actor, site_id, lock=True)
     if not queries.may_write(actor, row.organisation_id):
         raise forbidden()
-    _check(session, facts)
+    _check(session, actor, facts)
     check_version(row, facts.version)
     for key, value in _values(facts).items():
         setattr(row, key, value)

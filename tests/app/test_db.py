@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import CheckConstraint, text
 from sqlalchemy.exc import ProgrammingError, StatementError
+from sqlalchemy.orm import Session
 
 from app import audit, outbox
 from app.actor import PUBLIC, SYSTEM, Actor
@@ -18,6 +19,7 @@ from app.db import (
     canonical_json,
     fold,
     holds_personal_number,
+    insert_once,
     names_a_person,
     new_id,
     nfc,
@@ -26,8 +28,10 @@ from app.db import (
 )
 from app.errors import Invalid
 from app.jobs import JobRequested
+from app.marketplace_sync.models import Floor
 from app.migrations import tables
 
+NOW = datetime(2026, 11, 20, 5, tzinfo=UTC)
 LETTERS = "a ă Ă â Âu ca cà cả cã cá cạ cam da Dạ dâu đa Đà e ê Lạt o ô ơ z"
 
 
@@ -150,6 +154,27 @@ def test_a_refusal_rolls_everything_back(fresh_database: Database) -> None:
     with fresh_database.transaction(SYSTEM) as session:
         assert session.execute(text("SELECT count(*) FROM audit_entries")).scalar_one() == 0
         assert outbox.open_debts(session) == 0
+
+
+def test_the_same_id_waits_until_who_wrote_it_first_is_done(fresh_database: Database) -> None:
+    """Else the second of two equal forms fails on another unique index, instead of finding that it came twice."""
+    row, other = new_id(), new_id()
+    taken = text("SELECT pg_try_advisory_xact_lock(hashtextextended(CAST(:id AS text), 0))")
+
+    def free(session: Session, row_id: UUID) -> bool:
+        return bool(session.scalar(taken, {"id": str(row_id)}))
+
+    def floor(row_id: UUID) -> Floor:
+        return Floor(
+            id=row_id, key="san-thu", name=Words(vi="Sàn thử"), hosts=["a.example"], kind="marketplace", created_at=NOW
+        )
+
+    with fresh_database.transaction(SYSTEM) as first:
+        assert insert_once(first, floor(row))
+        with fresh_database.transaction(SYSTEM) as second:
+            assert (free(second, row), free(second, other)) == (False, True)
+    with fresh_database.transaction(SYSTEM) as third:
+        assert (free(third, row), insert_once(third, floor(row))) == (True, False)
 
 
 def test_every_rule_of_a_table_stands_in_the_database_under_the_name_of_the_model(database: Database) -> None:

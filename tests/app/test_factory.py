@@ -83,7 +83,8 @@ def test_the_file_of_ones_own_data_has_what_every_part_holds_and_nothing_of_othe
     ]  # fmt: skip
     looks = [
         DeclaredConfirmation(id=new_id(), declared_listing_id=d.id, organisation_id=world.cooperative, on_sale=True,
-                             confirmed_by=p.person_id, seen_on=date(2026, 11, 18), photo_sha256="ab" * 32, recorded_at=AT)
+                             confirmed_by=p.person_id, seen_on=date(2026, 11, 18), photo_sha256="ab" * 32, recorded_at=AT,
+                             by_colleague=False)
         for d, p in ((pasted[1], me), (pasted[0], other))
     ]  # fmt: skip
     with database.transaction(SYSTEM) as session:
@@ -158,7 +159,7 @@ def test_the_file_of_ones_own_data_has_what_every_part_holds_and_nothing_of_othe
         "confirmed": [
             {"id": str(looks[0].id), "declared_listing_id": str(pasted[1].id), "organisation_id": str(world.cooperative),
              "on_sale": True, "seen_on": "2026-11-18", "photo_sha256": "ab" * 32, "recorded_at": at,
-             "url": "https://san.example/1"}
+             "by_colleague": False, "url": "https://san.example/1"}
         ],
         "floor_decisions": [],
     }  # fmt: skip

@@ -32,6 +32,7 @@ def ocop(session: Session, sheets: dict[UUID, dict[str, Fact]], question: Questi
         known_at=question.known_at,
         max_age_hours=question.days("liveness_max_age_hours"),
         declared_max_age_days=question.days("declared_max_age_days"),
+        colleagues_count=question.parameters["declared_look_by"] == "colleagues_too",
     )
     lapsed_stay = question.parameters["lapsed_certificate"] == "counts_as_unmet"
     for village, sheet in sheets.items():

@@ -13,7 +13,15 @@ from app.criteria.queries.assessments import (
     last_decided,
     selling,
 )
-from app.criteria.queries.choices import SMART_VILLAGE, choice_history, choices, choices_in_force, choices_to_come, pack
+from app.criteria.queries.choices import (
+    SMART_VILLAGE,
+    choice_history,
+    choices,
+    choices_in_force,
+    choices_to_come,
+    pack,
+    settings,
+)
 from app.criteria.queries.own_data import about_me
 from app.criteria.queries.products import holders_of, villages_of_products, villages_with_products
 from app.criteria.queries.tallies import Tally, by_criterion, tallies, villages_answering
@@ -22,6 +30,7 @@ from app.criteria.queries.village_facts import (
     evidence_of,
     fact_history,
     newest_fact_at,
+    points_to_file,
     standing_facts,
     superseded_ids,
     villages_with_agriculture,
@@ -55,8 +64,10 @@ __all__ = [
     "last_decided",
     "newest_fact_at",
     "pack",
+    "points_to_file",
     "require_village",
     "selling",
+    "settings",
     "standing_facts",
     "superseded_ids",
     "tallies",

@@ -28,6 +28,11 @@ def choices(session: Session, pack_id: str, *, as_of: date, known_at: datetime) 
     return {name: row.value for name, row in rows.items()}
 
 
+def settings(session: Session, *, as_of: date, known_at: datetime) -> dict[str, int | str]:
+    """Every parameter of the smart village's pack as it stands on the date: what the province chose, else the default."""
+    return pack().settings(choices(session, SMART_VILLAGE, as_of=as_of, known_at=known_at))
+
+
 def choices_in_force(session: Session, pack_id: str, *, as_of: date, known_at: datetime) -> dict[str, ParameterChoice]:
     """Parameter name to the decision in force on the date: the one with the latest first day, of these the newest."""
     found: dict[str, ParameterChoice] = {}

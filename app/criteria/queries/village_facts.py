@@ -6,7 +6,8 @@ from datetime import date, datetime
 from typing import TypedDict
 from uuid import UUID
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import cast, exists, func, literal, select
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session, aliased
 
 from app.accounts.queries import among
@@ -20,6 +21,14 @@ class When(TypedDict):
 
     as_of: date
     known_at: datetime
+
+
+def points_to_file(session: Session, actor: Actor, digest: str) -> bool:
+    """Whether the file is evidence of a village that this official answers for."""
+    if not actor.places:
+        return False
+    has = VillageFact.evidence.op("@>")(cast(literal([digest], JSONB), JSONB))
+    return bool(session.scalar(select(exists().where(has, among(VillageFact.village_id, actor.places)))))
 
 
 def standing_facts(

@@ -180,7 +180,7 @@ def _load_site(stage: Stage, home: Household, crop: Crop, *, is_main: bool) -> N
     site_id, cycle_id = key("site", home.key, crop.key), key("cycle", home.key, crop.key)
     farmer, manager = farmer_of(home), manager_of(home.company)
     written = list(steps_of(stage, home, crop, is_main=is_main))
-    picture = stage.picture(crop.picture, home.key)
+    picture = stage.picture(crop.picture, home.key, farmer)
     with stage.at(written[0][1] - timedelta(days=3)):
         actor = stage.act(farmer)
         sites.create_site(

@@ -88,12 +88,14 @@ class Stage:
         if self.session.get(Credential, person_id) is None:
             passwords.set_password(self.session, SYSTEM, person_id, cast.PASSWORD, must_change=False)
 
-    def picture(self, kind: str, seed: str) -> str:
-        """A drawn picture in the media store; of each kind there are a few."""
+    def picture(self, kind: str, seed: str, by: UUID) -> str:
+        """A drawn picture in the media store, sent by this person; of each kind there are a few."""
+        self.act(by)
         name = f"{kind}-{sum(map(ord, seed)) % VARIETY}"
         if name not in self._pictures:
             photo = media.store_photo(self.session, self.store, pictures.draw(kind, name))
             self._pictures[name] = photo.sha256
+        media.remember_sender(self.session, self._pictures[name])
         return self._pictures[name]
 
     def recorded(self, outcomes: Iterable[LogOutcome]) -> None:

@@ -65,7 +65,7 @@ def _load_good(stage: Stage, good: Good, number: int) -> None:
             ocop_group=good.group if good.stars else None,
             ocop_scheme_year=2023 if good.stars else None,
             alcoholic="Rượu" in good.name,
-            photo_sha256=stage.picture(good.picture, good.key),
+            photo_sha256=stage.picture(good.picture, good.key, manager_of(good.holder)),
             village_ids=(stage.villages[stage.seats[good.holder]],),
         ),
     )
@@ -99,7 +99,7 @@ def _load_good(stage: Stage, good: Good, number: int) -> None:
             decision_number=decision(100 + number, "UBND"),
             decided_on=decided,
             stars=good.stars,
-            file_sha256=stage.picture("sheet", good.key),
+            file_sha256=stage.picture("sheet", good.key, manager_of(good.holder)),
         ),
     )
 
@@ -213,7 +213,7 @@ def _declare(stage: Stage, good: str, floor: str, url: str, *, confirmed: bool) 
                 declared_listing_id=declared_id,
                 on_sale=True,
                 seen_on=stage.today - timedelta(days=2),
-                photo_sha256=stage.picture("sheet", good),
+                photo_sha256=stage.picture("sheet", good, _official_near(holder)),
             ),
         )
 

@@ -79,6 +79,9 @@ class _Recorder:
         self.village = village
         self.person_id = key("person", player)
 
+    def picture(self, kind: str, seed: str) -> str:
+        return self.stage.picture(kind, seed, self.person_id)
+
     def note(self, kind: str, name: str, ago: int, value: Shape, evidence: tuple[str, ...] = ()) -> None:
         day = _day(self.stage.today, ago)
         with self.stage.at(day, 20):
@@ -110,11 +113,11 @@ class _Recorder:
                 issuer="UBND xã (dữ liệu mẫu)",
                 members=5,
             ),
-            (self.stage.picture("sheet", self.village),),
+            (self.picture("sheet", self.village),),
         )
         for index, ago in enumerate((8, 27, 55, 76)[: 0 if self.village == "missing" else 4]):
             value = GroupActivity(topic=SESSIONS[index], people=9 + index * 4)
-            picture = self.stage.picture("house", f"{self.village}{index}")
+            picture = self.picture("house", f"{self.village}{index}")
             self.note("group_activity", str(index), ago, value, (picture,))
 
     def channel(self) -> None:
@@ -130,17 +133,18 @@ class _Recorder:
                     received_on=_day(self.stage.today, ago),
                     answered_on=_day(self.stage.today, ago - days),
                 ),
-                (self.stage.picture("sheet", f"{self.village}{index}"),),
+                (self.picture("sheet", f"{self.village}{index}"),),
             )
 
     def wifi(self) -> None:
-        picture = self.stage.picture("house", self.village)
+        picture = self.picture("house", self.village)
         self.note("wifi", "wifi", 35, Wifi(available=True, network="NhaVanHoa-MienPhi"), (picture,))
 
     def addresses(self) -> None:
         """Twenty-two households, an office and the culture house, each with a made-up Vpostcode that begins with noughts."""
         village_id = self.stage.villages[self.village]
         since = _day(self.stage.today, 380)
+        listed = (self.picture("sheet", f"{self.village} Vpostcode"),)
         labels = [(PremisesKind.HOUSEHOLD, f"Hộ số {n:02d}") for n in range(1, 23)]
         labels += [(PremisesKind.OFFICE, "Điểm trường"), (PremisesKind.CULTURE_HOUSE, "Nhà văn hóa thôn")]
         with self.stage.at(since):
@@ -149,7 +153,6 @@ class _Recorder:
             self.stage.session.execute(insert(Premises), rows)
         coded = [row for row in rows if row["kind"] != PremisesKind.CULTURE_HOUSE]
         town = sum(map(ord, self.village))
-        listed = (self.stage.picture("sheet", f"{self.village} Vpostcode"),)
         facts = [
             _fact(
                 village_id,
@@ -180,7 +183,7 @@ class _Recorder:
                 tool="Hồi, điện thoại của hộ",
                 household_ids=households,
             ),
-            (self.stage.picture("orchard", "model"),),
+            (self.picture("orchard", "model"),),
         )
 
     def trade_model(self, title: str, participants: int) -> None:
@@ -195,7 +198,7 @@ class _Recorder:
                 started_on=_day(self.stage.today, 260),
                 tool="Phần mềm bán hàng và kho",
             ),
-            (self.stage.picture("sheet", title),),
+            (self.picture("sheet", title),),
         )
 
 

@@ -2,7 +2,16 @@
 
 from app.marketplace_sync.queries.about_me import about_me
 from app.marketplace_sync.queries.channel_accounts import account, account_check, accounts_of
-from app.marketplace_sync.queries.declared import Look, declared_listing, declared_looks, declared_of
+from app.marketplace_sync.queries.declared import (
+    Look,
+    Looks,
+    answers_for_its_place,
+    declared_listing,
+    declared_looks,
+    declared_of,
+    is_of_the_seller,
+    points_to_file,
+)
 from app.marketplace_sync.queries.evidence import Evidence, live_evidence
 from app.marketplace_sync.queries.floors import counted_floors, floor_decisions, floor_of_host, floors
 from app.marketplace_sync.queries.listings import calls, listing, listings_of, product_names, sightings
@@ -12,11 +21,13 @@ __all__ = [
     "RETIRED",
     "Evidence",
     "Look",
+    "Looks",
     "Offer",
     "about_me",
     "account",
     "account_check",
     "accounts_of",
+    "answers_for_its_place",
     "calls",
     "counted_floors",
     "declared_listing",
@@ -25,12 +36,14 @@ __all__ = [
     "floor_decisions",
     "floor_of_host",
     "floors",
+    "is_of_the_seller",
     "is_retired",
     "listing",
     "listings_of",
     "live_evidence",
     "obstacle",
     "offers",
+    "points_to_file",
     "product_names",
     "sightings",
 ]

@@ -30,7 +30,8 @@ def about_me(session: Session, actor: Actor) -> dict[str, Any]:
     return {
         "declared": [picked(d, "id organisation_id product_id floor_id url declared_at withdrawn_at") for d in pasted],
         "confirmed": [
-            picked(c, "id declared_listing_id organisation_id on_sale seen_on photo_sha256 recorded_at") | {"url": url}
+            picked(c, "id declared_listing_id organisation_id on_sale seen_on photo_sha256 recorded_at by_colleague")
+            | {"url": url}
             for c, url in looked
         ],
         "floor_decisions": [picked(f, "id floor_id counted effective_on legal_basis recorded_at") for f in decided],

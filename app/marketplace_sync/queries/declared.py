@@ -11,19 +11,41 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.accounts import queries as accounts
 from app.accounts.models import Organisation
-from app.actor import Actor
+from app.actor import Actor, Role
 from app.errors import not_found
 from app.marketplace_sync.models import DeclaredConfirmation, DeclaredListing
+from app.places import queries as places
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A second person's look at a declared link: who by name (None: since erased), the day, and the picture they kept."""
+    """A second person's look at a declared link: who by name (None: since erased), the day, and the picture they kept.
+
+    `by_colleague`: they belonged to the seller when they looked.
+    """
 
     name: str | None
     on_sale: bool
     seen_on: date
     photo_sha256: str
+    by_colleague: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """The newest looks at a declared link: from outside the seller, and by a colleague of who declared it."""
+
+    outside: DeclaredConfirmation | None = None
+    colleague: DeclaredConfirmation | None = None
+
+    def that_counts(self, *, colleagues_count: bool) -> DeclaredConfirmation | None:
+        """The newest of those that may say whether the product is on sale."""
+        looks = [look for look in (self.outside, self.colleague if colleagues_count else None) if look is not None]
+        return max(looks, key=lambda look: (look.seen_on, look.recorded_at), default=None)
+
+    @property
+    def shown(self) -> list[DeclaredConfirmation]:
+        return [look for look in (self.outside, self.colleague) if look is not None]
 
 
 def declared_listing(session: Session, actor: Actor, declared_id: UUID) -> DeclaredListing:
@@ -34,8 +56,25 @@ def declared_listing(session: Session, actor: Actor, declared_id: UUID) -> Decla
     return found
 
 
-def declared_of(session: Session, actor: Actor) -> list[tuple[DeclaredListing, DeclaredConfirmation | None]]:
-    """Open declared listings that the actor sees, each with the newest look at it."""
+def is_of_the_seller(session: Session, actor: Actor, declared: DeclaredListing) -> bool:
+    """Whether the actor holds a role, or held one since it was declared, in the selling organisation, in a household that
+    is a member of it, or in the cooperative that acts for it.
+    """
+    seller = declared.organisation_id
+    return seller in actor.organisations or bool(
+        session.scalar(select(func.hoi_of_the_seller(actor.person_id, seller, declared.declared_at)))
+    )
+
+
+def answers_for_its_place(session: Session, actor: Actor, declared: DeclaredListing, roles: Collection[Role]) -> bool:
+    """Whether one of these roles is held for the place where the seller has its seat."""
+    held = [m.place_id for m in actor.memberships if m.role in roles and m.place_id is not None]
+    seat = session.get_one(Organisation, declared.organisation_id)
+    return bool({seat.village_id, seat.commune_id} & places.descendant_ids(session, held, None))
+
+
+def declared_of(session: Session, actor: Actor) -> list[tuple[DeclaredListing, Looks]]:
+    """Open declared listings that the actor sees, each with the newest looks at it."""
     products = set(session.scalars(select(DeclaredListing.product_id).where(_declared_seen_by(actor))))
     return declared_with_looks(session, products, clock.now()) if products else []
 
@@ -53,7 +92,7 @@ def _declared_seen_by(actor: Actor) -> ColumnElement[bool]:
 
 def declared_with_looks(
     session: Session, product_ids: Collection[UUID], moment: datetime
-) -> list[tuple[DeclaredListing, DeclaredConfirmation | None]]:
+) -> list[tuple[DeclaredListing, Looks]]:
     rows = session.scalars(
         select(DeclaredListing).where(
             DeclaredListing.product_id.in_(list(product_ids)),
@@ -61,7 +100,7 @@ def declared_with_looks(
             (DeclaredListing.withdrawn_at.is_(None)) | (DeclaredListing.withdrawn_at > moment),
         )
     ).all()
-    looks: dict[UUID, DeclaredConfirmation] = {}
+    newest: dict[tuple[UUID, bool], DeclaredConfirmation] = {}
     for look in session.scalars(
         select(DeclaredConfirmation)
         .where(
@@ -70,8 +109,14 @@ def declared_with_looks(
         )
         .order_by(DeclaredConfirmation.seen_on, DeclaredConfirmation.recorded_at)
     ):
-        looks[look.declared_listing_id] = look
-    return [(row, looks.get(row.id)) for row in rows]
+        newest[look.declared_listing_id, look.by_colleague] = look
+    return [(row, Looks(newest.get((row.id, False)), newest.get((row.id, True)))) for row in rows]
+
+
+def points_to_file(session: Session, actor: Actor, digest: str) -> bool:
+    """Whether the picture proves a listing of an organisation that this actor may open."""
+    theirs = DeclaredConfirmation.organisation_id.in_(select(Organisation.id).where(accounts.visible(actor)))
+    return bool(session.scalar(select(exists().where(DeclaredConfirmation.photo_sha256 == digest, theirs))))
 
 
 def declared_looks(session: Session, actor: Actor, look_ids: Collection[UUID]) -> dict[UUID, Look]:
@@ -86,4 +131,4 @@ def declared_looks(session: Session, actor: Actor, look_ids: Collection[UUID]) -
         "confirmation_id", "full_name"
     )
     names = {UUID(str(r.confirmation_id)): r.full_name for r in session.execute(select(told))}
-    return {r.id: Look(names.get(r.id), r.on_sale, r.seen_on, r.photo_sha256) for r in rows}
+    return {r.id: Look(names.get(r.id), r.on_sale, r.seen_on, r.photo_sha256, r.by_colleague) for r in rows}

@@ -1,4 +1,4 @@
-"""Where products are on sale, by evidence only: what a marketplace answered, or what a second named person saw."""
+"""Where products are on sale, by evidence only: what a marketplace answered, or what a named person from outside saw."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -23,6 +23,8 @@ from app.marketplace_sync.queries.declared import declared_with_looks
 from app.marketplace_sync.queries.floors import counted_floors, floors
 from app.marketplace_sync.queries.listings import listings_with_sightings
 
+SOMEBODY = Words(vi="người", en="a person")
+COLLEAGUE = Words(vi="người cùng đơn vị", en="a colleague of the seller")
 OWN_SITE = Words(vi="trang bán hàng riêng", en="its own shop")
 ADVERTISING = Words(vi="trang quảng cáo", en="an advertising page")
 # Why a declared link does not count, by the legal kind of its place.
@@ -48,7 +50,7 @@ class Evidence:
 
     state     live: seen on sale, recently enough; stale: seen, too long ago; no: not on sale, or never seen
     sold_out  live, and nothing was left to buy when it was last seen; a page like this is on sale all the same
-    look_id   the named person's look that says so, of a declared link
+    look_id   the named person's look that says so, of a declared link; without one a colleague's that says nothing yet
     counted   the place is on the province's list of floors on the day; if not, `reason_*` says why it does not count
     expires_at when a live sighting becomes stale
     """
@@ -78,10 +80,12 @@ def live_evidence(
     known_at: datetime,
     max_age_hours: int = 48,
     declared_max_age_days: int = 30,
+    colleagues_count: bool = False,
 ) -> dict[UUID, list[Evidence]]:
     """Everything known about where these products are on sale, as of the end of a date and as known at a moment.
 
     A marketplace's answer stays good for `max_age_hours`, a named person's look for `declared_max_age_days`.
+    A look by somebody of the seller's own organisation says nothing, unless `colleagues_count`.
     """
     if not product_ids:
         return {}
@@ -99,9 +103,13 @@ def live_evidence(
         found[listing.product_id].append(
             _of_listing(listing, account, seen, known, counted, moment, max_age_hours, paused=paused)
         )
-    for declared, look in declared_with_looks(session, product_ids, moment):
+    max_age = timedelta(days=declared_max_age_days)
+    for declared, looks in declared_with_looks(session, product_ids, moment):
+        look = looks.that_counts(colleagues_count=colleagues_count)
         found[declared.product_id].append(
-            _of_declared(declared, look, names, counted, as_of, timedelta(days=declared_max_age_days))
+            _of_declared(declared, look, names, counted, as_of, max_age)
+            if look is not None
+            else _unconfirmed(declared, looks.colleague, names, counted)
         )
     return found
 
@@ -195,7 +203,7 @@ def _why(
 
 def _of_declared(
     declared: DeclaredListing,
-    look: DeclaredConfirmation | None,
+    look: DeclaredConfirmation,
     names: dict[UUID, Floor],
     counted: dict[UUID, FloorDecision],
     as_of: date,
@@ -205,19 +213,16 @@ def _of_declared(
     place = floor.name
     counts = declared.floor_id in counted
     expires = None
-    if look is None:
-        state = "no"
-        vi = f"Đã khai đang bán trên {place.vi}, chờ người thứ hai xem và xác nhận."
-        en = f"Declared on {place.text('en')}; waits for a second person to look."
-    elif not look.on_sale:
+    if not look.on_sale:
         state = "no"
         vi = f"Ngày {look.seen_on:%d/%m/%Y} có người xem, không thấy đang bán trên {place.vi}."
         en = f"Somebody looked on {look.seen_on:%d/%m/%Y} and did not find it on {place.text('en')}."
     else:
         state = "live" if as_of < look.seen_on + max_age else "stale"
         expires = clock.start_of_day(look.seen_on + max_age)
-        vi = f"Đang bán trên {place.vi}, có người xác nhận ngày {look.seen_on:%d/%m/%Y}."
-        en = f"On sale on {place.text('en')}, confirmed by a person on {look.seen_on:%d/%m/%Y}."
+        who = COLLEAGUE if look.by_colleague else SOMEBODY
+        vi = f"Đang bán trên {place.vi}, có {who.vi} xác nhận ngày {look.seen_on:%d/%m/%Y}."
+        en = f"On sale on {place.text('en')}, confirmed by {who.text('en')} on {look.seen_on:%d/%m/%Y}."
         if not counts:
             why = NOT_COUNTED[floor.kind]
             vi, en = f"{vi} {why.vi}", f"{en} {why.text('en')}"
@@ -226,12 +231,41 @@ def _of_declared(
         floor_name=place,
         counted=counts,
         state=state,
-        seen_at=clock.start_of_day(look.seen_on) if look else None,
+        seen_at=clock.start_of_day(look.seen_on),
         expires_at=expires,
         witness="person",
         url=declared.url,
         reason_vi=vi,
         reason_en=en,
         declared_id=declared.id,
-        look_id=look.id if look else None,
+        look_id=look.id,
+    )
+
+
+def _unconfirmed(
+    declared: DeclaredListing,
+    colleague: DeclaredConfirmation | None,
+    names: dict[UUID, Floor],
+    counted: dict[UUID, FloorDecision],
+) -> Evidence:
+    """What is known of a link at which nobody from outside the seller has looked yet."""
+    place = names[declared.floor_id].name
+    vi = f"Đã khai đang bán trên {place.vi}, chờ người ngoài đơn vị xem và xác nhận."
+    en = f"Declared on {place.text('en')}; waits for somebody from outside the organisation to look."
+    if colleague is not None:
+        vi = f"{vi} Người cùng đơn vị xem ngày {colleague.seen_on:%d/%m/%Y}, chưa tính."
+        en = f"{en} A colleague looked on {colleague.seen_on:%d/%m/%Y}; that does not count."
+    return Evidence(
+        product_id=declared.product_id,
+        floor_name=place,
+        counted=declared.floor_id in counted,
+        state="no",
+        seen_at=None,
+        expires_at=None,
+        witness="person",
+        url=declared.url,
+        reason_vi=vi,
+        reason_en=en,
+        declared_id=declared.id,
+        look_id=colleague.id if colleague is not None else None,
     )

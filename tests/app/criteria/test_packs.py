@@ -116,6 +116,7 @@ def test_every_parameter_of_the_shipped_pack_is_the_provinces_choice_and_is_show
             "lapsed_certificate",
             "liveness_max_age_hours",
             "declared_max_age_days",
+            "declared_look_by",
         ],
         6: [
             "model_max_age_days",

@@ -29,6 +29,7 @@ from app.marketplace_sync.models import (
 from app.places.models import Place, Premises
 from app.products.models import Certificate, Product, ProductVillage, Variant
 from app.trace.models import CareLog, Site, SiteVillage
+from tests.app.files import sent
 
 NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)  # ten in the morning in Vietnam
 TODAY = date(2026, 11, 23)
@@ -78,6 +79,8 @@ class Province:
                 recorded_at=LONG_AGO,
             ),
         )
+        with self.database.transaction(SYSTEM) as session:
+            sent(session, made, PROOF)
         return made
 
     # --- what people record
@@ -255,7 +258,9 @@ class Province:
             )
         )
 
-    def looked_at(self, name: str, picture: str, who: str = "officer", *, ago: int = 2) -> None:
+    def looked_at(
+        self, name: str, picture: str, who: str = "officer", *, ago: int = 2, by_colleague: bool = False
+    ) -> None:
         """A link on the counted floor was declared long ago, and a second person looked and kept this picture."""
         declared = new_id()
         self.add(
@@ -276,6 +281,7 @@ class Province:
                 seen_on=clock.today() - timedelta(days=ago),
                 photo_sha256=picture,
                 recorded_at=clock.now() - timedelta(days=ago),
+                by_colleague=by_colleague,
             ),
         )
 

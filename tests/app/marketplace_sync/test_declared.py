@@ -14,8 +14,9 @@ from PIL import Image
 from sqlalchemy import delete, func, select, update
 
 from app import clock
-from app.accounts.models import PersonalData
+from app.accounts.models import Membership, PersonalData
 from app.actor import PUBLIC, SYSTEM, Actor, Role
+from app.actor import Membership as Held
 from app.db import Database, Words, new_id
 from app.factory import create_app
 from app.marketplace_sync import queries
@@ -51,7 +52,7 @@ class Case:
     def confirm(self, declared_id: UUID, actor: Actor | None = None, **other: Any) -> int:
         form = {"id": new_id(), "on_sale": "true", "seen_on": TODAY, "photo": (picture(), "man-hinh.png")} | other
         sent = {name: value for name, value in form.items() if value is not None}
-        client = self.client(actor or self.people.purchaser)
+        client = self.client(actor or self.people.official)
         return client.post(f"/san/da-khai/{declared_id}", data=sent).status_code
 
     def evidence(self, on: date = TODAY) -> list[tuple[str, bool, str]]:
@@ -80,6 +81,11 @@ class Case:
         return list(declared), list(looks), told or 0
 
 
+def answering_for(actor: Actor, role: Role, place: UUID) -> Actor:
+    """The same person, with one role that is held for a place and opens it."""
+    return replace(actor, memberships=(Held(actor.memberships[0].organisation_id, role, place),))
+
+
 def picture(shade: int = 0) -> BytesIO:
     raw = BytesIO()
     Image.new("RGB", (40, 30), (20, 120, shade)).save(raw, "PNG")
@@ -91,6 +97,7 @@ def picture(shade: int = 0) -> BytesIO:
 def case(settings: Settings, database: Database, clock_at: Callable[[datetime], None]) -> Case:
     clock_at(NOON)
     people, floor = build(database), new_id()
+    people = replace(people, official=answering_for(people.official, Role.COMMUNE_OFFICIAL, people.commune))
     with database.transaction(SYSTEM) as session:
         for actor in (people.manager, people.purchaser, people.farmer, people.stranger, people.official):
             session.add(
@@ -112,7 +119,7 @@ def case(settings: Settings, database: Database, clock_at: Callable[[datetime], 
     return Case(app, database, people, product, other, floor)
 
 
-WAITS = ("no", True, "Đã khai đang bán trên Sàn thử, chờ người thứ hai xem và xác nhận.")
+WAITS = ("no", True, "Đã khai đang bán trên Sàn thử, chờ người ngoài đơn vị xem và xác nhận.")
 ON_SALE = ("live", True, "Đang bán trên Sàn thử, có người xác nhận ngày 20/11/2026.")
 
 
@@ -137,13 +144,141 @@ def test_a_picture_is_needed(case: Case, photo: Any) -> None:
     assert (case.rows(), case.evidence()) == (before, [WAITS])
 
 
-@pytest.mark.parametrize("who", ["purchaser", "official"])
-def test_a_second_person_with_a_picture_makes_it_count(case: Case, who: str) -> None:
+@pytest.mark.parametrize(
+    "role", [Role.DIGITAL_GROUP, Role.VILLAGE_OFFICER, Role.EXTENSION_OFFICER, Role.COMMUNE_OFFICIAL]
+)
+def test_somebody_who_answers_for_the_place_makes_it_count_with_a_picture(case: Case, role: Role) -> None:
     _, declared_id = case.declare()
-    actor = getattr(case.people, who)
+    actor = answering_for(case.people.official, role, case.people.village)
     assert case.client(actor).get("/san/da-khai").status_code == 200
     assert case.confirm(declared_id, actor) == 303
     assert case.evidence() == [ON_SALE]
+
+
+# --- two people are two organisations --------------------------------------------------------------------------------
+
+COLLEAGUE_SAW = (
+    "no",
+    True,
+    "Đã khai đang bán trên Sàn thử, chờ người ngoài đơn vị xem và xác nhận. Người cùng đơn vị xem ngày 20/11/2026, chưa tính.",
+)
+
+
+def give(case: Case, actor: Actor, role: Role, organisation_id: UUID, *, ended_at: datetime | None = None) -> None:
+    """A role that this sign-in does not show, as it is with a card or after it ended."""
+    with case.database.transaction(SYSTEM) as session:
+        session.add(
+            Membership(id=new_id(), person_id=actor.person_id, organisation_id=organisation_id, role=role, place_id=None,
+                       valid_from=date(2026, 1, 1), valid_to=TODAY - timedelta(days=1) if ended_at else None,
+                       recorded_at=NOON, granted_by=None, ended_at=ended_at, ended_by=None)
+        )  # fmt: skip
+
+
+def by_colleague(case: Case) -> list[bool]:
+    with case.database.transaction(SYSTEM) as session:
+        return list(session.scalars(select(DeclaredConfirmation.by_colleague)))
+
+
+def test_a_colleagues_look_is_kept_and_shown_as_such_and_does_not_count(case: Case) -> None:
+    _, declared_id = case.declare()
+    form = case.client(case.people.purchaser).get(f"/san/da-khai/{declared_id}").get_data(as_text=True)
+    assert "lần xem này vẫn ghi, nhưng chưa tính" in form
+    assert case.confirm(declared_id, case.people.purchaser) == 303
+    assert (by_colleague(case), case.evidence()) == ([True], [COLLEAGUE_SAW])
+    for actor in (case.people.manager, case.people.purchaser, case.people.official):
+        html = case.client(actor).get("/san/da-khai").get_data(as_text=True)
+        assert "Người Thử xem ngày 20/11/2026 (cùng đơn vị, chưa tính trừ khi tỉnh chọn)" in html
+        assert ("Chờ người ngoài đơn vị" in html, "Cùng đơn vị: đang bán" in html) == (True, True)
+    html = case.client(case.people.manager).get("/san").get_data(as_text=True)
+    assert ("Chờ người ngoài đơn vị" in html, "cùng đơn vị, chưa tính" in html) == (True, True)
+
+
+def test_a_colleagues_look_counts_when_the_province_says_so(case: Case) -> None:
+    _, declared_id = case.declare()
+    case.confirm(declared_id, case.people.purchaser)
+    with case.database.transaction(SYSTEM) as session:
+        found = queries.live_evidence(
+            session, [case.product], as_of=TODAY, known_at=clock.now(), colleagues_count=True
+        )[case.product]
+    assert [(e.state, e.reason_vi) for e in found] == [
+        ("live", "Đang bán trên Sàn thử, có người cùng đơn vị xác nhận ngày 20/11/2026.")
+    ]
+
+
+def test_a_colleagues_later_word_does_not_change_what_somebody_from_outside_saw(
+    case: Case, clock_at: Callable[[datetime], None]
+) -> None:
+    _, declared_id = case.declare()
+    assert case.confirm(declared_id, seen_on=TODAY - timedelta(days=1)) == 303
+    clock_at(NOON + timedelta(hours=1))
+    assert case.confirm(declared_id, case.people.purchaser, on_sale="false") == 303
+    assert case.evidence() == [("live", True, "Đang bán trên Sàn thử, có người xác nhận ngày 19/11/2026.")]
+    with case.database.transaction(SYSTEM) as session:
+        (evidence,) = queries.live_evidence(
+            session, [case.product], as_of=TODAY, known_at=clock.now(), colleagues_count=True
+        )[case.product]
+    assert evidence.state == "no", "where colleagues count, the newest of both stands"
+
+
+@pytest.mark.parametrize("where", ["cooperative", "household"])
+def test_an_official_who_also_belongs_to_the_seller_looks_as_a_colleague(case: Case, where: str) -> None:
+    """The second hat binds though this sign-in does not show it; a hat in somebody else's house does not."""
+    _, declared_id = case.declare()
+    give(case, case.people.official, Role.FARMER, case.people.foreign)
+    assert case.confirm(declared_id) == 303
+    give(case, case.people.official, Role.FARMER, getattr(case.people, where))
+    assert case.confirm(declared_id) == 303
+    assert sorted(by_colleague(case)) == [False, True]
+
+
+@pytest.mark.parametrize(("after", "colleague"), [(timedelta(seconds=-1), False), (timedelta(0), True)])
+def test_a_role_that_ended_after_the_link_was_declared_still_binds(
+    case: Case, after: timedelta, *, colleague: bool
+) -> None:
+    _, declared_id = case.declare()
+    give(case, case.people.official, Role.PURCHASER, case.people.cooperative, ended_at=NOON + after)
+    assert case.confirm(declared_id) == 303
+    assert by_colleague(case) == [colleague]
+
+
+def test_the_manager_of_the_cooperative_is_a_colleague_of_a_household_that_sells(case: Case) -> None:
+    with case.database.transaction(SYSTEM) as session:
+        declared = DeclaredListing(organisation_id=case.people.household, declared_at=NOON)
+        told = {who: getattr(case.people, who) for who in ("farmer", "manager", "neighbour", "stranger", "official")}
+        assert {
+            who: queries.is_of_the_seller(session, replace(actor, organisations=frozenset()), declared)
+            for who, actor in told.items()
+        } == {"farmer": True, "manager": True, "neighbour": False, "stranger": False, "official": False}
+
+
+def test_nobody_learns_of_others_where_they_belong(case: Case) -> None:
+    asked = select(func.hoi_of_the_seller(case.people.purchaser.person_id, case.people.cooperative, NOON))
+    for actor, told in ((case.people.purchaser, True), (case.people.official, False), (PUBLIC, False)):
+        with case.database.transaction(actor) as session:
+            assert bool(session.scalar(asked)) is told
+
+
+def test_an_officials_role_of_another_place_or_a_certifiers_place_makes_no_witness(case: Case) -> None:
+    """The place was opened by one role and the look permitted by another: neither alone suffices."""
+    _, declared_id = case.declare()
+    before = case.rows()
+    office = case.people.official.memberships[0].organisation_id
+    for memberships in (
+        (Held(office, Role.CERTIFIER, case.people.commune), Held(office, Role.VILLAGE_OFFICER, new_id())),
+        (Held(office, Role.CERTIFIER, case.people.commune), Held(office, Role.PURCHASER)),
+        (Held(office, Role.CERTIFIER, case.people.commune),),
+        (Held(office, Role.PROVINCE_OFFICIAL, case.people.commune),),
+    ):
+        assert case.confirm(declared_id, replace(case.people.official, memberships=memberships)) == 403
+        assert (case.rows(), case.evidence()) == (before, [WAITS])
+
+
+def test_who_judges_by_the_looks_reads_them_and_is_not_asked_to_look(case: Case) -> None:
+    _, declared_id = case.declare()
+    for role, offered in ((Role.PROVINCE_OFFICIAL, False), (Role.CERTIFIER, False), (Role.VILLAGE_OFFICER, True)):
+        actor = answering_for(case.people.official, role, case.people.commune)
+        html = case.client(actor).get("/san/da-khai").get_data(as_text=True)
+        assert (URL in html, f'href="/san/da-khai/{declared_id}"' in html) == (True, offered)
 
 
 def test_who_sees_the_link_sees_by_name_who_looked_and_the_picture(case: Case) -> None:
@@ -174,7 +309,7 @@ def test_a_look_is_told_only_to_whoever_may_open_its_organisation(case: Case, *,
     case.confirm(declared_id)
     with case.database.transaction(SYSTEM) as session:
         look = session.scalars(select(DeclaredConfirmation)).one()
-    seen = {look.id: queries.Look("Người Thử", True, TODAY, look.photo_sha256)}
+    seen = {look.id: queries.Look("Người Thử", True, TODAY, look.photo_sha256, by_colleague=False)}
     elsewhere = replace(case.people.official, places=frozenset({new_id()}))
     for actor, expected in (
         (case.people.manager, seen),

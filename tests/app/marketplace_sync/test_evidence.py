@@ -1,11 +1,12 @@
 """Only what the marketplace answered counts, while it is fresh, and every answer says why."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
 from marketplace_world import World
-from sqlalchemy import text, update
+from sqlalchemy import func, select, text, update
 
 from app import clock
 from app.actor import SYSTEM
@@ -26,6 +27,43 @@ def test_a_sighting_ages(world: World, clock_at: object) -> None:
             session, [world.product_id], as_of=clock.today(), known_at=clock.now() + timedelta(hours=1)
         )[world.product_id]
     assert (aged.state, earlier.state) == ("stale", "live")
+
+
+def test_a_sighting_is_good_until_the_very_moment_it_is_forty_eight_hours_old(world: World) -> None:
+    listing_id = world.want()
+    world.push(listing_id)
+    with world.database.transaction(SYSTEM) as session:
+        seen = session.scalars(select(func.max(ListingObservation.seen_at))).one()
+        assert seen is not None
+        moment, states = seen + timedelta(hours=48), []
+        for at in (moment - timedelta(microseconds=1), moment):
+            (one,) = queries.live_evidence(session, [world.product_id], as_of=clock.local(moment).date(), known_at=at)[
+                world.product_id
+            ]
+            states.append((one.state, one.expires_at))
+    assert states == [("live", moment), ("stale", moment)]
+
+
+def test_a_pause_is_told_of_the_last_ten_minutes_and_of_nothing_before(
+    world: World, listing_id: UUID, clock_at: Callable[[datetime], None]
+) -> None:
+    """It is only known as it is now; asked about a moment ago, now is what is meant."""
+    noon = datetime(2026, 11, 24, 12, tzinfo=clock.VIETNAM)
+    clock_at(noon)
+    with world.database.transaction(SYSTEM) as session:
+        session.add(
+            ListingObservation(id=new_id(), listing_id=listing_id, organisation_id=world.organisation_id,
+                               seen_at=noon - timedelta(hours=1), live=False, buyable=False, raw_state="draft", reasons=[])
+        )  # fmt: skip
+        session.execute(update(Listing).values(recall_paused=True, created_at=noon - timedelta(days=4)))
+        session.flush()
+        told = []
+        for at in (noon - timedelta(minutes=10), noon - timedelta(minutes=10, microseconds=1)):
+            (one,) = queries.live_evidence(session, [world.product_id], as_of=noon.date(), known_at=at)[
+                world.product_id
+            ]
+            told.append("vì thu hồi" in one.reason_vi)
+    assert told == [True, False]
 
 
 def test_what_was_not_known_yet_is_not_told(world: World) -> None:

@@ -69,13 +69,6 @@ def test_an_unknown_hash_is_not_found(db_session: Session, store: MediaStore) ->
         media.open_blob(db_session, store, "0" * 64)
 
 
-def test_known_photos_are_told_from_other_hashes(db_session: Session, store: MediaStore) -> None:
-    photo = media.store_photo(db_session, store, encoded(leaf(), "JPEG"))
-    pdf = media.store_pdf(db_session, store, b"%PDF-1.7\nbody\n%%EOF")
-    assert media.known_photos(db_session, [photo.sha256, pdf, "f" * 64]) == {photo.sha256}
-    assert media.known_photos(db_session, []) == set()
-
-
 def test_a_pdf_is_kept_as_it_came(db_session: Session, store: MediaStore) -> None:
     raw = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n%%EOF\n"
     digest = media.store_pdf(db_session, store, raw)

@@ -30,6 +30,53 @@ def test_a_photo_sent_in_parts_becomes_a_blob(session_for: SessionFor, store: Me
         assert not media.uploaded_by(session, person(), done.blob_sha256)
 
 
+def test_what_comes_with_a_form_is_remembered_with_its_sender_once(session_for: SessionFor, store: MediaStore) -> None:
+    """Whether the file was there already or not; what SYSTEM stores is nobody's."""
+    first, second, raw = person(), person(), encoded(noise(60, 40), "JPEG")
+    pdf = b"%PDF-1.7\nbody\n%%EOF"
+
+    def uploads(session: Session) -> int:
+        return session.scalar(select(func.count()).select_from(Upload)) or 0
+
+    with session_for(SYSTEM) as session:
+        digests = {media.store_photo(session, store, raw).sha256, media.store_pdf(session, store, pdf)}
+        before = uploads(session)
+    for actor in (first, second):
+        with session_for(actor) as session:
+            for _twice in range(2):
+                assert {media.store_photo(session, store, raw).sha256, media.store_pdf(session, store, pdf)} == digests
+            assert [media.uploaded_by(session, actor, digest) for digest in sorted(digests)] == [True, True]
+    with session_for(SYSTEM) as session:
+        assert uploads(session) == before + 4
+
+
+def test_what_came_in_parts_is_remembered_by_its_upload_alone(session_for: SessionFor, store: MediaStore) -> None:
+    actor, raw = person(), encoded(noise(60, 40), "JPEG")
+    with session_for(actor) as session:
+        media.finish_upload(session, actor, store, upload_id=send(session, actor, store, raw).id)
+        assert session.scalar(select(func.count()).where(Upload.person_id == actor.person_id)) == 1
+
+
+def test_only_files_of_the_kind_that_were_sent_or_are_seen_are_attachable(
+    session_for: SessionFor, store: MediaStore
+) -> None:
+    actor, other = person(), person()
+    pdf = b"%PDF-1.7\nbody\n%%EOF"
+    with session_for(other) as session:
+        theirs = media.store_photo(session, store, encoded(noise(60, 40), "JPEG")).sha256
+    with session_for(actor) as session:
+        mine = media.store_photo(session, store, encoded(noise(60, 40), "JPEG")).sha256
+        paper = media.store_pdf(session, store, pdf)
+        asked = [mine, theirs, paper, "f" * 64]
+
+        def ask(*, kinds: tuple[str, ...] = ("photo",), seen: str = "") -> set[str]:
+            return media.attachable(session, actor, asked, sees=lambda _s, _a, digest: digest == seen, kinds=kinds)
+
+        assert (ask(), ask(kinds=("photo", "pdf")), ask(seen=theirs)) == ({mine}, {mine, paper}, {mine, theirs})
+        assert media.attachable(session, SYSTEM, asked, sees=lambda *_: False) == {mine, theirs}
+        assert media.attachable(session, actor, [], sees=lambda *_: True) == set()
+
+
 def test_a_lost_answer_is_mended_by_sending_the_part_again(session_for: SessionFor, store: MediaStore) -> None:
     actor, raw = person(), encoded(leaf(), "JPEG")
     with session_for(actor) as session:

@@ -192,7 +192,7 @@ def test_a_step_that_is_corrected_after_a_release_is_judged_anew(
         assert session.scalars(select(OutboxEvent.name)).all().count(BatchHeld.name) == 3
 
 
-@pytest.mark.parametrize("mistaken", ["harvest", "step", "withdrawn step"])
+@pytest.mark.parametrize("mistaken", ["harvest", "harvest's site", "step", "step's site", "withdrawn step"])
 def test_days_that_come_back_after_a_release_for_other_days_hold_the_batch_again(
     database: Database,
     world: World,
@@ -207,6 +207,7 @@ def test_days_that_come_back_after_a_release_for_other_days_hold_the_batch_again
     batch = make(database, world.manager, product, log, made_on=date(2026, 11, 20))
     early = (date(2026, 11, 19), date(2026, 11, 17))
     assert held_for(database, batch) == [early]
+    elsewhere = a_site(database, world.farmer, world.household, world.village, name="Vườn dưới")
     minutes = iter(range(1, 100))
 
     def diary_says(*, early_again: bool) -> None:
@@ -214,6 +215,10 @@ def test_days_that_come_back_after_a_release_for_other_days_hold_the_batch_again
         if mistaken == "harvest":
             day = NOON - timedelta(days=3 if early_again else 0)
             correct(database, world.farmer, log, happened_at=day, quantity=10, unit="kg")
+        elif mistaken == "harvest's site":
+            correct(database, world.farmer, log, site_id=site if early_again else elsewhere, quantity=10, unit="kg")
+        elif mistaken == "step's site":
+            correct(database, world.farmer, spray, site_id=site if early_again else elsewhere, pre_harvest_days=4)
         elif mistaken == "step":
             correct(database, world.farmer, spray, pre_harvest_days=4 if early_again else 1)
         else:

@@ -114,6 +114,30 @@ def test_ten_minutes_ahead_are_the_clocks_difference(database: Database, world: 
     assert write(database, world.farmer, a_log(site, days_ago=-11 / 1440)) == ["refused"]
 
 
+def test_ten_minutes_to_the_second_are_the_clocks_difference(database: Database, world: World) -> None:
+    """By our clock, and by the phone's where it says what it shows."""
+    site = a_site(database, world.farmer, world.household, world.village)
+    second, ten = timedelta(seconds=1), timedelta(minutes=10)
+    for phone_now, latest in ((None, NOON + ten), (NOON + timedelta(hours=1), NOON + timedelta(hours=1) + ten)):
+        for moment, answer in ((latest, "stored"), (latest + second, "refused")):
+            log = a_log(site).model_copy(update={"happened_at": moment})
+            assert write(database, world.farmer, log, phone_now=phone_now) == [answer]
+
+
+def test_a_phone_whose_clock_is_more_than_two_days_off_cannot_say_when_anything_was(
+    database: Database, world: World
+) -> None:
+    site = a_site(database, world.farmer, world.household, world.village)
+    two_days, second = timedelta(hours=48), timedelta(seconds=1)
+    flags = []
+    for off in (-two_days - second, -two_days, two_days, two_days + second):
+        log = a_log(site, days_ago=4)
+        assert write(database, world.farmer, log, phone_now=NOON + off) == ["stored"]
+        with database.transaction(world.farmer) as session:
+            flags.append(queries.care_log(session, world.farmer, log.id).log.time_doubtful)
+    assert flags == [True, False, False, True]
+
+
 def test_a_phone_whose_clock_is_days_ahead_loses_nothing_and_is_flagged(database: Database, world: World) -> None:
     site = a_site(database, world.farmer, world.household, world.village)
     ahead = a_log(site, days_ago=-3)

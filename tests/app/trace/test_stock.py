@@ -247,3 +247,94 @@ def test_a_lot_of_another_product_is_refused(database: Database, world: World, p
     other = a_pack(database, world, a_product(database, world, name_vi="Mật ong"), sku="MAT-500")
     with pytest.raises(Invalid, match="other_product"):
         move(database, world.manager, other, "packed", 1, batch_id=batch)
+
+
+# --- all lots together: a line that names no lot takes from the house, and no lot gives what the house has not ---------
+
+
+@pytest.mark.parametrize("kind", ["sold", "reserved", "lost"])
+def test_a_lot_gives_no_more_than_the_whole_house_has_left(
+    database: Database, world: World, pack: tuple[UUID, UUID], kind: str
+) -> None:
+    variant, batch = pack
+    move(database, world.manager, variant, "sold", 8)
+    before = lines(database)
+    with pytest.raises(Conflict, match="not_enough") as refused:
+        move(database, world.manager, variant, kind, 3, batch_id=batch)
+    assert "chỉ còn 2." in refused.value.vi
+    assert (left(database, variant), lines(database)) == (2, before)
+    move(database, world.manager, variant, kind, 2, batch_id=batch)
+    assert left(database, variant) == 0
+
+
+def test_a_lot_releases_and_takes_back_no_more_than_the_whole_house_has_with_buyers(
+    database: Database, world: World, pack: tuple[UUID, UUID]
+) -> None:
+    variant, batch = pack
+    move(database, world.manager, variant, "reserved", 3, batch_id=batch)
+    move(database, world.manager, variant, "released", 1)
+    move(database, world.manager, variant, "sold", 3, batch_id=batch)
+    move(database, world.manager, variant, "returned", 1)
+    before = lines(database)
+    for kind, code, words in (
+        ("released", "not_promised", "Chỉ có 2 gói đang giữ"),
+        ("returned", "more_than_sold", "chỉ còn giữ 2 gói"),
+    ):
+        with pytest.raises(Conflict, match=code) as refused:
+            move(database, world.manager, variant, kind, 3, batch_id=batch)
+        assert (words in refused.value.vi, lines(database)) == (True, before)
+        move(database, world.manager, variant, kind, 2, batch_id=batch)
+        before = lines(database)
+    assert left(database, variant) == 10
+
+
+def test_a_promise_whose_packs_were_released_is_not_taken_back(
+    database: Database, world: World, pack: tuple[UUID, UUID]
+) -> None:
+    variant, batch = pack
+    first = move(database, world.manager, variant, "reserved", 4, batch_id=batch)
+    released = move(database, world.manager, variant, "released", 1, batch_id=batch)
+    before = lines(database)
+    with pytest.raises(Conflict) as refused:
+        take_back(database, world, first)
+    assert (refused.value.code, lines(database), left(database, variant)) == ("not_promised", before, 7)
+    take_back(database, world, released)
+    take_back(database, world, first)
+    assert left(database, variant) == 10
+
+
+def test_a_count_of_a_lot_leaves_what_the_house_sold_without_a_lot(
+    database: Database, world: World, pack: tuple[UUID, UUID]
+) -> None:
+    variant, batch = pack
+    move(database, world.manager, variant, "sold", 8)
+    before = lines(database)
+    with pytest.raises(Conflict) as refused:
+        move(database, world.manager, variant, "counted", 7, batch_id=batch)
+    assert (refused.value.code, "Đang giữ 8 gói" in refused.value.vi) == ("count_below_promised", True)
+    assert (left(database, variant), lines(database)) == (2, before)
+    move(database, world.manager, variant, "counted", 8, batch_id=batch)
+    assert left(database, variant) == 0
+
+
+def test_a_count_of_just_what_is_promised_leaves_nothing_to_sell(
+    database: Database, world: World, pack: tuple[UUID, UUID]
+) -> None:
+    variant, batch = pack
+    move(database, world.manager, variant, "reserved", 4, batch_id=batch)
+    move(database, world.manager, variant, "counted", 4, batch_id=batch)
+    assert left(database, variant) == 0
+
+
+def test_a_line_is_of_ten_minutes_from_now_at_the_latest(
+    database: Database, world: World, pack: tuple[UUID, UUID]
+) -> None:
+    variant, batch = pack
+    latest, before = NOON + timedelta(minutes=10), lines(database)
+    with pytest.raises(Invalid, match="in_future"):
+        move(
+            database, world.manager, variant, "sold", 1, batch_id=batch, happened_at=latest + timedelta(microseconds=1)
+        )
+    assert lines(database) == before
+    move(database, world.manager, variant, "sold", 1, batch_id=batch, happened_at=latest)
+    assert left(database, variant) == 9

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.accounts.queries import among
 from app.actor import Actor
+from app.criteria import queries as criteria
 from app.doors.cooperative.queries.own import own_organisations
 from app.marketplace_sync import queries as marketplace
 from app.marketplace_sync.models import Listing
@@ -29,6 +30,12 @@ class OnSale:
     states: dict[UUID, str]
 
 
+def colleagues_count(session: Session) -> bool:
+    """Whether the province counts today what somebody of the seller's own organisation saw at a declared link."""
+    settings = criteria.settings(session, as_of=clock.today(), known_at=clock.now())
+    return settings["declared_look_by"] == "colleagues_too"
+
+
 def on_sale(session: Session, actor: Actor) -> list[OnSale]:
     own = own_organisations(actor)
     found = list(
@@ -45,7 +52,9 @@ def on_sale(session: Session, actor: Actor) -> list[OnSale]:
     ):
         packs.setdefault(pack.product_id, []).append(pack)
     left = stock.on_hand(session, [p.id for rows in packs.values() for p in rows])
-    evidence = marketplace.live_evidence(session, ids, as_of=clock.today(), known_at=clock.now())
+    evidence = marketplace.live_evidence(
+        session, ids, as_of=clock.today(), known_at=clock.now(), colleagues_count=colleagues_count(session)
+    )
     rows = session.execute(select(Listing.id, Listing.state).where(among(Listing.organisation_id, own)))
     states = {row.id: row.state for row in rows}
     return [

@@ -14,6 +14,7 @@ from app.accounts.models import CardRequest, PersonalData
 from app.accounts.queries import among
 from app.actor import Actor, Role
 from app.db import Words
+from app.doors.cooperative.queries.on_sale import colleagues_count
 from app.doors.cooperative.queries.own import own_organisations
 from app.marketplace_sync import queries as marketplace
 from app.marketplace_sync.models import TROUBLED, ChannelAccount, DeclaredListing, Listing
@@ -71,12 +72,11 @@ class Troubled:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A declared link that counts for nothing until a second person has looked. `mine`: this actor declared it."""
+    """A declared link that counts for nothing until somebody has looked whose look counts."""
 
     declared: DeclaredListing
     product: Words
     floor: Words
-    mine: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,12 +186,11 @@ def _endings(session: Session, own: Collection[UUID], names: dict[UUID, Words]) 
 
 def _links(session: Session, actor: Actor, names: dict[UUID, Words]) -> list[Waiting]:
     floors = {f.id: f.name for f in marketplace.floors(session)}
+    colleagues = colleagues_count(session)
     return [
-        Waiting(
-            declared, names[declared.product_id], floors[declared.floor_id], declared.declared_by == actor.person_id
-        )
-        for declared, look in marketplace.declared_of(session, actor)
-        if look is None and declared.product_id in names
+        Waiting(declared, names[declared.product_id], floors[declared.floor_id])
+        for declared, looks in marketplace.declared_of(session, actor)
+        if looks.that_counts(colleagues_count=colleagues) is None and declared.product_id in names
     ]
 
 

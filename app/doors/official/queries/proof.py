@@ -142,6 +142,7 @@ def _product_lines(database: Database, view: VillageView) -> list[ProductLine]:
             known_at=view.known_at,
             max_age_hours=int(_parameter(view, "liveness_max_age_hours")),
             declared_max_age_days=int(_parameter(view, "declared_max_age_days")),
+            colleagues_count=_parameter(view, "declared_look_by") == "colleagues_too",
         )
         certificates = products.certificates_on(session, ids, view.as_of, view.known_at)
         names = accounts.organisation_names(session, {r.organisation_id for r in rows})

@@ -3,15 +3,17 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from app import clock
 from app.accounts import actors
 from app.actor import SYSTEM, Actor
-from app.db import Words
+from app.criteria.models import ParameterChoice
+from app.criteria.queries import SMART_VILLAGE
+from app.db import Words, new_id
 from app.doors.cooperative import queries
 from app.doors.demo.names import key
-from app.marketplace_sync.models import Listing
+from app.marketplace_sync.models import DeclaredConfirmation, DeclaredListing, Listing
 from tests.app.boxes import named_in_box
 from tests.app.doors.conftest import Demo
 
@@ -30,7 +32,7 @@ def test_what_waits_for_the_storys_cooperative(demo_province: Demo) -> None:
     assert todo.count == 5
     assert [(s.batch.lot, s.state) for s in todo.lots] == [("NA-RAI-02", "held"), ("MAT-01", "recalled")]
     assert [(e.product.vi, e.days_left) for e in todo.endings] == [("Mật ong rừng Nà Mẫu", -41), ("Na dai Nà Mẫu", 20)]
-    assert [(w.product.vi, w.mine) for w in todo.links] == [("Na sấy dẻo Nà Mẫu", True)]
+    assert [w.product.vi for w in todo.links] == ["Na sấy dẻo Nà Mẫu"]
     assert (list(todo.phones), list(todo.listings), list(todo.accounts), list(todo.conflicts)) == ([], [], [], [])
 
 
@@ -52,11 +54,30 @@ def test_a_note_is_shown_with_its_reason_whatever_is_wanted_of_the_listing(demo_
     assert found == [(False, [note.vi]), (False, [note.vi]), (True, [stopped.vi, note.vi])]
 
 
-def test_the_same_link_is_somebody_elses_for_the_purchaser(demo_province: Demo) -> None:
-    actor = actor_of(demo_province, "thu-mua")
-    with demo_province.database.transaction(actor) as session:
-        todo = queries.today(session, actor)
-    assert [(w.product.vi, w.mine) for w in todo.links] == [("Na sấy dẻo Nà Mẫu", False)]
+def test_a_link_waits_until_somebody_has_looked_whose_look_counts(demo_province: Demo) -> None:
+    """The manager declared it: the purchaser's look changes nothing, until the province counts colleagues."""
+    actor, dried = actor_of(demo_province, "thu-mua"), key("product", "na-say")
+    day, shown = clock.today(), []
+    with demo_province.database.transaction(SYSTEM) as session:
+        link = session.scalars(select(DeclaredListing).where(DeclaredListing.product_id == dried)).one()
+        look = DeclaredConfirmation(
+            id=new_id(), declared_listing_id=link.id, organisation_id=link.organisation_id, on_sale=True,
+            confirmed_by=actor.person_id, seen_on=day, photo_sha256="ab" * 32, recorded_at=clock.now(), by_colleague=True,
+        )  # fmt: skip
+        choice = ParameterChoice(
+            id=new_id(), pack_id=SMART_VILLAGE, name="declared_look_by", value="colleagues_too", valid_from=day,
+            decided_by="Công văn 1", recorded_at=clock.now(), person_id=actor.person_id,
+        )  # fmt: skip
+        for row in (None, look, choice):
+            if row is not None:
+                session.add(row)
+            session.flush()
+            places = next(g.places for g in queries.on_sale(session, actor) if g.product.id == dried)
+            waiting = [w.product.vi for w in queries.today(session, actor).links]
+            shown.append((waiting, [e.state for e in places if e.declared_id == link.id]))
+        session.rollback()
+    waits = (["Na sấy dẻo Nà Mẫu"], ["no"])
+    assert shown == [waits, waits, ([], ["live"])]
 
 
 def test_numbers_say_what_they_are_out_of(demo_province: Demo) -> None:

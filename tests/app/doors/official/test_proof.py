@@ -10,6 +10,7 @@ from app.actor import SYSTEM
 from app.criteria import village_facts
 from app.db import new_id
 from app.marketplace_sync.models import DeclaredListing
+from tests.app.criteria.answers import MET, UNMET
 from tests.app.criteria.world import PROOF, Province
 from tests.app.doors.official.conftest import SignIn, text_of
 
@@ -114,6 +115,25 @@ def test_clause_met_by_a_declared_link_shows_who_looked_and_the_picture(province
         assert shown in page.text
 
 
+def test_clause_is_not_met_by_a_colleagues_look_until_the_province_says_so(province: Province, sign_in: SignIn) -> None:
+    province.product("Na dai")
+    province.looked_at("Na dai", PROOF, by_colleague=True)
+    province.derive()
+    address = f"/thon/{province.village}/tieu-chi/ocop-tren-san"
+    page = text_of(sign_in("commune").get(address))
+    assert province.answer(5).value is UNMET
+    assert "Chờ người ngoài đơn vị xác nhận" in page
+    assert "Người cùng đơn vị xem ngày 21/11/2026, chưa tính." in page
+    assert "Người Thử xem ngày 21/11/2026 (cùng đơn vị, chưa tính)" in page
+    form = {"id": str(new_id()), "value": "colleagues_too", "valid_from": "2026-11-01", "decided_by": "Công văn 345"}
+    assert sign_in("province").post("/tinh/lua-chon/declared_look_by", data=form).status_code == 303
+    province.derive()
+    page = text_of(sign_in("commune").get(address))
+    assert province.answer(5).value is MET
+    assert "có người cùng đơn vị xác nhận ngày 21/11/2026." in page
+    assert "Người Thử xem ngày 21/11/2026 (cùng đơn vị, tỉnh chọn tính)" in page
+
+
 def test_look_at_a_link_of_an_organisation_elsewhere_is_kept_from_the_villages_official(
     province: Province, sign_in: SignIn
 ) -> None:
@@ -141,5 +161,5 @@ def test_link_nobody_looked_at_waits_and_is_not_said_to_be_off_sale(province: Pr
     )  # fmt: skip
     province.add(declared)
     page = text_of(sign_in("commune").get(f"/thon/{province.village}/tieu-chi/ocop-tren-san"))
-    assert "người bán khai sàn được tính chưa thấy Chờ người thứ hai xác nhận" in page
+    assert "người bán khai sàn được tính chưa thấy Chờ người ngoài đơn vị xác nhận" in page
     assert "Không bán" not in page

@@ -27,7 +27,7 @@ def test_village_page_gives_the_answer_the_reason_and_who_can_mend(province: Pro
     assert "trang riêng không phải là sàn nên không được tính." in page
     assert "Người xử lý: HTX Nà Mẫu" in page
     assert "“Nhà văn hóa thôn được trang bị mạng WiFi miễn phí.”" in page
-    assert "Ngoài văn bản: 17 giá trị có sẵn, tỉnh chưa chọn" in page
+    assert "Ngoài văn bản: 18 giá trị có sẵn, tỉnh chưa chọn" in page
     assert "chưa ai ghi" in page
 
 
@@ -75,7 +75,7 @@ def test_retired_product_says_so_where_it_was_counted(
         (2, "1 lựa chọn của tỉnh, không có trong văn bản; 4 giá trị có sẵn, tỉnh chưa chọn"),
         (3, "1 lựa chọn của tỉnh, không có trong văn bản"),
         (4, None),
-        (5, "Ngoài văn bản: 5 giá trị có sẵn, tỉnh chưa chọn"),
+        (5, "Ngoài văn bản: 6 giá trị có sẵn, tỉnh chưa chọn"),
         (6, "Ngoài văn bản: 4 giá trị có sẵn, tỉnh chưa chọn"),
     ],
 )
