@@ -265,6 +265,7 @@ def beside_people(
 ) -> tuple[float, float, float]:
     """Scans a second alone and while everybody works, in turn, and the median seconds of their pages."""
     seconds: list[float] = []
+    everybody = _people.with_open_pages(port, everybody)
     long = max(asked.seconds, _people.EVERY_SECONDS)  # so long that each of them asks once
 
     def working() -> float:
@@ -274,10 +275,7 @@ def beside_people(
         seconds.extend(told.seconds)
         return rate
 
-    working()  # warm up: templates are compiled, connections opened
-    alone, _, ratio = harness.alternated(
-        lambda: harness.loaded(port, hot, seconds=long), working, runs=asked.runs
-    )
+    alone, _, ratio = harness.alternated(lambda: harness.loaded(port, hot, seconds=long), working, runs=asked.runs)
     return alone, alone * ratio, statistics.median(seconds)
 
 
