@@ -118,7 +118,7 @@ class Settings(BaseSettings):
 
     def most_connections(self) -> int:
         """How many connections to PostgreSQL our processes may hold at once, with some to spare for commands."""
-        web = 3 * self.web_threads + 1  # a pool that may double, a connection of each thread for pages, one for scans
+        web = 2 * self.web_threads + 3  # a pool that may double, two that look for public pages, one for scans
         work, caller, relay, spare = 8, 8, 3, 12
         return self.web_workers * web + self.worker_processes * work + caller + relay + spare
 

@@ -26,7 +26,7 @@ DOORS = {
     "official": ("/thon-thong-minh", "/tinh", "/dia-ban"),
     "consumer": ("/", "/gioi-thieu", "/t"),
 }
-REDIRECTS = 4
+OK = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +85,28 @@ def at_work(port: int, everybody: Sequence[Person]) -> Iterator[Told]:
             thread.join()
 
 
-def _ask(port: int, path: str, person: Person, told: Told) -> None:
+def with_open_pages(port: int, everybody: Sequence[Person]) -> list[Person]:
+    """Each with those pages of the door that open for their role. Templates are compiled by it, connections opened."""
+    found = []
+    for person in everybody:
+        told = Told()
+        paths = tuple(path for path in person.paths if _ask(port, path, person, told))
+        assert paths, told.wrong
+        found.append(Person(person.token, paths))
+    return found
+
+
+def _ask(port: int, path: str, person: Person, told: Told) -> bool:
+    """Whether it is a page for this person."""
     began = time.perf_counter()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("GET", path, headers={"Cookie": f"{SIGN_IN_COOKIE}={person.token}", "Accept": "text/html"})
         answer = connection.getresponse()
         answer.read()
-        if answer.status >= REDIRECTS * 100:
-            told.wrong.append(f"{path}: {answer.status}")
         told.seconds.append(time.perf_counter() - began)
+        if answer.status != OK:
+            told.wrong.append(f"{path}: {answer.status}")
+        return answer.status == OK
     finally:
         connection.close()

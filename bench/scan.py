@@ -166,7 +166,7 @@ def requests_until_readable(html: str) -> int:
 def province() -> Iterator[tuple[Settings, Database]]:
     own = settings_module.load()
     with local.throw_away(pg_bin=own.pg_bin, valkey_bin=own.valkey_bin) as servers, TemporaryDirectory() as folder:
-        migrations.upgrade(servers.owner_url)
+        migrations.upgrade(servers.database_url)
         settings = Settings(
             var=Path(folder),
             database_url=servers.database_url,
@@ -265,6 +265,7 @@ def beside_people(
 ) -> tuple[float, float, float]:
     """Scans a second alone and while everybody works, in turn, and the median seconds of their pages."""
     seconds: list[float] = []
+    everybody = _people.with_open_pages(port, everybody)
     long = max(asked.seconds, _people.EVERY_SECONDS)  # so long that each of them asks once
 
     def working() -> float:
@@ -274,7 +275,6 @@ def beside_people(
         seconds.extend(told.seconds)
         return rate
 
-    working()  # warm up: templates are compiled, connections opened
     alone, _, ratio = harness.alternated(lambda: harness.loaded(port, hot, seconds=long), working, runs=asked.runs)
     return alone, alone * ratio, statistics.median(seconds)
 

@@ -1,4 +1,4 @@
-"""The WSGI layer before Flask: serves stored public pages and counts scans."""
+"""The layer before Flask: serves stored public pages, counts scans, and gives a thread only to what has come in whole."""
 
 from app.front.layer import create
 from app.front.memory import MOST_PAGES

@@ -57,6 +57,6 @@ def test_the_command_that_makes_a_key_makes_one_that_is_accepted(tmp_path: Path)
     assert Settings.model_validate({"secret_key": key}).signing_key() == key
 
 
-@pytest.mark.parametrize(("web", "work", "wanted"), [(1, 2, 64), (2, 2, 89), (1, 6, 96)])
+@pytest.mark.parametrize(("web", "work", "wanted"), [(1, 2, 58), (2, 2, 77), (1, 6, 90)])
 def test_the_connections_follow_the_processes(web: int, work: int, wanted: int) -> None:
     assert Settings(web_workers=web, worker_processes=work).most_connections() == wanted

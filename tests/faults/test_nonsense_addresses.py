@@ -160,10 +160,10 @@ def test_no_parameter_of_any_address_breaks_it(
     assert {"q", "next", "last", "commune", "ma", "code", "nho"} <= named, (
         "these are read; who finds fewer finds nothing"
     )
-    for rule, name, value in walk.chance.random.sample(asked, min(len(asked), counts(1000, len(asked)))):
-        for person in walk.chance.random.sample(kinds, counts(1, len(kinds))):
-            walk.ask(f"{rule.endpoint} ?{name}=", f"{walk.url(rule, person)}?{name}={value}", person, {})
-    print(f"{sum(walk.statuses.values())} of {len(asked)} x {len(kinds)}: {dict(sorted(walk.statuses.items()))}")  # noqa: T201
+    for rule, name, value in walk.chance.random.sample(asked, counts(600, len(asked))):
+        person = walk.chance.random.choice(kinds)
+        walk.ask(f"{rule.endpoint} ?{name}=", f"{walk.url(rule, person)}?{name}={value}", person, {})
+    print(f"{sum(walk.statuses.values())} requests, of {len(asked)} possible: {dict(sorted(walk.statuses.items()))}")  # noqa: T201
     assert not walk.wrong, "\n".join(f"{what}\n    {how}" for what, how in walk.wrong.items())
 
 
@@ -180,7 +180,7 @@ def test_no_header_breaks_an_address(walk: Walk, counts: Callable[[int, int], in
     ("path", "status"),
     [
         ("/dang-nhap?next=http://[x", 200),
-        ("/vao?next=http://[x", 302),
+        ("/vao?next=http://[x", 303),
         ("/don-vi?q=%00", 400),
         ("/san-pham?q=%00", 400),
     ],
