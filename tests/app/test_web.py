@@ -241,7 +241,7 @@ def test_invented_methods_make_one_series(client: FlaskClient) -> None:
         client.open("/healthz", method=f"INVENTED{number}")
     told = client.get("/metrics").get_data(as_text=True)
     assert "INVENTED" not in told
-    assert 'hoi_http_requests_total{endpoint="none",method="other",status="404"}' in told
+    assert 'hoi_http_requests_total{endpoint="none",method="other",status="405"}' in told
 
 
 def test_numbers_and_money_are_written_the_vietnamese_way(app: Flask) -> None:
