@@ -9,10 +9,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import audit, clock, media, outbox
-from app.actor import Actor, Role
+from app.accounts import rights
+from app.accounts.models import Organisation
+from app.actor import Actor, Right, check_may
 from app.errors import Conflict, Invalid, forbidden, not_found
 from app.marketplace_sync import queries
-from app.marketplace_sync.channel_accounts import check_seller
 from app.marketplace_sync.events import DeclaredConfirmed
 from app.marketplace_sync.models import DeclaredConfirmation, DeclaredListing, Floor
 from app.marketplace_sync.schemas import NewConfirmation, NewDeclared
@@ -20,16 +21,6 @@ from app.marketplace_sync.sent_again import stored
 from app.products import queries as products
 
 OLDEST_LOOK = timedelta(days=30)
-LOOKERS = (
-    Role.COOPERATIVE_MANAGER,
-    Role.PURCHASER,
-    Role.EXTENSION_OFFICER,
-    Role.VILLAGE_OFFICER,
-    Role.DIGITAL_GROUP,
-    Role.COMMUNE_OFFICIAL,
-    Role.PROVINCE_OFFICIAL,
-    Role.CERTIFIER,
-)
 
 
 def declare(session: Session, actor: Actor, new: NewDeclared) -> UUID:
@@ -39,10 +30,7 @@ def declare(session: Session, actor: Actor, new: NewDeclared) -> UUID:
     the floor's) and Conflict (declared already, or the same id with other content).
     """
     product = products.product(session, actor, new.product_id)
-    if actor.person_id is None or not actor.has(
-        Role.COOPERATIVE_MANAGER, Role.PURCHASER, organisation_id=product.organisation_id
-    ):
-        raise forbidden()
+    check_may(actor, Right.SELL, product.organisation_id)
     floor = session.get(Floor, new.floor_id)
     if floor is None:
         raise not_found("sàn này", "this floor")
@@ -89,9 +77,9 @@ def withdraw(session: Session, actor: Actor, declared_id: UUID) -> None:
     Raises NotFound for a foreign link, Forbidden for anybody but the organisation's sellers.
     """
     declared = session.scalar(select(DeclaredListing).where(DeclaredListing.id == declared_id).with_for_update())
-    if declared is None or declared.organisation_id not in actor.organisations:
+    if declared is None or not actor.reads(declared.organisation_id):
         raise not_found("đường dẫn này", "this link")
-    check_seller(actor, declared.organisation_id)
+    check_may(actor, Right.SELL, declared.organisation_id)
     if declared.withdrawn_at is None:
         declared.withdrawn_at = clock.now()
         audit.record(session, actor, "marketplace_sync:declared:withdraw", subject_id=declared_id)
@@ -105,7 +93,8 @@ def confirm(session: Session, actor: Actor, new: NewConfirmation) -> UUID:
     (the declarer confirming alone, or the same id with other content), Invalid (day, picture).
     """
     declared = queries.declared_listing(session, actor, new.declared_listing_id)
-    if actor.person_id is None or not actor.has(*LOOKERS):
+    seller = session.get_one(Organisation, declared.organisation_id)
+    if not rights.may_in(actor, Right.CONFIRM_LINK, seller):
         raise forbidden()
     if declared.declared_by == actor.person_id:
         raise Conflict(

@@ -8,7 +8,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import clock
-from app.actor import Role
+from app.actor import Right, Role
 from app.db import new_id
 from app.errors import HoiError
 from app.settings import ROOT
@@ -47,7 +47,7 @@ def install(app: Flask, web: Web) -> None:
         vn_date=vn_date, vn_datetime=vn_datetime, vnd=vnd, quantity=quantity, number=number, words=words
     )
     app.jinja_env.globals.update(
-        asset=asset, new_id=new_id, counting=counting, today=clock.today, now=clock.now, Role=Role
+        asset=asset, new_id=new_id, counting=counting, today=clock.today, now=clock.now, Right=Right, Role=Role
     )
     if web.settings.trusted_proxies:
         hops = web.settings.trusted_proxies

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts import queries as accounts
 from app.accounts.models import Organisation
-from app.actor import Actor
+from app.actor import Actor, Right
 from app.criteria.models import VillageFact
 from app.errors import not_found
 from app.marketplace_sync.models import DeclaredConfirmation
@@ -33,10 +33,11 @@ def shows_a_listing(session: Session, actor: Actor, digest: str) -> bool:
 
 def shows_a_village_fact(session: Session, actor: Actor, digest: str) -> bool:
     """Whether the file is evidence of a village that this official answers for."""
-    if not actor.places:
+    overseen = actor.places_where(Right.OVERSEE)
+    if not overseen:
         return False
     has = VillageFact.evidence.op("@>")(cast(literal([digest], JSONB), JSONB))
-    return bool(session.scalar(select(exists().where(has, accounts.among(VillageFact.village_id, actor.places)))))
+    return bool(session.scalar(select(exists().where(has, accounts.among(VillageFact.village_id, overseen)))))
 
 
 # Asked in order with (session, actor, sha256). OPEN: a row that the public may see points to the file.
