@@ -1,23 +1,23 @@
 """Who acts: the person behind a cookie, what their roles open, and how far a verb may write."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.accounts import queries, tokens
 from app.accounts.models import Credential, Device, Person, PersonalData, SignIn, SignInMethod
-from app.actor import OFFICIAL_ROLES, PUBLIC, Actor, Membership, Role
-from app.db import actor_settings
+from app.accounts.named_rights import PLACED_ROLES, Reach, with_rights
+from app.actor import PUBLIC, Actor, Membership, Right, Role
+from app.db import tell_rights
 from app.errors import Forbidden, Unauthenticated
 from app.places import queries as places
 
 SEEN_EVERY = timedelta(minutes=5)
-# Roles that are held for a place: a certifier reads what lies in theirs, without being an official.
-PLACED_ROLES = OFFICIAL_ROLES | {Role.CERTIFIER}
 
 
 def actor_from_token(session: Session, token: str, request_id: str) -> Actor:
@@ -62,23 +62,21 @@ def actor_from_token(session: Session, token: str, request_id: str) -> Actor:
 
 
 def _with_rights(session: Session, actor: Actor, *, farmer_only: bool) -> Actor:
+    """The actor with the rights of today's roles: what ended yesterday and what begins tomorrow gives nothing."""
     today = clock.today()
-    roles = queries.roles_of(session, oneself(actor), today)
-    held = tuple(
+    held = [
         Membership(m.organisation_id, Role(m.role), m.place_id)
-        for m in roles
+        for m in queries.roles_of(session, oneself(actor), today)
         if not farmer_only or m.role == Role.FARMER
-    )
+    ]
     managed = {m.organisation_id for m in held if m.role == Role.COOPERATIVE_MANAGER}
-    answered_for = [m.place_id for m in held if m.place_id is not None and m.role in PLACED_ROLES]
-    return replace(
+    answered_for = {m.place_id for m in held if m.place_id is not None and m.role in PLACED_ROLES}
+    return with_rights(
         actor,
-        memberships=held,
-        organisations=frozenset(
-            {m.organisation_id for m in held} | queries.member_household_ids(session, managed, today)
-        ),
+        held,
+        households=queries.member_household_ids(session, managed, today),
         # Who answers for a commune goes on reading, for past days, the village that ended.
-        places=frozenset(places.descendant_ids(session, answered_for, None)),
+        reach={place: Reach(**ids) for place, ids in places.reach(session, answered_for, today).items()},
     )
 
 
@@ -87,13 +85,12 @@ def actor_for(session: Session, person_id: UUID, request_id: str = "") -> Actor:
     return _with_rights(session, Actor(kind="person", person_id=person_id, request_id=request_id), farmer_only=False)
 
 
-def act_also_for(session: Session, actor: Actor, *organisation_ids: UUID) -> Actor:
-    """Let the rest of this transaction write for organisations that a verb has just made or is entitled to change."""
-    wider = replace(actor, organisations=actor.organisations | set(organisation_ids))
-    session.execute(
-        text("SELECT set_config('hoi.organisations', :organisations, true)"),
-        {"organisations": actor_settings(wider)["organisations"]},
-    )
+def act_also_for(session: Session, actor: Actor, *organisation_ids: UUID, rights: Collection[Right] = ()) -> Actor:
+    """Let the rest of this transaction read organisations that a verb has just made or is entitled to change, and have
+    exactly these rights in them.
+    """
+    wider = actor.also(organisation_ids, *rights)
+    tell_rights(session, wider)
     return wider
 
 

@@ -12,7 +12,7 @@ from app.accounts import cards, devices, signin, tokens
 from app.accounts.card_scans import CardState, find_card, not_entered, state_of
 from app.accounts.events import CardScanned
 from app.accounts.models import Card, CardRequest, CardRequestState
-from app.actor import SYSTEM, Actor, Role
+from app.actor import SYSTEM, Actor, Right
 from app.errors import Conflict, TooMany, not_found
 from app.outbox import publish
 
@@ -74,7 +74,7 @@ def decide(session: Session, actor: Actor, request_id: UUID, *, right_person: bo
     Raises Conflict when another word was said, the request ran out, or the card was revoked meanwhile.
     """
     request = session.scalar(select(CardRequest).where(CardRequest.id == request_id).with_for_update())
-    if request is None or not actor.has(Role.COOPERATIVE_MANAGER, organisation_id=request.organisation_id):
+    if request is None or not actor.may(Right.MANAGE_MEMBERS, request.organisation_id):
         raise not_found("yêu cầu này", "this request")
     cards.check_farmer(session, actor, request.person_id)
     wanted = CardRequestState.CONFIRMED if right_person else CardRequestState.REFUSED

@@ -8,10 +8,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import audit, clock
-from app.accounts import devices, queries, rights, tokens
+from app.accounts import devices, queries, tokens
 from app.accounts.models import Card
 from app.accounts.schemas import PrintCard
-from app.actor import Actor, Role
+from app.actor import Actor, Right, Role, check_may
 from app.errors import Conflict, Forbidden
 
 BIND_WITHIN = timedelta(days=7)
@@ -22,7 +22,7 @@ def print_card(session: Session, actor: Actor, organisation_id: UUID, form: Prin
 
     Raises Forbidden unless every role of the person lies in cooperatives that the actor manages or their households.
     """
-    rights.check_manager(actor, organisation_id)
+    check_may(actor, Right.MANAGE_MEMBERS, organisation_id)
     check_farmer(session, actor, form.person_id)
     known = session.get(Card, form.id)
     if known is not None:
@@ -61,7 +61,7 @@ def print_card(session: Session, actor: Actor, organisation_id: UUID, form: Prin
 def printed(session: Session, actor: Actor, card_id: UUID, *, key: bytes) -> tuple[Card, str, str]:
     """A card that may still be printed or told, with its secret and PIN. Raises NotFound or Conflict."""
     card = session.get(Card, card_id)
-    if card is None or not actor.has(Role.COOPERATIVE_MANAGER, organisation_id=card.organisation_id):
+    if card is None or not actor.may(Right.MANAGE_MEMBERS, card.organisation_id):
         raise tokens.no_such_card()
     check_farmer(session, actor, card.person_id)
     secret = tokens.card_secret(key, card.id)
@@ -104,7 +104,7 @@ def _revoke(session: Session, actor: Actor, card: Card) -> None:
 def check_farmer(session: Session, actor: Actor, person_id: UUID) -> None:
     """Whoever prints a card could use it: so every role of the person must lie where the actor manages."""
     roles = queries.all_roles(session, person_id)
-    managed = queries.managed(session, actor)
+    managed = actor.where(Right.MANAGE_PEOPLE)
     if not any(role == Role.FARMER for _, role in roles):
         raise Conflict(
             "not_a_farmer",

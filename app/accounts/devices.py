@@ -10,7 +10,7 @@ from app.accounts import actors, queries, signin
 from app.accounts.events import CardConfirmed
 from app.accounts.models import Card, Device, SignInMethod
 from app.accounts.signin import Granted
-from app.actor import SYSTEM, Actor, Role
+from app.actor import SYSTEM, Actor, Right
 from app.db import new_id
 from app.errors import forbidden, not_found
 from app.outbox import publish
@@ -54,7 +54,7 @@ def revoke(session: Session, actor: Actor, device: Device) -> None:
 
 
 def may_manage(actor: Actor, row: Card | Device) -> bool:
-    return row.person_id == actor.person_id or actor.has(Role.COOPERATIVE_MANAGER, organisation_id=row.organisation_id)
+    return row.person_id == actor.person_id or actor.may(Right.MANAGE_MEMBERS, row.organisation_id)
 
 
 def bind(session: Session, actor: Actor, card: Card, token_sha256: bytes, description: str, *, way: str) -> Device:

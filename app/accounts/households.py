@@ -7,12 +7,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import audit, clock
-from app.accounts import actors, organisations, queries, rights, sent_once
+from app.accounts import actors, organisations, queries, sent_once
 from app.accounts.events import HouseholdJoined, HouseholdLeft
 from app.accounts.models import HouseholdMembership, Organisation, OrganisationKind
 from app.accounts.schemas import HouseholdIn
-from app.actor import Actor, Role
-from app.errors import Conflict, Invalid, forbidden, not_found
+from app.actor import Actor, Right, check_may, check_may_everywhere
+from app.errors import Conflict, Invalid, not_found
 from app.outbox import publish
 from app.places import queries as places
 from app.places.models import Level
@@ -26,7 +26,7 @@ def add_household(session: Session, actor: Actor, cooperative_id: UUID, form: Ho
     """A new household that becomes thành viên of the manager's cooperative. Same id, other content: Conflict; so is the
     label of a household that is there already, unless the form says even so.
     """
-    rights.check_manager(actor, cooperative_id)
+    check_may(actor, Right.MANAGE_MEMBERS, cooperative_id)
     organisations.check_place(session, form.village_id, Level.VILLAGE, "village_id")
     joined = form.joined_on or clock.today()
     if joined > clock.today():
@@ -39,7 +39,7 @@ def add_household(session: Session, actor: Actor, cooperative_id: UUID, form: Ho
         raise sent_once.id_taken()  # somebody else's: it must not be adopted by naming its id
     if not known and not form.even_so:
         _check_label(session, actor, cooperative_id, form)
-    wider = actors.act_also_for(session, actor, form.id)
+    wider = actors.act_also_for(session, actor, form.id, rights=[Right.MANAGE_PEOPLE])
     household = organisations.new_organisation(
         session, wider, form.id, OrganisationKind.HOUSEHOLD, form.name, form.tax_code, form.village_id, commune_id
     )
@@ -66,8 +66,7 @@ def join_household(session: Session, actor: Actor, household_id: UUID, cooperati
 
     Raises Conflict when it is a member already.
     """
-    if not actor.has(Role.ADMINISTRATOR):
-        raise forbidden()
+    check_may_everywhere(actor, Right.ADMINISTER)
     household = queries.organisation(session, actor, household_id)
     cooperative = queries.organisation(session, actor, cooperative_id)
     if household.kind != OrganisationKind.HOUSEHOLD or cooperative.kind not in TAKES_IN_HOUSEHOLDS:
@@ -104,11 +103,10 @@ def end_household(session: Session, actor: Actor, household_id: UUID, cooperativ
 
     Raises Forbidden, also where a card does not suffice, and NotFound when it is no member.
     """
-    own = actor.has(Role.FARMER, organisation_id=household_id)
-    if own:
+    if actor.may(Right.FARM, household_id):
         actors.check_card_suffices(session, actor)
-    if not (own or actor.has(Role.ADMINISTRATOR)):
-        rights.check_manager(actor, cooperative_id)
+    elif not actor.may_everywhere(Right.ADMINISTER):
+        check_may(actor, Right.MANAGE_MEMBERS, cooperative_id)
     if on > clock.today():
         raise _future("on")
     row = session.scalar(

@@ -7,10 +7,10 @@ from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from app import audit, clock
-from app.accounts import actors, queries, rights, roles
+from app.accounts import actors, queries, roles
 from app.accounts.events import RoleOffered
 from app.accounts.models import RoleOffer
-from app.actor import Actor, Role
+from app.actor import Actor, Right, Role
 from app.db import new_id
 from app.errors import Conflict, not_found
 from app.outbox import publish
@@ -108,8 +108,8 @@ def withdraw_offer(session: Session, actor: Actor, role_offer_id: UUID, organisa
 
     Raises NotFound for everybody else, and Conflict when the person has answered.
     """
-    organisation = queries.organisation(session, actor, organisation_id)
-    if rights.may_look_after(session, actor, organisation):
+    queries.organisation(session, actor, organisation_id)
+    if actor.may(Right.MANAGE_PEOPLE, organisation_id):
         actors.act_also_for(session, actor, organisation_id)
         whose = RoleOffer.organisation_id == organisation_id
     else:

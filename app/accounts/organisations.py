@@ -6,13 +6,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import audit, clock
-from app.accounts import actors, queries, rights, schemas, sent_once
+from app.accounts import actors, queries, schemas, sent_once
 from app.accounts.events import OrganisationChanged
 from app.accounts.models import Organisation, OrganisationKind
 from app.accounts.schemas import OrganisationChange, OrganisationIn, SeatChange
-from app.actor import Actor, Role
+from app.actor import Actor, Right, check_may, check_may_everywhere
 from app.db import check_version
-from app.errors import Conflict, Invalid, forbidden
+from app.errors import Conflict, Invalid
 from app.outbox import publish
 from app.places import queries as places
 from app.places.models import Level
@@ -20,11 +20,10 @@ from app.places.models import Level
 
 def create_organisation(session: Session, actor: Actor, form: OrganisationIn) -> Organisation:
     """By an administrator. The same id again gives the same organisation; with other content Conflict."""
-    if not actor.has(Role.ADMINISTRATOR):
-        raise forbidden()
+    check_may_everywhere(actor, Right.ADMINISTER)
     commune_id = _commune_of_seat(session, form.kind, form.village_id, form.commune_id)
     sent_once.alone(session, form.id)
-    wider = actors.act_also_for(session, actor, form.id)
+    wider = actors.act_also_for(session, actor, form.id, rights=[Right.MANAGE_PEOPLE])
     return new_organisation(session, wider, form.id, form.kind, form.name, form.tax_code, form.village_id, commune_id)
 
 
@@ -68,9 +67,8 @@ def new_organisation(
 def change_organisation(session: Session, actor: Actor, organisation_id: UUID, form: OrganisationChange) -> None:
     """Rename, or correct the tax code. By its manager, the cooperative of a household, or an administrator."""
     row = queries.organisation(session, actor, organisation_id)
-    if not (rights.manages(session, actor, organisation_id) or actor.has(Role.ADMINISTRATOR)):
-        raise forbidden()
-    actors.act_also_for(session, actor, organisation_id)
+    check_may(actor, Right.MANAGE_PEOPLE, organisation_id)
+    actors.act_also_for(session, actor, organisation_id, rights=[Right.MANAGE_PEOPLE])
     check_version(row, form.version)
     if row.kind == OrganisationKind.HOUSEHOLD and form.name != row.name:
         schemas.neutral_label(form.name)
@@ -87,8 +85,7 @@ def move_organisation(session: Session, actor: Actor, organisation_id: UUID, for
     because a seat has no days and criteria read today's for every earlier day.
     """
     row = queries.organisation(session, actor, organisation_id)
-    if not rights.may_look_after(session, actor, row):
-        raise forbidden()
+    check_may(actor, Right.MANAGE_PEOPLE, organisation_id)
     commune_id = _commune_of_seat(session, OrganisationKind(row.kind), form.village_id, form.commune_id)
     if row.village_id not in {None, form.village_id} or row.commune_id not in {None, commune_id}:
         raise Conflict(
@@ -102,7 +99,7 @@ def move_organisation(session: Session, actor: Actor, organisation_id: UUID, for
         )
     if (row.village_id, row.commune_id) == (form.village_id, commune_id):
         return
-    actors.act_also_for(session, actor, organisation_id)
+    actors.act_also_for(session, actor, organisation_id, rights=[Right.MANAGE_PEOPLE])
     check_version(row, form.version)
     row.village_id, row.commune_id = form.village_id, commune_id
     audit.record(

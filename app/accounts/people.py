@@ -8,7 +8,7 @@ from app import audit, clock
 from app.accounts import actors, attempts, offers, passwords, queries, rights, roles, schemas, sent_once, signin, tokens
 from app.accounts.models import AddressAs, Organisation, OrganisationKind, Person, PersonalData
 from app.accounts.schemas import PersonalChange, PersonIn
-from app.actor import Actor, Role
+from app.actor import Actor, Right, Role
 from app.db import new_id
 from app.errors import Conflict, Forbidden, Invalid, TooMany
 from app.places import queries as places
@@ -120,9 +120,9 @@ def check_lookups(
 
 
 def _belongs(session: Session, actor: Actor, person_id: UUID) -> bool:
-    managed = queries.managed(session, actor)
-    here = any(organisation_id in managed for organisation_id, _ in queries.all_roles(session, person_id))
-    return here or actor.has(Role.ADMINISTRATOR)
+    return actor.may_everywhere(Right.ADMINISTER) or any(
+        actor.may(Right.MANAGE_PEOPLE, organisation_id) for organisation_id, _ in queries.all_roles(session, person_id)
+    )
 
 
 def change_personal_data(
@@ -194,11 +194,10 @@ def _looked_after(session: Session, actor: Actor, person_id: UUID, organisation_
 
 def _check_whole_person(session: Session, actor: Actor, person_id: UUID) -> None:
     """Whoever could set a person's password would own all of that person's roles: so all must be the actor's to give."""
-    if actor.has(Role.ADMINISTRATOR):
+    if actor.may_everywhere(Right.ADMINISTER):
         return
-    managed = queries.managed(session, actor)
     for organisation_id, role in queries.all_roles(session, person_id):
-        if organisation_id not in managed or role not in roles.MANAGED_BY_COOPERATIVE:
+        if not actor.may(Right.MANAGE_PEOPLE, organisation_id) or role not in roles.MANAGED_BY_COOPERATIVE:
             raise Forbidden(
                 "roles_elsewhere",
                 vi="Người này còn có vai trò ở nơi khác nên đơn vị không đổi giúp được. Hãy nhờ quản trị của tỉnh.",

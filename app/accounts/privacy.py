@@ -30,10 +30,10 @@ from app.accounts.models import (
     SignIn,
 )
 from app.accounts.schemas import AnswerIn, DataRequestIn
-from app.actor import Actor, Role
+from app.actor import Actor, Right, check_may_everywhere
 from app.audit import AuditEntry
 from app.db import Words, json_ready, picked
-from app.errors import Conflict, forbidden, not_found
+from app.errors import Conflict, not_found
 from app.jobs import Job
 from app.media import Upload
 from app.outbox import publish
@@ -116,8 +116,7 @@ def open_request(session: Session, data_request_id: UUID) -> DataRequest:
 
 def answer_request(session: Session, actor: Actor, data_request_id: UUID, form: AnswerIn) -> None:
     """An administrator's answer, and whether it is done. An answer once given is not rewritten: Conflict."""
-    if not actor.has(Role.ADMINISTRATOR):
-        raise forbidden()
+    check_may_everywhere(actor, Right.ADMINISTER)
     row = session.scalar(select(DataRequest).where(DataRequest.id == data_request_id).with_for_update())
     if row is None:
         raise not_found("yêu cầu này", "this request")
@@ -234,7 +233,7 @@ def erase(session: Session, actor: Actor, request_id: UUID) -> None:
     actors.check_card_suffices(session, actor)
     today, now = clock.today(), clock.now()
     roles = session.scalars(select(Membership).where(Membership.person_id == person_id)).all()
-    actor = actors.act_also_for(session, actor, *{m.organisation_id for m in roles})
+    actor = actors.act_also_for(session, actor, *{m.organisation_id for m in roles}, rights=[Right.FARM])
     rights.check_somebody_stays(session, person_id, [m for m in roles if m.valid_to is None])
     request_data(session, actor, DataRequestIn(id=request_id, kind=RequestKind.ERASE), done=True)
     for request in queries.data_requests_of(session, person_id):

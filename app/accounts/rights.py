@@ -1,18 +1,41 @@
-"""Who looks after whom: a manager the cooperative and its households, an administrator everybody; who writes for whom; and who must stay."""
+"""What is asked of an organisation that was read: its place too may give a right; who is looked after; and who must stay."""
 
 from collections.abc import Collection
-from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app import audit, clock
+from app import audit
 from app.accounts import actors, queries
 from app.accounts.models import Membership, Organisation, OrganisationKind
-from app.actor import Actor, Role
+from app.actor import Actor, Right, Role, check_may
 from app.db import lock_ids
-from app.errors import Conflict, forbidden, not_found
-from app.places import queries as places
+from app.errors import Conflict, not_found
+
+# Ghi hộ is for those who keep a diary of their own: no officer writes for a cooperative or a company.
+_ON_BEHALF = frozenset({OrganisationKind.HOUSEHOLD, OrganisationKind.COOPERATIVE_GROUP})
+_DIARY = (Right.KEEP_DIARY, Right.VOUCH_AS_OFFICER, Right.VOUCH_AS_NEIGHBOUR)
+
+
+def may_in(actor: Actor, right: Right, organisation: Organisation) -> bool:
+    """Whether the right holds in this organisation, be it for its own sake or for the place in which it lies."""
+    if actor.may(right, organisation.id):
+        return True
+    apart = right in _DIARY and organisation.kind not in _ON_BEHALF
+    return not apart and actor.may_at(right, organisation.village_id, organisation.commune_id)
+
+
+def on_behalf_of(session: Session, actor: Actor, organisation: Organisation) -> Actor:
+    """Ghi hộ: who keeps the diary of this household for its place does so for the rest of this transaction.
+
+    Raises NotFound for every other organisation.
+    """
+    if not may_in(actor, Right.KEEP_DIARY, organisation):
+        raise not_found("hộ này", "this household")
+    if actor.may(Right.KEEP_DIARY, organisation.id):
+        return actor
+    given = [right for right in _DIARY if may_in(actor, right, organisation)]
+    return actors.act_also_for(session, actor, organisation.id, rights=given)
 
 
 def look_after(session: Session, actor: Actor, organisation_id: UUID) -> Actor:
@@ -20,11 +43,9 @@ def look_after(session: Session, actor: Actor, organisation_id: UUID) -> Actor:
     household's cooperative, or an administrator, who leaves a line in the trail. Raises NotFound or Forbidden.
     """
     queries.organisation(session, actor, organisation_id)
-    managed = queries.managed(session, actor)
-    if organisation_id in managed:
-        return replace(actor, organisations=managed)
-    if not actor.has(Role.ADMINISTRATOR):
-        raise forbidden()
+    check_may(actor, Right.MANAGE_PEOPLE, organisation_id)
+    if organisation_id in actor.where(Right.MANAGE_PEOPLE):
+        return actor.only(Right.MANAGE_PEOPLE)
     audit.record(
         session,
         actor,
@@ -32,46 +53,7 @@ def look_after(session: Session, actor: Actor, organisation_id: UUID) -> Actor:
         subject_id=organisation_id,
         organisation_id=organisation_id,
     )
-    return actors.act_also_for(session, actor, organisation_id)
-
-
-def may_look_after(session: Session, actor: Actor, organisation: Organisation) -> bool:
-    """May see the people of an organisation that this actor may open: not everybody in it, nor every official, may."""
-    return manages(session, actor, organisation.id) or actor.has(Role.ADMINISTRATOR)
-
-
-def manages(session: Session, actor: Actor, organisation_id: UUID) -> bool:
-    """Manages it, or manages the cooperative that acts for this household."""
-    return organisation_id in queries.managed(session, actor)
-
-
-def check_manager(actor: Actor, cooperative_id: UUID) -> None:
-    if not actor.has(Role.COOPERATIVE_MANAGER, organisation_id=cooperative_id):
-        raise forbidden()
-
-
-def served_places(session: Session, actor: Actor) -> set[UUID]:
-    """The places whose households this actor writes for as an extension officer."""
-    answered_for = [
-        m.place_id for m in actor.memberships if m.role == Role.EXTENSION_OFFICER and m.place_id is not None
-    ]
-    return places.descendant_ids(session, answered_for, clock.today()) if answered_for else set()
-
-
-def serves(served: Collection[UUID], organisation: Organisation) -> bool:
-    """Whether a household or group lies in the places that `served_places` gave."""
-    here = organisation.village_id in served or organisation.commune_id in served
-    return here and organisation.kind in {OrganisationKind.HOUSEHOLD, OrganisationKind.COOPERATIVE_GROUP}
-
-
-def on_behalf_of(session: Session, actor: Actor, organisation: Organisation) -> Actor:
-    """Ghi hộ: an extension officer writes for a household of their villages, for the rest of this transaction.
-
-    Raises NotFound for every other organisation.
-    """
-    if not serves(served_places(session, actor), organisation):
-        raise not_found("hộ này", "this household")
-    return actors.act_also_for(session, actor, organisation.id)
+    return actors.act_also_for(session, actor, organisation_id, rights=[Right.MANAGE_PEOPLE])
 
 
 def check_somebody_stays(session: Session, person_id: UUID, roles: Collection[Membership]) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app import audit, clock
 from app.accounts import actors, queries, rights
 from app.accounts.models import Membership, Organisation, OrganisationKind
-from app.actor import OFFICIAL_ROLES, Actor, Role
+from app.actor import OFFICIAL_ROLES, Actor, Right, Role
 from app.db import lock_ids
 from app.errors import Invalid, forbidden, not_found
 from app.places import queries as places
@@ -41,7 +41,7 @@ def end_role(session: Session, actor: Actor, membership_id: UUID, organisation_i
     Raises Conflict for the last administrator and the last manager of a cooperative, and Forbidden for one's own where a
     card does not suffice.
     """
-    if organisation_id is not None and actor.has(Role.ADMINISTRATOR):
+    if organisation_id is not None and actor.may_everywhere(Right.ADMINISTER):
         # An authority may stand in no place that the administrator oversees.
         rights.look_after(session, actor, organisation_id)
     row = session.get(Membership, membership_id)
@@ -83,24 +83,22 @@ def may_give_back(session: Session, actor: Actor, organisation_id: UUID, role: R
     return sorted(queries.organisation_names(session, ids).values())
 
 
-def grantable(session: Session, actor: Actor, organisation: Organisation) -> list[Role]:
+def grantable(actor: Actor, organisation: Organisation) -> list[Role]:
     """The roles that this actor may give there, in the order of the list of roles."""
     here = [role for role in Role if organisation.kind in WHERE[role]]
-    if actor.has(Role.ADMINISTRATOR):
-        return here
-    return (
-        [role for role in here if role in MANAGED_BY_COOPERATIVE]
-        if rights.manages(session, actor, organisation.id)
-        else []
-    )
+    return [role for role in here if _may_give(actor, organisation.id, role)]
+
+
+def _may_give(actor: Actor, organisation_id: UUID, role: Role) -> bool:
+    """Who manages the people gives the roles of cooperatives and households; every other role, an administrator."""
+    if role in MANAGED_BY_COOPERATIVE:
+        return actor.may(Right.MANAGE_PEOPLE, organisation_id)
+    return actor.may_everywhere(Right.ADMINISTER)
 
 
 def check_may_grant(session: Session, actor: Actor, organisation_id: UUID, role: Role) -> Organisation:
     organisation = queries.organisation(session, actor, organisation_id)
-    if not (
-        actor.has(Role.ADMINISTRATOR)
-        or (role in MANAGED_BY_COOPERATIVE and rights.manages(session, actor, organisation_id))
-    ):
+    if not _may_give(actor, organisation_id, role):
         raise forbidden()
     if organisation.kind not in WHERE[role]:
         raise Invalid(

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app import audit, clock, outbox
-from app.actor import Actor, Role
+from app.actor import Actor, Right
 from app.criteria import queries
 from app.criteria.events import ParameterChosen
 from app.criteria.models import ParameterChoice
@@ -23,7 +23,7 @@ def choose_parameter(session: Session, actor: Actor, new: NewParameterChoice) ->
 
     Raises Forbidden, NotFound (pack), Invalid (name, value) and Conflict (the id with other content).
     """
-    if not actor.has(Role.PROVINCE_OFFICIAL, Role.ADMINISTRATOR) or actor.person_id is None:
+    if not actor.may_everywhere(Right.SET_PROVINCE_RULES) or actor.person_id is None:
         raise forbidden()
     pack = queries.pack(new.pack_id)
     _check_value(pack, new.name, new.value)

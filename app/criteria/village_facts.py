@@ -13,7 +13,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from app import audit, clock, media, outbox
-from app.actor import Actor, Role
+from app.accounts.named_rights import RECORDERS
+from app.actor import Actor
 from app.criteria import queries
 from app.criteria.events import VillageFactRecorded
 from app.criteria.models import VillageFact
@@ -32,21 +33,16 @@ from app.errors import Conflict, Invalid, InvalidMany, forbidden, not_found
 from app.places import queries as places
 from app.places.models import Place
 
-RECORDERS: dict[Role, str] = {
-    Role.DIGITAL_GROUP: "digital_group",
-    Role.VILLAGE_OFFICER: "village",
-    Role.EXTENSION_OFFICER: "officer",
-    Role.COMMUNE_OFFICIAL: "commune",
-    Role.PROVINCE_OFFICIAL: "province",
-}
 
-
-def witness_of(actor: Actor) -> str:
-    """Who vouches for what this actor records. Raises Forbidden for anybody else."""
-    for role, witness in RECORDERS.items():
-        if actor.has(role):
-            return witness
-    raise forbidden()
+def witness_of(actor: Actor, village_id: UUID) -> str:
+    """As what this actor vouches for what they record of this village, the nearest to it first. Raises NotFound for a village
+    that they do not answer for, Forbidden for who records nothing there.
+    """
+    queries.require_village(actor, village_id)
+    witness = next((word for right, word in RECORDERS.items() if actor.may_at(right, village_id)), None)
+    if witness is None:
+        raise forbidden()
+    return witness
 
 
 def record_village_fact(session: Session, actor: Actor, village_id: UUID, new: NewVillageFact, value: Shape) -> UUID:
@@ -56,7 +52,7 @@ def record_village_fact(session: Session, actor: Actor, village_id: UUID, new: N
     a value of another kind) and Conflict (the id with other content, or a correction made meanwhile).
     """
     if isinstance(value, DigitalAddress) and not new.withdrawn:
-        queries.require_village(actor, village_id)
+        witness_of(actor, village_id)
         _check_codes(session, village_id, {value.premises_id: value.code})
     if _add_fact(session, actor, village_id, new, value):
         outbox.publish(session, actor, VillageFactRecorded(village_id=village_id))
@@ -69,8 +65,7 @@ def withdraw_village_fact(session: Session, actor: Actor, village_id: UUID, fact
     The row and its withdrawal both stay in the history. Taking back twice is the same answer. Raises Forbidden, NotFound
     (a village or row elsewhere) and Conflict (the row was corrected meanwhile).
     """
-    witness_of(actor)
-    queries.require_village(actor, village_id)
+    witness_of(actor, village_id)
     row = session.get(VillageFact, fact_id)
     if row is None or row.village_id != village_id:
         raise not_found("lần ghi này", "this record")
@@ -103,9 +98,9 @@ def _changed_meanwhile() -> Conflict:
 
 def _add_fact(session: Session, actor: Actor, village_id: UUID, new: NewVillageFact, value: Shape) -> bool:
     """Whether a row was written: the same id and content again writes none."""
-    witness_of(actor)
-    if actor.person_id is None or village_id not in actor.places:
-        raise not_found("thôn này", "this village")
+    witness_of(actor, village_id)
+    if actor.person_id is None:
+        raise forbidden()
     if not isinstance(value, VALUES[new.kind]):
         raise Invalid(
             "wrong_kind", vi="Nội dung không khớp với loại việc.", en="The content does not fit the kind.", field="kind"
@@ -153,7 +148,7 @@ def _write(
                     observed_on=new.observed_on,
                     recorded_at=clock.now(),
                     person_id=actor.person_id,
-                    witness=witness_of(actor),
+                    witness=witness_of(actor, village_id),
                     evidence=list(new.evidence),
                     note=new.note,
                     withdrawn=new.withdrawn,
@@ -248,8 +243,7 @@ def record_digital_addresses(
     `lines`: premises id to its line in a pasted list, for the words of a refusal. Raises what `record_village_fact`
     raises, and all codes that two premises share at once; all are recorded or none.
     """
-    witness_of(actor)
-    queries.require_village(actor, village_id)
+    witness_of(actor, village_id)
     _check_codes(session, village_id, codes, lines)
     known = _standing_codes(session, village_id)
     recorded = 0

@@ -1,6 +1,15 @@
 """The database: typed base, one transaction per request and task, the actor told to row-level security."""
 
-from app.db.database import APP_ROLE, OF_A_PAGE, Database, Patience, actor_settings, is_busy, psycopg_url
+from app.db.database import (
+    APP_ROLE,
+    OF_A_PAGE,
+    Database,
+    Patience,
+    actor_settings,
+    is_busy,
+    psycopg_url,
+    tell_rights,
+)
 from app.db.personal import holds_personal_number, names_a_person, no_personal_numbers
 from app.db.rows import canonical_json, check_version, insert_once, json_ready, lock_ids, picked
 from app.db.schema import AwareDateTime, Base, Dong, Id, folded, new_id
@@ -33,4 +42,5 @@ __all__ = [
     "picked",
     "psycopg_url",
     "sort_key",
+    "tell_rights",
 ]

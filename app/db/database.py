@@ -1,5 +1,6 @@
 """Engines and the one transaction, in which row-level security knows who acts."""
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.actor import Actor, Role
+from app.actor import Actor
 
 APP_ROLE = "hoi_app"
 BUSY = frozenset({"55P03", "57014"})  # a lock, or a statement, that took longer than this process lets it
@@ -78,31 +79,62 @@ class Database:
 
     def tell_actor(self, session: Session, actor: Actor) -> None:
         """Tell row-level security who acts, and follow the shift of the clock, in one round trip."""
-        row = session.execute(_TELL, actor_settings(actor)).one()
+        row = session.execute(_TELL, _named(actor)).one()
         session.info["actor"] = actor
         if self._clock_movable:
             clock.shift(row.shift or timedelta())
 
 
-# The shift is asked of what was told, since row-level security shows it only to an actor that is known already.
+# The shift is asked of what was told, since row-level security shows it only to an actor
+# that is known already.
+_TELL_RIGHTS = text(
+    "SELECT count(set_config(name, value, true))"
+    " FROM unnest(CAST(:names AS text[]), CAST(:values AS text[])) AS t (name, value)"
+)
 _TELL = text(
-    "SELECT told.*, (SELECT shift FROM clock_shift WHERE told.kind IS NOT NULL) AS shift FROM (SELECT"
-    " set_config('hoi.kind', :kind, true) AS kind, set_config('hoi.person', :person, true),"
-    " set_config('hoi.organisations', :organisations, true), set_config('hoi.places', :places, true),"
-    " set_config('hoi.roles', :roles, true), set_config('hoi.managed', :managed, true) OFFSET 0) AS told"
+    "WITH told AS MATERIALIZED (SELECT count(set_config(name, value, true)) AS settings"
+    " FROM unnest(CAST(:names AS text[]), CAST(:values AS text[])) AS t (name, value))"
+    " SELECT (SELECT shift FROM clock_shift WHERE told.settings > 0) AS shift FROM told"
 )
 
 
+def tell_rights(session: Session, actor: Actor) -> None:
+    """Let row-level security know for the rest of this transaction what the actor may now do."""
+    session.execute(_TELL_RIGHTS, _named(actor))
+
+
+def _named(actor: Actor) -> dict[str, list[str]]:
+    settings = actor_settings(actor)
+    return {"names": [f"hoi.{name}" for name in settings], "values": list(settings.values())}
+
+
 def actor_settings(actor: Actor) -> dict[str, str]:
-    """What row-level security reads: its own copies of the actor's rights, as PostgreSQL spells arrays."""
-    return {
+    """What row-level security reads: its own copies of the actor's rights, as PostgreSQL spells arrays.
+
+    `rights` names for each right the setting that holds its organisations, and under the right's name with "@" that of its
+    places; many rights hold in the same ones, so each set is told once. A right that holds everywhere stands under its name
+    with "*".
+    """
+    settings = {
         "kind": actor.kind,
         "person": str(actor.person_id or ""),
         "organisations": _array(actor.organisations),
         "places": _array(actor.places),
         "roles": _array(actor.roles),
-        "managed": _array(actor.organisations_as(Role.COOPERATIVE_MANAGER)),
     }
+    told = {actor.organisations: "organisations", actor.places: "places"}
+    rights: dict[str, str] = {}
+    for right, scope in actor.rights.items():
+        if scope.everywhere:
+            rights[f"{right}*"] = "everywhere"
+        for key, ids in ((str(right), scope.organisations), (f"{right}@", scope.places)):
+            if not ids:
+                continue
+            if ids not in told:
+                told[ids] = f"set_{len(told)}"
+                settings[told[ids]] = _array(ids)
+            rights[key] = told[ids]
+    return settings | {"rights": json.dumps(rights)}
 
 
 def _array(values: Iterable[object]) -> str:

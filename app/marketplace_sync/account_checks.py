@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.accounts import actors
-from app.actor import SYSTEM, Actor
+from app.actor import SYSTEM, Actor, Right, check_may
 from app.db import Database, Words, lock_ids, new_id
 from app.errors import HoiError, TooMany
 from app.marketplace_sync import channel_accounts
@@ -42,7 +42,7 @@ def ask(session: Session, actor: Actor, settings: Settings, new: NewAccount, *, 
     check. Raises Forbidden for anybody but the organisation's sellers; Invalid(Many) for what is wrong without asking; Conflict
     for the same id with other content; TooMany while three shops of the organisation, or of the person, are being asked.
     """
-    channel_accounts.check_seller(actor, new.organisation_id)
+    check_may(actor, Right.SELL, new.organisation_id)
     channel_accounts.missing_credentials(new)
     channel_accounts.check_address(settings, new)
     lock_ids(session, [new.organisation_id])

@@ -8,11 +8,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import audit, clock, media, outbox
-from app.actor import Actor, Role
+from app.accounts import rights
+from app.accounts.models import Organisation
+from app.actor import Actor, Right, check_may
 from app.addresses import split_address
 from app.errors import Conflict, Invalid, forbidden, not_found
 from app.marketplace_sync import queries
-from app.marketplace_sync.channel_accounts import check_seller
 from app.marketplace_sync.events import DeclaredConfirmed
 from app.marketplace_sync.models import DeclaredConfirmation, DeclaredListing, Floor
 from app.marketplace_sync.schemas import NewConfirmation, NewDeclared
@@ -20,12 +21,8 @@ from app.marketplace_sync.sent_again import stored
 from app.products import queries as products
 
 OLDEST_LOOK = timedelta(days=30)
-# Whose look counts: somebody who answers for the seller's place and has no part in the seller.
-OUTSIDERS = (Role.DIGITAL_GROUP, Role.VILLAGE_OFFICER, Role.EXTENSION_OFFICER, Role.COMMUNE_OFFICIAL)
-# A colleague's look is kept beside it, and counts only where the province chose so.
-LOOKERS = (*OUTSIDERS, Role.COOPERATIVE_MANAGER, Role.PURCHASER)
 # Who reads the links and the looks. The province and a certifier judge by them, so they do not make them.
-READERS = (*LOOKERS, Role.PROVINCE_OFFICIAL, Role.CERTIFIER)
+READERS = (Right.CONFIRM_LINK, Right.OVERSEE, Right.RECORD_FINDING)
 
 
 def declare(session: Session, actor: Actor, new: NewDeclared) -> UUID:
@@ -35,10 +32,7 @@ def declare(session: Session, actor: Actor, new: NewDeclared) -> UUID:
     the floor's) and Conflict (declared already, or the same id with other content).
     """
     product = products.product(session, actor, new.product_id)
-    if actor.person_id is None or not actor.has(
-        Role.COOPERATIVE_MANAGER, Role.PURCHASER, organisation_id=product.organisation_id
-    ):
-        raise forbidden()
+    check_may(actor, Right.SELL, product.organisation_id)
     floor = session.get(Floor, new.floor_id)
     if floor is None:
         raise not_found("sàn này", "this floor")
@@ -85,9 +79,9 @@ def withdraw(session: Session, actor: Actor, declared_id: UUID) -> None:
     Raises NotFound for a foreign link, Forbidden for anybody but the organisation's sellers.
     """
     declared = session.scalar(select(DeclaredListing).where(DeclaredListing.id == declared_id).with_for_update())
-    if declared is None or declared.organisation_id not in actor.organisations:
+    if declared is None or not actor.reads(declared.organisation_id):
         raise not_found("đường dẫn này", "this link")
-    check_seller(actor, declared.organisation_id)
+    check_may(actor, Right.SELL, declared.organisation_id)
     if declared.withdrawn_at is None:
         declared.withdrawn_at = clock.now()
         audit.record(session, actor, "marketplace_sync:declared:withdraw", subject_id=declared_id)
@@ -102,7 +96,8 @@ def confirm(session: Session, actor: Actor, new: NewConfirmation) -> UUID:
     declarer confirming alone, or the same id with other content), Invalid (day, picture).
     """
     declared = queries.declared_listing(session, actor, new.declared_listing_id)
-    if actor.person_id is None or not actor.has(*LOOKERS):
+    seller = session.get_one(Organisation, declared.organisation_id)
+    if not rights.may_in(actor, Right.CONFIRM_LINK, seller):
         raise forbidden()
     if declared.declared_by == actor.person_id:
         raise Conflict(
@@ -111,7 +106,7 @@ def confirm(session: Session, actor: Actor, new: NewConfirmation) -> UUID:
             en="Who declared it cannot confirm it. Ask somebody else to open the link, take a picture and confirm.",
         )
     by_colleague = queries.is_of_the_seller(session, actor, declared)
-    if not by_colleague and not queries.answers_for_its_place(session, actor, declared, OUTSIDERS):
+    if not by_colleague and not actor.may_at(Right.CONFIRM_LINK, seller.village_id, seller.commune_id):
         raise forbidden()
     today = clock.today()
     if not today - OLDEST_LOOK <= new.seen_on <= today:

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import audit, clock, outbox
-from app.actor import SYSTEM, Actor, Role
+from app.actor import SYSTEM, Actor, Right
 from app.db import Words, fold, new_id
 from app.errors import Conflict, Invalid, forbidden
 from app.marketplace_sync import queries
@@ -21,7 +21,7 @@ HOST = re.compile(r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$")
 
 
 def _province_only(actor: Actor) -> UUID:
-    if actor.person_id is None or not actor.has(Role.PROVINCE_OFFICIAL, Role.ADMINISTRATOR):
+    if actor.person_id is None or not actor.may_everywhere(Right.SET_PROVINCE_RULES):
         raise forbidden()
     return actor.person_id
 

@@ -7,10 +7,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import audit, clock, outbox
-from app.actor import Actor
-from app.errors import Conflict, Forbidden, Invalid, forbidden
+from app.accounts.queries import among
+from app.actor import Actor, Right
+from app.errors import Conflict, Forbidden, Invalid
 from app.marketplace_sync import queries
-from app.marketplace_sync.channel_accounts import SELLERS, own_account
+from app.marketplace_sync.channel_accounts import own_account
 from app.marketplace_sync.events import ListingWanted, LookWanted
 from app.marketplace_sync.models import TROUBLED, Listing
 from app.marketplace_sync.notes import clear_note, want_again
@@ -109,15 +110,14 @@ def look_now(session: Session, actor: Actor, listing_id: UUID) -> None:
 
 def _own_listing(session: Session, actor: Actor, listing_id: UUID) -> Listing:
     queries.listing(session, actor, listing_id)
-    listing = session.scalar(select(Listing).where(Listing.id == listing_id).with_for_update())
-    if listing is None or not actor.has(*SELLERS, organisation_id=listing.organisation_id):
-        raise forbidden()
-    return listing
+    return session.scalars(select(Listing).where(Listing.id == listing_id).with_for_update()).one()
 
 
 def variants_to_list(session: Session, actor: Actor) -> list[Variant]:
     return list(
-        session.scalars(select(Variant).where(Variant.organisation_id.in_(actor.organisations)).order_by(Variant.sku))
+        session.scalars(
+            select(Variant).where(among(Variant.organisation_id, actor.where(Right.SELL))).order_by(Variant.sku)
+        )
     )
 
 

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock, media
 from app.accounts import queries as accounts
-from app.actor import Actor, Role
+from app.actor import Actor, Right, check_may
 from app.db import Words
 from app.errors import Invalid, not_found
 from app.marketplace_sync import account_checks, channel_accounts, queries
@@ -30,11 +30,9 @@ from app.web import accept_files, language, page, parse, parse_data, require, si
 blueprint = Blueprint("marketplace_sync", __name__, template_folder="templates")
 accept_files(blueprint, {"confirm": media.MAX_PHOTO_BYTES})
 
-PROVINCE = (Role.PROVINCE_OFFICIAL, Role.ADMINISTRATOR)
-
 
 def _seller() -> Actor:
-    return require(*channel_accounts.SELLERS)
+    return require(Right.SELL)
 
 
 @blueprint.get("/san")
@@ -84,7 +82,7 @@ def listing(listing_id: UUID) -> Response:
             variant=variant,
             obstacle=queries.obstacle(session, account, variant) if to_decide else None,
             TROUBLED=TROUBLED,
-            may_edit=products.may_manage(actor, row.organisation_id),
+            may_edit=actor.may(Right.MANAGE_PRODUCTS, row.organisation_id),
             product_name=queries.product_names(session, {row.product_id})[row.product_id],
             sightings=queries.sightings(session, listing_id),
             calls=queries.calls(session, listing_id),
@@ -126,7 +124,7 @@ def connect() -> Response:
         return page(
             "marketplace_sync/connect.html",
             specs=channel_accounts.channel_specs(),
-            organisations=accounts.organisation_names(session, actor.organisations_as(*channel_accounts.SELLERS)),
+            organisations=accounts.organisation_names(session, actor.where(Right.SELL)),
             floors=queries.floors(session),
         )
 
@@ -147,6 +145,7 @@ def connect_send() -> BaseResponse:
             },
         },
     )
+    check_may(actor, Right.SELL, new.organisation_id)
     with transaction() as session:
         check_id = account_checks.ask(session, actor, web().settings, new)
     return redirect(url_for("marketplace_sync.check", check_id=check_id), 303)
@@ -158,7 +157,7 @@ def check(check_id: UUID) -> Response:
     actor = _seller()
     with transaction() as session:
         row = queries.account_check(session, actor, check_id)
-        channel_accounts.check_seller(actor, row.organisation_id)
+        check_may(actor, Right.SELL, row.organisation_id)
         waiting, renews, account_id = row.state == "waiting", row.renews, row.account_id
         response = None if row.state == "refused" else page("marketplace_sync/check.html", check=row)
         if response is None:
@@ -264,14 +263,14 @@ def declared() -> Response:
             floors={f.id: f for f in queries.floors(session)},
             looks=queries.declared_looks(session, actor, [look.id for _row, two in rows for look in two.shown]),
             me=actor.person_id,
-            may_look=actor.has(*declared_verbs.LOOKERS),
-            selling_for=actor.organisations_as(*channel_accounts.SELLERS),
+            may_look=actor.may_somewhere(Right.CONFIRM_LINK),
+            selling_for=actor.where(Right.SELL),
         )
 
 
 @blueprint.get("/san/da-khai/<uuid:declared_id>")
 def confirm_form(declared_id: UUID) -> Response:
-    actor = require(*declared_verbs.LOOKERS)
+    actor = require(Right.CONFIRM_LINK)
     with transaction() as session:
         rows = [r for r in queries.declared_of(session, actor) if r[0].id == declared_id]
         if not rows:
@@ -288,7 +287,7 @@ def confirm_form(declared_id: UUID) -> Response:
 
 @blueprint.post("/san/da-khai/<uuid:declared_id>")
 def confirm(declared_id: UUID) -> BaseResponse:
-    actor = require(*declared_verbs.LOOKERS)
+    actor = require(Right.CONFIRM_LINK)
     sent = request.files.get("photo")
     if sent is None or not sent.filename:
         raise Invalid(
@@ -328,13 +327,13 @@ def floors() -> Response:
             floors=queries.floors(session),
             counted=queries.counted_floors(session, as_of=clock.today(), known_at=clock.now()),
             decisions=queries.floor_decisions(session),
-            may_manage=actor.has(*PROVINCE),
+            may_manage=actor.may_everywhere(Right.SET_PROVINCE_RULES),
         )
 
 
 @blueprint.post("/san/danh-sach")
 def add_floor() -> BaseResponse:
-    actor = require(*PROVINCE)
+    actor = require(Right.SET_PROVINCE_RULES)
     with transaction() as session:
         floor_verbs.add_floor(session, actor, parse(NewFloor))
     return redirect(url_for("marketplace_sync.floors"), 303)
@@ -342,7 +341,7 @@ def add_floor() -> BaseResponse:
 
 @blueprint.post("/san/danh-sach/quyet-dinh")
 def decide_floor() -> BaseResponse:
-    actor = require(*PROVINCE)
+    actor = require(Right.SET_PROVINCE_RULES)
     with transaction() as session:
         floor_verbs.decide_floor(session, actor, parse(NewFloorDecision))
     return redirect(url_for("marketplace_sync.floors"), 303)

@@ -4,10 +4,10 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.accounts import queries as accounts
-from app.actor import Actor
+from app.accounts.named_rights import roles_giving
+from app.actor import Actor, Right
 from app.db import Words
 from app.marketplace_sync import queries
-from app.marketplace_sync.channel_accounts import SELLERS
 from app.marketplace_sync.events import AccountBroken, AccountSilent, ListingTroubled
 from app.marketplace_sync.models import TROUBLED, ChannelAccount, Listing
 from app.notices import service as notices
@@ -38,7 +38,7 @@ def tell_of_trouble(session: Session, actor: Actor, event: ListingTroubled) -> N
         notices.tell(
             session,
             actor,
-            person_ids=accounts.people_of(session, listing.organisation_id, SELLERS),
+            person_ids=accounts.people_of(session, listing.organisation_id, roles_giving(Right.SELL)),
             reason="listing_troubled",
             urgency=Urgency.HIGH,
             title=title,
@@ -55,7 +55,7 @@ def tell_of_broken_account(session: Session, actor: Actor, event: AccountBroken)
     notices.tell(
         session,
         actor,
-        person_ids=accounts.people_of(session, account.organisation_id, SELLERS),
+        person_ids=accounts.people_of(session, account.organisation_id, roles_giving(Right.SELL)),
         reason="account_broken",
         urgency=Urgency.HIGH,
         title=Words(vi=f"Cần nối lại {account.name}", en=f"Connect {account.name} again"),
@@ -73,7 +73,7 @@ def tell_of_silent_account(session: Session, actor: Actor, event: AccountSilent)
     notices.tell(
         session,
         actor,
-        person_ids=accounts.people_of(session, account.organisation_id, SELLERS),
+        person_ids=accounts.people_of(session, account.organisation_id, roles_giving(Right.SELL)),
         reason="account_silent",
         urgency=Urgency.HIGH,
         title=Words(

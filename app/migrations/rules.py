@@ -26,8 +26,18 @@ def seen(column: str = "organisation_id") -> str:
     )
 
 
+def may(right: str, column: str = "organisation_id") -> str:
+    """Whether the named right holds in the row's organisation, read once a statement; see `app.actor.Right`."""
+    return f"(SELECT hoi_is_system()) OR {column} = ANY ((SELECT hoi_may('{right}'))::uuid[])"
+
+
+def may_there(right: str, column: str = "organisation_id") -> str:
+    """As `may`, and where the right holds for the place in which the organisation lies."""
+    return f"{may(right, column)} OR {column} IN (SELECT hoi_lying_in(hoi_may_at('{right}')))"
+
+
 def organisation_rows(table: str, rights: str = DATED, column: str = "organisation_id") -> None:
-    """Rows of an organisation: an actor sees what hoi_sees() admits and writes what hoi_writes() admits."""
+    """Rows of an organisation, as they were before migration 0024: a new table says `replace(..., add=may(right))`."""
     grant(table, rights)
     _policy(table, seen(column), f"hoi_writes({column})")
 
@@ -44,8 +54,13 @@ def guarded_rows(table: str, using: str, rights: str = DATED, check: str | None 
     _policy(table, using, check)
 
 
-def replace(table: str, *, read: str, add: str, change: str, remove: str = "hoi_is_system()") -> None:
-    """Put one SQL condition for each command in the place of every policy that the table has had until now."""
+def replace(
+    table: str, *, read: str, add: str, change: str, keep: str | None = None, remove: str = "hoi_is_system()"
+) -> None:
+    """Put one SQL condition for each command in the place of every policy that the table has had until now.
+
+    `change` also says who may lock a row; `keep`, where it is given, whose changes are kept: who locks need not write.
+    """
     op.execute(f"""
         DO $$ DECLARE old name; BEGIN
             FOR old IN SELECT policyname FROM pg_policies WHERE schemaname = 'public' AND tablename = '{table}' LOOP
@@ -55,7 +70,9 @@ def replace(table: str, *, read: str, add: str, change: str, remove: str = "hoi_
     op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
     op.execute(f"CREATE POLICY {table}_read ON {table} FOR SELECT TO hoi_app USING ({read})")
     op.execute(f"CREATE POLICY {table}_add ON {table} FOR INSERT TO hoi_app WITH CHECK ({add})")
-    op.execute(f"CREATE POLICY {table}_change ON {table} FOR UPDATE TO hoi_app USING ({change})")
+    op.execute(
+        f"CREATE POLICY {table}_change ON {table} FOR UPDATE TO hoi_app USING ({change}) WITH CHECK ({keep or change})"
+    )
     op.execute(f"CREATE POLICY {table}_remove ON {table} FOR DELETE TO hoi_app USING ({remove})")
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.actor import Actor, Role
+from app.actor import Actor, Right
 from app.db import new_id, sort_key
 from app.errors import forbidden
 from app.places.imports import AddPremises, AddVillage
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 def may_manage(actor: Actor) -> bool:
     """Only the province keeps the list of its places."""
-    return actor.kind == "system" or actor.has(Role.PROVINCE_OFFICIAL, Role.ADMINISTRATOR)
+    return actor.may_everywhere(Right.SET_PROVINCE_RULES)
 
 
 def require_manager(actor: Actor) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import audit, clock, media
-from app.actor import Actor
+from app.actor import Actor, Right, check_may
 from app.db import canonical_json, insert_once
 from app.errors import Conflict, Invalid, forbidden
 from app.outbox import publish
@@ -36,8 +36,7 @@ def record_certificate(session: Session, actor: Actor, new: NewCertificate) -> U
 
     Sent again with the same content it answers the same. Raises Conflict, Invalid or Forbidden.
     """
-    if not queries.may_manage(actor, new.organisation_id):
-        raise forbidden()
+    check_may(actor, Right.MANAGE_PRODUCTS, new.organisation_id)
     _check(session, actor, new)
     valid_from = new.valid_from or new.decided_on
     valid_to = new.valid_to
@@ -72,8 +71,7 @@ def withdraw_certificate(session: Session, actor: Actor, certificate_id: UUID, a
     Withdrawn from its own first day on, it never held: that is how a row written by mistake is taken back.
     """
     old = queries.certificate(session, actor, certificate_id)
-    if not queries.may_manage(actor, old.organisation_id):
-        raise forbidden()
+    check_may(actor, Right.MANAGE_PRODUCTS, old.organisation_id)
     if asked.withdrawn_on < old.valid_from:
         raise Invalid(
             "withdrawn_before",

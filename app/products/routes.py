@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app import clock, media
 from app.accounts import queries as accounts
 from app.accounts.models import Organisation
-from app.actor import Actor
+from app.actor import Actor, Right, check_may
 from app.errors import forbidden
 from app.places import queries as places
 from app.places.queries import VillageChoices
@@ -62,7 +62,7 @@ def _keep(session: Session, read: Read | None) -> str | None:
 def _holders(session: Session, actor: Actor) -> list[Organisation]:
     """The organisations for which this actor may make products, own ones first."""
     own = {m.organisation_id for m in actor.memberships}
-    found = [o for o in accounts.organisations(session, actor) if queries.may_manage(actor, o.id)]
+    found = [o for o in accounts.organisations(session, actor) if actor.may(Right.MANAGE_PRODUCTS, o.id)]
     return sorted(found, key=lambda o: (o.id not in own, o.name_folded))
 
 
@@ -74,8 +74,7 @@ def _villages(session: Session, holders: Collection[Organisation], chosen: Colle
 
 def _managed(session: Session, actor: Actor, product_id: UUID) -> Product:
     row = queries.product(session, actor, product_id)
-    if not queries.may_manage(actor, row.organisation_id):
-        raise forbidden()
+    check_may(actor, Right.MANAGE_PRODUCTS, row.organisation_id)
     return row
 
 
@@ -114,7 +113,7 @@ def product(product_id: UUID) -> Response:
             lines=queries.certificate_lines(session, actor, row.id, today),
             groups=OCOP_GROUPS,
             schemes=SCHEMES,
-            may_manage=queries.may_manage(actor, row.organisation_id),
+            may_manage=actor.may(Right.MANAGE_PRODUCTS, row.organisation_id),
         )
 
 
@@ -265,7 +264,7 @@ def correct_certificate(certificate_id: UUID) -> Response:
     actor = signed_in()
     with transaction() as session:
         row = queries.certificate(session, actor, certificate_id)
-        if not queries.may_manage(actor, row.organisation_id):
+        if not actor.may(Right.MANAGE_PRODUCTS, row.organisation_id):
             raise forbidden()
         product = queries.product(session, actor, row.product_id) if row.product_id else None
         return page("products/certificate.html", product=product, old=row, schemes=SCHEMES)
@@ -293,7 +292,7 @@ def withdraw(certificate_id: UUID) -> Response:
     actor = signed_in()
     with transaction() as session:
         row = queries.certificate(session, actor, certificate_id)
-        if not queries.may_manage(actor, row.organisation_id):
+        if not actor.may(Right.MANAGE_PRODUCTS, row.organisation_id):
             raise forbidden()
         return page("products/withdraw.html", row=row, schemes=SCHEMES, back=_back_to(row.product_id))
 

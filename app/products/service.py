@@ -9,9 +9,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import audit, clock, media
-from app.actor import Actor
+from app.actor import Actor, Right, check_may
 from app.db import check_version, insert_once, new_id
-from app.errors import Conflict, Invalid, forbidden
+from app.errors import Conflict, Invalid
 from app.outbox import publish
 from app.places import queries as places
 from app.places.models import Level
@@ -30,8 +30,7 @@ def other_content() -> Conflict:
 
 
 def _require(actor: Actor, organisation_id: UUID) -> None:
-    if not queries.may_manage(actor, organisation_id):
-        raise forbidden()
+    check_may(actor, Right.MANAGE_PRODUCTS, organisation_id)
 
 
 # --- products ----------------------------------------------------------------------------------------------------

@@ -8,9 +8,10 @@ from sqlalchemy.orm import Session
 from app import audit, clock
 from app.accounts import queries as accounts
 from app.accounts.models import Organisation
-from app.actor import Actor, Role
+from app.accounts.named_rights import roles_giving
+from app.actor import Actor, Right, check_may
 from app.db import Words, lock_ids, new_id
-from app.errors import Conflict, forbidden
+from app.errors import Conflict
 from app.notices import service as notices
 from app.notices.models import Urgency
 from app.outbox import publish
@@ -26,8 +27,7 @@ def record_batch_event(session: Session, actor: Actor, batch_id: UUID, new: Batc
     Raises NotFound, Forbidden; Conflict when the batch is already so.
     """
     batch = queries.batch(session, actor, batch_id)
-    if not queries.may_write(actor, batch.organisation_id):
-        raise forbidden()
+    check_may(actor, Right.RECALL_BATCH, batch.organisation_id)
     lock_ids(session, [batch.id])
     there = session.get(BatchEvent, new.id)
     if there is not None:
@@ -106,7 +106,7 @@ class Told:
 def told_of_recall(session: Session, holder: Organisation) -> Told:
     """Complete only for SYSTEM: others do not see who answers for a place."""
     return Told(
-        accounts.people_of(session, holder.id, [Role.COOPERATIVE_MANAGER, Role.PURCHASER, Role.FARMER]),
+        accounts.people_of(session, holder.id, roles_giving(Right.HANDLE_GOODS)),
         accounts.people_answering_for(session, [holder.village_id, holder.commune_id]),
     )
 

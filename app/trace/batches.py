@@ -13,9 +13,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import audit, clock
-from app.actor import Actor
+from app.actor import Actor, Right, check_may
 from app.db import canonical_json, insert_once, lock_ids
-from app.errors import Conflict, Invalid, forbidden, not_found
+from app.errors import Conflict, Invalid, not_found
 from app.outbox import publish
 from app.products import gtins
 from app.products import queries as products
@@ -47,8 +47,7 @@ def create_batch(session: Session, actor: Actor, new: NewBatch) -> UUID:
     Raises NotFound, Forbidden, Invalid; Conflict for a lot code that is taken or other content under the same id.
     """
     product = products.product(session, actor, new.product_id)
-    if not queries.may_handle(actor, product.organisation_id):
-        raise forbidden()
+    check_may(actor, Right.HANDLE_GOODS, product.organisation_id)
     pack = _pack(session, actor, product, new.variant_id)
     lock_ids(session, [s.care_log_id for s in new.sources])
     digest = hashlib.sha256(canonical_json(new).encode()).hexdigest()
@@ -129,7 +128,7 @@ def _take(session: Session, actor: Actor, sources: Sequence[SourceIn]) -> list[_
     taken = []
     for source in sources:
         log = logs.get(source.care_log_id)
-        if log is None or not queries.may_write_for(actor, log.organisation_id):
+        if log is None or not actor.may(Right.HANDLE_GOODS, log.organisation_id):
             raise not_found("lần thu hoạch này", "this harvest")
         if log.kind not in steps.HARVESTS or log.withdrawn:
             raise Invalid(
@@ -211,8 +210,7 @@ def issue_code(session: Session, actor: Actor, batch_id: UUID, kind: CodeKind = 
     A GS1 code needs a pack with the producer's own GTIN; a short one needs nothing.
     """
     batch = queries.batch(session, actor, batch_id)
-    if not queries.may_handle(actor, batch.organisation_id):
-        raise forbidden()
+    check_may(actor, Right.HANDLE_GOODS, batch.organisation_id)
     lock_ids(session, [batch.id])
     there = session.scalar(select(TraceCode.code).where(TraceCode.batch_id == batch.id, TraceCode.kind == kind))
     if there is not None:

@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app import audit
-from app.actor import Actor
+from app.actor import Actor, Right, check_may
 from app.db import lock_ids
-from app.errors import Forbidden, HoiError, Invalid, TooLarge, forbidden
+from app.errors import Forbidden, HoiError, Invalid, TooLarge
 from app.outbox import publish
 from app.trace import queries
 from app.trace.care_logs import (
@@ -119,13 +119,12 @@ def correct_care_log(
 
 def may_correct(actor: Actor, organisation_id: UUID, vouched_by: str) -> bool:
     """Whether a page offers to correct a step of this holder; `vouched_by`: the witness of the first row of its chain."""
-    return vouched_by != Witness.CERTIFIER and queries.may_write(actor, organisation_id)
+    return vouched_by != Witness.CERTIFIER and actor.may(Right.KEEP_DIARY, organisation_id)
 
 
 def check_may_correct(actor: Actor, organisation_id: UUID, vouched_by: str) -> None:
     """Raises Forbidden for who does not keep the diary, and for a finding whoever asks: see `correct_finding`."""
-    if not queries.may_write(actor, organisation_id):
-        raise forbidden()
+    check_may(actor, Right.KEEP_DIARY, organisation_id)
     if not may_correct(actor, organisation_id, vouched_by):
         raise Forbidden(
             "finding_is_the_certifiers",

@@ -7,11 +7,11 @@ from sqlalchemy import Date, cast, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.accounts import actors
+from app.accounts import actors, rights
 from app.accounts import queries as accounts
-from app.accounts.models import Membership, Purpose
+from app.accounts.models import Membership, Organisation, Purpose
 from app.accounts.queries import among
-from app.actor import Actor, Role
+from app.actor import Actor, Right, Role
 from app.errors import forbidden, not_found
 from app.trace import queries
 from app.trace.care_logs import LogOutcome, announce, conflict, insert_rows, is_stored, row_of, writer_of
@@ -27,9 +27,10 @@ def record_finding(session: Session, actor: Actor, site_id: UUID, new: FindingIn
     With its correction it is all that a certifier may write. Sent again it answers the same. Raises Forbidden, NotFound, Conflict.
     """
     writer = writer_of(actor)
-    if not actor.has(Role.CERTIFIER):
-        raise forbidden()
     row = queries.site(session, actor, site_id)
+    holder = session.get_one(Organisation, row.organisation_id)
+    if not rights.may_in(actor, Right.RECORD_FINDING, holder):
+        raise forbidden()
     there = session.get(CareLog, new.id)
     if there is not None:
         if (there.site_id, there.note, there.written_by) != (site_id, new.note, writer):
@@ -47,7 +48,7 @@ def record_finding(session: Session, actor: Actor, site_id: UUID, new: FindingIn
         witness=Witness.CERTIFIER,
         note=new.note,
     )
-    wider = actors.act_also_for(session, actor, row.organisation_id)
+    wider = actors.act_also_for(session, actor, row.organisation_id, rights=[Right.RECORD_FINDING])
     line = row_of(log, wider, writer, row.organisation_id, None, unnamed=())
     if not insert_rows(session, [line]):
         raise conflict()
@@ -87,13 +88,13 @@ def correct_finding(session: Session, actor: Actor, care_log_id: UUID, new: Find
         if is_stored(session, correction):
             return LogOutcome(new.id, "repeated")
         raise not_agreed()
-    wider = actors.act_also_for(session, actor, first.organisation_id)
+    wider = actors.act_also_for(session, actor, first.organisation_id, rights=[Right.RECORD_FINDING])
     return store_correction(session, wider, writer, first, last, correction, None, unnamed=unnamed)
 
 
 def own_findings(session: Session, actor: Actor, care_log_ids: Collection[UUID]) -> set[UUID]:
     """Which of these first rows are findings that this certifier may correct: own ones and those of their organisation."""
-    offices = actor.organisations_as(Role.CERTIFIER)
+    offices = actor.where(Right.CORRECT_FINDING)
     # Who was a certifier there on the day: the word is the organisation's, also after they left.
     day = cast(func.timezone(clock.VIETNAM.key, CareLog.recorded_at), Date)
     of_the_office = exists().where(

@@ -6,7 +6,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from app.accounts.queries import among
-from app.actor import Actor, Role
+from app.actor import Actor, Right
 from app.db import picked
 from app.trace.models import (
     Batch,
@@ -40,9 +40,7 @@ def about_me(session: Session, actor: Actor) -> dict[str, Any]:
     )
     # One's own household: its plots, with their position, are one's own data, whoever typed them in.
     home = session.scalars(
-        select(Site)
-        .where(among(Site.organisation_id, actor.organisations_as(Role.FARMER)))
-        .order_by(Site.created_at, Site.id)
+        select(Site).where(among(Site.organisation_id, actor.where(Right.FARM))).order_by(Site.created_at, Site.id)
     )
     made = session.scalars(select(Site).where(Site.person_id == me).order_by(Site.created_at, Site.id))
     seasons = session.scalars(select(Cycle).where(Cycle.person_id == me).order_by(Cycle.created_at, Cycle.id))

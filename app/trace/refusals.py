@@ -11,7 +11,7 @@ from app import clock, media
 from app.accounts import queries as accounts
 from app.accounts.models import Person, Purpose
 from app.accounts.queries import among
-from app.actor import Actor
+from app.actor import Actor, Right
 from app.errors import Forbidden, HoiError, Invalid, forbidden, not_found
 from app.trace import queries
 from app.trace.care_logs import AHEAD, writer_of
@@ -56,7 +56,7 @@ class StepChecks:
         organisation_id = self._sites.get(log.site_id)
         if organisation_id is None:
             return not_found("thửa này", "this site")
-        if not queries.may_write(self._actor, organisation_id):
+        if not self._actor.may(Right.KEEP_DIARY, organisation_id):
             return forbidden()
         if self._actor.person_id in self.unnamed:
             return not_agreed()

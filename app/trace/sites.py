@@ -7,9 +7,9 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app import audit, clock, media
-from app.actor import Actor
+from app.actor import Actor, Right, check_may
 from app.db import check_version, insert_once, new_id
-from app.errors import Conflict, Invalid, forbidden
+from app.errors import Conflict, Invalid
 from app.outbox import publish
 from app.places import queries as places
 from app.places.models import Level
@@ -56,8 +56,7 @@ def _values(facts: SiteFacts) -> dict[str, object]:
 
 def create_site(session: Session, actor: Actor, new: NewSite) -> UUID:
     """Sent again with the same content it answers the same. Raises Conflict, Invalid or Forbidden."""
-    if not queries.may_write(actor, new.organisation_id):
-        raise forbidden()
+    check_may(actor, Right.KEEP_DIARY, new.organisation_id)
     _check(session, actor, new)
     now = clock.now()
     row = Site(
@@ -97,8 +96,7 @@ def _stay(site_id: UUID, organisation_id: UUID, village_id: UUID, since: date, a
 def update_site(session: Session, actor: Actor, site_id: UUID, facts: EditSite) -> None:
     """Describe it otherwise; in another village from `moved_on` on (today when left out), the days before stay as they were."""
     row = queries.site(session, actor, site_id, lock=True)
-    if not queries.may_write(actor, row.organisation_id):
-        raise forbidden()
+    check_may(actor, Right.KEEP_DIARY, row.organisation_id)
     _check(session, actor, facts)
     check_version(row, facts.version)
     for key, value in _values(facts).items():
@@ -129,8 +127,7 @@ def update_site(session: Session, actor: Actor, site_id: UUID, facts: EditSite) 
 def start_cycle(session: Session, actor: Actor, new: NewCycle) -> UUID:
     """Begin a season on a site, for an own product or one of the cooperative. Raises NotFound, Invalid, Conflict, Forbidden."""
     site = queries.site(session, actor, new.site_id)
-    if not queries.may_write(actor, site.organisation_id):
-        raise forbidden()
+    check_may(actor, Right.KEEP_DIARY, site.organisation_id)
     if new.product_id is not None:
         products.product(session, actor, new.product_id)
     if new.started_on > clock.today() + timedelta(days=60):
@@ -175,8 +172,7 @@ def start_cycle(session: Session, actor: Actor, new: NewCycle) -> UUID:
 def end_cycle(session: Session, actor: Actor, cycle_id: UUID, end: EndCycle) -> None:
     """Raises Conflict when somebody was faster, Invalid for a day before the start or in the future."""
     row = queries.cycle(session, actor, cycle_id, lock=True)
-    if not queries.may_write(actor, row.organisation_id):
-        raise forbidden()
+    check_may(actor, Right.KEEP_DIARY, row.organisation_id)
     if row.ended_on == end.ended_on:
         return
     check_version(row, end.version)

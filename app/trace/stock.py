@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 
 from app import audit, clock
 from app.accounts.queries import among
-from app.actor import Actor
+from app.actor import Actor, Right, check_may
 from app.db import canonical_json, insert_once, lock_ids
-from app.errors import Conflict, Invalid, forbidden, not_found
+from app.errors import Conflict, Invalid, not_found
 from app.outbox import publish
 from app.products import queries as products
 from app.products.models import Variant
@@ -196,8 +196,7 @@ def reverse(session: Session, actor: Actor, movement_id: UUID, asked: ReverseMov
 
 
 def _require(actor: Actor, variant: Variant) -> None:
-    if not queries.may_handle(actor, variant.organisation_id):
-        raise forbidden()
+    check_may(actor, Right.HANDLE_GOODS, variant.organisation_id)
 
 
 def _is_there(session: Session, movement_id: UUID, digest: str) -> bool:

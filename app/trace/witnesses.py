@@ -2,13 +2,15 @@
 
 from uuid import UUID
 
-from app.actor import Actor, Role
+from app.actor import Actor, Right
 from app.trace.models import Witness
 
-# A certifier writes findings only, see `record_finding`.
-_WITNESSES_FOR_OTHERS = (
-    (Role.COOPERATIVE_MANAGER, Witness.COOPERATIVE),
-    (Role.EXTENSION_OFFICER, Witness.OFFICER),
+# The weakest first. A certifier writes findings only, see `record_finding`.
+_LADDER = (
+    (Right.KEEP_DIARY, Witness.FARMER),
+    (Right.VOUCH_AS_COOPERATIVE, Witness.COOPERATIVE),
+    (Right.VOUCH_AS_OFFICER, Witness.OFFICER),
+    (Right.VOUCH_AS_NEIGHBOUR, Witness.NEIGHBOUR),
 )
 
 
@@ -19,18 +21,7 @@ def witnesses_of(actor: Actor, organisation_id: UUID) -> tuple[Witness, ...]:
     - writing for others, as told by them: the farmer; as seen: what the writer is there
     - a farmer of another household: its neighbour
     """
-    at_home = actor.has(Role.FARMER, organisation_id=organisation_id)
-    manages = actor.has(Role.COOPERATIVE_MANAGER, organisation_id=organisation_id)
-    found = [Witness.FARMER] if at_home or manages else []
-    if manages:
-        found.append(Witness.COOPERATIVE)
-    elif not at_home and organisation_id in actor.organisations:
-        for role, witness in _WITNESSES_FOR_OTHERS:
-            if actor.has(role):
-                found += [w for w in (Witness.FARMER, witness) if w not in found]
-        if actor.has(Role.FARMER):
-            found.append(Witness.NEIGHBOUR)
-    return tuple(found)
+    return tuple(witness for right, witness in _LADDER if actor.may(right, organisation_id))
 
 
 def usual_witness(actor: Actor, organisation_id: UUID, *, own_work: bool) -> Witness:
@@ -41,7 +32,6 @@ def usual_witness(actor: Actor, organisation_id: UUID, *, own_work: bool) -> Wit
     - somebody from outside wrote down another's work? the farmer, as it was told
     """
     offered = witnesses_of(actor, organisation_id)
-    at_home = actor.has(Role.FARMER, Role.COOPERATIVE_MANAGER, organisation_id=organisation_id)
-    if not offered or at_home or not own_work:
+    if not offered or not own_work or actor.may(Right.REPRESENT, organisation_id):
         return Witness.FARMER
     return next((w for w in offered if w in {Witness.COOPERATIVE, Witness.OFFICER}), offered[-1])

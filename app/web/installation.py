@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import clock
-from app.actor import Role
+from app.actor import Right, Role
 from app.db import new_id
 from app.errors import HoiError
 from app.settings import ROOT
@@ -64,6 +64,7 @@ def install(app: Flask, web: Web) -> None:
         counting=counting,
         today=clock.today,
         now=clock.now,
+        Right=Right,
         Role=Role,
     )
     if web.settings.trusted_proxies:

@@ -7,7 +7,7 @@ from flask import g, request
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.actor import PUBLIC, SYSTEM, Actor, Role
+from app.actor import PUBLIC, SYSTEM, Actor, Right
 from app.errors import PasswordTold, Unauthenticated, forbidden
 from app.web.cookies import drop_cookie, keep_cookie, read_cookie
 from app.web.process import web
@@ -49,10 +49,10 @@ def signed_in(*, to_change_password: bool = False) -> Actor:
     return known
 
 
-def require(*roles: Role) -> Actor:
-    """The current actor, who must hold one of the roles somewhere. Raises Unauthenticated or Forbidden."""
+def require(*rights: Right) -> Actor:
+    """The current actor, who must have one of the rights somewhere: where, the verb asks. Raises Unauthenticated or Forbidden."""
     known = signed_in()
-    if not known.has(*roles):
+    if not known.may_somewhere(*rights):
         raise forbidden()
     return known
 

@@ -9,9 +9,8 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.accounts.models import Membership, RoleOffer
-from app.accounts.queries.organisations import member_household_ids
 from app.accounts.queries.scope import valid_on
-from app.actor import OFFICIAL_ROLES, Actor, Role
+from app.actor import OFFICIAL_ROLES, Role
 
 _OPEN = and_(RoleOffer.answered_at.is_(None), RoleOffer.withdrawn_at.is_(None))
 
@@ -59,12 +58,6 @@ def all_roles(session: Session, person_id: UUID) -> list[tuple[UUID, Role]]:
         (UUID(str(r.organisation_id)), Role(r.role))
         for r in session.execute(select(rows.c.organisation_id, rows.c.role))
     ]
-
-
-def managed(session: Session, actor: Actor) -> frozenset[UUID]:
-    """The cooperatives that this actor manages and their households of today; not where they only buy or farm."""
-    own = actor.organisations_as(Role.COOPERATIVE_MANAGER)
-    return frozenset(own) | member_household_ids(session, own, clock.today())
 
 
 def administrators_exist(session: Session) -> bool:

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, any_, literal, or_, true
 
 from app.accounts.models import HouseholdMembership, Membership, Organisation
-from app.actor import Actor, Role
+from app.actor import Actor, Right
 
 
 def among(column: object, ids: Collection[UUID]) -> ColumnElement[bool]:
@@ -17,7 +17,7 @@ def among(column: object, ids: Collection[UUID]) -> ColumnElement[bool]:
 
 def visible(actor: Actor) -> ColumnElement[bool]:
     """The organisations that this actor may open: own and acted-for ones, and those in an official's places."""
-    if actor.kind == "system" or actor.has(Role.ADMINISTRATOR):
+    if actor.may_everywhere(Right.ADMINISTER):
         return true()
     return or_(
         among(Organisation.id, actor.organisations),

@@ -11,13 +11,13 @@ from werkzeug.wrappers import Response as BaseResponse
 from app import clock
 from app.accounts import card_requests, cards, devices, queries, schemas
 from app.accounts.routes.base import blueprint, next_address, signing_key
-from app.actor import Role
+from app.actor import Right
 from app.web import page, parse, require, signed_in, transaction, web
 
 
 @blueprint.post("/don-vi/<uuid:organisation_id>/in-the")
 def print_card(organisation_id: UUID) -> BaseResponse:
-    known = require(Role.COOPERATIVE_MANAGER)
+    known = require(Right.MANAGE_MEMBERS)
     form = parse(schemas.PrintCard)
     with transaction() as db:
         made = cards.print_card(db, known, organisation_id, form, key=signing_key())
@@ -26,7 +26,7 @@ def print_card(organisation_id: UUID) -> BaseResponse:
 
 @blueprint.get("/the-in/<uuid:card_id>")
 def printed_card(card_id: UUID) -> Response:
-    known = require(Role.COOPERATIVE_MANAGER)
+    known = require(Right.MANAGE_MEMBERS)
     with transaction() as db:
         made, secret, pin = cards.printed(db, known, card_id, key=signing_key())
         data = queries.looked_after(db, known, made.person_id)
@@ -79,9 +79,9 @@ def lost_phone(device_id: UUID) -> BaseResponse:
 
 @blueprint.get("/xac-nhan-may", endpoint="card_requests")
 def waiting_phones() -> Response:
-    known = require(Role.COOPERATIVE_MANAGER)
+    known = require(Right.MANAGE_MEMBERS)
     with transaction() as db:
-        managed = known.organisations_as(Role.COOPERATIVE_MANAGER)
+        managed = known.where(Right.MANAGE_MEMBERS)
         response = page("accounts/card_requests.html", rows=queries.waiting_requests(db, managed, clock.machine_now()))
     response.headers["Refresh"] = "15"
     return response
@@ -89,7 +89,7 @@ def waiting_phones() -> Response:
 
 @blueprint.post("/xac-nhan-may/<uuid:card_request_id>")
 def card_decide(card_request_id: UUID) -> BaseResponse:
-    known = require(Role.COOPERATIVE_MANAGER)
+    known = require(Right.MANAGE_MEMBERS)
     form = parse(schemas.Decision)
     with transaction() as db:
         card_requests.decide(db, known, card_request_id, right_person=form.word == "right")

@@ -8,10 +8,10 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock
-from app.accounts import households, queries, rights, schemas
+from app.accounts import households, queries, schemas
 from app.accounts.models import OrganisationKind
 from app.accounts.routes.base import blueprint, communes_and_villages, next_address
-from app.actor import Role
+from app.actor import Right, check_may
 from app.errors import forbidden, not_found
 from app.places import queries as places
 from app.places.schemas import InCommune
@@ -20,11 +20,11 @@ from app.web import page, parse, parse_query, require, signed_in, transaction
 
 @blueprint.get("/don-vi/<uuid:organisation_id>/them-ho")
 def new_household(organisation_id: UUID) -> Response:
-    known = require(Role.COOPERATIVE_MANAGER)
+    known = require(Right.MANAGE_MEMBERS)
     asked = parse_query(InCommune)
     with transaction() as db:
         row = queries.organisation(db, known, organisation_id)
-        if not known.has(Role.COOPERATIVE_MANAGER, organisation_id=organisation_id):
+        if not known.may(Right.MANAGE_MEMBERS, organisation_id):
             raise forbidden()
         commune_id = asked.commune or row.commune_id
         return page(
@@ -36,7 +36,7 @@ def new_household(organisation_id: UUID) -> Response:
 
 @blueprint.post("/don-vi/<uuid:organisation_id>/them-ho")
 def new_household_send(organisation_id: UUID) -> BaseResponse:
-    known = require(Role.COOPERATIVE_MANAGER)
+    known = require(Right.MANAGE_MEMBERS)
     form = parse(schemas.HouseholdIn)
     with transaction() as db:
         household = households.add_household(db, known, organisation_id, form)
@@ -46,11 +46,11 @@ def new_household_send(organisation_id: UUID) -> BaseResponse:
 @blueprint.get("/don-vi/<uuid:organisation_id>/ho/<uuid:household_id>/roi")
 def household_leaves(organisation_id: UUID, household_id: UUID) -> Response:
     """Asked first: the manager cannot take the household back alone."""
-    known = require(Role.COOPERATIVE_MANAGER, Role.ADMINISTRATOR)
+    known = require(Right.MANAGE_PEOPLE)
     with transaction() as db:
         row = queries.organisation(db, known, organisation_id)
-        if not known.has(Role.ADMINISTRATOR):
-            rights.check_manager(known, organisation_id)
+        if not known.may_everywhere(Right.ADMINISTER):
+            check_may(known, Right.MANAGE_MEMBERS, organisation_id)
         household = next((h for h in queries.member_households(db, known, row.id) if h.id == household_id), None)
         if household is None:
             raise not_found("thành viên này", "this member")
@@ -69,7 +69,7 @@ def household_leaves_send(organisation_id: UUID, household_id: UUID) -> BaseResp
 @blueprint.get("/don-vi/<uuid:organisation_id>/vao-hop-tac-xa")
 def household_joins(organisation_id: UUID) -> Response:
     """Which cooperative a household joins, of its own commune or of another."""
-    known = require(Role.ADMINISTRATOR)
+    known = require(Right.ADMINISTER)
     asked = parse_query(InCommune)
     with transaction() as db:
         row = queries.organisation(db, known, organisation_id)
@@ -89,7 +89,7 @@ def household_joins(organisation_id: UUID) -> Response:
 
 @blueprint.post("/don-vi/<uuid:organisation_id>/vao-hop-tac-xa")
 def household_joins_send(organisation_id: UUID) -> BaseResponse:
-    known = require(Role.ADMINISTRATOR)
+    known = require(Right.ADMINISTER)
     form = parse(schemas.JoinIn)
     with transaction() as db:
         households.join_household(db, known, organisation_id, form.cooperative_id, on=clock.today())

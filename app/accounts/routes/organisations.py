@@ -12,7 +12,7 @@ from app import clock
 from app.accounts import organisations, queries, rights, schemas
 from app.accounts.models import Organisation, OrganisationKind
 from app.accounts.routes.base import blueprint, communes_and_villages
-from app.actor import Actor, Role
+from app.actor import Actor, Right
 from app.errors import forbidden
 from app.places import queries as places
 from app.places.schemas import InCommune
@@ -36,8 +36,8 @@ def all_organisations() -> Response:
 @blueprint.get("/nguoi-va-the")
 def people() -> BaseResponse:
     """The people of the organisation that the actor manages; who manages several chooses from the list."""
-    known = require(Role.COOPERATIVE_MANAGER)
-    own = known.organisations_as(Role.COOPERATIVE_MANAGER)
+    known = require(Right.MANAGE_MEMBERS)
+    own = sorted(known.where(Right.MANAGE_MEMBERS))
     if len(own) > 1:
         return redirect(url_for("accounts.organisations"), 303)
     return redirect(url_for("accounts.organisation", organisation_id=own[0]), 303)
@@ -45,7 +45,7 @@ def people() -> BaseResponse:
 
 @blueprint.get("/don-vi/moi")
 def new_organisation() -> Response:
-    require(Role.ADMINISTRATOR)
+    require(Right.ADMINISTER)
     with transaction() as db:
         return page(
             "accounts/new_organisation.html",
@@ -56,7 +56,7 @@ def new_organisation() -> Response:
 
 @blueprint.post("/don-vi/moi")
 def new_organisation_send() -> BaseResponse:
-    known = require(Role.ADMINISTRATOR)
+    known = require(Right.ADMINISTER)
     form = parse(schemas.OrganisationIn)
     with transaction() as db:
         made = organisations.create_organisation(db, known, form)
@@ -73,7 +73,7 @@ def organisation(organisation_id: UUID) -> Response:
 
 def _people_page(db: Session, known: Actor, row: Organisation) -> dict[str, Any]:
     """Everybody who may open the organisation sees what it is; its people only who looks after them."""
-    may_look = rights.may_look_after(db, known, row)
+    may_look = known.may(Right.MANAGE_PEOPLE, row.id)
     wider = rights.look_after(db, known, row.id) if may_look else known
     households = queries.member_households(db, known, row.id) if row.kind != OrganisationKind.HOUSEHOLD else []
     place_id = row.village_id or row.commune_id
@@ -85,11 +85,11 @@ def _people_page(db: Session, known: Actor, row: Organisation) -> dict[str, Any]
         "offers": [o for o in queries.offers_of(db, row.id) if may_look or o.offered_by == known.person_id],
         "household_people": queries.members(db, wider, [h.id for h in households]) if may_look else [],
         "cooperatives": queries.organisation_names(db, queries.cooperatives_of(db, row.id, clock.today())),
-        "manages": known.has(Role.COOPERATIVE_MANAGER, organisation_id=row.id),
-        "administers": known.has(Role.ADMINISTRATOR),
+        "manages": known.may(Right.MANAGE_MEMBERS, row.id),
+        "administers": known.may_everywhere(Right.ADMINISTER),
         "place": places.full_names(db, [place_id])[place_id] if place_id else "",
         "place_names": places.full_names(db, {p.place_id for p in people if p.place_id}),
-        "waiting": queries.waiting_count(db, known.organisations_as(Role.COOPERATIVE_MANAGER), clock.machine_now()),
+        "waiting": queries.waiting_count(db, known.where(Right.MANAGE_MEMBERS), clock.machine_now()),
     }
 
 
@@ -98,7 +98,7 @@ def change_organisation(organisation_id: UUID) -> Response:
     known = signed_in()
     with transaction() as db:
         row = queries.organisation(db, known, organisation_id)
-        if not rights.may_look_after(db, known, row):
+        if not known.may(Right.MANAGE_PEOPLE, row.id):
             raise forbidden()
         return page("accounts/change_organisation.html", organisation=row)
 
@@ -109,7 +109,7 @@ def move_organisation(organisation_id: UUID) -> Response:
     asked = parse_query(InCommune)
     with transaction() as db:
         row = queries.organisation(db, known, organisation_id)
-        if not rights.may_look_after(db, known, row):
+        if not known.may(Right.MANAGE_PEOPLE, row.id):
             raise forbidden()
         commune_id = row.commune_id or asked.commune
         place_id = row.village_id or commune_id

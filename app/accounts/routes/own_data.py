@@ -14,7 +14,7 @@ from app.accounts import offers, privacy, queries, schemas
 from app.accounts.models import Purpose, RequestKind
 from app.accounts.routes.account import sessions
 from app.accounts.routes.base import blueprint, next_address, own_person_id
-from app.actor import SYSTEM, Actor, Role
+from app.actor import SYSTEM, Actor, Right
 from app.db import json_ready
 from app.errors import not_found
 from app.web import clear_sign_in_cookie, language, page, parse, require, signed_in, transaction
@@ -125,21 +125,21 @@ def erase_me_send() -> BaseResponse:
 
 @blueprint.get("/quan-tri/yeu-cau-du-lieu")
 def data_requests() -> Response:
-    require(Role.ADMINISTRATOR)
+    require(Right.ADMINISTER)
     with transaction() as db:
         return page("accounts/data_requests.html", requests=queries.open_data_requests(db), now_is=clock.now())
 
 
 @blueprint.get("/quan-tri/yeu-cau-du-lieu/<uuid:data_request_id>")
 def data_request(data_request_id: UUID) -> Response:
-    require(Role.ADMINISTRATOR)
+    require(Right.ADMINISTER)
     with transaction() as db:
         return page("accounts/data_request.html", row=privacy.open_request(db, data_request_id))
 
 
 @blueprint.post("/quan-tri/yeu-cau-du-lieu/<uuid:data_request_id>")
 def data_request_answer(data_request_id: UUID) -> BaseResponse:
-    known = require(Role.ADMINISTRATOR)
+    known = require(Right.ADMINISTER)
     form = parse(schemas.AnswerIn)
     with transaction() as db:
         privacy.answer_request(db, known, data_request_id, form)

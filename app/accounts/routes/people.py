@@ -11,7 +11,7 @@ from app import clock
 from app.accounts import offers, people, queries, rights, roles, schemas
 from app.accounts.models import AddressAs, Organisation
 from app.accounts.routes.base import blueprint, count_lookup
-from app.actor import OFFICIAL_ROLES, Actor, Role
+from app.actor import OFFICIAL_ROLES, Actor, Right, Role
 from app.errors import forbidden, not_found
 from app.places import queries as places
 from app.places.models import Level
@@ -23,7 +23,7 @@ def new_person(organisation_id: UUID) -> Response:
     known = signed_in()
     with transaction() as db:
         row = queries.organisation(db, known, organisation_id)
-        may_give = roles.grantable(db, known, row)
+        may_give = roles.grantable(known, row)
         if not may_give:
             raise forbidden()
         return page(
@@ -41,7 +41,11 @@ def _places_of_roles(db: Session, known: Actor, row: Organisation) -> list[tuple
     found = [places.province(db), *places.current_communes(db, today)]
     if row.commune_id is not None:
         found += places.current_villages(db, row.commune_id, today)
-    return [(p.id, f"{p.kind_word} {p.name}") for p in found if p.id in known.places or p.level == Level.PROVINCE]
+    return [
+        (p.id, f"{p.kind_word} {p.name}")
+        for p in found
+        if known.may_at(Right.OVERSEE, p.id) or p.level == Level.PROVINCE
+    ]
 
 
 @blueprint.post("/don-vi/<uuid:organisation_id>/them-nguoi")
@@ -68,7 +72,7 @@ def _person_page(db: Session, known: Actor, organisation_id: UUID, person_id: UU
     wider = rights.look_after(db, known, organisation_id)
     data = queries.looked_after(db, wider, person_id)
     held = [m for m in queries.members(db, wider, wider.organisations) if m.person_id == person_id]
-    managed = known.organisations_as(Role.COOPERATIVE_MANAGER)
+    managed = sorted(known.where(Right.MANAGE_MEMBERS))
     printers = [
         c for c in managed if c == organisation_id or c in queries.cooperatives_of(db, organisation_id, clock.today())
     ]
@@ -80,7 +84,7 @@ def _person_page(db: Session, known: Actor, organisation_id: UUID, person_id: UU
         held=held,
         names=names,
         place_names=places.full_names(db, {m.place_id for m in held if m.place_id}),
-        roles=roles.grantable(db, known, row),
+        roles=roles.grantable(known, row),
         printer=printers[0] if printers and any(m.role == Role.FARMER for m in held) else None,
         card=queries.open_card(db, person_id, printers[0]) if printers else None,
         devices=queries.devices_of(db, person_id),

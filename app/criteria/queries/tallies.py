@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Label, and_, func, select, text, true
 from sqlalchemy.orm import Session, aliased
 
 from app.accounts.queries import among
-from app.actor import Actor
+from app.actor import Actor, Right
 from app.criteria.models import VillageAssessment
 from app.criteria.queries.choices import SMART_VILLAGE
 from app.criteria.rules import Value
@@ -135,7 +135,7 @@ def villages_answering(
         .where(
             Place.level == Level.VILLAGE,
             in_force(on),
-            among(Place.id, actor.places),
+            among(Place.id, actor.places_where(Right.OVERSEE)),
             answer.in_([a.value for a in answers]),
         )
         .order_by(commune.sort_key, commune.code, Place.sort_key, Place.code)

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session, aliased
 
 from app.accounts.queries import among
-from app.actor import Actor
+from app.actor import Actor, Right
 from app.criteria.models import VillageFact
 from app.criteria.queries.villages import require_village
 
@@ -25,10 +25,11 @@ class When(TypedDict):
 
 def points_to_file(session: Session, actor: Actor, digest: str) -> bool:
     """Whether the file is evidence of a village that this official answers for."""
-    if not actor.places:
+    overseen = actor.places_where(Right.OVERSEE)
+    if not overseen:
         return False
     has = VillageFact.evidence.op("@>")(cast(literal([digest], JSONB), JSONB))
-    return bool(session.scalar(select(exists().where(has, among(VillageFact.village_id, actor.places)))))
+    return bool(session.scalar(select(exists().where(has, among(VillageFact.village_id, overseen)))))
 
 
 def standing_facts(

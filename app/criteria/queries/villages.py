@@ -9,14 +9,14 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models import Organisation, OrganisationKind
 from app.accounts.queries import among
-from app.actor import Actor
+from app.actor import Actor, Right
 from app.errors import not_found
 from app.places.models import Place, PlaceAttribute
 
 
 def require_village(actor: Actor, village_id: UUID) -> None:
-    """Raises NotFound unless the village is one of the actor's places."""
-    if actor.kind != "system" and village_id not in actor.places:
+    """Raises NotFound unless the actor answers for this village."""
+    if not actor.may_at(Right.OVERSEE, village_id):
         raise not_found("thôn này", "this village")
 
 

@@ -7,15 +7,16 @@ from flask import Blueprint, flash, redirect, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
+from app.accounts.named_rights import RECORDERS as RECORDING
 from app.actor import Actor
-from app.criteria import queries, village_facts
+from app.criteria import queries
 from app.criteria.schemas import Kind
 from app.errors import not_found
 from app.places.models import Premises
 from app.web import language, require, signed_in, vn_date
 
 blueprint = Blueprint("criteria", __name__, template_folder="../templates")
-RECORDERS = tuple(village_facts.RECORDERS)
+RECORDERS = tuple(RECORDING)
 # What the address says, the kinds of facts behind it, and what the pack calls the criterion they serve.
 PAGES: dict[str, tuple[tuple[Kind, ...], str]] = {
     "to-cong-nghe-so": (("digital_group",), "to-cong-nghe-so"),

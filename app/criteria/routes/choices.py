@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock
-from app.actor import Role
+from app.actor import Right
 from app.criteria import queries
 from app.criteria.choices import choose_parameter
 from app.criteria.routes.base import blueprint
@@ -17,8 +17,6 @@ from app.criteria.schemas import NewParameterChoice
 from app.errors import not_found
 from app.fields import ClientId, Day, Whole
 from app.web import page, parse, require, signed_in, transaction
-
-CHOOSERS = (Role.PROVINCE_OFFICIAL, Role.ADMINISTRATOR)
 
 
 class Chosen(BaseModel):
@@ -49,7 +47,7 @@ def choices() -> Response:
             in_force=in_force,
             to_come=queries.choices_to_come(session, pack.id, after=clock.today()),
             values=pack.settings({name: row.value for name, row in in_force.items()}),
-            may_choose=actor.has(*CHOOSERS),
+            may_choose=actor.may_everywhere(Right.SET_PROVINCE_RULES),
         )
 
 
@@ -62,7 +60,7 @@ def _parameter(name: str) -> Parameter:
 
 @blueprint.get("/tinh/lua-chon/<name>")
 def choose(name: str) -> Response:
-    require(*CHOOSERS)
+    require(Right.SET_PROVINCE_RULES)
     parameter = _parameter(name)
     pack = queries.pack()
     with transaction() as session:
@@ -78,7 +76,7 @@ def choose(name: str) -> Response:
 
 @blueprint.post("/tinh/lua-chon/<name>")
 def choose_send(name: str) -> BaseResponse:
-    actor = require(*CHOOSERS)
+    actor = require(Right.SET_PROVINCE_RULES)
     parameter = _parameter(name)
     form = parse(ChosenNumber) if parameter.type == "integer" else parse(ChosenWord)
     with transaction() as session:

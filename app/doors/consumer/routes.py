@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.actor import SYSTEM, Role
+from app.actor import SYSTEM, Right
 from app.doors.consumer import queries
 from app.doors.consumer.queries import BatchPage, LabelOf
 from app.errors import BadAddress, HoiError, Invalid, NotAcceptable, NotFound, not_found
@@ -229,9 +229,9 @@ class WhichLabel(BaseModel):
     so: Annotated[Counter, Field(ge=1, le=MOST_LABELS)] = labels.SHEET
 
 
-def _label(batch_id: UUID, which: WhichLabel) -> tuple[LabelOf, Label]:
+def _label(batch_id: UUID, which: WhichLabel, right: Right = Right.HANDLE_GOODS) -> tuple[LabelOf, Label]:
     with transaction(signed_in()) as session:
-        found = queries.label_of(session, current_actor(), batch_id, which.loai)
+        found = queries.label_of(session, current_actor(), batch_id, which.loai, right)
     settings = web().settings
     base = settings.printed_base()
     if found.gtin is not None:
@@ -271,9 +271,9 @@ def label_svg(batch_id: UUID) -> Response:
 @label_pages.get("/tem/<uuid:batch_id>/to-in", endpoint="sheet")
 def label_sheet(batch_id: UUID) -> Response:
     """Sheets of labels for an office printer; for whoever manages the cooperative's goods. None of a lot that is recalled."""
-    require(Role.COOPERATIVE_MANAGER, Role.PURCHASER)
+    require(Right.PRINT_LABELS)
     which = parse_query(WhichLabel)
-    found, label = _label(batch_id, which)
+    found, label = _label(batch_id, which, Right.PRINT_LABELS)
     queries.check_printable(found)
     return page(
         "labels/sheet.html",

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock
-from app.actor import Role
+from app.actor import Right
 from app.doors.cooperative import queries
 from app.trace import findings
 from app.trace.models import Witness
@@ -27,7 +27,7 @@ class Search(BaseModel):
 
 @blueprint.get("/hop-tac-xa")
 def home() -> Response:
-    actor = require(*queries.TRADERS)
+    actor = require(Right.SELL)
     with transaction() as session:
         goods = queries.on_sale(session, actor)
         return page(
@@ -41,7 +41,7 @@ def home() -> Response:
 
 @certifier.get("/chung-nhan", endpoint="home")
 def reading_room() -> Response:
-    actor = require(Role.CERTIFIER)
+    actor = require(Right.CORRECT_FINDING)
     asked = parse_query(Search)
     with transaction() as session:
         return page(
@@ -51,7 +51,7 @@ def reading_room() -> Response:
 
 @certifier.get("/chung-nhan/<uuid:site_id>")
 def finding_form(site_id: UUID) -> Response:
-    actor = require(Role.CERTIFIER)
+    actor = require(Right.CORRECT_FINDING)
     with transaction() as session:
         seen = queries.site_to_see(session, actor, site_id)
         return page("cooperative/finding.html", seen=seen, steps=STEPS, witnesses=_witnesses())
@@ -71,7 +71,7 @@ def _witnesses() -> dict[str, str]:
 
 @certifier.post("/chung-nhan/<uuid:site_id>")
 def finding(site_id: UUID) -> BaseResponse:
-    actor = require(Role.CERTIFIER)
+    actor = require(Right.CORRECT_FINDING)
     new = parse(FindingIn)
     with transaction() as session:
         findings.record_finding(session, actor, site_id, new)
@@ -81,7 +81,7 @@ def finding(site_id: UUID) -> BaseResponse:
 
 @certifier.get("/chung-nhan/nhan-xet/<uuid:care_log_id>")
 def correct_finding_form(care_log_id: UUID) -> Response:
-    actor = require(Role.CERTIFIER)
+    actor = require(Right.CORRECT_FINDING)
     with transaction() as session:
         site, log = queries.finding_to_correct(session, actor, care_log_id)
         return page("cooperative/correct_finding.html", site=site, log=log)
@@ -89,7 +89,7 @@ def correct_finding_form(care_log_id: UUID) -> Response:
 
 @certifier.post("/chung-nhan/nhan-xet/<uuid:care_log_id>")
 def correct_finding(care_log_id: UUID) -> BaseResponse:
-    actor = require(Role.CERTIFIER)
+    actor = require(Right.CORRECT_FINDING)
     new = parse(FindingCorrectionIn)
     with transaction() as session:
         site, _log = queries.finding_to_correct(session, actor, care_log_id)

@@ -10,7 +10,7 @@ from app import clock
 from app.accounts import households, people
 from app.accounts.models import AddressAs
 from app.accounts.schemas import HouseholdIn, PersonIn
-from app.actor import Role
+from app.actor import Right, Role
 from app.doors.demo import cast
 from app.doors.demo.goods import CROPS, LIGHTER, Crop, Work
 from app.doors.demo.names import key, person, seeded
@@ -115,7 +115,7 @@ def load_households(stage: Stage) -> None:
         manager, cooperative = manager_of(company), key("organisation", company)
         for home in homes:
             actor = stage.act(manager, anew=True)
-            if key("organisation", home.key) in actor.organisations:
+            if actor.may(Right.KEEP_DIARY, key("organisation", home.key)):
                 continue
             households.add_household(
                 stage.session,

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from app import clock
 from app.accounts import queries as accounts
 from app.accounts import rights
-from app.actor import Actor, Role
+from app.actor import Actor, Right
 from app.db import Words
 from app.doors.farmer import pictures
 from app.errors import not_found
@@ -21,7 +21,12 @@ from app.trace.models import CareLog, Cycle, Site, SiteKind, Witness
 from app.trace.queries import FarmerSite, FarmerToday, Waiting
 from app.trace.steps import HARVESTS, STEPS, Step
 
-WRITERS = (Role.FARMER, Role.COOPERATIVE_MANAGER, Role.EXTENSION_OFFICER)
+# As what their own eyes count: at home as the farmer, whatever they are elsewhere.
+EYES = (
+    (Right.FARM, Witness.FARMER),
+    (Right.VOUCH_AS_COOPERATIVE, Witness.COOPERATIVE),
+    (Right.VOUCH_AS_OFFICER, Witness.OFFICER),
+)
 SOON = timedelta(days=7)
 LATE = timedelta(days=30)
 
@@ -55,7 +60,7 @@ class HouseRow:
 
 
 def own_house_ids(actor: Actor) -> tuple[UUID, ...]:
-    return actor.organisations_as(Role.FARMER)
+    return tuple(sorted(actor.where(Right.FARM)))
 
 
 def house(session: Session, actor: Actor, asked: UUID | None) -> House | None:
@@ -66,24 +71,17 @@ def house(session: Session, actor: Actor, asked: UUID | None) -> House | None:
             return None
         asked = own[0]
     found = accounts.organisation(session, actor, asked)
-    writer, witness = actor, Witness.FARMER
-    if asked not in own:
-        if asked in actor.organisations and actor.has(Role.COOPERATIVE_MANAGER):
-            witness = Witness.COOPERATIVE
-        else:
-            writer, witness = rights.on_behalf_of(session, actor, found), Witness.OFFICER
-    at_home = actor.has(Role.FARMER, Role.COOPERATIVE_MANAGER, organisation_id=asked)
-    return House(found.id, found.name, found.village_id, not at_home, witness, writer)
+    writer = rights.on_behalf_of(session, actor, found)
+    witness = next((w for right, w in EYES if writer.may(right, asked)), Witness.FARMER)
+    acting_for = not actor.may(Right.REPRESENT, asked)
+    return House(found.id, found.name, found.village_id, acting_for, witness, writer)
 
 
 def households(session: Session, actor: Actor, search: str, most: int = 60) -> tuple[list[HouseRow], int]:
     """Whom this actor may write for, own households first, then by name; and how many there are in all."""
     known = accounts.organisations(session, actor, search=search, limit=2000)
-    mine = actor.organisations_as(Role.FARMER, Role.COOPERATIVE_MANAGER)
-    manages = actor.has(Role.COOPERATIVE_MANAGER)
-    places = rights.served_places(session, actor)
-    theirs = [o for o in known if o.id in mine or (manages and o.id in actor.organisations) or rights.serves(places, o)]
-    theirs.sort(key=lambda o: o.id not in mine)
+    theirs = [o for o in known if rights.may_in(actor, Right.KEEP_DIARY, o)]
+    theirs.sort(key=lambda o: not actor.may(Right.REPRESENT, o.id))
     shown = theirs[:most]
     first = aliased(CareLog)
     counted = session.execute(

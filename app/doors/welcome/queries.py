@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts import queries as accounts
 from app.accounts.models import PersonalData
-from app.actor import Actor, Role
+from app.actor import Actor, Right, Role
 from app.notices import queries as notices
 
 # A person with several roles goes to the door with the widest view; everything else is in its menu.
@@ -44,7 +44,7 @@ def desk(session: Session, actor: Actor, now: datetime) -> Desk:
     """`now` is machine time, which phones that wait for a word are counted in."""
     if actor.person_id is None:
         return Desk()
-    managed = actor.organisations_as(Role.COOPERATIVE_MANAGER)
+    managed = actor.where(Right.MANAGE_MEMBERS)
     return Desk(
         unseen=notices.unseen_count(session, actor),
         phones_waiting=accounts.waiting_count(session, managed, now) if managed else 0,

@@ -5,7 +5,6 @@ from app.marketplace_sync.queries.channel_accounts import account, account_check
 from app.marketplace_sync.queries.declared import (
     Look,
     Looks,
-    answers_for_its_place,
     declared_listing,
     declared_looks,
     declared_of,
@@ -27,7 +26,6 @@ __all__ = [
     "account",
     "account_check",
     "accounts_of",
-    "answers_for_its_place",
     "calls",
     "counted_floors",
     "declared_listing",

@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.actor import Actor
+from app.actor import Actor, Right, check_may
 from app.errors import not_found
 from app.marketplace_sync.models import AccountCheck, ChannelAccount
 
@@ -14,7 +14,7 @@ def accounts_of(session: Session, actor: Actor) -> list[ChannelAccount]:
     return list(
         session.scalars(
             select(ChannelAccount)
-            .where(ChannelAccount.organisation_id.in_(actor.organisations))
+            .where(ChannelAccount.organisation_id.in_(actor.where(Right.SELL)))
             .order_by(ChannelAccount.created_at)
         )
     )
@@ -23,14 +23,15 @@ def accounts_of(session: Session, actor: Actor) -> list[ChannelAccount]:
 def account_check(session: Session, actor: Actor, check_id: UUID) -> AccountCheck:
     """Raises NotFound for another organisation's check."""
     row = session.get(AccountCheck, check_id)
-    if row is None or not (actor.kind == "system" or row.organisation_id in actor.organisations):
+    if row is None or not actor.reads(row.organisation_id):
         raise not_found("lần hỏi thử này", "this check")
     return row
 
 
 def account(session: Session, actor: Actor, account_id: UUID) -> ChannelAccount:
-    """Raises NotFound for another organisation's account."""
+    """Raises NotFound for another organisation's account, Forbidden for anybody but the sellers."""
     row = session.get(ChannelAccount, account_id)
-    if row is None or not (actor.kind == "system" or row.organisation_id in actor.organisations):
+    if row is None or not actor.reads(row.organisation_id):
         raise not_found("tài khoản bán hàng này", "this sales account")
+    check_may(actor, Right.SELL, row.organisation_id)
     return row

@@ -11,10 +11,9 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.accounts import queries as accounts
 from app.accounts.models import Organisation
-from app.actor import Actor, Role
+from app.actor import Actor
 from app.errors import not_found
 from app.marketplace_sync.models import DeclaredConfirmation, DeclaredListing
-from app.places import queries as places
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +60,9 @@ def is_of_the_seller(session: Session, actor: Actor, declared: DeclaredListing) 
     is a member of it, or in the cooperative that acts for it.
     """
     seller = declared.organisation_id
-    return seller in actor.organisations or bool(
+    return actor.reads(seller) or bool(
         session.scalar(select(func.hoi_of_the_seller(actor.person_id, seller, declared.declared_at)))
     )
-
-
-def answers_for_its_place(session: Session, actor: Actor, declared: DeclaredListing, roles: Collection[Role]) -> bool:
-    """Whether one of these roles is held for the place where the seller has its seat."""
-    held = [m.place_id for m in actor.memberships if m.role in roles and m.place_id is not None]
-    seat = session.get_one(Organisation, declared.organisation_id)
-    return bool({seat.village_id, seat.commune_id} & places.descendant_ids(session, held, None))
 
 
 def declared_of(session: Session, actor: Actor) -> list[tuple[DeclaredListing, Looks]]:

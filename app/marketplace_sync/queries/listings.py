@@ -8,7 +8,7 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.actor import Actor
+from app.actor import Actor, Right, check_may
 from app.db import Words
 from app.errors import not_found
 from app.marketplace_sync.models import ChannelAccount, ChannelCall, Listing, ListingObservation
@@ -16,20 +16,23 @@ from app.products.models import Product
 
 
 def listing(session: Session, actor: Actor, listing_id: UUID) -> Listing:
-    """Raises NotFound for another organisation's listing."""
+    """Raises NotFound for another organisation's listing, Forbidden for anybody but the sellers."""
     row = session.get(Listing, listing_id)
-    if row is None or not (actor.kind == "system" or row.organisation_id in actor.organisations):
+    if row is None or not actor.reads(row.organisation_id):
         raise not_found("tin bán này", "this listing")
+    check_may(actor, Right.SELL, row.organisation_id)
     return row
 
 
 def listings_of(session: Session, actor: Actor) -> list[tuple[Listing, ChannelAccount, ListingObservation | None]]:
     """Every listing of the actor's organisations with its account and its newest sighting."""
-    products = set(session.scalars(select(Listing.product_id).where(Listing.organisation_id.in_(actor.organisations))))
+    products = set(
+        session.scalars(select(Listing.product_id).where(Listing.organisation_id.in_(actor.where(Right.SELL))))
+    )
     return [
         row
         for row in listings_with_sightings(session, products, clock.now())
-        if row[0].organisation_id in actor.organisations
+        if actor.may(Right.SELL, row[0].organisation_id)
     ]
 
 

@@ -3,8 +3,10 @@
 import sqlalchemy as sa
 from alembic import op
 
+from app.migrations.rules import may_there, replace, seen
+
 revision = "0025"
-down_revision = "0023"
+down_revision = "0024"
 
 # Looks past row-level security: an official who looks does not see the seller's roles, and still may hold one of them.
 # Answers for oneself only. A role that ended after the link was declared still binds: nobody leaves for an hour to look.
@@ -31,3 +33,7 @@ def upgrade() -> None:
         "  FROM declared_listings d WHERE d.id = c.declared_listing_id"
     )
     op.alter_column("declared_confirmations", "by_colleague", nullable=False)
+    # From outside looks only who answers for the place; a colleague may hold the right in the seller itself.
+    outside = "organisation_id IN (SELECT hoi_lying_in(hoi_may_at('confirm_link')))"
+    look = f"(SELECT hoi_is_system()) OR CASE WHEN by_colleague THEN {may_there('confirm_link')} ELSE {outside} END"
+    replace("declared_confirmations", read=seen(), add=look, change="false")

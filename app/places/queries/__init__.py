@@ -24,7 +24,6 @@ from app.places.queries.units import (
     closed_by_code,
     current_communes,
     current_villages,
-    descendant_ids,
     ended_villages,
     existing,
     full_name,
@@ -33,6 +32,7 @@ from app.places.queries.units import (
     place,
     places,
     province,
+    reach,
     village_counts,
 )
 
@@ -57,7 +57,6 @@ __all__ = [
     "commune_lines",
     "current_communes",
     "current_villages",
-    "descendant_ids",
     "ended_villages",
     "ending_of",
     "existing",
@@ -78,6 +77,7 @@ __all__ = [
     "premises_of",
     "premises_of_villages",
     "province",
+    "reach",
     "recent_imports",
     "search_places",
     "village_choices",

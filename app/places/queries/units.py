@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, any_, func, literal, select
+from sqlalchemy import ARRAY, Uuid, and_, any_, func, literal, select, true
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -129,14 +129,26 @@ def full_names(session: Session, place_ids: Collection[UUID]) -> dict[UUID, str]
     return {key: full_name(one, above.get(key, ())) for key, one in places(session, place_ids).items()}
 
 
-def descendant_ids(session: Session, place_ids: Collection[UUID], on: date | None) -> set[UUID]:
-    """These places and everything below them that is in force on the date; with None, also what ended or is yet to come."""
-    if not place_ids:
-        return set()
-    start = select(Place.id).where(Place.id.in_(set(place_ids))).cte("below", recursive=True)
-    children = select(Place.id).join(start, Place.parent_id == start.c.id)
-    below = start.union_all(children if on is None else children.where(in_force(on)))
-    return set(session.scalars(select(below.c.id)))
+def reach(session: Session, place_ids: Collection[UUID], on: date) -> dict[UUID, dict[str, frozenset[UUID]]]:
+    """For each of these places itself and everything below it: "today", by ways that are all in force on the date, and
+    "ever", also what ended or is yet to come. One statement.
+    """
+    found: dict[UUID, dict[str, set[UUID]]] = {place: {"today": set(), "ever": set()} for place in place_ids}
+    if found:
+        start = (
+            select(Place.id.label("root"), Place.id.label("id"), true().label("now"))
+            .where(Place.id.in_(set(place_ids)))
+            .cte("below", recursive=True)
+        )
+        children = select(start.c.root, Place.id, and_(start.c.now, in_force(on))).join(
+            start, Place.parent_id == start.c.id
+        )
+        below = start.union_all(children)
+        for root, place, now in session.execute(select(below.c.root, below.c.id, below.c.now)):
+            found[root]["ever"].add(place)
+            if now:
+                found[root]["today"].add(place)
+    return {root: {when: frozenset(ids) for when, ids in sets.items()} for root, sets in found.items()}
 
 
 def all_by_code(session: Session, codes: Collection[str], on: date) -> dict[str, Place]:

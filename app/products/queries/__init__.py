@@ -15,7 +15,7 @@ from app.products.queries.certificates import (
 )
 from app.products.queries.packs import variant, variants_of
 from app.products.queries.products import ids_of_organisation, is_product_photo, product, products_of, products_to_grow
-from app.products.queries.rights import may_manage, seen
+from app.products.queries.rights import seen
 from app.products.queries.villages import VillageProduct, ocop_products_of_villages, village_history, villages_of
 
 __all__ = [
@@ -30,7 +30,6 @@ __all__ = [
     "ids_of_organisation",
     "is_product_photo",
     "last_day",
-    "may_manage",
     "ocop_products_of_villages",
     "ocop_states",
     "points_to_file",

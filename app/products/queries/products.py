@@ -7,7 +7,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.accounts.queries import among
-from app.actor import Actor
+from app.actor import Actor, Right
 from app.db import fold
 from app.errors import not_found
 from app.products.models import Product
@@ -28,7 +28,7 @@ def products_of(
 ) -> list[Product]:
     """The products of the organisations this actor acts for (an official: of the places), by name."""
     query = select(Product).where(seen(actor)).order_by(Product.name_folded, Product.id).limit(limit)
-    if not actor.is_official and actor.kind != "system":
+    if not actor.may_somewhere(Right.OVERSEE):
         query = query.where(among(Product.organisation_id, actor.organisations))
     if not retired:
         query = query.where(Product.retired_on.is_(None))

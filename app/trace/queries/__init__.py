@@ -39,7 +39,7 @@ from app.trace.queries.pre_harvest import (
     waiting,
     waiting_after,
 )
-from app.trace.queries.rights import PAGE, may_handle, may_write, may_write_for
+from app.trace.queries.rights import PAGE
 from app.trace.queries.sites import cycle, cycles_of, site, site_lines, village_of_sites, villages_of_site
 from app.trace.queries.sources import (
     Harvest,
@@ -87,9 +87,6 @@ __all__ = [
     "left_of",
     "logs_in_window",
     "lots_of_harvest",
-    "may_handle",
-    "may_write",
-    "may_write_for",
     "movement_of_batch",
     "movements_of",
     "next_lot",

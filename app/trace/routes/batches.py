@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock
 from app.accounts.models import Organisation
-from app.actor import SYSTEM, Role
+from app.actor import SYSTEM, Right
 from app.errors import Invalid, InvalidMany, forbidden
 from app.fields import Counter
 from app.products import queries as products
@@ -82,7 +82,7 @@ def batches() -> Response:
             states=[("open", _("Bán được")), ("held", _("Tạm giữ")), ("recalled", _("Đang thu hồi"))],
             page_count=max(1, -(-total // queries.PAGE)),
             page_url=lambda number: url_for("trace.batches", product=asked.product, state=asked.state, page=number),
-            may_create=any(queries.may_handle(actor, o) for o in actor.organisations),
+            may_create=actor.may_somewhere(Right.HANDLE_GOODS),
         )
 
 
@@ -92,7 +92,7 @@ def new_batch() -> Response:
     actor = signed_in()
     chosen = request.form.get("product_id") or request.args.get("product")
     with transaction() as session:
-        mine = [p for p in products.products_of(session, actor) if queries.may_handle(actor, p.organisation_id)]
+        mine = [p for p in products.products_of(session, actor) if actor.may(Right.HANDLE_GOODS, p.organisation_id)]
         product = next((p for p in mine if str(p.id) == chosen), None)
         found = queries.harvests(session, actor, product_id=product.id) if product else []
         last = max((clock.local(h.log.happened_at).date() for h in found), default=clock.today())
@@ -218,10 +218,10 @@ def batch(batch_id: UUID) -> Response:
             scan_days=scans[-30:],
             pack={p.id: p for p in packs}.get(row.variant_id) if row.variant_id else None,
             names=names_of_people(session, actor, row.organisation_id),
-            may_decide=queries.may_write(actor, row.organisation_id),
-            may_handle=queries.may_handle(actor, row.organisation_id),
-            may_label=row.organisation_id in actor.organisations,
-            may_print=actor.has(Role.COOPERATIVE_MANAGER, Role.PURCHASER),
+            may_decide=actor.may(Right.RECALL_BATCH, row.organisation_id),
+            may_handle=actor.may(Right.HANDLE_GOODS, row.organisation_id),
+            may_label=actor.may(Right.HANDLE_GOODS, row.organisation_id),
+            may_print=actor.may(Right.PRINT_LABELS, row.organisation_id),
         )
 
 
@@ -234,7 +234,7 @@ def decide(batch_id: UUID) -> BaseResponse:
         return batch(batch_id)
     with transaction() as session:
         row = queries.batch(session, actor, batch_id)
-        if not queries.may_write(actor, row.organisation_id):
+        if not actor.may(Right.RECALL_BATCH, row.organisation_id):
             raise forbidden()
         movements = [m for m, _pack in queries.movements_of(session, row.id)]
         to_buyers = {MovementKind.SOLD, MovementKind.RETURNED}

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock
-from app.actor import Actor
+from app.actor import Actor, Right
 from app.errors import forbidden
 from app.trace import diary, queries, steps, witnesses
 from app.trace.models import Witness
@@ -30,7 +30,7 @@ def _vouching() -> dict[str, str]:
 
 def _log_form(session: Session, actor: Actor, site_id: UUID, old: queries.DiaryLine | None) -> Response:
     row = queries.site(session, actor, site_id)
-    if not queries.may_write(actor, row.organisation_id):
+    if not actor.may(Right.KEEP_DIARY, row.organisation_id):
         raise forbidden()
     return page(
         "trace/log_form.html",

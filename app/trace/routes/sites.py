@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app import clock
 from app.accounts import queries as accounts
 from app.accounts.models import Organisation
-from app.actor import Actor
+from app.actor import Actor, Right
 from app.errors import forbidden
 from app.places import queries as places
 from app.places.queries import VillageChoices
@@ -39,7 +39,7 @@ def _site_kinds() -> dict[str, str]:
 
 def _holders(session: Session, actor: Actor) -> list[Organisation]:
     own = {m.organisation_id for m in actor.memberships}
-    found = [o for o in accounts.organisations(session, actor) if queries.may_write(actor, o.id)]
+    found = [o for o in accounts.organisations(session, actor) if actor.may(Right.KEEP_DIARY, o.id)]
     return sorted(found, key=lambda o: (o.id not in own, o.name_folded))
 
 
@@ -101,7 +101,7 @@ def edit_site(site_id: UUID) -> Response:
     actor = signed_in()
     with transaction() as session:
         row = queries.site(session, actor, site_id)
-        if not queries.may_write(actor, row.organisation_id):
+        if not actor.may(Right.KEEP_DIARY, row.organisation_id):
             raise forbidden()
         village_id = queries.village_of_sites(session, [row.id], clock.today()).get(row.id)
         holder = accounts.organisation(session, actor, row.organisation_id)
@@ -167,7 +167,7 @@ def site(site_id: UUID) -> Response:
             witnesses=witness_words(),
             conflicts={c.care_log_id for c in queries.conflicts_of(session, actor, site_id=site_id)},
             names=names_of_people(session, actor, row.organisation_id),
-            may_write=queries.may_write(actor, row.organisation_id),
+            may_write=actor.may(Right.KEEP_DIARY, row.organisation_id),
         )
 
 
@@ -176,7 +176,7 @@ def new_cycle(site_id: UUID) -> Response:
     actor = signed_in()
     with transaction() as session:
         row = queries.site(session, actor, site_id)
-        if not queries.may_write(actor, row.organisation_id):
+        if not actor.may(Right.KEEP_DIARY, row.organisation_id):
             raise forbidden()
         return page(
             "trace/cycle_form.html",
@@ -198,7 +198,7 @@ def end_cycle(cycle_id: UUID) -> Response:
     actor = signed_in()
     with transaction() as session:
         row = queries.cycle(session, actor, cycle_id)
-        if not queries.may_write(actor, row.organisation_id):
+        if not actor.may(Right.KEEP_DIARY, row.organisation_id):
             raise forbidden()
         return page("trace/cycle_end.html", cycle=row, site=queries.site(session, actor, row.site_id))
 

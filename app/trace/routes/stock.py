@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock
+from app.actor import Right
 from app.errors import forbidden
 from app.fields import Day
 from app.products import queries as products
@@ -56,7 +57,7 @@ def reverse_form(batch_id: UUID, movement_id: UUID) -> Response:
     actor = signed_in()
     with transaction() as session:
         row = queries.batch(session, actor, batch_id)
-        if not queries.may_handle(actor, row.organisation_id):
+        if not actor.may(Right.HANDLE_GOODS, row.organisation_id):
             raise forbidden()
         movement = queries.movement_of_batch(session, row.id, movement_id)
         lines = [m for m, _pack in queries.movements_of(session, row.id)]

@@ -1,9 +1,12 @@
 """Who may add and correct people, and what a refusal leaves behind: nothing."""
 
+from datetime import timedelta
+
 import pytest
 
-from app.accounts import people
-from app.accounts.models import AddressAs
+from app import clock
+from app.accounts import people, queries
+from app.accounts.models import AddressAs, Membership
 from app.accounts.schemas import PersonalChange
 from app.actor import SYSTEM, Role
 from app.errors import Conflict, Forbidden, Invalid, NotFound
@@ -119,3 +122,29 @@ def test_buying_or_farming_beside_somebody_gives_no_hold_over_them(province: Pro
     assert province.phone("lanh") == "+84912000005"
     assert province.one("SELECT count(*) FROM credentials WHERE person_id = :p", p=province["lanh"]) == 0
     assert counts(province) == before
+
+
+@pytest.mark.parametrize(("begins", "ends", "seen"), [(-30, -1, 0), (1, None, 0), (-30, 0, 1), (0, None, 1)])
+def test_a_role_opens_somebodys_data_on_its_days_only(
+    province: Province, begins: int, ends: int | None, seen: int
+) -> None:
+    """Sáu had a role with minh's cooperative until yesterday, or has one from tomorrow on: their number is none of minh's."""
+    today = clock.today()
+    with province.database.transaction(SYSTEM) as session:
+        session.add(
+            Membership(
+                person_id=province["sau"], organisation_id=province["coop"], role=Role.PURCHASER, place_id=None,
+                valid_from=today + timedelta(days=begins),
+                valid_to=None if ends is None else today + timedelta(days=ends),
+                recorded_at=clock.now(), ended_at=None if ends is None else clock.now(),
+            )
+        )  # fmt: skip
+    minh = province.actor("minh")
+    with province.database.transaction(minh) as session:
+        listed = [m for m in queries.members(session, minh, [province["coop"]]) if m.person_id == province["sau"]]
+        if seen:
+            assert queries.looked_after(session, minh, province["sau"]).full_name == "Triệu Văn Sáu"
+        else:
+            with pytest.raises(NotFound):
+                queries.looked_after(session, minh, province["sau"])
+    assert len(listed) == seen

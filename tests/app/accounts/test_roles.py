@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from app import clock
-from app.accounts import organisations, people, queries, rights, roles
+from app.accounts import organisations, people, queries, roles
 from app.accounts.schemas import OrganisationChange
-from app.actor import Role
+from app.actor import Right, Role
 from app.errors import Conflict, Forbidden
 from tests.app.accounts.conftest import Province, counts, somebody
 
@@ -58,7 +58,7 @@ def test_a_manager_who_farms_elsewhere_gives_no_roles_there(province: Province) 
         organisations.change_organisation(session, minh, province["other_household"], form)
     with province.database.transaction(minh) as session:
         row = queries.organisation(session, minh, province["other_household"])
-        assert roles.grantable(session, minh, row) == []
-        assert not rights.may_look_after(session, minh, row)
+        assert roles.grantable(minh, row) == []
+        assert not minh.may(Right.MANAGE_PEOPLE, row.id)
     assert counts(province) == before
     assert province.one("SELECT name FROM organisations WHERE id = :o", o=row.id) == "Hộ other_household"

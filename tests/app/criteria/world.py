@@ -29,6 +29,7 @@ from app.marketplace_sync.models import (
 from app.places.models import Place, Premises
 from app.products.models import Certificate, Product, ProductVillage, Variant
 from app.trace.models import CareLog, Site, SiteVillage
+from tests.actors import acting
 from tests.app.files import sent
 
 NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)  # ten in the morning in Vietnam
@@ -61,12 +62,8 @@ class Province:
     def actor(self, role: Role, *places: str) -> Actor:
         """A person with the role for the first of the places; the others lie below it."""
         person, office = new_id(), self.ids["office"]
-        made = Actor(
-            kind="person",
-            person_id=person,
-            memberships=(Membership(office, role, self.ids[places[0]]),),
-            organisations=frozenset({office}),
-            places=frozenset(self.ids[p] for p in places),
+        made = acting(
+            Membership(office, role, self.ids[places[0]]), places=[self.ids[p] for p in places], person_id=person
         )
         self.add(
             Person(id=person, created_at=LONG_AGO),

@@ -20,6 +20,7 @@ from app.outbox import OutboxEvent
 from app.products.models import Variant
 from app.settings import Settings
 from app.trace.models import Batch, StockMovement
+from tests.actors import acting
 
 
 @dataclass(slots=True)
@@ -156,9 +157,6 @@ def add_person(
                 ended_by=None,
             )
         )
-    return Actor(
-        kind="person",
-        person_id=person,
-        memberships=(ActorMembership(organisation_id, role, place),),
-        organisations=frozenset({organisation_id}),
+    return acting(
+        ActorMembership(organisation_id, role, place), places=[place] if place is not None else [], person_id=person
     )

@@ -12,6 +12,7 @@ from app.db import Database, new_id
 from app.media import MediaStore
 from app.places import reference
 from app.settings import Settings
+from tests.actors import acting
 
 HEAD = "Mã xã;Mã thôn;Loại;Tên thôn"
 
@@ -23,12 +24,7 @@ def store(settings: Settings) -> MediaStore:
 
 def acting_as(role: Role) -> Actor:
     organisation = new_id()
-    return Actor(
-        kind="person",
-        person_id=new_id(),
-        memberships=(Membership(organisation, role),),
-        organisations=frozenset({organisation}),
-    )
+    return acting(Membership(organisation, role))
 
 
 @pytest.fixture

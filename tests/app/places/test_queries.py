@@ -137,10 +137,17 @@ def test_descendants_are_the_place_and_what_is_below_it_on_that_day(province: Se
     one = village(province, "06463", "T1", "Một")
     here = commune(province, "06463").id
     root = queries.province(province).id
-    assert queries.descendant_ids(province, [here], TODAY) == {here, one.id}
-    assert len(queries.descendant_ids(province, [root], TODAY)) == 1 + 65 + 1
-    assert len(queries.descendant_ids(province, [root], BEFORE)) == 1 + 11 + 194
-    assert queries.descendant_ids(province, [], TODAY) == set()
+    now = queries.reach(province, [here, root], TODAY)
+    assert now[here]["today"] == {here, one.id}
+    assert len(now[root]["today"]) == 1 + 65 + 1
+    assert len(queries.reach(province, [root], BEFORE)[root]["today"]) == 1 + 11 + 194
+    ever = now[root]["ever"]
+    assert now[root]["today"] < ever
+    assert queries.reach(province, [root], BEFORE)[root] == {
+        "today": queries.reach(province, [root], BEFORE)[root]["today"],
+        "ever": ever,
+    }
+    assert queries.reach(province, [], TODAY) == {}
 
 
 def test_descendants_of_a_province_with_1700_villages_come_fast(province: Session) -> None:
@@ -157,7 +164,7 @@ def test_descendants_of_a_province_with_1700_villages_come_fast(province: Sessio
     best = 9.0
     for _ in range(5):
         started = time.perf_counter()
-        found = queries.descendant_ids(province, [root], TODAY)
+        found = queries.reach(province, [root], TODAY)[root]["today"]
         best = min(best, time.perf_counter() - started)
     assert len(found) == 1766
     assert best < 0.5

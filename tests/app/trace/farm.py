@@ -1,13 +1,15 @@
 """An invented commune to test trace and products with: two villages, a cooperative, two member households, a stranger."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from app import clock
+from app.accounts import rights
 from app.accounts.models import HouseholdMembership, Membership, Organisation, Person
+from app.accounts.named_rights import PLACED_ROLES
 from app.actor import SYSTEM, Actor, Role
 from app.actor import Membership as Held
 from app.db import Database, new_id, sort_key
@@ -17,6 +19,7 @@ from app.products import service as products
 from app.products.schemas import NewProduct, NewVariant
 from app.trace import diary, sites
 from app.trace.schemas import CareLogIn, NewCycle, NewSite
+from tests.actors import acting
 
 START = date(2025, 7, 1)
 
@@ -41,13 +44,20 @@ class World:
 
 
 def person(*held: tuple[Role, UUID], also: tuple[UUID, ...] = (), places: frozenset[UUID] = frozenset()) -> Actor:
-    return Actor(
-        kind="person",
-        person_id=new_id(),
-        memberships=tuple(Held(organisation, role) for role, organisation in held),
-        organisations=frozenset({organisation for _, organisation in held} | set(also)),
-        places=places,
+    """`also`: the households that are members of the cooperatives they manage."""
+    top = min(places, default=None)
+    memberships = [Held(organisation, role, top if role in PLACED_ROLES else None) for role, organisation in held]
+    return acting(*memberships, households=also, places=places)
+
+
+def officer_for(database: Database, world: World, *more: tuple[Role, UUID]) -> Actor:
+    """The official as an extension officer of the commune, writing for `household` in the transactions of the test."""
+    officer = replace(
+        person((Role.EXTENSION_OFFICER, world.foreign), *more, places=world.official.places),
+        person_id=world.official.person_id,
     )
+    with database.transaction(officer) as session:
+        return rights.on_behalf_of(session, officer, session.get_one(Organisation, world.household))
 
 
 def build(database: Database) -> World:
@@ -62,7 +72,7 @@ def build(database: Database) -> World:
         other,
         foreign,
         manager=person((Role.COOPERATIVE_MANAGER, cooperative), also=(household, other)),
-        purchaser=person((Role.PURCHASER, cooperative), also=(household, other)),
+        purchaser=person((Role.PURCHASER, cooperative)),
         farmer=person((Role.FARMER, household)),
         neighbour=person((Role.FARMER, other)),
         stranger=person((Role.COOPERATIVE_MANAGER, foreign)),

@@ -144,7 +144,10 @@ def test_who_makes_batches_and_of_whose_harvests(database: Database, world: Worl
     foreign = harvest(database, world.stranger, theirs)
     with pytest.raises(NotFound):
         make(database, world.manager, product, foreign)
-    make(database, world.purchaser, product, log)
+    with pytest.raises(NotFound):  # a purchaser acts for no household
+        make(database, world.purchaser, product, log)
+    bought = a_site(database, world.manager, world.cooperative, world.village)
+    make(database, world.purchaser, product, harvest(database, world.manager, bought))
 
 
 def test_a_batch_keeps_its_code_and_a_gs1_code_needs_a_gtin(

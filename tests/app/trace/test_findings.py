@@ -1,7 +1,7 @@
 """A certifier's findings: written by certifiers, corrected by certifiers, never by the holder."""
 
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
@@ -9,12 +9,12 @@ import pytest
 from app import clock
 from app.accounts.models import Membership, Organisation, Person
 from app.actor import SYSTEM, Actor, Role
-from app.actor import Membership as Held
 from app.db import Database, new_id
 from app.errors import Forbidden, NotFound
 from app.trace import diary, findings, queries
 from app.trace.schemas import FindingCorrectionIn, FindingIn
-from tests.app.trace.farm import World, a_log, a_site, person, write
+from tests.actors import acting
+from tests.app.trace.farm import World, a_log, a_site, officer_for, person, write
 from tests.app.trace.steps_written import correction, events, everything, says
 
 
@@ -83,13 +83,9 @@ def test_a_finding_is_not_the_holders_to_correct_or_to_take_back(
     actor = {
         "farmer": world.farmer,
         "manager": world.manager,
-        "officer": replace(
-            world.official,
-            memberships=(Held(world.foreign, Role.EXTENSION_OFFICER),),
-            organisations=world.official.organisations | {world.household},
-        ),
-        "farmer_who_certifies": replace(
-            world.farmer, memberships=(*world.farmer.memberships, *finding.rival.memberships)
+        "officer": officer_for(database, world),
+        "farmer_who_certifies": acting(
+            *world.farmer.memberships, *finding.rival.memberships, person_id=world.farmer.person_id
         ),
     }[who]
     before = everything(database)
@@ -144,4 +140,28 @@ def test_another_certifier_and_another_step_are_refused(database: Database, worl
         findings.correct_finding(session, world.farmer, finding.id, new)
     with database.transaction(finding.certifier) as session, pytest.raises(NotFound):
         findings.correct_finding(session, finding.certifier, log.id, new)
+    assert everything(database) == before
+
+
+@pytest.mark.parametrize(("begins", "ends", "theirs"), [(1, None, 0), (-30, -1, 0), (0, None, 1), (-30, 0, 1)])
+def test_a_finding_is_an_organisations_whose_certifier_its_writer_was_on_that_day(
+    database: Database, finding: Finding, begins: int, ends: int | None, theirs: int
+) -> None:
+    """Who came to the other office the day after, or had left it the day before, brings it none of their findings."""
+    day, [office] = clock.today(), {m.organisation_id for m in finding.rival.memberships}
+    with database.transaction(SYSTEM) as session:
+        session.add(
+            Membership(
+                person_id=finding.certifier.person_id, organisation_id=office, role=Role.CERTIFIER, place_id=None,
+                valid_from=day + timedelta(days=begins), valid_to=None if ends is None else day + timedelta(days=ends),
+                recorded_at=clock.now(), ended_at=None if ends is None else clock.now(),
+            )
+        )  # fmt: skip
+    before = everything(database)
+    new = FindingCorrectionIn(id=new_id(), note="Vườn sạch.", reason="Xem lại")
+    with database.transaction(finding.rival) as session:
+        assert len(findings.own_findings(session, finding.rival, [finding.id])) == theirs
+        if not theirs:
+            with pytest.raises(Forbidden):
+                findings.correct_finding(session, finding.rival, finding.id, new)
     assert everything(database) == before

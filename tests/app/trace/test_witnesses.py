@@ -1,18 +1,25 @@
 """Nobody vouches for a step as what they are not, or in another's name."""
 
-from dataclasses import replace
+from collections.abc import Collection
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from app.actor import Actor, Role
 from app.actor import Membership as Held
-from app.actor import Role
 from app.db import Database
 from app.errors import Invalid
 from app.trace import diary, witnesses
 from app.trace.models import Witness
-from tests.app.trace.farm import World, a_log, a_site, write
+from tests.actors import acting
+from tests.app.trace.farm import World, a_log, a_site, officer_for, person, write
 from tests.app.trace.steps_written import correction, rows
+
+
+def also_in(actor: Actor, *held: Held, households: Collection[UUID] = ()) -> Actor:
+    """The same person in these roles."""
+    return acting(*held, households=households, person_id=actor.person_id)
 
 
 @pytest.mark.parametrize(
@@ -29,18 +36,14 @@ from tests.app.trace.steps_written import correction, rows
 def test_nobody_vouches_as_what_they_are_not(database: Database, world: World, writer: str, may: set[str]) -> None:
     site = a_site(database, world.farmer, world.household, world.village)
     home, cooperative = Held(world.household, Role.FARMER), Held(world.cooperative, Role.COOPERATIVE_MANAGER)
-    also = world.manager.organisations
+    also = (world.household, world.other)
     actor = {
         "farmer": world.farmer,
         "manager": world.manager,
-        "officer": replace(
-            world.official,
-            memberships=(Held(world.foreign, Role.EXTENSION_OFFICER),),
-            organisations=world.official.organisations | {world.household},
-        ),
-        "manager_with_a_farm": replace(world.manager, memberships=(cooperative, Held(world.other, Role.FARMER))),
-        "manager_at_home": replace(world.farmer, memberships=(home, cooperative), organisations=also),
-        "certifier_at_home": replace(world.farmer, memberships=(home, Held(world.foreign, Role.CERTIFIER))),
+        "officer": officer_for(database, world),
+        "manager_with_a_farm": also_in(world.manager, cooperative, Held(world.other, Role.FARMER), households=also),
+        "manager_at_home": also_in(world.farmer, home, cooperative, households=also),
+        "certifier_at_home": also_in(world.farmer, home, Held(world.foreign, Role.CERTIFIER)),
     }[writer]
     logs = [a_log(site, witness=witness) for witness in Witness]
     with database.transaction(actor) as session:
@@ -52,16 +55,20 @@ def test_nobody_vouches_as_what_they_are_not(database: Database, world: World, w
     assert rows(database) == len(may)
 
 
-def test_who_helps_by_office_and_has_a_farm_elsewhere_vouches_for_own_work_by_office(world: World) -> None:
-    farm = Held(world.other, Role.FARMER)
-    manager_with_a_farm = replace(world.manager, memberships=(*world.manager.memberships, farm))
-    officer_with_a_farm = replace(manager_with_a_farm, memberships=(Held(world.foreign, Role.EXTENSION_OFFICER), farm))
-    only_a_farm = replace(manager_with_a_farm, memberships=(farm,))
+def test_who_helps_by_office_and_has_a_farm_elsewhere_vouches_for_own_work_by_office(
+    database: Database, world: World
+) -> None:
+    farm = (Role.FARMER, world.other)
+    manager_with_a_farm = person(
+        (Role.COOPERATIVE_MANAGER, world.cooperative), farm, also=(world.household, world.other)
+    )
+    officer_with_a_farm = officer_for(database, world, farm)
     usual = [
         [witnesses.usual_witness(actor, world.household, own_work=own_work) for own_work in (True, False)]
-        for actor in (manager_with_a_farm, officer_with_a_farm, only_a_farm)
+        for actor in (manager_with_a_farm, officer_with_a_farm)
     ]
-    assert usual == [["cooperative", "farmer"], ["officer", "farmer"], ["neighbour", "farmer"]]
+    assert usual == [["cooperative", "farmer"], ["officer", "farmer"]]
+    assert witnesses.witnesses_of(officer_with_a_farm, world.household) == ("farmer", "officer", "neighbour")
 
 
 def test_nobody_names_somebody_else_as_the_witness(database: Database, world: World) -> None:

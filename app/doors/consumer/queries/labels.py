@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.actor import Actor
+from app.actor import Actor, Right
 from app.doors.consumer.queries.public_texts import said
 from app.errors import Conflict, not_found
 from app.products.models import Product, Variant
@@ -27,14 +27,14 @@ class LabelOf:
     state: str
 
 
-def label_of(session: Session, actor: Actor, batch_id: UUID, kind: CodeKind) -> LabelOf:
-    """The code of one of the actor's own batches. Raises NotFound, also when no code of that kind was issued."""
+def label_of(session: Session, actor: Actor, batch_id: UUID, kind: CodeKind, right: Right) -> LabelOf:
+    """The code of a batch of an organisation in which the actor has the right. Raises NotFound, also when no code of that kind was issued."""
     row = session.execute(
         select(TraceCode, Batch, Product, Variant)
         .join(Batch, Batch.id == TraceCode.batch_id)
         .join(Product, Product.id == Batch.product_id)
         .outerjoin(Variant, Variant.id == Batch.variant_id)
-        .where(Batch.id == batch_id, TraceCode.kind == kind, TraceCode.organisation_id.in_(sorted(actor.organisations)))
+        .where(Batch.id == batch_id, TraceCode.kind == kind, TraceCode.organisation_id.in_(sorted(actor.where(right))))
     ).one_or_none()
     if row is None:
         raise not_found("mã của lô này", "a code of this batch")

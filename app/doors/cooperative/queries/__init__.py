@@ -3,7 +3,6 @@
 from app.doors.cooperative.queries.certifier import finding_to_correct, site_to_see, sites_to_see
 from app.doors.cooperative.queries.numbers import numbers
 from app.doors.cooperative.queries.on_sale import on_sale
-from app.doors.cooperative.queries.own import TRADERS
 from app.doors.cooperative.queries.today import today
 
-__all__ = ["TRADERS", "finding_to_correct", "numbers", "on_sale", "site_to_see", "sites_to_see", "today"]
+__all__ = ["finding_to_correct", "numbers", "on_sale", "site_to_see", "sites_to_see", "today"]

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.accounts import queries as accounts
-from app.actor import Actor
+from app.actor import Actor, Right
 from app.errors import not_found
 from app.trace import findings
 from app.trace import queries as trace
@@ -25,7 +25,10 @@ class SiteToSee:
 
 
 def sites_to_see(session: Session, actor: Actor, *, search: str = "") -> list[SiteToSee]:
-    return [SiteToSee(s.site, s.holder, s.last_log_at) for s in trace.site_lines(session, actor, search=search)]
+    return [
+        SiteToSee(s.site, s.holder, s.last_log_at)
+        for s in trace.site_lines(session, actor.only(Right.RECORD_FINDING), search=search)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +43,10 @@ class Seen:
 
 def site_to_see(session: Session, actor: Actor, site_id: UUID) -> Seen:
     """Raises NotFound for a site outside the certifier's places."""
-    site = trace.site(session, actor, site_id)
+    there = actor.only(Right.RECORD_FINDING)
+    site = trace.site(session, there, site_id)
     names = accounts.organisation_names(session, [site.organisation_id])
-    lines, _total = trace.diary_of_site(session, actor, site_id)
+    lines, _total = trace.diary_of_site(session, there, site_id)
     own = findings.own_findings(session, actor, [line.id for line in lines])
     return Seen(site, names.get(site.organisation_id, ""), lines, own)
 

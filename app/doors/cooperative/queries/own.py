@@ -2,11 +2,9 @@
 
 from uuid import UUID
 
-from app.actor import Actor, Role
-
-TRADERS = (Role.COOPERATIVE_MANAGER, Role.PURCHASER)
+from app.actor import Actor, Right
 
 
 def own_organisations(actor: Actor) -> tuple[UUID, ...]:
     """The trading organisations this actor works for; not the member households they act for."""
-    return actor.organisations_as(*TRADERS)
+    return tuple(sorted(actor.where(Right.SELL)))

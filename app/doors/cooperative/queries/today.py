@@ -12,7 +12,7 @@ from app import clock
 from app.accounts import queries as accounts
 from app.accounts.models import CardRequest, PersonalData
 from app.accounts.queries import among
-from app.actor import Actor, Role
+from app.actor import Actor, Right
 from app.db import Words
 from app.doors.cooperative.queries.on_sale import colleagues_count
 from app.doors.cooperative.queries.own import own_organisations
@@ -99,7 +99,7 @@ class Today:
 
 def today(session: Session, actor: Actor) -> Today:
     own = own_organisations(actor)
-    managed = actor.organisations_as(Role.COOPERATIVE_MANAGER)
+    managed = actor.where(Right.MANAGE_MEMBERS)
     names = _product_names(session, own)
     return Today(
         phones=accounts.waiting_requests(session, managed, clock.machine_now()) if managed else [],
@@ -197,4 +197,4 @@ def _links(session: Session, actor: Actor, names: dict[UUID, Words]) -> list[Wai
 def _conflicts(session: Session, actor: Actor) -> list[tuple[ConflictingSubmission, str]]:
     found = trace.conflicts_of(session, actor, limit=20)
     names = accounts.organisation_names(session, {c.organisation_id for c in found})
-    return [(c, names.get(c.organisation_id, "")) for c in found if c.organisation_id in actor.organisations]
+    return [(c, names.get(c.organisation_id, "")) for c in found if actor.reads(c.organisation_id)]

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock
-from app.actor import Actor
+from app.actor import Actor, Right
 from app.doors.farmer import pictures, queries
 from app.doors.farmer.queries import House
 from app.errors import not_found
@@ -29,7 +29,7 @@ def _pictures() -> dict[str, object]:
 
 
 def signed_in_writer() -> Actor:
-    return require(*queries.WRITERS)
+    return require(Right.KEEP_DIARY)
 
 
 def household_in_address(house: House) -> UUID | None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.actor import Actor
+from app.actor import Actor, Right
 from app.criteria import queries as criteria
 from app.criteria.models import VillageAssessment
 from app.criteria.queries import Tally
@@ -101,4 +101,4 @@ def clause_line(
 def villages_named(session: Session, actor: Actor, text: str, on: date) -> list[Place]:
     """Villages and communes of the official's places that bear this name, accents or not."""
     found = places.search_places(session, text, on=on, limit=200)
-    return [p for p in found if p.id in actor.places and p.level in {Level.VILLAGE, Level.COMMUNE}][:50]
+    return [p for p in found if actor.may_at(Right.OVERSEE, p.id) and p.level in {Level.VILLAGE, Level.COMMUNE}][:50]

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, url_for
 
-from app.actor import OFFICIAL_ROLES, Actor
+from app.actor import Actor, Right
 from app.places.models import Level, Place
 from app.web import require
 
@@ -10,7 +10,7 @@ blueprint = Blueprint("official", "app.doors.official", template_folder="templat
 
 
 def signed_in_official() -> Actor:
-    return require(*OFFICIAL_ROLES)
+    return require(Right.OVERSEE)
 
 
 URLS = {Level.PROVINCE: "official.province", Level.COMMUNE: "official.commune", Level.VILLAGE: "official.village"}
@@ -27,7 +27,7 @@ def place_url(place: Place) -> str:
 def trail_to(actor: Actor, above: list[Place], here: str) -> list[tuple[str, str | None]]:
     """From the widest place that the official answers for down to here."""
     steps: list[tuple[str, str | None]] = [
-        (title_of(p), place_url(p) if p.id in actor.places else None) for p in reversed(above)
+        (title_of(p), place_url(p) if actor.may_at(Right.OVERSEE, p.id) else None) for p in reversed(above)
     ]
     return [*((text, url) for text, url in steps if url), (here, None)]
 

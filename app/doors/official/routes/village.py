@@ -7,9 +7,9 @@ from flask import Response
 from pydantic import BaseModel, ConfigDict
 
 from app import clock
+from app.accounts.named_rights import RECORDERS
 from app.actor import Actor
 from app.criteria import queries as criteria
-from app.criteria import village_facts
 from app.doors.official import queries
 from app.doors.official.routes.base import blueprint, signed_in_official, title_of, trail_to
 from app.errors import Invalid
@@ -72,7 +72,7 @@ def village(village_id: UUID) -> Response:
         view=view,
         dials=dials,
         trail=trail_to(actor, view.above, title_of(view.village)),
-        may_record=actor.has(*village_facts.RECORDERS),
+        may_record=any(actor.may_at(right, village_id) for right in RECORDERS),
     )
     if view.waiting:
         response.headers["Refresh"] = str(REFRESH_SECONDS)
@@ -88,7 +88,7 @@ def criterion(village_id: UUID, criterion_id: str) -> Response:
         dials=dials,
         proof=queries.proof(web().database, actor, view, criterion_id, language()),
         trail=trail_to(actor, [view.village, *view.above], ""),
-        may_record=actor.has(*village_facts.RECORDERS),
+        may_record=any(actor.may_at(right, village_id) for right in RECORDERS),
     )
 
 

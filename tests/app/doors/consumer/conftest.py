@@ -23,6 +23,7 @@ from app.products.models import Certificate, Product, ProductVillage, Variant
 from app.settings import Settings
 from app.trace import codes
 from app.trace.models import Batch, BatchEvent, BatchSource, CareLog, Cycle, Site, SiteVillage, TraceCode
+from tests.actors import acting
 
 BEGAN = datetime(2026, 3, 1, 3, tzinfo=UTC)
 HARVEST = date(2026, 8, 12)
@@ -139,12 +140,7 @@ class World:
     @property
     def manager(self) -> Actor:
         cooperative = self.ids["cooperative"]
-        return Actor(
-            kind="person",
-            person_id=self.ids["person"],
-            memberships=(Membership(cooperative, Role.COOPERATIVE_MANAGER),),
-            organisations=frozenset({cooperative}),
-        )
+        return acting(Membership(cooperative, Role.COOPERATIVE_MANAGER), person_id=self.ids["person"])
 
 
 def make_world(session: Session) -> World:
