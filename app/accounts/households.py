@@ -8,12 +8,10 @@ from sqlalchemy.orm import Session
 
 from app import audit, clock
 from app.accounts import actors, organisations, queries, rights, sent_once
-from app.accounts.events import HouseholdJoined, HouseholdLeft
 from app.accounts.models import HouseholdMembership, Organisation, OrganisationKind
 from app.accounts.schemas import HouseholdIn
 from app.actor import Actor, Role
 from app.errors import Conflict, Invalid, forbidden, not_found
-from app.outbox import publish
 from app.places import queries as places
 from app.places.models import Level
 
@@ -96,7 +94,6 @@ def _join(session: Session, actor: Actor, household_id: UUID, cooperative_id: UU
     audit.record(
         session, actor, "accounts:household:join", subject_id=household_id, organisation_id=cooperative_id, on=on
     )
-    publish(session, actor, HouseholdJoined(household_id=household_id, cooperative_id=cooperative_id))
 
 
 def end_household(session: Session, actor: Actor, household_id: UUID, cooperative_id: UUID, *, on: date) -> None:
@@ -128,7 +125,6 @@ def end_household(session: Session, actor: Actor, household_id: UUID, cooperativ
     audit.record(
         session, actor, "accounts:household:leave", subject_id=household_id, organisation_id=cooperative_id, on=on
     )
-    publish(session, actor, HouseholdLeft(household_id=household_id, cooperative_id=cooperative_id))
 
 
 def _future(field: str) -> Invalid:

@@ -1,7 +1,7 @@
 """What was sent, as frozen schemas, or an error that names the field in both languages."""
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import TypeVar, get_origin
 
 from flask import Blueprint, request
 from pydantic import BaseModel, ValidationError
@@ -81,7 +81,7 @@ def sent_file(field: str) -> bytes:
 
 
 def _wants_list(annotation: object) -> bool:
-    return str(annotation).startswith(("list[", "tuple[", "frozenset["))
+    return get_origin(annotation) in {list, tuple, frozenset}
 
 
 _PROBLEMS: dict[str, tuple[str, str]] = {
