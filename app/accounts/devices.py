@@ -7,13 +7,11 @@ from sqlalchemy.orm import Session
 
 from app import audit, clock
 from app.accounts import actors, queries, signin
-from app.accounts.events import CardConfirmed
 from app.accounts.models import Card, Device, SignInMethod
 from app.accounts.signin import Granted
 from app.actor import SYSTEM, Actor, Right
 from app.db import new_id
 from app.errors import forbidden, not_found
-from app.outbox import publish
 
 
 def revoke_device(session: Session, actor: Actor, device_id: UUID) -> None:
@@ -74,7 +72,6 @@ def bind(session: Session, actor: Actor, card: Card, token_sha256: bytes, descri
     device.description, device.bound_at, device.last_seen_at = description, now, now
     device.revoked_at = device.revoked_by = None
     card.bound_at = card.bound_at or now
-    publish(session, actor, CardConfirmed(device_id=device.id, person_id=card.person_id))
     audit.record(
         session,
         actor,

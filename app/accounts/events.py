@@ -16,34 +16,9 @@ class CardScanned(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class CardConfirmed(Event):
-    """A phone was bound to a card, by the PIN or by the cooperative's word."""
-
-    name: ClassVar[str] = "accounts.card_confirmed"
-    device_id: UUID
-    person_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
 class ConsentChanged(Event):
     name: ClassVar[str] = "accounts.consent_changed"
     person_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class HouseholdJoined(Event):
-    """A household is thành viên of a cooperative from a day on."""
-
-    name: ClassVar[str] = "accounts.household_joined"
-    household_id: UUID
-    cooperative_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class HouseholdLeft(Event):
-    name: ClassVar[str] = "accounts.household_left"
-    household_id: UUID
-    cooperative_id: UUID
 
 
 @dataclass(frozen=True, slots=True)

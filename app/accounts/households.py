@@ -8,12 +8,10 @@ from sqlalchemy.orm import Session
 
 from app import audit, clock
 from app.accounts import actors, organisations, queries, sent_once
-from app.accounts.events import HouseholdJoined, HouseholdLeft
 from app.accounts.models import HouseholdMembership, Organisation, OrganisationKind
 from app.accounts.schemas import HouseholdIn
 from app.actor import Actor, Right, check_may, check_may_everywhere
 from app.errors import Conflict, Invalid, not_found
-from app.outbox import publish
 from app.places import queries as places
 from app.places.models import Level
 
@@ -95,7 +93,6 @@ def _join(session: Session, actor: Actor, household_id: UUID, cooperative_id: UU
     audit.record(
         session, actor, "accounts:household:join", subject_id=household_id, organisation_id=cooperative_id, on=on
     )
-    publish(session, actor, HouseholdJoined(household_id=household_id, cooperative_id=cooperative_id))
 
 
 def end_household(session: Session, actor: Actor, household_id: UUID, cooperative_id: UUID, *, on: date) -> None:
@@ -126,7 +123,6 @@ def end_household(session: Session, actor: Actor, household_id: UUID, cooperativ
     audit.record(
         session, actor, "accounts:household:leave", subject_id=household_id, organisation_id=cooperative_id, on=on
     )
-    publish(session, actor, HouseholdLeft(household_id=household_id, cooperative_id=cooperative_id))
 
 
 def _future(field: str) -> Invalid:

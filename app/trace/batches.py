@@ -22,7 +22,7 @@ from app.products import queries as products
 from app.products.models import Product, Variant
 from app.trace import codes, queries, scan_addresses, steps
 from app.trace.batch_events import add_event, other_content
-from app.trace.events import BatchCreated, CodeIssued
+from app.trace.events import BatchCreated
 from app.trace.holds import hold_early
 from app.trace.models import Batch, BatchEventKind, BatchSource, CareLog, CodeKind, TraceCode
 from app.trace.schemas import NewBatch, SourceIn, factor
@@ -232,7 +232,6 @@ def issue_code(session: Session, actor: Actor, batch_id: UUID, kind: CodeKind = 
     audit.record(
         session, actor, "trace:code:issue", subject_id=batch.id, organisation_id=batch.organisation_id, kind=str(kind)
     )
-    publish(session, actor, CodeIssued(batch_id=batch.id, code=code))
     return code
 
 

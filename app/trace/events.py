@@ -66,15 +66,6 @@ class RecallLaunched(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class CodeIssued(Event):
-    """A batch has a code for its labels."""
-
-    name: ClassVar[str] = "trace.code_issued"
-    batch_id: UUID
-    code: str
-
-
-@dataclass(frozen=True, slots=True)
 class StockMoved(Event):
     """How much of a pack is left has changed."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TypeVar
+from typing import TypeVar, get_origin
 
 from flask import Blueprint, Flask, request
 from flask.blueprints import BlueprintSetupState
@@ -107,7 +107,7 @@ def sent_file(field: str) -> bytes:
 
 
 def _wants_list(annotation: object) -> bool:
-    return str(annotation).startswith(("list[", "tuple[", "frozenset["))
+    return get_origin(annotation) in {list, tuple, frozenset}
 
 
 _PROBLEMS: dict[str, tuple[str, str]] = {

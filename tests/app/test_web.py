@@ -3,7 +3,8 @@
 import logging
 import re
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
+from uuid import UUID
 
 import pytest
 from flask import Flask, g
@@ -13,7 +14,7 @@ from sqlalchemy import text
 
 from app import web
 from app.actor import SYSTEM
-from app.db import Database, Patience
+from app.db import Database, Patience, new_id
 from app.errors import Conflict, Invalid, InvalidMany
 from app.factory import create_app
 from app.settings import Settings
@@ -253,3 +254,20 @@ def test_numbers_and_money_are_written_the_vietnamese_way(app: Flask) -> None:
 
 def test_invalid_knows_its_field() -> None:
     assert Invalid("x", vi="a", en="b", field="f").field == "f"
+
+
+def test_every_kind_of_list_takes_all_values_of_its_name(settings: Settings, database: Database) -> None:
+    class Lists(BaseModel):
+        model_config = ConfigDict(frozen=True, extra="forbid")
+
+        several: list[UUID] = []
+        few: tuple[str, ...] = ()
+        each: frozenset[int] = frozenset()
+        one: Annotated[str, Field(max_length=9)] | None = None
+
+    first, second = new_id(), new_id()
+    sent = {"several": [str(first), str(second)], "few": ["a", "b"], "each": ["2", "1", "2"], "one": ["x"]}
+    app = create_app(settings, database)
+    with app.test_request_context("/", method="POST", data=sent):
+        found = web.parse(Lists)
+    assert found == Lists(several=[first, second], few=("a", "b"), each=frozenset({1, 2}), one="x")

@@ -9,7 +9,7 @@ from sqlalchemy import ARRAY, Uuid, func, literal, or_, select, text
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.accounts.models import Credential, Membership, PersonalData
+from app.accounts.models import Membership, PersonalData
 from app.accounts.queries.scope import among, valid_on
 from app.actor import Actor, Role
 from app.errors import not_found
@@ -31,16 +31,14 @@ class Member:
     name: str | None
     address_as: str | None
     phone: str | None
-    has_password: bool
 
 
 def members(session: Session, actor: Actor, organisation_ids: Collection[UUID]) -> list[Member]:
     """Who holds which role today in these organisations, as far as the actor acts for them."""
     scope = set(organisation_ids) if actor.kind == "system" else set(organisation_ids) & actor.organisations
     rows = session.execute(
-        select(Membership, PersonalData, Credential.person_id)
+        select(Membership, PersonalData)
         .outerjoin(PersonalData, PersonalData.person_id == Membership.person_id)
-        .outerjoin(Credential, Credential.person_id == Membership.person_id)
         .where(among(Membership.organisation_id, scope), valid_on(Membership, clock.today()))
         .order_by(Membership.organisation_id, PersonalData.full_name, Membership.id)
     )
@@ -55,9 +53,8 @@ def members(session: Session, actor: Actor, organisation_ids: Collection[UUID]) 
             name=d.full_name if d else None,
             address_as=d.address_as if d else None,
             phone=d.phone if d else None,
-            has_password=credential is not None,
         )
-        for m, d, credential in rows
+        for m, d in rows
     ]
 
 

@@ -1,7 +1,7 @@
 """Recording what is true of a village."""
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_origin
 from uuid import UUID
 
 from flask import Response, flash, redirect, request, url_for
@@ -186,7 +186,7 @@ def _value(shape: type[Shape]) -> Shape:
     for name, declared in shape.model_fields.items():
         if declared.annotation is bool:
             data[name] = request.form.get(name) == "1"
-        elif str(declared.annotation).startswith("tuple["):
+        elif get_origin(declared.annotation) is tuple:
             data[name] = request.form.getlist(name)
         elif request.form.get(name, "").strip():
             data[name] = request.form[name].strip()

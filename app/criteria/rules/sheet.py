@@ -67,7 +67,6 @@ class Fact:
     source: Source
     observed_on: date | None = None
     witness: str | None = None
-    rung: str | None = None
     evidence: tuple[str, ...] = ()
     next_change_on: date | None = None
     proven: bool = True

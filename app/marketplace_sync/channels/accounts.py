@@ -37,38 +37,13 @@ class AccountField:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What a person must fill in to connect a shop, and what the channel can do."""
+    """What a person must fill in to connect a shop, and how fast it may be asked."""
 
     kind: str
     vi: str
     en: str
     fields: tuple[AccountField, ...]
     limits: Limits
-    abilities: frozenset[str]
-
-    def json_schema(self) -> dict[str, object]:
-        """The account form as JSON Schema; titles are Vietnamese, `x-en` holds the English ones."""
-        properties: dict[str, object] = {}
-        for item in self.fields:
-            shape: dict[str, object] = {"type": "string", "title": item.vi, "x-en": item.en}
-            if item.help_vi:
-                shape["description"] = item.help_vi
-            if item.kind == "url":
-                shape["format"] = "uri"
-            if item.kind == "secret":
-                shape["writeOnly"] = True
-            if item.choices:
-                shape["enum"] = list(item.choices)
-            if item.default:
-                shape["default"] = item.default
-            properties[item.name] = shape
-        return {
-            "type": "object",
-            "title": self.vi,
-            "additionalProperties": False,
-            "properties": properties,
-            "required": [item.name for item in self.fields if item.required],
-        }
 
 
 @dataclass(frozen=True, slots=True)

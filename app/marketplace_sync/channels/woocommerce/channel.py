@@ -121,7 +121,6 @@ class WooCommerce(Channel):
                 ),
             ),
             limits=cls.limits,
-            abilities=frozenset({"publish", "update", "price", "stock", "unlist", "delete", "status", "find_by_sku"}),
         )
 
     def close(self) -> None:
