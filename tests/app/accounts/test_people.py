@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.accounts import people
+from app.accounts import people, queries
 from app.accounts.models import AddressAs
 from app.accounts.schemas import PersonalChange
 from app.actor import SYSTEM, Role
@@ -119,3 +119,23 @@ def test_buying_or_farming_beside_somebody_gives_no_hold_over_them(province: Pro
     assert province.phone("lanh") == "+84912000005"
     assert province.one("SELECT count(*) FROM credentials WHERE person_id = :p", p=province["lanh"]) == 0
     assert counts(province) == before
+
+
+@pytest.mark.parametrize(
+    ("typed", "theirs"),
+    [
+        ("Hoàng Thị Lành", True),
+        ("hoàng thị LÀNH", True),
+        ("Hoang Thi Lanh", True),
+        ("Hoàng Thị Lanh", False),
+        ("Hoàng Thị Lãnh", False),
+    ],
+)
+def test_a_name_beside_a_phone_is_the_same_with_its_tones_or_typed_without_any(
+    province: Province,
+    typed: str,
+    theirs: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    with province.database.transaction(SYSTEM) as session:
+        taken = queries.person_by_phone(session, "+84912000005", typed)
+    assert taken == (True, province["lanh"] if theirs else None)
