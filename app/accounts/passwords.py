@@ -1,7 +1,9 @@
 """Passwords under limits: signing in with one, setting and changing it."""
 
 import re
+import unicodedata
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 from argon2 import PasswordHasher
@@ -99,7 +101,7 @@ def end_sign_in(
         )
     attempts.succeeded(session, tried.attempt_id)
     if _HASHER.check_needs_rehash(row.password_hash):
-        row.password_hash = _HASHER.hash(password)
+        row.password_hash = _hash(password)
     granted = signin.start(
         session, SYSTEM, row.person_id, method=SignInMethod.PASSWORD, agent=agent, address=origin.address
     )
@@ -108,7 +110,9 @@ def end_sign_in(
 
 def _record_failure(session: Session, tried: Tried, key: bytes, origin: Origin, agent: str) -> None:
     """Of a number that nobody has the trail keeps a digest that cannot be tried out without the key."""
-    nobody = {} if tried.person_id else {"number": tokens.keyed(key, "trail-number", tried.number).hex()[:12]}
+    nobody: dict[str, Any] = (
+        {} if tried.person_id else {"number": tokens.keyed(key, "trail-number", tried.number).hex()[:12]}
+    )
     audit.record(
         session,
         SYSTEM,
@@ -127,7 +131,23 @@ def _normal(phone: str) -> str:
         return phone.strip()
 
 
+def _hash(password: str) -> str:
+    """The same for every keyboard: some write mật as m, ậ, t, some as m, a, two marks, t (RFC 8265, section 4.1: NFC)."""
+    return _HASHER.hash(unicodedata.normalize("NFC", password))
+
+
 def _verify(hashed: str, password: str) -> bool:
+    """Also as it was typed, and decomposed: hashes from before NFC were made of whatever the keyboard wrote.
+
+    What is tried follows from the password alone, so the time tells nothing of the account.
+    """
+    spellings = dict.fromkeys(
+        (unicodedata.normalize("NFC", password), password, unicodedata.normalize("NFD", password))
+    )
+    return any(_fits(hashed, spelling) for spelling in spellings)
+
+
+def _fits(hashed: str, password: str) -> bool:
     try:
         return _HASHER.verify(hashed, password)
     except (VerificationError, InvalidHashError):
@@ -136,6 +156,7 @@ def _verify(hashed: str, password: str) -> bool:
 
 def check_new_password(password: str, data: PersonalData | None) -> None:
     """Raises Invalid for a password that others would guess at once."""
+    password = unicodedata.normalize("NFC", password)
     plain = fold(password)
     digits = re.sub(r"\D", "", data.phone or "") if data else ""
     guessable = (
@@ -162,7 +183,7 @@ def set_password(session: Session, actor: Actor, person_id: UUID, password: str,
     if row is None:
         row = Credential(person_id=person_id, password_hash="", must_change=must_change, changed_at=clock.now())
         session.add(row)
-    row.password_hash, row.must_change, row.changed_at = _HASHER.hash(password), must_change, clock.now()
+    row.password_hash, row.must_change, row.changed_at = _hash(password), must_change, clock.now()
     row.tries_since = clock.machine_now()
     keep = actor.sign_in_id if actor.person_id == person_id else None
     signin.end_all(session, actor, person_id, but=keep)

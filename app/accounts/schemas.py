@@ -1,6 +1,7 @@
 """What pages send about people and organisations, parsed once at the edge."""
 
 import re
+import unicodedata
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -22,9 +23,21 @@ _EMAIL = re.compile(r"[^@\s,;<>\"]{1,64}@[^@\s,;<>\".]+(\.[^@\s,;<>\".]+)+")
 
 
 def phone(value: str) -> str:
-    """A phone number as E.164; numbers without a country are Vietnamese. Raises Unreadable."""
+    """A phone number as E.164; numbers without a country are Vietnamese. Raises Unreadable.
+
+    Digits of any width are digits, invisible signs of a copied text are none. A letter is refused: the library would
+    read the digit on its key (O is 6), and so somebody else's number.
+    """
+    plain = re.sub(r"^\s*tel:", "", unicodedata.normalize("NFKC", value), flags=re.IGNORECASE)
+    letters = dict.fromkeys(f"“{c}”" for c in plain if c.isalpha())
+    if letters:
+        raise Unreadable(
+            "phone",
+            vi=f"Số điện thoại có chữ {', '.join(letters)}. Bác viết lại bằng chữ số; số không là 0, không phải chữ O.",
+            en=f"This phone number has letters: {', '.join(letters)}. Write digits only; zero is 0, not the letter O.",
+        )
     try:
-        parsed = phonenumbers.parse(value, "VN")
+        parsed = phonenumbers.parse(plain, "VN")
     except phonenumbers.NumberParseException:
         parsed = None
     if parsed is None or parsed.extension or not phonenumbers.is_valid_number(parsed):

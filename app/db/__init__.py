@@ -12,8 +12,8 @@ from app.db.database import (
 )
 from app.db.personal import holds_personal_number, names_a_person, no_personal_numbers
 from app.db.rows import canonical_json, check_version, insert_once, json_ready, lock_ids, picked
-from app.db.schema import AwareDateTime, Base, Dong, Id, folded, new_id
-from app.db.texts import Words, fold, nfc, sort_key
+from app.db.schema import AwareDateTime, Base, Dong, Id, folded, new_id, numbered
+from app.db.texts import Words, fold, identity, nfc, sort_key
 
 __all__ = [
     "APP_ROLE",
@@ -31,6 +31,7 @@ __all__ = [
     "fold",
     "folded",
     "holds_personal_number",
+    "identity",
     "insert_once",
     "is_busy",
     "json_ready",
@@ -39,6 +40,7 @@ __all__ = [
     "new_id",
     "nfc",
     "no_personal_numbers",
+    "numbered",
     "picked",
     "psycopg_url",
     "sort_key",

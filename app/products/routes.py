@@ -12,6 +12,7 @@ from app import clock, media
 from app.accounts import queries as accounts
 from app.accounts.models import Organisation
 from app.actor import Actor, Right, check_may
+from app.db import sort_key
 from app.errors import forbidden
 from app.places import queries as places
 from app.places.queries import VillageChoices
@@ -63,7 +64,7 @@ def _holders(session: Session, actor: Actor) -> list[Organisation]:
     """The organisations for which this actor may make products, own ones first."""
     own = {m.organisation_id for m in actor.memberships}
     found = [o for o in accounts.organisations(session, actor) if actor.may(Right.MANAGE_PRODUCTS, o.id)]
-    return sorted(found, key=lambda o: (o.id not in own, o.name_folded))
+    return sorted(found, key=lambda o: (o.id not in own, sort_key(o.name), o.id))
 
 
 def _villages(session: Session, holders: Collection[Organisation], chosen: Collection[UUID] = ()) -> VillageChoices:

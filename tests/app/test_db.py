@@ -6,7 +6,9 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
-from sqlalchemy import CheckConstraint, text
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import CheckConstraint, String, column, func, select, text, values
 from sqlalchemy.exc import ProgrammingError, StatementError
 from sqlalchemy.orm import Session
 
@@ -19,11 +21,13 @@ from app.db import (
     canonical_json,
     fold,
     holds_personal_number,
+    identity,
     insert_once,
     names_a_person,
     new_id,
     nfc,
     no_personal_numbers,
+    numbered,
     sort_key,
 )
 from app.errors import Invalid
@@ -63,6 +67,65 @@ def test_vietnamese_order_is_letters_first_then_tones() -> None:
         "cam",
     ]
     assert sort_key("dâu") < sort_key("đa") < sort_key("Đà")
+
+
+IN_ORDER = (
+    ["2", "2B", "9A", "10"],
+    [f"Khối {n}" for n in range(1, 13)],
+    ["NPK", "NPK 5-10-3", "NPK 16-16-8", "NPK 20-20-15"],
+    ["Tổ 1", "Tổ 01", "Tổ 1/2", "Tổ 1A", "Tổ 2", "Tổ mới"],
+    ["Lô 99", "Lô 100", "Lô 12345678901234567890", "Lô A"],
+    ["Khu 1-2", "Khu 1-10", "Khu 1.2"],
+    ["na", "nà", "nả", "nà 2", "nam", "名"],
+)
+
+
+@pytest.mark.parametrize("names", IN_ORDER)
+def test_numbers_inside_names_sort_as_numbers(names: list[str]) -> None:
+    assert sorted(set(names), key=sort_key) == names
+    assert len({sort_key(name) for name in names}) == len(names)
+
+
+@given(st.lists(st.text("aăd đnpk'-./0129", max_size=8), max_size=6))
+def test_the_key_of_a_name_begins_no_key_of_another_order(names: list[str]) -> None:
+    """Whatever stands before the first difference, the difference decides; so names put behind a word keep their order."""
+    plain = sorted({nfc(name) for name in names}, key=sort_key)
+    behind = sorted((f"Khối {name}" for name in plain if name), key=sort_key)
+    assert behind == [f"Khối {name}" for name in plain if name]
+
+
+@pytest.mark.parametrize("names", IN_ORDER[:4])
+def test_lists_from_the_database_sort_numbers_alike(database: Database, names: list[str]) -> None:
+    """`numbered` knows no tones and no signs beyond the alphabet's: it is for lists of labels and products."""
+    names = [n for n in names if n != "Tổ 01"]
+    with database.transaction(PUBLIC) as session:
+        rows = values(column("name", String), name="v").data([(n,) for n in reversed(names)])
+        assert list(session.scalars(select(rows.c.name).order_by(numbered(func.vn_fold(rows.c.name))))) == names
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Hộ Pá Lâu", "Hộ Pá Lầu", False),
+        ("Hộ đầu cầu", "Hộ đầu câu", False),
+        ("thôn Dõng", "thôn Đông", False),
+        ("Nà Mẫu", "  nà   MẪU ", True),
+        ("Hòa Bình", "Hoà Bình", True),
+        ("THỦY KHÊ", "Thuỷ Khê", True),
+        ("Hoè", "hòe", True),
+        ("Hoàn", "Hòan", False),
+        ("Mẫu Sơn", unicodedata.normalize("NFD", "mẫu sơn"), True),
+        ("Đặng", "đặng", True),
+        ("Khối 1", "Khối 01", False),
+    ],
+)
+def test_names_are_the_same_by_letters_and_tones(database: Database, one: str, other: str, same: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    with database.transaction(PUBLIC) as session:
+        in_sql = session.execute(
+            text("SELECT vn_identity(:one) AS one, vn_identity(:other) AS other"), {"one": one, "other": other}
+        ).one()
+    assert (identity(one) == identity(other)) is same
+    assert (in_sql.one, in_sql.other) == (identity(one), identity(other))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from app import clock
 from app.accounts.models import HouseholdMembership, Organisation, OrganisationKind
 from app.accounts.queries.scope import among, known_then, valid_on, visible
 from app.actor import Actor
-from app.db import fold
+from app.db import fold, identity, numbered
 from app.errors import not_found
 
 
@@ -41,7 +41,12 @@ def organisations(
     limit: int = 200,
 ) -> list[Organisation]:
     """Those the actor may open, by name."""
-    query = select(Organisation).where(visible(actor)).order_by(Organisation.name_folded, Organisation.id).limit(limit)
+    query = (
+        select(Organisation)
+        .where(visible(actor))
+        .order_by(numbered(Organisation.name_folded), Organisation.id)
+        .limit(limit)
+    )
     if search:
         query = query.where(Organisation.name_folded.contains(fold(search), autoescape=True))
     if kinds:
@@ -64,7 +69,7 @@ def member_households(
                 HouseholdMembership.cooperative_id == cooperative_id,
                 known_then(HouseholdMembership, on or clock.today(), known_at),
             )
-            .order_by(Organisation.name_folded, Organisation.id)
+            .order_by(numbered(Organisation.name_folded), Organisation.id)
         )
     )
 
@@ -72,7 +77,7 @@ def member_households(
 def households_labelled(
     session: Session, actor: Actor, label: str, *, cooperative_id: UUID, village_id: UUID
 ) -> list[Organisation]:
-    """The households of this label, however it is spelled, in the cooperative today or, as far as the actor may open
+    """The households of this label, in whatever case and spelling of its tones, in the cooperative today or, as far as the actor may open
     them, in the village.
     """
     members = member_household_ids(session, [cooperative_id], clock.today())
@@ -82,7 +87,8 @@ def households_labelled(
         Organisation.name_folded == fold(label),
         or_(among(Organisation.id, members), Organisation.village_id == village_id),
     )
-    return list(session.scalars(query.order_by(Organisation.id)))
+    same = identity(label)
+    return [o for o in session.scalars(query.order_by(Organisation.id)) if identity(o.name) == same]
 
 
 def member_household_ids(session: Session, cooperative_ids: Collection[UUID], on: date) -> set[UUID]:

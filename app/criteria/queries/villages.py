@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models import Organisation, OrganisationKind
 from app.accounts.queries import among
 from app.actor import Actor, Right
+from app.db import numbered
 from app.errors import not_found
 from app.places.models import Place, PlaceAttribute
 
@@ -25,7 +26,7 @@ def households_of(session: Session, village_ids: Collection[UUID]) -> dict[UUID,
     rows = session.execute(
         select(Organisation.id, Organisation.name)
         .where(Organisation.kind == OrganisationKind.HOUSEHOLD, among(Organisation.village_id, village_ids))
-        .order_by(Organisation.name_folded)
+        .order_by(numbered(Organisation.name_folded), Organisation.id)
     )
     return dict(rows.all())
 

@@ -16,7 +16,7 @@ from app.criteria.routes.base import counted, recorded, recorded_unproven
 from app.criteria.routes.proofs import Link, evidence, sent_proofs
 from app.criteria.schemas import DigitalAddress
 from app.criteria.village_facts import record_digital_addresses
-from app.db import fold
+from app.db import identity
 from app.errors import Invalid, InvalidMany
 from app.fields import Day
 from app.places import queries as places
@@ -98,7 +98,7 @@ def _listed_codes(
     """
     if not text.strip():
         return {}, {}
-    by_label = {fold(p.label): p for p in premises}
+    by_label = {identity(p.label): p for p in premises}
     first = text.strip().splitlines()[0]
     between = next((s for s in ("\t", ";", ",") if s in first), ";")
     found: dict[UUID, str | None] = {}
@@ -109,7 +109,7 @@ def _listed_codes(
         number = reader.line_num
         if not any(cell.strip() for cell in line):
             continue
-        one = by_label.get(fold(line[0]))
+        one = by_label.get(identity(line[0]))
         first_line, heading = heading, False
         if one is None and first_line and not any(c.isdigit() for c in line[-1]):
             continue

@@ -131,4 +131,4 @@ def materials(step: Step, used: Sequence[str], most: int = 4) -> list[str]:
     than two.
     """
     usual = _MATERIALS.get(step.kind, ()) if len(used) < 2 else ()  # noqa: PLR2004 - one choice is no choice
-    return list(dict.fromkeys([*sorted(used, key=sort_key), *usual]))[:most]
+    return list(dict.fromkeys([*sorted(used, key=lambda name: (sort_key(name), name)), *usual]))[:most]

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.db import Words
+from app.db import Words, numbered
 from app.marketplace_sync.models import ChannelAccount, Listing
 from app.products.models import Product, Variant
 from app.trace import queries as trace
@@ -49,7 +49,7 @@ def offers(session: Session, accounts: Iterable[ChannelAccount]) -> dict[UUID, l
             Variant.retired_on.is_(None),
             Product.retired_on.is_(None),
         )
-        .order_by(Product.name_folded, Variant.sku, Variant.id)
+        .order_by(numbered(Product.name_folded), Variant.sku, Variant.id)
     ).all()
     wanted = session.execute(
         select(Listing.account_id, Listing.variant_id).where(

@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql
 from app.migrations import rules
 
 revision = "0029"
-down_revision = "0025"
+down_revision = "0026"
 
 
 def upgrade() -> None:

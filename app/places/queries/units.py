@@ -71,7 +71,9 @@ def children(session: Session, place_id: UUID, on: date) -> list[Place]:
 
 def current_communes(session: Session, on: date) -> list[Place]:
     return list(
-        session.scalars(select(Place).where(Place.level == Level.COMMUNE, in_force(on)).order_by(Place.sort_key))
+        session.scalars(
+            select(Place).where(Place.level == Level.COMMUNE, in_force(on)).order_by(Place.sort_key, Place.code)
+        )
     )
 
 

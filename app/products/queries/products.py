@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.queries import among
 from app.actor import Actor, Right
-from app.db import fold
+from app.db import fold, numbered
 from app.errors import not_found
 from app.products.models import Product
 from app.products.queries.rights import seen
@@ -27,7 +27,7 @@ def products_of(
     session: Session, actor: Actor, *, search: str = "", retired: bool = False, limit: int = 500
 ) -> list[Product]:
     """The products of the organisations this actor acts for (an official: of the places), by name."""
-    query = select(Product).where(seen(actor)).order_by(Product.name_folded, Product.id).limit(limit)
+    query = select(Product).where(seen(actor)).order_by(numbered(Product.name_folded), Product.id).limit(limit)
     if not actor.may_somewhere(Right.OVERSEE):
         query = query.where(among(Product.organisation_id, actor.organisations))
     if not retired:
@@ -43,7 +43,7 @@ def products_to_grow(session: Session, actor: Actor) -> list[Product]:
         among(Product.organisation_id, actor.organisations),
         Product.organisation_id.in_(select(func.hoi_cooperatives())),
     )
-    query = select(Product).where(own, Product.retired_on.is_(None)).order_by(Product.name_folded, Product.id)
+    query = select(Product).where(own, Product.retired_on.is_(None)).order_by(numbered(Product.name_folded), Product.id)
     return list(session.scalars(query))
 
 

@@ -43,7 +43,7 @@ SELECT counted.village_id, p.id, p.organisation_id, p.name, p.ocop_group, state.
   FROM counted JOIN products p ON p.id = counted.product_id LEFT JOIN state ON state.product_id = p.id
   LEFT JOIN mistaken ON mistaken.product_id = p.id
  WHERE p.created_at <= :known_at
- ORDER BY counted.village_id, p.name_folded, p.id
+ ORDER BY counted.village_id, vn_numbered(p.name_folded), p.id
 """
 _COUNTED = {
     "holder_seat": (

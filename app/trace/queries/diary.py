@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.accounts.queries import among
 from app.actor import Actor
-from app.db import fold
+from app.db import fold, identity
 from app.errors import not_found
 from app.trace.models import CareLog, ConflictingSubmission, Site
 from app.trace.queries.chains import current, last_of_chain, root_id
@@ -164,15 +164,20 @@ def recent_materials(session: Session, actor: Actor, kind: str | None = None, li
     if kind is not None:
         query = query.where(CareLog.kind == kind)
     found: dict[tuple[str, str], RecentMaterial] = {}
+    longest: dict[tuple[str, str], int] = {}  # a wait counts for every spelling: one without tones is no other medicine
     for row in session.scalars(query):
-        key = (row.kind, fold(row.material or ""))
-        last = found.setdefault(
-            key,
-            RecentMaterial(row.kind, row.material or "", row.quantity, row.unit, row.pre_harvest_days, row.happened_at),
+        material, days = row.material or "", row.pre_harvest_days
+        found.setdefault(
+            (row.kind, identity(material)),
+            RecentMaterial(row.kind, material, row.quantity, row.unit, days, row.happened_at),
         )
-        if row.pre_harvest_days is not None and row.pre_harvest_days > (last.pre_harvest_days or -1):
-            found[key] = replace(last, pre_harvest_days=row.pre_harvest_days)
-    return list(found.values())[:limit]
+        if days is not None:
+            spelled = (row.kind, fold(material))
+            longest[spelled] = max(days, longest.get(spelled, days))
+    return [
+        replace(last, pre_harvest_days=longest.get((last.kind, fold(last.material))))
+        for last in list(found.values())[:limit]
+    ]
 
 
 _LOGS_IN_WINDOW = """

@@ -13,7 +13,7 @@ from app import clock
 from app.accounts.models import Organisation
 from app.accounts.queries import among
 from app.actor import Actor
-from app.db import fold
+from app.db import fold, numbered
 from app.errors import not_found
 from app.trace.models import CareLog, Cycle, Site, SiteVillage
 from app.trace.queries.chains import current
@@ -71,7 +71,7 @@ def site_lines(session: Session, actor: Actor, *, search: str = "", limit: int =
         select(Site, Organisation.name)
         .join(Organisation, Organisation.id == Site.organisation_id)
         .where(visible(actor, Site.organisation_id))
-        .order_by(Organisation.name_folded, Site.name, Site.id)
+        .order_by(numbered(Organisation.name_folded), numbered(func.vn_fold(Site.name)), Site.id)
         .limit(limit)
     )
     if search:

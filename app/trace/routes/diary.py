@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock
 from app.actor import Actor, Right
+from app.db import sort_key
 from app.errors import forbidden
 from app.trace import diary, queries, steps, witnesses
 from app.trace.models import Witness
@@ -41,7 +42,9 @@ def _log_form(session: Session, actor: Actor, site_id: UUID, old: queries.DiaryL
         kinds=[(s.kind, s.en if language() == "en" else s.vi) for s in steps.STEPS.values()],
         units=unit_options(steps.UNITS),
         witnesses=[(w, _vouching()[w]) for w in witnesses.witnesses_of(actor, row.organisation_id)],
-        people=sorted(names_of_people(session, actor, row.organisation_id).items(), key=lambda pair: pair[1]),
+        people=sorted(
+            names_of_people(session, actor, row.organisation_id).items(), key=lambda pair: (sort_key(pair[1]), pair[0])
+        ),
     )
 
 

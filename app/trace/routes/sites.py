@@ -12,6 +12,7 @@ from app import clock
 from app.accounts import queries as accounts
 from app.accounts.models import Organisation
 from app.actor import Actor, Right
+from app.db import sort_key
 from app.errors import forbidden
 from app.places import queries as places
 from app.places.queries import VillageChoices
@@ -40,7 +41,7 @@ def _site_kinds() -> dict[str, str]:
 def _holders(session: Session, actor: Actor) -> list[Organisation]:
     own = {m.organisation_id for m in actor.memberships}
     found = [o for o in accounts.organisations(session, actor) if actor.may(Right.KEEP_DIARY, o.id)]
-    return sorted(found, key=lambda o: (o.id not in own, o.name_folded))
+    return sorted(found, key=lambda o: (o.id not in own, sort_key(o.name), o.id))
 
 
 def _villages(session: Session, holders: Collection[Organisation], present: UUID | None = None) -> VillageChoices:

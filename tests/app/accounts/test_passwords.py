@@ -1,6 +1,7 @@
 """Passwords under limits."""
 
 import threading
+import unicodedata
 from collections import Counter
 from datetime import timedelta
 
@@ -286,3 +287,38 @@ def test_a_password_told_by_somebody_opens_only_the_page_that_changes_it(provinc
     form = schemas.ChangePassword(current=told, new="cua rieng toi nhe", again="cua rieng toi nhe")
     assert change(province, actor, form) is None
     assert province.who(found.token).organisations == {province["coop"], province["household"]}
+
+
+VIETNAMESE = "Mật ong Mẫu Sơn"
+KEYBOARDS = {
+    "composed": unicodedata.normalize("NFC", VIETNAMESE),
+    "decomposed": unicodedata.normalize("NFD", VIETNAMESE),
+    "tone behind": "Mâ\u0323t ong Mâ\u0303u Sơn",
+}
+
+
+@pytest.mark.parametrize("typed", KEYBOARDS)
+@pytest.mark.parametrize("stored", KEYBOARDS)
+def test_a_password_is_the_same_from_every_keyboard(province: Province, stored: str, typed: str) -> None:
+    province.password("admin", KEYBOARDS[stored])
+    assert isinstance(attempt(province, ADMIN_PHONE, KEYBOARDS[typed]), Granted)
+    assert isinstance(attempt(province, ADMIN_PHONE, "Mat ong Mau Son"), Invalid)
+
+
+@pytest.mark.parametrize("spelled", ["decomposed", "tone behind"])
+def test_a_hash_from_before_opens_as_it_was_typed(
+    province: Province, monkeypatch: pytest.MonkeyPatch, spelled: str
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(passwords, "_hash", passwords._HASHER.hash)
+        province.password("admin", KEYBOARDS[spelled])
+    assert isinstance(attempt(province, ADMIN_PHONE, KEYBOARDS[spelled]), Granted)
+
+
+def test_an_unknown_number_tries_as_many_spellings(province: Province, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+    monkeypatch.setattr(passwords, "_fits", lambda _hashed, password: bool(tried.append(password)))
+    attempt(province, ADMIN_PHONE, KEYBOARDS["tone behind"])
+    known, tried[:] = list(tried), []
+    attempt(province, "0987 111 222", KEYBOARDS["tone behind"])
+    assert tried == known == [KEYBOARDS["composed"], KEYBOARDS["tone behind"], KEYBOARDS["decomposed"]]

@@ -148,3 +148,23 @@ def test_a_role_opens_somebodys_data_on_its_days_only(
             with pytest.raises(NotFound):
                 queries.looked_after(session, minh, province["sau"])
     assert len(listed) == seen
+
+
+@pytest.mark.parametrize(
+    ("typed", "theirs"),
+    [
+        ("Hoàng Thị Lành", True),
+        ("hoàng thị LÀNH", True),
+        ("Hoang Thi Lanh", True),
+        ("Hoàng Thị Lanh", False),
+        ("Hoàng Thị Lãnh", False),
+    ],
+)
+def test_a_name_beside_a_phone_is_the_same_with_its_tones_or_typed_without_any(
+    province: Province,
+    typed: str,
+    theirs: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    with province.database.transaction(SYSTEM) as session:
+        taken = queries.person_by_phone(session, "+84912000005", typed)
+    assert taken == (True, province["lanh"] if theirs else None)

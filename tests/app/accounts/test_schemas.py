@@ -27,6 +27,45 @@ def test_what_is_no_phone_is_refused(typed: str) -> None:
     assert refused.value.code == "phone"
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "912345678",
+        "0084912345678",
+        "+84(0)912345678",
+        "0912.345.678,",
+        "０９１２３４５６７８",
+        "tel:0912345678",
+        "\u202a0912345678\u202c",
+    ],
+)
+def test_every_plain_spelling_of_a_number_is_the_same_number(typed: str) -> None:
+    assert schemas.phone(typed) == "+84912345678"
+
+
+@pytest.mark.parametrize(
+    ("typed", "named"),
+    [
+        ("0900 OOO 191", "“O”"),
+        ("+849OOOOO194", "“O”"),
+        ("0900 000 HOI", "“H”, “O”, “I”"),
+        ("09OO 000 192", "“O”"),
+        ("0912 345 67l", "“l”"),
+        ("zalo 0912345678", "“z”, “a”, “l”, “o”"),
+        ("O912345678", "“O”"),
+        ("0912345Ь78", "“Ь”"),
+    ],
+)
+def test_a_letter_in_a_phone_number_is_no_digit_of_a_keypad(typed: str, named: str) -> None:
+    for form in (schemas.PersonIn, schemas.PersonalChange):
+        with pytest.raises(ValidationError) as refused:
+            form.model_validate(
+                {"id": new_id(), "full_name": "Vi Thị Hoa", "address_as": "bác", "role": "farmer", "phone": typed}
+            )
+        (told,) = [d["ctx"]["error"] for d in refused.value.errors() if d["loc"] == ("phone",)]
+        assert told.vi == f"Số điện thoại có chữ {named}. Bác viết lại bằng chữ số; số không là 0, không phải chữ O."
+
+
 def test_a_tax_code_has_ten_thirteen_or_a_households_twelve_digits() -> None:
     assert schemas.tax_code("0100233488") == "0100233488"
     assert schemas.tax_code("0314409058002") == "0314409058-002"

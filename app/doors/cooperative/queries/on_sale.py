@@ -11,6 +11,7 @@ from app import clock
 from app.accounts.queries import among
 from app.actor import Actor
 from app.criteria import queries as criteria
+from app.db import numbered
 from app.doors.cooperative.queries.own import own_organisations
 from app.marketplace_sync import queries as marketplace
 from app.marketplace_sync.models import Listing
@@ -42,7 +43,7 @@ def on_sale(session: Session, actor: Actor) -> list[OnSale]:
         session.scalars(
             select(Product)
             .where(among(Product.organisation_id, own), Product.retired_on.is_(None))
-            .order_by(Product.name_folded, Product.id)
+            .order_by(numbered(Product.name_folded), Product.id)
         )
     )
     ids = [p.id for p in found]

@@ -3,7 +3,7 @@
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from app.db import fold
+from app.db import fold, identity
 from app.doors.farmer import schemas
 from app.doors.farmer.queries import House
 from app.trace import queries as trace
@@ -42,11 +42,16 @@ def waiting_days(session: Session, house: House, step: Step, form: schemas.StepF
     if not step.waits:
         return None
     material = form.material_named(step) or ""
-    if form.days_for is None or fold(form.days_for) == fold(material) or form.pre_harvest_days != form.days_shown:
+    if (
+        form.days_for is None
+        or identity(form.days_for) == identity(material)
+        or form.pre_harvest_days != form.days_shown
+    ):
         return form.pre_harvest_days
     return known_days(session, house, step, material)
 
 
 def known_days(session: Session, house: House, step: Step, material: str) -> int | None:
+    """The most days ever written for it, under any spelling: a question too many is better than a harvest too early."""
     used = trace.recent_materials(session, house.scope, step.kind, limit=400)
     return next((u.pre_harvest_days for u in used if fold(u.material) == fold(material)), None)

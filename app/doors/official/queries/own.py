@@ -24,4 +24,4 @@ def own_places(session: Session, actor: Actor) -> list[Place]:
     """The places named in the official's roles, the widest first."""
     ids = {m.place_id for m in actor.memberships if m.place_id is not None} & actor.places_where(Right.OVERSEE)
     order = {level.value: n for n, level in enumerate(Level)}
-    return sorted(places.places(session, ids).values(), key=lambda p: (order[p.level], p.sort_key))
+    return sorted(places.places(session, ids).values(), key=lambda p: (order[p.level], p.sort_key, p.code))

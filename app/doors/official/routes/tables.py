@@ -24,7 +24,8 @@ def province_csv() -> Response:
         communes = places.current_communes(session, clock.today())
         by_commune = {c.id: c for c in communes}
         villages = places.all_villages(session, clock.today())
-        villages.sort(key=lambda v: (by_commune[v.parent_id].sort_key if v.parent_id in by_commune else "", v.sort_key))
+        above: dict[UUID | None, tuple[str, str]] = {c.id: (c.sort_key, c.code) for c in communes}
+        villages.sort(key=lambda v: (above.get(v.parent_id, ("", "")), v.sort_key, v.code))
         lines = queries.village_lines(session, villages)
     return _csv([(by_commune.get(x.place.parent_id) if x.place.parent_id else None, x) for x in lines], "thon.csv")
 
