@@ -35,11 +35,13 @@ class TooHeavy(Exception):
 class Decoders:
     """The decoders of one process: at most two run, and one for each sender, each in a process that ends with its photo.
 
-    At most `places` threads are in here, so that many photos at once leave the others to everybody else.
+    At most `places` threads are in here, so that many photos at once leave the others to everybody else, and no sender holds
+    all of them.
     """
 
     def __init__(self, places: int) -> None:
         self._places = places
+        self._each_sender = min(EACH_SENDER, max(1, places - 1))
         self._changed = threading.Condition()
         self._here: Counter[UUID | None] = Counter()
         self._running: Counter[UUID | None] = Counter()
@@ -56,7 +58,7 @@ class Decoders:
     @contextmanager
     def _turn(self, sender: UUID | None) -> Iterator[None]:
         with self._changed:
-            if self._here.total() >= self._places or (sender is not None and self._here[sender] >= EACH_SENDER):
+            if self._here.total() >= self._places or (sender is not None and self._here[sender] >= self._each_sender):
                 raise _at_once()
             self._here[sender] += 1
         try:

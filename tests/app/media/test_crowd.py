@@ -43,7 +43,8 @@ class Crowd:
             )
         self.flask = create_app(self.settings, database)
         self.flask.config["WTF_CSRF_ENABLED"] = False
-        self.cookie = signed_in(self.flask, person())
+        self.cookies = [signed_in(self.flask, person()) for _ in range(2)]
+        self.senders: dict[str, str] = {}
         self.pages = Pages(self.settings)
         scans = Scans(lambda _tallies: None)
         self.front = Front(self.settings, self.flask, self.find, scans)
@@ -55,19 +56,21 @@ class Crowd:
         finally:
             self.pages._forget_connection()  # the thread that opened it is the one to close it
 
-    def client(self) -> FlaskClient:
+    def client(self, cookie: str) -> FlaskClient:
         made = self.flask.test_client()
-        made.set_cookie("hoi_phien", self.cookie)
+        made.set_cookie("hoi_phien", cookie)
         return made
 
     def begin(self, raw: bytes) -> str:
         identifier = str(new_id())
         body = {"id": identifier, "size": len(raw), "sha256": sha256(raw).hexdigest()}
-        assert self.client().post("/api/v1/uploads", json=body).status_code == 201
+        self.senders[identifier] = self.cookies[len(self.senders) % len(self.cookies)]
+        assert self.client(self.senders[identifier]).post("/api/v1/uploads", json=body).status_code == 201
         return identifier
 
     def send(self, identifier: str, raw: bytes) -> TestResponse:
-        return self.client().patch(f"/api/v1/uploads/{identifier}", data=raw, headers={"Upload-Offset": "0"})
+        client = self.client(self.senders[identifier])
+        return client.patch(f"/api/v1/uploads/{identifier}", data=raw, headers={"Upload-Offset": "0"})
 
     def scan(self) -> Answer:
         return Answer(self.front, f"/t/{CODE}", accept_encoding="gzip")
