@@ -113,6 +113,7 @@ def test_several_reasons_at_one_field_are_all_told_each_once(client: FlaskClient
 
 
 def test_a_post_without_the_forms_token_is_refused(client: FlaskClient) -> None:
+    client.set_cookie("hoi_lang", "vi")
     answer = client.post("/thu/kin", headers={"Accept": "application/json"})
     assert (answer.status_code, answer.get_json()["code"]) == (403, "form_expired")
 
