@@ -108,7 +108,6 @@ def end_sign_in(
 
 def _record_failure(session: Session, tried: Tried, key: bytes, origin: Origin, agent: str) -> None:
     """Of a number that nobody has the trail keeps a digest that cannot be tried out without the key."""
-    nobody = {} if tried.person_id else {"number": tokens.keyed(key, "trail-number", tried.number).hex()[:12]}
     audit.record(
         session,
         SYSTEM,
@@ -116,7 +115,7 @@ def _record_failure(session: Session, tried: Tried, key: bytes, origin: Origin, 
         subject_id=tried.person_id,
         device=signin.describe(agent),
         network=attempts.network(origin.address),
-        **nobody,
+        number=None if tried.person_id else tokens.keyed(key, "trail-number", tried.number).hex()[:12],
     )
 
 
