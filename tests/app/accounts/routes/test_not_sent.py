@@ -160,6 +160,28 @@ def test_what_is_kept_is_bounded_and_only_ours_is_kept(browser: Browser) -> None
     assert (made_up.status_code, made_up.location) == (303, "/vao")
 
 
+def test_every_form_of_the_product_keeps_what_was_typed_when_its_sender_is_out(app: Flask, browser: Browser) -> None:
+    client = browser("")
+    enter(client)
+    token = csrf(client.get("/du-lieu-cua-toi"))
+    send(client, "/tai-khoan", "/dang-xuat")
+    client.get("/dang-nhap")
+    values = {a: str(new_id()) for r in app.url_map.iter_rules() for a in r.arguments}
+    lost, walked = [], 0
+    for rule in app.url_map.iter_rules():
+        if "POST" not in (rule.methods or set()) or rule.rule.startswith("/api/"):
+            continue
+        options = {a: getattr(c, "items", None) for a, c in rule._converters.items()}
+        filled = {a: min(options[a]) if options.get(a) else values[a] for a in rule.arguments}
+        url = app.url_map.bind("localhost").build(rule.endpoint, filled, method="POST")
+        sent = {"csrf_token": token, "note": "Chữ cần giữ", "password": "bí mật lắm"}
+        answer = client.post(url, data=sent, headers=OURS)
+        walked += 1
+        if (answer.status_code, "Chữ cần giữ" in answer.text, "bí mật lắm" in answer.text) != (401, True, False):
+            lost.append(url)
+    assert (walked > 60, lost) == (True, [])
+
+
 # --- origins and cookies -----------------------------------------------------------------------------------------
 
 FOREIGN = [
