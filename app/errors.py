@@ -5,7 +5,8 @@ HoiError
 ├── Invalid (422)          a field is wrong: names the field and the way out
 ├── Unauthenticated (401)  nobody is signed in
 ├── Forbidden (403)        signed in, without the right
-│   └── PasswordTold       signed in by a password that somebody else chose: change it first
+│   ├── PasswordTold       signed in by a password that somebody else chose: change it first
+│   └── FormExpired        the form's token is not the browser's any more: the form is shown again, filled
 ├── NotFound (404)         no such thing, or not for this actor: the two are never told apart
 ├── WrongMethod (405)      the address is right, but one only reads there; says which methods it takes
 ├── NotAcceptable (406)    the page is there, but not in a form that the visitor reads
@@ -76,6 +77,10 @@ class Forbidden(HoiError):
 
 class PasswordTold(Forbidden):
     """The actor knows a password that somebody else chose: pages lead to its change."""
+
+
+class FormExpired(Forbidden):
+    """A form whose token the browser does not have, or not any more."""
 
 
 class NotFound(HoiError):

@@ -74,6 +74,10 @@ class Settings(BaseSettings):
     channel_sandbox: bool = Field(
         default=False, description="cho phép gọi gian hàng ở địa chỉ nội bộ (demo, kiểm thử, gian hàng thử)"
     )
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        description="mã để hệ thống theo dõi đọc `/metrics` từ máy khác (Authorization: Bearer …); trống thì chỉ từ chính máy ấy, không qua proxy",
+    )
     log_level: str = Field(default="INFO", description="mức nhật ký: DEBUG, INFO, WARNING, ERROR")
     log_json: bool = Field(default=True, description="nhật ký dạng JSON, mỗi dòng một việc")
 

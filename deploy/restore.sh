@@ -1,7 +1,19 @@
 #!/bin/sh
-# Into an EMPTY database: restore.sh FOLDER. Needs HOI_DATABASE_OWNER_URL and HOI_VAR; the role hoi_app must exist (docs/operator.md).
+# Into an EMPTY database: restore.sh FOLDER. Needs HOI_DATABASE_OWNER_URL and HOI_VAR; the login hoi_app must exist (docs/operator.md).
 set -eu
+umask 077
 folder=${1:?"Cách dùng: restore.sh THƯ_MỤC"}
-pg_restore --exit-on-error --no-owner --single-transaction --dbname "${HOI_DATABASE_OWNER_URL:-${HOI_DATABASE_URL:?}}" "$folder/hoi.dump"
+url=${HOI_DATABASE_OWNER_URL:-${HOI_DATABASE_URL:?"Cần HOI_DATABASE_OWNER_URL"}}
+fail() { echo "✗ $1 Chưa phục hồi gì." >&2; exit 1; }
+
+[ -f "$folder/MANIFEST" ] || fail "$folder không có tệp MANIFEST: bản sao lưu chưa trọn, hoặc của bản Hồi cũ."
+grep -q '  hoi\.dump$' "$folder/MANIFEST" || fail "MANIFEST không ghi hoi.dump."
+for part in hoi.dump media.tar; do
+    if [ -e "$folder/$part" ] && ! grep -q "  $part\$" "$folder/MANIFEST"; then fail "$part không thuộc bản sao lưu này."; fi
+done
+wrong=$(cd "$folder" && sha256sum --check --quiet MANIFEST 2>/dev/null || :)
+[ -z "$wrong" ] || fail "Tệp hỏng hoặc bị trộn từ hai lần sao lưu: $(echo "$wrong" | tr '\n' ' ')"
+
+pg_restore --exit-on-error --no-owner --single-transaction --dbname "$url" "$folder/hoi.dump"
 if [ -f "$folder/media.tar" ]; then mkdir -p "${HOI_VAR:?}" && tar -C "$HOI_VAR" -xf "$folder/media.tar"; fi
 echo "✓ Đã khôi phục từ $folder"

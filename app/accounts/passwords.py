@@ -3,7 +3,6 @@
 import re
 import unicodedata
 from dataclasses import dataclass, replace
-from typing import Any
 from uuid import UUID
 
 from argon2 import PasswordHasher
@@ -110,9 +109,6 @@ def end_sign_in(
 
 def _record_failure(session: Session, tried: Tried, key: bytes, origin: Origin, agent: str) -> None:
     """Of a number that nobody has the trail keeps a digest that cannot be tried out without the key."""
-    nobody: dict[str, Any] = (
-        {} if tried.person_id else {"number": tokens.keyed(key, "trail-number", tried.number).hex()[:12]}
-    )
     audit.record(
         session,
         SYSTEM,
@@ -120,7 +116,7 @@ def _record_failure(session: Session, tried: Tried, key: bytes, origin: Origin, 
         subject_id=tried.person_id,
         device=signin.describe(agent),
         network=attempts.network(origin.address),
-        **nobody,
+        number=None if tried.person_id else tokens.keyed(key, "trail-number", tried.number).hex()[:12],
     )
 
 

@@ -127,6 +127,7 @@ class SignInForm(Form):
 
     phone: Annotated[str, StringConstraints(max_length=40)]
     password: Password
+    kept: Annotated[str, StringConstraints(max_length=200_000)] = ""
 
 
 class PageNumber(Form):

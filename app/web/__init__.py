@@ -4,7 +4,9 @@ from app.web.cookies import cookie_name, keep_cookie, read_cookie
 from app.web.errors import problem, wants_json
 from app.web.formats import UNITS, counting, quantity, unit_options, vn_date
 from app.web.installation import csrf, install
+from app.web.kept import Kept, unseal
 from app.web.languages import LANGUAGE_COOKIE, language, own_address
+from app.web.origin import foreign_page, surely_ours
 from app.web.pages import page
 from app.web.parsing import (
     MAX_FORM_BYTES,
@@ -21,6 +23,7 @@ from app.web.requests import SECURITY_HEADERS, UNSAFE, takes_html
 from app.web.visitor import (
     SIGN_IN_COOKIE,
     actor,
+    become,
     clear_sign_in_cookie,
     require,
     set_sign_in_cookie,
@@ -37,13 +40,16 @@ __all__ = [
     "SIGN_IN_COOKIE",
     "UNITS",
     "UNSAFE",
+    "Kept",
     "Web",
     "accept_files",
     "actor",
+    "become",
     "clear_sign_in_cookie",
     "cookie_name",
     "counting",
     "csrf",
+    "foreign_page",
     "install",
     "is_https",
     "keep_cookie",
@@ -61,9 +67,11 @@ __all__ = [
     "sent_file",
     "set_sign_in_cookie",
     "signed_in",
+    "surely_ours",
     "takes_html",
     "transaction",
     "unit_options",
+    "unseal",
     "visitor_address",
     "vn_date",
     "wants_json",

@@ -14,7 +14,7 @@ from werkzeug.routing import RequestRedirect
 from app.db import is_busy
 from app.errors import (
     Conflict,
-    Forbidden,
+    FormExpired,
     HoiError,
     Invalid,
     InvalidMany,
@@ -28,7 +28,9 @@ from app.errors import (
     not_found,
 )
 from app.logs import told
+from app.web.kept import keep, seal, signed_out, why_not_taken
 from app.web.languages import language
+from app.web.origin import surely_ours
 from app.web.requests import UNSAFE
 
 log = structlog.get_logger()
@@ -72,6 +74,8 @@ def render_error(error: HoiError) -> Response:
         response.content_type = "application/problem+json"
     elif isinstance(error, Unauthenticated) and request.method == "GET":
         return make_response(redirect(url_for("accounts.sign_in", next=request.full_path.rstrip("?")), 303))
+    elif isinstance(error, Unauthenticated) and request.method in UNSAFE:
+        return not_sent(signed_out() if error.code == "sign_in_needed" else error)
     elif isinstance(error, PasswordTold):
         back = request.full_path.rstrip("?") if request.method == "GET" else None
         return make_response(redirect(url_for("accounts.change_password", next=back), 303))
@@ -85,7 +89,7 @@ def render_error(error: HoiError) -> Response:
 
 def _reshow_form(error: HoiError) -> Response | None:
     """Show the form's own page again with what was typed and what is wrong, where the same address has one."""
-    if request.method not in UNSAFE or not isinstance(error, Invalid | Conflict | TooMany | TooLarge | Unauthenticated):
+    if request.method not in UNSAFE or not isinstance(error, Invalid | Conflict | TooMany | TooLarge | FormExpired):
         return None
     adapter = current_app.url_map.bind_to_environ(request.environ)
     try:
@@ -148,13 +152,23 @@ def http_error(error: HTTPException) -> Response | HTTPException:
 
 
 def csrf_error(_error: CSRFError) -> Response:
-    return render_error(
-        Forbidden(
-            "form_expired",
-            vi="Trang này mở đã lâu hoặc mở từ nơi khác nên chưa ghi được. Bác tải lại trang rồi gửi lại.",
-            en="This page was open for too long, or the form came from elsewhere. Reload it and send again.",
-        )
-    )
+    """The form again, filled, where its page can be shown to whoever asks; else a page that keeps what was typed."""
+    error = why_not_taken()
+    if wants_json():
+        return render_error(error)
+    shown = _reshow_form(error) if isinstance(error, FormExpired) and surely_ours() else None
+    if shown is None:
+        return not_sent(error)
+    shown.status_code = error.status
+    return shown
+
+
+def not_sent(error: HoiError) -> Response:
+    """What was typed is kept in the page itself; another person's is not sent in this one's name."""
+    kept = None if error.code == "form_of_another" else keep()
+    context = {"error": error, "kept": kept, "sealed": seal(kept) if kept else ""}
+    signed = isinstance(error, Unauthenticated)
+    return make_response(render_template("not_sent.html", signed_out=signed, **context), error.status)
 
 
 def twice_at_once(error: DBAPIError) -> Response:

@@ -18,6 +18,7 @@ from app.web.errors import csrf_error, database_away, database_busy, http_error,
 from app.web.formats import counting, form_number, number, quantity, vn_date, vn_datetime, vnd, words
 from app.web.languages import FORM_LANGUAGE, choose_language, form_language, language
 from app.web.operations import healthz, metrics, readyz
+from app.web.origin import refuse_foreign
 from app.web.pages import asset, template_context
 from app.web.parsing import MAX_FORM_BYTES
 from app.web.process import Web, is_https
@@ -39,7 +40,7 @@ def install(app: Flask, web: Web) -> None:
         MAX_CONTENT_LENGTH=MAX_FORM_BYTES,
         MAX_FORM_PARTS=2000,
         WTF_CSRF_TIME_LIMIT=None,
-        WTF_CSRF_SSL_STRICT=False,
+        WTF_CSRF_SSL_STRICT=False,  # it wants a Referer, which browsers may leave out; `refuse_foreign` asks what they never do
         BABEL_DEFAULT_LOCALE="vi",
         BABEL_DEFAULT_TIMEZONE="Asia/Ho_Chi_Minh",
         BABEL_TRANSLATION_DIRECTORIES=str(ROOT / "app" / "locale"),
@@ -71,8 +72,9 @@ def install(app: Flask, web: Web) -> None:
         hops = web.settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's documented way
     Babel(app, locale_selector=language)
-    csrf.init_app(app)
     app.before_request(begin)
+    app.before_request(refuse_foreign)
+    csrf.init_app(app)  # asks for the form's token, after those two
     app.after_request(finish)
     app.teardown_request(forget)
     app.context_processor(template_context)

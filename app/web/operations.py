@@ -1,6 +1,7 @@
 """What the operator asks: does it live, is it ready, its figures."""
 
 import contextlib
+import hmac
 
 from flask import Response, request
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest
@@ -13,7 +14,7 @@ from app.actor import SYSTEM
 from app.errors import not_found
 from app.settings import shared_metrics
 from app.web.process import web
-from app.web.requests import proxied_unknown
+from app.web.requests import FORWARDED, proxied_unknown
 
 OWED = Gauge("hoi_outbox_owed", "Events and deliveries that are not settled yet", multiprocess_mode="mostrecent")
 GIVEN_UP = Gauge(
@@ -36,7 +37,7 @@ def readyz() -> Response:
 
 
 def metrics() -> Response:
-    if request.remote_addr not in {"127.0.0.1", "::1", None}:
+    if not _may_read_figures():
         raise not_found()
     with contextlib.suppress(DBAPIError):  # without a database the rest of the figures matters all the more
         with web().database.transaction(SYSTEM) as session:
@@ -44,6 +45,16 @@ def metrics() -> Response:
         OWED.set(owed)
         GIVEN_UP.set(given_up)
     return Response(generate_latest(_figures()), content_type=CONTENT_TYPE_LATEST)
+
+
+def _may_read_figures() -> bool:
+    """From this very machine and through no proxy, whose address would be taken for the visitor's; or with the token."""
+    token = web().settings.metrics_token
+    if token is not None:
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        return hmac.compare_digest(given.encode(), token.get_secret_value().encode())
+    through_proxy = web().settings.trusted_proxies > 0 or any(name in request.headers for name in FORWARDED)
+    return request.remote_addr in {"127.0.0.1", "::1"} and not through_proxy
 
 
 def _figures() -> CollectorRegistry:

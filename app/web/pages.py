@@ -7,6 +7,7 @@ from flask import Response, g, make_response, render_template, url_for
 
 from app.actor import PUBLIC
 from app.settings import ROOT
+from app.web.kept import form_token
 from app.web.languages import language
 from app.web.process import web
 
@@ -18,6 +19,7 @@ def page(template: str, status: int = 200, **context: object) -> Response:
 
 def template_context() -> dict[str, object]:
     return {
+        "csrf_token": form_token,  # in the place of Flask-WTF's own
         "actor": g.get("actor", PUBLIC),
         "lang": language(),
         "settings": web().settings,

@@ -50,7 +50,7 @@ def takes_html(accept: str) -> bool:
     return not accept.strip() or parse_accept_header(accept, MIMEAccept).quality("text/html") > 0
 
 
-FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via")
+FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via")
 
 
 class _Told:

@@ -29,6 +29,13 @@ def actor() -> Actor:
     return known
 
 
+def become(token: str) -> None:
+    """From here on this request acts as who has just signed in."""
+    with web().database.transaction(SYSTEM) as session:
+        g.actor = web().build_actor(session, token, g.request_id).with_request(g.request_id)
+    g.pop("me", None)
+
+
 def signed_in(*, to_change_password: bool = False) -> Actor:
     """The current actor, who must be a person. Raises Unauthenticated, which pages answer with the sign-in page, and
     PasswordTold, answered with the page that changes it, everywhere but there.

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from flask import Flask, g
 from flask.testing import FlaskClient
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from sqlalchemy import text
 
 from app import web
@@ -113,6 +113,7 @@ def test_several_reasons_at_one_field_are_all_told_each_once(client: FlaskClient
 
 
 def test_a_post_without_the_forms_token_is_refused(client: FlaskClient) -> None:
+    client.set_cookie("hoi_lang", "vi")
     answer = client.post("/thu/kin", headers={"Accept": "application/json"})
     assert (answer.status_code, answer.get_json()["code"]) == (403, "form_expired")
 
@@ -235,6 +236,24 @@ def test_metrics_are_for_this_machine_only(client: FlaskClient) -> None:
     assert b"\nhoi_outbox_owed 0.0\n" in told
     assert b"\nhoi_outbox_given_up 0.0\n" in told
     assert client.get("/metrics", environ_base={"REMOTE_ADDR": "203.0.113.9"}).status_code == 404
+    assert client.get("/metrics", environ_base={"REMOTE_ADDR": None}).status_code == 404
+    for name in ("X-Forwarded-For", "Forwarded", "X-Forwarded-Host", "Via"):
+        assert client.get("/metrics", headers={name: "127.0.0.1"}).status_code == 404, (
+            "a proxy on this machine is not this machine"
+        )
+
+
+def test_metrics_behind_proxies_want_the_token(settings: Settings, database: Database) -> None:
+    behind = create_app(settings.model_copy(update={"trusted_proxies": 1}), database).test_client()
+    assert behind.get("/metrics").status_code == 404
+    token = {"trusted_proxies": 1, "metrics_token": SecretStr("một mã dài")}
+    watched = create_app(settings.model_copy(update=token), database).test_client()
+    far = {"environ_base": {"REMOTE_ADDR": "203.0.113.9"}}
+    answers = [
+        watched.get("/metrics", headers={"Authorization": given} if given else {}, **far).status_code  # type: ignore[arg-type]  # an environment is any mapping
+        for given in ("Bearer một mã dài", "Bearer một mã khác", "")
+    ]
+    assert answers == [200, 404, 404]
 
 
 def test_invented_methods_make_one_series(client: FlaskClient) -> None:

@@ -1,5 +1,7 @@
 """A backup restored into an empty database is the same province, with its rules."""
 
+import shutil
+import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,12 +44,14 @@ def contents(url: str) -> dict[str, tuple[int, str]]:
         return found
 
 
-def run_script(name: str, folder: Path, url: str, var: Path) -> subprocess.CompletedProcess[str]:
+def run_script(
+    name: str, folder: Path, url: str, var: Path, *, first_in_path: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     binaries = find_binaries(None, None).pg
     if not (binaries / "pg_dump").exists() or not (binaries / "pg_restore").exists():
         pytest.skip(f"no pg_dump and pg_restore in {binaries}: this wheel ships the servers only")
     environment = child_environment(clean=True, database_url=url, database_owner_url=owner_of(url), var=var)
-    environment["PATH"] = f"{binaries}:{environment['PATH']}"
+    environment["PATH"] = ":".join(str(p) for p in (first_in_path, binaries, environment["PATH"]) if p)
     return subprocess.run(
         ["sh", str(ROOT / "deploy" / name), str(folder)], env=environment, capture_output=True, text=True, check=False
     )
@@ -61,7 +65,8 @@ def test_a_restored_backup_is_the_same_province(farm: Farm, empty: str, tmp_path
     photo.write_bytes(b"RIFF")
     saved = run_script("backup.sh", folder, farm.database.url, here)
     assert saved.returncode == 0, saved.stderr
-    assert sorted(f.name for f in folder.iterdir()) == ["hoi.dump", "media.tar"]
+    assert sorted(f.name for f in folder.iterdir()) == ["MANIFEST", "hoi.dump", "media.tar"]
+    assert [stat.S_IMODE(f.stat().st_mode) for f in (folder, *sorted(folder.iterdir()))] == [0o700, 0o600, 0o600, 0o600]
     restored = run_script("restore.sh", folder, empty, there)
     assert restored.returncode == 0, restored.stderr
     assert contents(empty) == contents(farm.database.url)
@@ -88,7 +93,62 @@ def test_a_backup_never_overwrites_what_is_there(farm: Farm, empty: str, tmp_pat
     again = run_script("restore.sh", folder, farm.database.url, var)
     assert again.returncode != 0
     assert contents(farm.database.url) == before
+    photo = var / "media" / "ab" / "ảnh.webp"
+    photo.parent.mkdir(parents=True)
+    photo.write_bytes(b"RIFF")
     nowhere = run_script("backup.sh", folder, farm.database.url.replace("hoi_fresh", f"gone_{new_id().hex}"), var)
     assert nowhere.returncode != 0
     assert run_script("restore.sh", folder, empty, var).returncode == 0, "the good backup is still there"
     assert contents(empty) == before
+
+
+@pytest.mark.faults
+def test_a_mixed_or_damaged_copy_is_refused_before_anything_is_restored(farm: Farm, empty: str, tmp_path: Path) -> None:
+    var = tmp_path / "var"
+    (var / "media").mkdir(parents=True)
+    (var / "media" / "a").write_bytes(b"first")
+    good, later = tmp_path / "tốt", tmp_path / "sau"
+    assert run_script("backup.sh", good, farm.database.url, var).returncode == 0
+    (var / "media" / "a").write_bytes(b"second")
+    assert run_script("backup.sh", later, farm.database.url, var).returncode == 0
+
+    def broken(name: str, *, without: str = "", other: str = "", cut: str = "") -> str:
+        folder = tmp_path / name
+        shutil.copytree(good, folder)
+        if without:
+            (folder / without).unlink()
+        if other:
+            shutil.copy(later / other, folder / other)
+        if cut:
+            (folder / cut).write_bytes((folder / cut).read_bytes()[:-1])
+        done = run_script("restore.sh", folder, empty, tmp_path / "kia")
+        assert done.returncode != 0, name
+        return done.stderr
+
+    assert "không có tệp MANIFEST" in broken("dở", without="MANIFEST")
+    assert "media.tar" in broken("nửa", without="media.tar")
+    assert "trộn từ hai lần sao lưu: media.tar" in broken("trộn", other="media.tar")
+    assert "hoi.dump" in broken("cụt", cut="hoi.dump")
+    assert contents(empty) == {}
+    assert not (tmp_path / "kia").exists()
+
+
+@pytest.mark.faults
+def test_a_second_half_that_fails_leaves_the_whole_old_copy(farm: Farm, empty: str, tmp_path: Path) -> None:
+    var, folder = tmp_path / "var", tmp_path / "sao lưu"
+    (var / "media").mkdir(parents=True)
+    (var / "media" / "a").write_bytes(b"first")
+    assert run_script("backup.sh", folder, farm.database.url, var).returncode == 0
+    before = {f.name: f.read_bytes() for f in folder.iterdir()}
+    failing = tmp_path / "bin"
+    failing.mkdir()
+    (failing / "tar").write_text("#!/bin/sh\nexit 2\n")
+    (failing / "tar").chmod(0o755)
+    assert run_script("backup.sh", folder, farm.database.url, var, first_in_path=failing).returncode != 0
+    assert {f.name: f.read_bytes() for f in folder.iterdir()} == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["bin", "sao lưu", "var"], "nothing half is left lying about"
+    strange = tmp_path / "khác"
+    strange.mkdir()
+    (strange / "của tôi").write_text("giữ lại")
+    assert "có thứ khác" in run_script("backup.sh", strange, farm.database.url, var).stderr
+    assert (strange / "của tôi").read_text() == "giữ lại"

@@ -36,7 +36,9 @@ def card(secret: str) -> Response:
     response = page("accounts/card.html", card=found, secret=secret)
     if found.state == card_scans.CardState.WAITING:
         response.headers["Refresh"] = str(WAITING_REFRESH_SECONDS)
-    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Referrer-Policy"] = (
+        "same-origin"  # the address is a secret; with no-referrer a form would tell no Origin
+    )
     return response
 
 

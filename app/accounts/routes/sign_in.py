@@ -8,9 +8,20 @@ from app.accounts import actors, attempts, consents, devices, passwords, schemas
 from app.accounts.routes.base import BROWSER_COOKIE, agent, blueprint, next_address, origin, own_person_id, signing_key
 from app.accounts.signin import Granted
 from app.actor import SYSTEM
-from app.errors import HoiError, TooMany
+from app.errors import Forbidden, HoiError, TooMany
+from app.web import (
+    Kept,
+    become,
+    clear_sign_in_cookie,
+    keep_cookie,
+    page,
+    parse,
+    set_sign_in_cookie,
+    signed_in,
+    transaction,
+    unseal,
+)
 from app.web import actor as current_actor
-from app.web import clear_sign_in_cookie, keep_cookie, page, parse, set_sign_in_cookie, signed_in, transaction
 
 BROWSER_DAYS = 400  # the longest that browsers keep a cookie
 
@@ -33,8 +44,30 @@ def sign_in_send() -> BaseResponse:
         outcome = passwords.end_sign_in(db, tried, form.password, right=right, key=key, origin=here, agent=agent())
         leave_old(db, outcome)
     granted = or_raise(outcome)
+    kept = unseal(form.kept) if form.kept and not granted.must_change else None
+    if kept is not None:
+        return send_again(granted, kept)
     first = "accounts.change_password" if granted.must_change else "accounts.after_sign_in"
     return welcome(granted, url_for(first, next=next_address("") or None))
+
+
+def send_again(granted: Granted, kept: Kept) -> BaseResponse:
+    """Signed in again: what was typed before is shown once more, to be sent by hand, and only by who had opened that page."""
+    session.clear()
+    become(granted.token)
+    if kept.by not in {None, granted.person_id}:
+        error = Forbidden(
+            "form_of_another",
+            vi="Bác đã vào. Trang chưa gửi lúc nãy do người khác mở, nên Hồi không gửi bằng tên bác.",
+            en="You are signed in. The page that was not sent had been opened by somebody else, so it is not sent in your name.",
+        )
+        return signed(page("not_sent.html", error=error, kept=None, signed_out=False), granted)
+    error = Forbidden(
+        "send_again",
+        vi="Bác đã vào lại. Chữ viết lúc nãy chưa được gửi: xem lại rồi bấm “Gửi lại”.",
+        en="You are signed in again. What you typed was not sent yet: look at it, then press “Send again”.",
+    )
+    return signed(page("not_sent.html", error=error, kept=kept, signed_out=False), granted)
 
 
 def or_raise(outcome: Granted | HoiError) -> Granted:
@@ -52,7 +85,12 @@ def leave_old(db: Session, outcome: Granted | HoiError) -> None:
 
 def welcome(granted: Granted, address: str) -> BaseResponse:
     session.clear()  # a token of the form made before the sign-in is worth nothing after it
-    response = set_sign_in_cookie(redirect(address, 303), granted.token, max_age_seconds=granted.max_age_seconds)
+    return signed(redirect(address, 303), granted)
+
+
+def signed(response: BaseResponse, granted: Granted) -> BaseResponse:
+    """The answer with the cookies of a new sign-in."""
+    set_sign_in_cookie(response, granted.token, max_age_seconds=granted.max_age_seconds)
     known = attempts.remember(origin().browser, granted.person_id, signing_key())
     keep_cookie(response, BROWSER_COOKIE, known, max_age_seconds=BROWSER_DAYS * 86400)
     return response

@@ -15,13 +15,13 @@ from app.actor import Actor
 from app.doors.farmer import queries, schemas
 from app.doors.farmer.queries import House
 from app.doors.farmer.routes.base import items, signed_in_writer
-from app.errors import Forbidden, HoiError, Invalid, not_found
+from app.errors import HoiError, Invalid, not_found
 from app.logs import told
 from app.trace import diary
 from app.trace import queries as trace
 from app.trace.models import Witness
 from app.trace.schemas import CareLogIn
-from app.web import csrf, parse, parse_data, transaction, web
+from app.web import csrf, foreign_page, parse, parse_data, surely_ours, transaction
 
 log = structlog.get_logger()
 
@@ -157,15 +157,8 @@ def _from_our_page() -> None:
     - the browser says that the page is ours (Sec-Fetch-Site, or Origin where that is missing), or
     - the sender shows the form's token (X-CSRFToken), which another site cannot read.
     """
-    fetched, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    ours = {request.host_url.rstrip("/"), web().settings.public_url}
-    if fetched == "same-origin" or (fetched is None and origin is not None and origin in ours):
+    if surely_ours():
         return
-    if "X-CSRFToken" in request.headers:
-        csrf.protect()
-        return
-    raise Forbidden(
-        "foreign_page",
-        vi="Yêu cầu này không đến từ trang của Hồi nên chưa ghi gì. Bác mở lại trang ghi việc rồi gửi.",
-        en="This request does not come from a page of ours, so nothing was saved. Send X-CSRFToken, or use our pages.",
-    )
+    if "X-CSRFToken" not in request.headers:
+        raise foreign_page()
+    csrf.protect()

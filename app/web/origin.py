@@ -1,0 +1,55 @@
+"""Whether a request that changes something comes from a page of ours: asked of every one, before its form's token is.
+
+- Sec-Fetch-Site, which no page's script can set, says "same-origin", or "none" for what the visitor did by hand;
+- a browser too old for that sends Origin with every form: it must be ours;
+- one too old for both must show the form's token, and a Referer, if it sends one, must be ours.
+
+A sibling host under the same domain is foreign, as any other.
+"""
+
+from urllib.parse import urlsplit
+
+from flask import request
+
+from app.errors import Forbidden
+from app.web.process import web
+from app.web.requests import UNSAFE
+
+
+def refuse_foreign() -> None:
+    """Raises Forbidden for what another site makes a browser send: our cookies would go along with it."""
+    if request.method in UNSAFE and _is_ours() is False:
+        raise foreign_page()
+
+
+def surely_ours() -> bool:
+    """The browser itself says so; neither a token nor a Referer suffices."""
+    return _is_ours() is True and not {"Sec-Fetch-Site", "Origin"}.isdisjoint(request.headers.keys())
+
+
+def foreign_page() -> Forbidden:
+    return Forbidden(
+        "foreign_page",
+        vi="Yêu cầu này không đến từ trang của Hồi nên chưa ghi gì. Bác mở lại trang của Hồi rồi gửi.",
+        en="This request does not come from a page of ours, so nothing was saved. Send X-CSRFToken, or use our pages.",
+    )
+
+
+def _is_ours() -> bool | None:
+    """None when the browser does not say."""
+    fetched, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if fetched is not None:
+        return fetched in {"same-origin", "none"}
+    if origin is not None:
+        return _same(origin)
+    referrer = request.headers.get("Referer")
+    return None if referrer is None else _same(referrer)
+
+
+def _same(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    given = f"{parts.scheme}://{parts.netloc}"
+    return given in {request.host_url.rstrip("/"), web().settings.public_url}
