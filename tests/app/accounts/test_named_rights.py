@@ -31,7 +31,7 @@ EXPECTED: dict[Role, dict[str, set[Right]]] = {
         "household": FOR_A_HOUSEHOLD,
     },
     Role.PURCHASER: {"cooperative": {Right.HANDLE_GOODS, Right.PRINT_LABELS, Right.SELL, Right.CONFIRM_LINK}},
-    Role.CERTIFIER: {"cooperative": {Right.CORRECT_FINDING}, "place": {Right.RECORD_FINDING, Right.CONFIRM_LINK}},
+    Role.CERTIFIER: {"cooperative": {Right.CORRECT_FINDING}, "place": {Right.RECORD_FINDING}},
     Role.EXTENSION_OFFICER: {
         "place": {
             Right.OVERSEE,
@@ -45,7 +45,7 @@ EXPECTED: dict[Role, dict[str, set[Right]]] = {
     Role.DIGITAL_GROUP: {"place": {Right.OVERSEE, Right.CONFIRM_LINK, Right.RECORD_AS_DIGITAL_GROUP}},
     Role.COMMUNE_OFFICIAL: {"place": {Right.OVERSEE, Right.CONFIRM_LINK, Right.RECORD_AS_COMMUNE}},
     Role.PROVINCE_OFFICIAL: {
-        "place": {Right.OVERSEE, Right.CONFIRM_LINK, Right.RECORD_AS_PROVINCE},
+        "place": {Right.OVERSEE, Right.RECORD_AS_PROVINCE},
         EVERYWHERE: {Right.SET_PROVINCE_RULES},
     },
     Role.ADMINISTRATOR: {

@@ -24,7 +24,7 @@ WRITES: dict[Right, dict[str, str]] = {
     Right.RECALL_BATCH: {"batch_events": "kind = 'recalled'"},
     Right.MANAGE_PRODUCTS: {"products": "", "variants": "", "product_villages": "", "certificates": ""},
     Right.SELL: {"channel_accounts": "", "listings": "", "declared_listings": ""},
-    Right.CONFIRM_LINK: {"declared_confirmations": ""},
+    Right.CONFIRM_LINK: {"declared_confirmations": "by_colleague = true"},
 }  # fmt: skip
 HELPERS = (Role.COOPERATIVE_MANAGER, Role.EXTENSION_OFFICER, Role.FARMER)
 
@@ -76,6 +76,16 @@ def test_the_database_lets_in_what_the_named_right_lets_in(
                         values = {"organisation_id": organisation.id} | ({column: value} if also else {})
                         if accepts(session, table, values) != said:
                             differ.append((first, second, right, table, organisation.name, said))
+            differ += [
+                (first, second, Right.CONFIRM_LINK, "a look from outside", organisation.name)
+                for organisation in where
+                if accepts(
+                    session,
+                    "declared_confirmations",
+                    {"organisation_id": organisation.id, "by_colleague": "false"},
+                )
+                != actor.may_at(Right.CONFIRM_LINK, organisation.village_id, organisation.commune_id)
+            ]
             differ += [
                 (first, second, right, "village_facts", village)
                 for right, witness in RECORDERS.items()
