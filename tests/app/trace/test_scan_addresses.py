@@ -102,6 +102,11 @@ def test_an_address_asks_for_a_lot_or_for_the_goods(path: str, query: str, asked
     assert scan_addresses.read(path, query) == asked
 
 
+def test_strange_and_long_parameters_of_others_stand_beside_those_of_gs1() -> None:
+    asked = scan_addresses.read(LOT, f"x=é&17=261231&fbclid={'A' * 3000}&y=<>")
+    assert asked.code == f"{GTIN}/NA-1126-01"
+
+
 WRONG_QUERIES = [
     "10=X",
     "99=a&99=b",
