@@ -24,7 +24,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
-from app import clock, local, supervisor
+from app import clock, jobs, local, supervisor
 from app import settings as settings_module
 from app.actor import SYSTEM, Actor
 from app.db import Database
@@ -272,8 +272,9 @@ def worker_database(worker_database_url: str) -> Iterator[OneTransaction]:
 
 
 @pytest.fixture
-def database(worker_database: OneTransaction) -> Iterator[Database]:
+def database(worker_database: OneTransaction, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """`transaction(actor)` as in production, without a lasting effect. One connection: no races here."""
+    monkeypatch.setattr(jobs, "BEAT_SECONDS", 3600.0)  # a heart's own transactions would be those of the test
     with worker_database.engine.connect() as connection:
         worker_database.connection = connection
         outer = connection.begin()

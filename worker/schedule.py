@@ -20,6 +20,7 @@ class Chore:
 CHORES: dict[str, Chore] = {
     "make_partitions": Chore("worker.chores:make_partitions", 60),
     "forget_old_uploads": Chore("worker.chores:forget_old_uploads", 3600),
+    "forget_account_checks": Chore("app.marketplace_sync.account_checks:forget", 3600),
     "forget_settled_events": Chore("worker.chores:forget_settled_events", 24 * 3600),
     "forget_sign_in_lines": Chore("worker.chores:forget_sign_in_lines", 24 * 3600),
     "forget_lists": Chore("worker.chores:forget_lists", 3600),

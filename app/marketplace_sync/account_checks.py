@@ -58,11 +58,6 @@ def ask(session: Session, actor: Actor, settings: Settings, new: NewAccount, *, 
                 raise same_id()
             return check.id
     _check_room(actor, new, waiting)
-    session.execute(
-        delete(AccountCheck).where(
-            AccountCheck.organisation_id == new.organisation_id, AccountCheck.finished_at < clock.machine_now() - KEPT
-        )
-    )
     secret = {f.name for spec in channel_accounts.channel_specs() for f in spec.fields if f.kind == "secret"}
     check = AccountCheck(
         id=new_id(),
@@ -119,6 +114,12 @@ def on_check_wanted(database: Database, settings: Settings, event: AccountCheckW
         _record(database, settings, event.check_id, new, outcome, started, renews=renews)
     except HoiError as error:
         _refuse(database, event.check_id, error)
+
+
+def forget(database: Database, _settings: Settings) -> None:
+    """Drop checks that ended a day ago: what came of them is an account, or was told."""
+    with database.transaction(SYSTEM) as session:
+        session.execute(delete(AccountCheck).where(AccountCheck.finished_at < clock.machine_now() - KEPT))
 
 
 def _claim(database: Database, settings: Settings, check_id: UUID) -> tuple[NewAccount, bool] | None:

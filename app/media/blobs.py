@@ -110,8 +110,11 @@ def store_photo(session: Session, store: MediaStore, raw: bytes) -> Photo:
 
     The same bytes again give the same Photo.
     """
-    known = _known_photo(session, source_of(raw))
-    return _as_photo(known) if known is not None else _keep_photo(session, store, read_photo(store, raw, None))
+    source = source_of(raw)
+    known = _known_photo(session, source)
+    if known is not None:
+        return _sent(session, _as_photo(known), source)
+    return _keep_photo(session, store, read_photo(store, raw, None))
 
 
 def _known_photo(session: Session, source: str) -> MediaBlob | None:

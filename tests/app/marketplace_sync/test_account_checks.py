@@ -232,6 +232,22 @@ def test_a_check_whose_caller_died_is_asked_again(world: World) -> None:
     assert ask_the_shop(world, check_id).state == "done"
 
 
+def test_checks_are_forgotten_a_day_after_they_ended(world: World) -> None:
+    old, young = (
+        ask_the_shop(world, world.do(account_checks.ask, world.settings, new_account(world))).id for _ in range(2)
+    )
+    waiting = world.do(account_checks.ask, world.settings, new_account(world))
+    with world.database.transaction(SYSTEM) as session:
+        session.execute(
+            update(AccountCheck)
+            .where(AccountCheck.id == old)
+            .values(finished_at=clock.machine_now() - timedelta(days=1, minutes=1))
+        )
+    account_checks.forget(world.database, world.settings)
+    with world.database.transaction(SYSTEM) as session:
+        assert set(session.scalars(select(AccountCheck.id))) == {young, waiting}
+
+
 def test_who_lost_the_right_meanwhile_connects_nothing(world: World) -> None:
     check_id = world.do(account_checks.ask, world.settings, new_account(world))
     with world.database.transaction(SYSTEM) as session:

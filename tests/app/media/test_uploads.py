@@ -53,7 +53,7 @@ def test_what_comes_with_a_form_is_remembered_with_its_sender_once(session_for: 
 def test_what_came_in_parts_is_remembered_by_its_upload_alone(session_for: SessionFor, store: MediaStore) -> None:
     actor, raw = person(), encoded(noise(60, 40), "JPEG")
     with session_for(actor) as session:
-        media.finish_upload(session, actor, store, upload_id=send(session, actor, store, raw).id)
+        finish(session, actor, store, send(session, actor, store, raw).id)
         assert session.scalar(select(func.count()).where(Upload.person_id == actor.person_id)) == 1
 
 
