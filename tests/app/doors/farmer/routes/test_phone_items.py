@@ -25,6 +25,7 @@ from app.trace.models import CareLog, ConflictingSubmission
 from app.trace.schemas import CareLogIn
 from app.trace.steps import KINDS, UNITS
 from tests.app.doors.farmer.world import PhoneOf, World, make_world
+from tests.conftest import owner_of
 
 OURS = {"Sec-Fetch-Site": "same-origin"}
 
@@ -281,7 +282,7 @@ def test_the_same_log_sent_ten_times_at_once_is_stored_once(settings: Settings, 
 def refused_at_commit(world: World) -> str:
     """A note that the database takes, and regrets when the transaction ends."""
     note = "vỡ lúc kết thúc"
-    with psycopg.connect(world.database.url, autocommit=True) as owner:
+    with psycopg.connect(owner_of(world.database.url), autocommit=True) as owner:
         owner.execute(
             "CREATE FUNCTION regret() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
             f" IF NEW.note = '{note}' THEN RAISE EXCEPTION 'regretted' USING ERRCODE = 'XX000'; END IF; RETURN NULL; END $$;"
