@@ -166,7 +166,7 @@ def requests_until_readable(html: str) -> int:
 def province() -> Iterator[tuple[Settings, Database]]:
     own = settings_module.load()
     with local.throw_away(pg_bin=own.pg_bin, valkey_bin=own.valkey_bin) as servers, TemporaryDirectory() as folder:
-        migrations.upgrade(servers.database_url)
+        migrations.upgrade(servers.owner_url)
         settings = Settings(
             var=Path(folder),
             database_url=servers.database_url,

@@ -14,6 +14,7 @@ import pytest
 from app import clock
 from app.db import new_id
 from app.web import SIGN_IN_COOKIE
+from tests.conftest import owner_of
 from tests.faults.bulkheads import crawling, got, p99, while_going_on
 from tests.faults.field import Farm
 
@@ -87,7 +88,7 @@ def locked(farm: Farm, running: Any, answers: list[httpx.Response]) -> Iterator[
         with httpx.Client(base_url=running.url, headers=headers, cookies=cookies, timeout=40) as client:
             answers.append(client.post("/api/v1/items", json=body))
 
-    with psycopg.connect(farm.database.url) as other:
+    with psycopg.connect(owner_of(farm.database.url)) as other:
         other.execute("LOCK TABLE care_logs")
         letting_go = threading.Timer(LOCK_SECONDS, other.rollback)
         letting_go.start()
@@ -116,7 +117,7 @@ def test_a_locked_table_makes_its_writers_busy_and_nobody_else_wait(web: Any, fa
 def test_a_stored_page_is_given_while_the_table_of_pages_is_locked(web: Any, farm: Farm) -> None:
     @contextmanager
     def pages_locked() -> Iterator[None]:
-        with psycopg.connect(farm.database.url) as other:
+        with psycopg.connect(owner_of(farm.database.url)) as other:
             other.execute("LOCK TABLE public_pages")
             yield
             other.rollback()

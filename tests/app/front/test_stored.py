@@ -12,6 +12,7 @@ from app.db import Database
 from app.front.stored import Asked, Away, Found, Pages
 from app.settings import Settings
 from tests.app.front.pages import CODE, HTML, put_page
+from tests.conftest import owner_of
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_many_are_found_in_the_order_in_which_they_were_asked(fresh_database: Da
 def test_a_locked_table_is_away_after_one_try(fresh_database: Database, reader: Pages) -> None:
     put_page(fresh_database, CODE)
     assert find(reader) is not None
-    with psycopg.connect(fresh_database.url) as other:
+    with psycopg.connect(owner_of(fresh_database.url)) as other:
         other.execute("LOCK TABLE public_pages")
         began = monotonic()
         with pytest.raises(Away):

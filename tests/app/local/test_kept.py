@@ -27,15 +27,15 @@ def test_a_second_run_finds_the_first_ones_servers_and_one_beside_it_gets_its_ow
     settings = settings_module.load()
     binaries = {"pg_bin": settings.pg_bin, "valkey_bin": settings.valkey_bin}
     with local.kept_for_tests(**binaries) as first:
-        with psycopg.connect(first.database_url, autocommit=True) as connection:
+        with psycopg.connect(first.owner_url, autocommit=True) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 7 AS seven")
         with local.kept_for_tests(**binaries) as beside:
             assert beside.database_url != first.database_url
-    with local.kept_for_tests(**binaries) as second, psycopg.connect(second.database_url) as connection:
+    with local.kept_for_tests(**binaries) as second, psycopg.connect(second.owner_url) as connection:
         assert connection.execute("SELECT seven FROM kept").fetchone() == (7,)
 
     local.forget_kept()
 
     assert not kept.exists()
     with pytest.raises(psycopg.OperationalError):
-        psycopg.connect(second.database_url)
+        psycopg.connect(second.owner_url)
