@@ -160,6 +160,10 @@ def _within(first: date) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _nearest_day(value: date) -> date:
+    return min(max(value, FIRST_OLD_DAY), LAST_DAY)
+
+
 def _moment_within(value: datetime) -> datetime:
     if value.year < FIRST_MOMENT.year:
         raise Unreadable(
@@ -184,6 +188,8 @@ def _nearest_moment(value: datetime) -> datetime:
 
 Day = Annotated[date, BeforeValidator(_day), _within(FIRST_DAY)]  # 1990 to 2100: what people do, promise and certify
 OldDay = Annotated[date, BeforeValidator(_day), _within(FIRST_OLD_DAY)]  # 1900 to 2100: the history of places
+# A day that a page is asked about and judges itself, in its own words; it only must not overflow.
+AskedDay = Annotated[date, BeforeValidator(_day), AfterValidator(_nearest_day)]
 Moment = Annotated[AwareDatetime, AfterValidator(_moment_within)]  # 2000 to 2100, with its offset
 # What a phone takes for now: only compared, so a clock at year 9999 must not keep the phone's work from us.
 PhoneNow = Annotated[AwareDatetime, AfterValidator(_nearest_moment)]

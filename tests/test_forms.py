@@ -4,7 +4,7 @@ The forms are found on the pages themselves: a new one is walked without being n
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -35,6 +35,7 @@ from tests.test_scope import OWNED
 
 SIZES = ("0.5", "999", "1000", "1200", "12000", "1234567", "1200.5")
 LANGUAGES = ("vi", "en")
+ELSEWHERE = {"1000": {"vi": "en", "en": "vi"}, "1200.5": {"vi": "en", "en": "vi"}}
 PLAYERS = ("hop-tac-xa", "nong-dan", "thu-mua", "can-bo-khuyen-nong", "to-so", "xa", "tinh", "quan-tri")
 # Table, column, the most that its form takes, whether it has decimals. Set wherever the row has a number at all.
 COLUMNS = (
@@ -324,14 +325,12 @@ def multi(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
 
 # What every run shall find at least: these showed 1.200 and read 1,2 once.
 KNOWN = {
-    "trace.edit_site", "trace.correct", "products.edit_variant", "farmer.correct", "criteria.record to-cong-nghe-so",
-    "criteria.record hoat-dong", "criteria.record kenh", "criteria.record mo-hinh", "criteria.choose",
+    "trace.edit_site", "trace.correct", "products.edit", "products.edit_pack", "criteria.record to-cong-nghe-so",
+    "criteria.record hoat-dong", "criteria.record kenh", "criteria.record mo-hinh", "criteria.choose group_window_days",
 }  # fmt: skip
 
 
-def test_every_form_that_shows_a_number_can_be_sent_back_unchanged(
-    province: Province, counts: Callable[[int, int], int]
-) -> None:
+def test_every_form_that_shows_a_number_can_be_sent_back_unchanged(province: Province) -> None:
     province.set_all(Decimal(1200))
     pages = province.pages()
     found = {p.name for p in pages}
@@ -341,7 +340,8 @@ def test_every_form_that_shows_a_number_can_be_sent_back_unchanged(
         province.set_all(Decimal(size))
         before, sent = province.numbers(), []
         for page in pages:
-            for sheet, answer in sent_back(province, page, language):
+            # In the other language meanwhile, as from another tab: the form says in which it was shown.
+            for sheet, answer in sent_back(province, page, language, read_in=ELSEWHERE.get(size, {}).get(language)):
                 sent.append(f"{page.name} {sheet.numbers}")
                 if complaints := about_numbers(sheet, answer):
                     wrong.append(f"{size} {language} {page.name}: {complaints}")

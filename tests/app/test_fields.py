@@ -12,13 +12,13 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from app import fields
 from app.factory import create_app
-from app.fields import ClientId, Counter, Day, Degrees, Dong, Moment, Number, OldDay, PhoneNow, Whole, Year
+from app.fields import AskedDay, ClientId, Counter, Day, Degrees, Dong, Moment, Number, OldDay, PhoneNow, Whole, Year
 
 assert create_app  # the factory knows every part, so every schema is there to be walked
 
 SHARED = {
     "numbers": {Number, Whole, Dong, Year, Degrees, Counter},
-    "days": {Day, OldDay},
+    "days": {Day, OldDay, AskedDay},
     "moments": {Moment, PhoneNow},
 }
 # Read from no form, address or body of a request.
@@ -120,6 +120,8 @@ def read(kind: Any, value: object, language: str | None = None) -> object:
         (Degrees, "106,761", "en", Decimal("106.761")),
         (Day, "3-2-2026", "vi", date(2026, 2, 3)),
         (Day, "2026-02-03", None, date(2026, 2, 3)),
+        (AskedDay, "9999-12-31", None, fields.LAST_DAY),
+        (AskedDay, "0001-01-01", None, fields.FIRST_OLD_DAY),
         (OldDay, "01/01/1900", "vi", date(1900, 1, 1)),
         (Moment, "2026-02-03T08:00:00+07:00", None, datetime(2026, 2, 3, 1, tzinfo=UTC)),
         (PhoneNow, "9999-12-31T23:59:59Z", None, fields.LAST_MOMENT),

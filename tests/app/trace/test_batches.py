@@ -49,7 +49,7 @@ def test_a_batch_knows_its_harvests_days_and_lot(database: Database, world: Worl
 @pytest.mark.parametrize(
     ("facts", "code"),
     [
-        ({"quantity": "10,5"}, "more_than_harvested"),
+        ({"quantity": "10.5"}, "more_than_harvested"),
         ({"quantity": "10001", "unit": "g"}, "more_than_harvested"),
         ({"made_on": "2026-11-17"}, "made_before_harvest"),
         ({"made_on": "2026-11-21"}, "in_future"),

@@ -13,7 +13,7 @@ from app.criteria import queries as criteria
 from app.doors.official import queries
 from app.doors.official.routes.base import blueprint, signed_in_official, title_of, trail_to
 from app.errors import Invalid
-from app.fields import Day
+from app.fields import AskedDay
 from app.web import language, page, parse_query, web
 
 REFRESH_SECONDS = 2
@@ -23,8 +23,8 @@ class Dials(BaseModel):
     """The day asked about, and until when records count as known; both optional."""
 
     model_config = ConfigDict(frozen=True)
-    ngay: Day | None = None
-    biet_den: Day | None = None
+    ngay: AskedDay | None = None
+    biet_den: AskedDay | None = None
 
     @property
     def known_at(self) -> datetime | None:

@@ -125,3 +125,10 @@ def test_a_household_leaves_only_after_a_question(browser: Browser, province: Pr
     assert send(desk, leaving).location == at
     assert "Hộ này thôi là thành viên từ hôm nay." in unescape(desk.get(at).text)
     assert province.one(members, h=province["household"]) == 0
+
+
+def test_labels_that_differ_by_a_tone_are_two_households(browser: Browser, province: Province) -> None:
+    client, at = browser("minh"), f"/don-vi/{province['coop']}/them-ho"
+    for name, status in (("Hộ Pá Lâu", 303), ("Hộ Pá Lầu", 303), ("Hộ Pá Hoà", 303), ("hộ pá hòa", 409)):
+        values = {"id": str(new_id()), "name": name, "village_id": str(province["village"])}
+        assert send(client, at, **values).status_code == status, name

@@ -1,6 +1,7 @@
 """Pages of the diary: what its forms offer, what is told of two contents under one id, findings, both languages."""
 
 import re
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -136,3 +137,49 @@ def test_a_correction_that_chooses_no_doer_leaves_the_one_of_the_old_row(
         row = session.get_one(CareLog, fixed["id"])
         assert (row.corrects_id, row.performed_by, row.written_by) == (log.id, did, world.manager.person_id)
         assert (row.witness, row.witnessed_by) == ("farmer", None)
+
+
+@pytest.mark.parametrize(
+    ("language", "typed", "stored"),
+    [
+        ("vi", "2.500", "2500"),
+        ("vi", "2,5", "2.5"),
+        ("en", "2,500", "2500"),
+        ("en", "2.5", "2.5"),
+        (None, "2.500", "2500"),
+    ],
+)
+def test_an_amount_is_read_in_the_language_of_its_form(
+    client_of: MakeClient, database: Database, world: World, language: str | None, typed: str, stored: str
+) -> None:
+    """Whatever was chosen since in another tab; a form without a language is read in the request's."""
+    client = client_of(world.farmer)
+    site = a_site(database, world.farmer, world.household, world.village)
+    step = {"id": new_id(), "kind": "harvesting", "day": "2026-11-19", "quantity": typed, "unit": "kg"}
+    if language:
+        step["form_language"] = language
+        client.set_cookie("hoi_lang", "en" if language == "vi" else "vi")
+    assert client.post(f"/thua/{site}/ghi", data=step).status_code == 303
+    assert only(database, CareLog).quantity == Decimal(stored)
+
+
+def test_a_refused_form_keeps_the_language_in_which_it_was_filled(
+    client_of: MakeClient, database: Database, world: World
+) -> None:
+    client = client_of(world.farmer)
+    site = a_site(database, world.farmer, world.household, world.village)
+    client.set_cookie("hoi_lang", "en")
+    step = {
+        "id": new_id(),
+        "kind": "harvesting",
+        "day": "2026-11-19",
+        "quantity": "1.2",
+        "unit": "kg",
+        "form_language": "vi",
+    }
+    refused = client.post(f"/thua/{site}/ghi", data=step)
+    assert refused.status_code == 422
+    assert "This number is not clear. Write 1,2 or 12." in refused.text
+    assert 'name="form_language" value="vi"' in refused.text
+    assert 'name="form_language" value="en"' not in refused.text
+    assert count(database, CareLog) == 0

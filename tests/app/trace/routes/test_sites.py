@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+import pytest
+
 from app.actor import SYSTEM
 from app.clock import today
 from app.db import Database, new_id
@@ -77,3 +79,14 @@ def test_a_commune_without_villages_says_so(client_of: MakeClient, world: World)
     page = client_of(world.manager).get(f"/thua/moi?commune={new_id()}").text
     assert "Xã chưa có danh sách thôn." in page
     assert f'value="{world.village}"' in page
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "46054", "31/11/2026"])
+def test_a_day_that_cannot_be_is_answered_in_words(
+    client_of: MakeClient, database: Database, world: World, day: str
+) -> None:
+    site = a_site(database, world.farmer, world.household, world.village)
+    for name in ("first", "last"):
+        answer = client_of(world.farmer).get(f"/thua/{site}", query_string={name: day})
+        assert answer.status_code == 422
+        assert "Giá trị này chưa đúng" not in answer.text

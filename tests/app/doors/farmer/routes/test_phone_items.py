@@ -355,4 +355,51 @@ def test_a_busy_or_absent_database_refuses_no_item(
     sent = [item(world), item(world, note="vỡ")]
     answer = send(phone_of("lanh"), *sent)
     assert answer.status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("happened_at", "code"),
+    [
+        ("9999-12-31T23:59:59+00:00", "in_future"),
+        ("9999-12-31T23:59:59-14:00", "in_future"),
+        ("0001-01-01T00:00:00+14:00", "too_long_ago"),
+        ("1999-12-31T23:59:59Z", "too_long_ago"),
+    ],
+)
+def test_a_step_of_an_impossible_year_is_refused_alone(
+    world: World, phone_of: PhoneOf, happened_at: str, code: str
+) -> None:
+    good, poison = item(world), item(world, happened_at=happened_at)
+    answer = send(phone_of("lanh"), good, poison)
+    assert outcomes(answer) == [(good["id"], "stored", None), (poison["id"], "refused", code)]
+    assert answer.get_json()["items"][1]["error"]["field"] == "happened_at"
+    assert [str(log.id) for log in world.logs()] == [good["id"]]
+
+
+@pytest.mark.parametrize("sent_at", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00"])
+def test_a_phone_whose_clock_is_mad_still_delivers(world: World, phone_of: PhoneOf, sent_at: str) -> None:
+    good, ahead = item(world), item(world, happened_at=(clock.now() + timedelta(days=60)).isoformat())
+    answer = send(phone_of("lanh"), good, ahead, sent_at=sent_at)
+    assert outcomes(answer) == [(good["id"], "stored", None), (ahead["id"], "refused", "in_future")]
+
+
+@pytest.mark.parametrize("empty", ["00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"])
+def test_an_id_that_every_faulty_phone_sends_is_none(world: World, phone_of: PhoneOf, empty: str) -> None:
+    sent = item(world) | {"id": empty}
+    assert outcomes(send(phone_of("lanh"), sent)) == [(empty, "refused", "uuid_empty")]
+    assert world.logs() == []
+
+
+@pytest.mark.parametrize("quantity", ["1.200", "1.2", 1.2])
+def test_a_number_in_json_keeps_its_dot_in_every_language(world: World, phone_of: PhoneOf, quantity: object) -> None:
+    phone = phone_of("lanh")
+    phone.set_cookie("hoi_lang", "vi")
+    sent = item(world, kind="harvesting", quantity=quantity, unit="kg")
+    assert outcomes(send(phone, sent)) == [(sent["id"], "stored", None)]
+    assert [log.quantity for log in world.logs()] == [Decimal("1.2")]
+
+
+def test_a_vietnamese_number_in_json_is_refused(world: World, phone_of: PhoneOf) -> None:
+    sent = item(world, kind="harvesting", quantity="1,2", unit="kg")
+    assert outcomes(send(phone_of("lanh"), sent)) == [(sent["id"], "refused", "decimal_parsing")]
     assert world.logs() == []

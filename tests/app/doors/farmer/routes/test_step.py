@@ -200,3 +200,19 @@ def test_a_refused_photo_and_a_refused_place_of_work_are_named_with_a_link(world
     assert named_in_box(answer) == [("photo", "Chụp ảnh")]
     answer = phone.post("/nong-dan/cho-lam/them", data={"id": str(new_id()), "kind": "x", "name": "a" * 500})
     assert named_in_box(answer) == [("kind", "Đây là chỗ nào?"), ("name", "Gọi là gì?")]
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"), [("1.500", "1500"), ("1.500,5", "1500.5"), ("1 500", "1500"), ("1,5", "1.5")]
+)
+def test_another_number_is_read_as_the_page_writes_it(world: World, phone_of: PhoneOf, typed: str, stored: str) -> None:
+    answer = phone_of("lanh").post("/nong-dan/ghi/harvesting", data=form(world, number=typed, unit="kg"))
+    assert answer.status_code == 303
+    assert [log.quantity for log in world.logs()] == [Decimal(stored)]
+
+
+def test_a_number_that_may_be_two_is_asked_again(world: World, phone_of: PhoneOf) -> None:
+    answer = phone_of("lanh").post("/nong-dan/ghi/harvesting", data=form(world, number="1.5", unit="kg"))
+    assert answer.status_code == 422
+    assert "Con số này viết chưa rõ. Viết 1,5 hoặc 15." in text_of(answer)
+    assert world.logs() == []
