@@ -178,3 +178,76 @@ def test_of_two_beginnings_the_one_that_leaves_least_unrecorded_is_believed() ->
     assert number_to_send(draft(70, (100,), 10), 80) == 60
     assert number_to_send(draft(6, (10, 50), 5), 6) == 6
     assert number_to_send(draft(1, (10,), 0), 5) == 0
+
+
+# --- the numbers of one step, exactly: (sold there, recorded there, spot sales) of each listing of a pack ---------------
+
+
+def shops(*numbers: tuple[int, int, int | None]) -> list[Listing]:
+    return [Listing(sold_there=a, recorded_there=b, spot_sales=c, sent_stocks=[]) for a, b, c in numbers]
+
+
+def numbers_of(siblings: list[Listing]) -> list[tuple[int, int, int | None]]:
+    return [(one.sold_there, one.recorded_there, one.spot_sales) for one in siblings]
+
+
+def test_a_number_that_rose_cancels_what_is_not_recorded_first_then_what_is() -> None:
+    one, *_others = siblings = shops((2, 3, 5), (0, 1, 4), (0, 0, None))
+    reckoning.read(one, siblings, 10, 14, [10])
+    assert (numbers_of(siblings), one.applied_stock) == ([(0, 1, 8), (0, 1, 6), (0, 0, 2)], 14)
+
+
+def test_a_number_that_rose_by_no_more_than_is_not_recorded_undoes_nothing_that_is() -> None:
+    one, *_others = siblings = shops((2, 3, 5), (0, 1, 4))
+    reckoning.read(one, siblings, 10, 11, [10])
+    assert numbers_of(siblings) == [(1, 3, 6), (0, 1, 4)]
+
+
+def test_more_than_was_ever_sold_there_cannot_be_cancelled() -> None:
+    one, *_others = siblings = shops((1, 1, 3), (0, 0, 3))
+    reckoning.read(one, siblings, 4, 30, [10])
+    assert numbers_of(siblings) == [(0, 0, 4), (0, 0, 4)]
+
+
+def test_a_number_that_fell_is_recorded_as_far_as_the_ledger_sold_since() -> None:
+    one, *_others = siblings = shops((0, 0, 2), (0, 0, 5))
+    reckoning.read(one, siblings, 5, 8, [10])  # 3 were recorded since: both of these are among them
+    assert (numbers_of(siblings), one.applied_stock) == ([(0, 2, 3), (0, 0, 3)], 8)
+    one, *_others = siblings = shops((0, 0, 4), (0, 0, 5))
+    reckoning.read(one, siblings, 5, 7, [10])  # 1 was recorded since, 2 are news
+    assert numbers_of(siblings) == [(2, 1, 4), (0, 0, 4)]
+
+
+def test_a_sale_that_was_taken_back_is_not_recorded_any_more() -> None:
+    siblings = shops((0, 3, 6))
+    reckoning.settle(siblings, 7)
+    assert numbers_of(siblings) == [(2, 1, 6)]
+
+
+def test_where_all_agrees_nothing_changes_hands() -> None:
+    siblings = shops((3, 2, 4), (0, 2, 4))
+    for _twice in range(2):
+        reckoning.settle(siblings, 8)
+        assert numbers_of(siblings) == [(3, 2, 4), (0, 2, 4)]
+
+
+def test_what_the_ledger_records_is_of_the_shop_that_waits_for_it() -> None:
+    siblings = shops((2, 0, 0), (1, 0, 0))
+    reckoning.settle(siblings, 2)
+    assert numbers_of(siblings) == [(0, 2, 0), (1, 0, 0)]
+    reckoning.settle(siblings, 4)
+    assert numbers_of(siblings) == [(0, 2, 0), (0, 1, 0)]
+    assert reckoning.recorded_ahead(siblings[1], siblings, 4) == 1
+
+
+def test_a_listing_that_was_never_read_has_nothing_recorded_ahead() -> None:
+    siblings = shops((0, 0, None), (0, 1, 1))
+    assert [reckoning.recorded_ahead(one, siblings, 5) for one in siblings] == [0, 3]
+    reckoning.settle(siblings, 5)
+    assert numbers_of(siblings) == [(0, 0, 4), (0, 1, 1)]
+
+
+def test_the_numbers_a_shop_may_have_are_the_one_that_was_read_and_those_in_doubt() -> None:
+    assert reckoning.known_stock(Listing(applied_stock=7, sent_stocks=[5, 0])) == (7, 5, 0)
+    assert reckoning.known_stock(Listing(applied_stock=None, sent_stocks=[5])) == (5,)
+    assert reckoning.not_recorded(shops((2, 9, 0), (3, 9, 0))) == 5
