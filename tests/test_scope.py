@@ -8,7 +8,7 @@ import io
 import re
 import sys
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -550,6 +550,153 @@ def may(actor: Actor, rule: Rule) -> bool:
 def may_all(actor: Actor, rule: Rule) -> bool:
     """The administrator makes organisations and gives roles: accounts are their business everywhere."""
     return actor.has(Role.ADMINISTRATOR) and rule.endpoint.startswith("accounts.")
+
+
+# --- two hats ----------------------------------------------------------------------------------------------------
+
+# The first role is held in the first cooperative (a farmer: in a household of it; an official: in its commune), the second in
+# the second one. Only with --long are all pairs walked.
+DANGEROUS = (
+    (Role.PURCHASER, Role.COOPERATIVE_MANAGER),
+    (Role.PURCHASER, Role.EXTENSION_OFFICER),
+    (Role.CERTIFIER, Role.COOPERATIVE_MANAGER),
+)
+HATS = """
+WITH person AS (INSERT INTO people (id, created_at) VALUES (:person, now()) RETURNING id)
+INSERT INTO personal_data (person_id, full_name, address_as, language, updated_at)
+    SELECT id, 'Người Hai Vai', 'bác', 'vi', now() FROM person
+"""
+HAT = """
+INSERT INTO memberships (id, person_id, organisation_id, role, place_id, valid_from, recorded_at)
+    VALUES (gen_random_uuid(), :person, :organisation, :role, :place, '2026-01-01', now())
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Where a role is held: a cooperative, one of its households, its commune."""
+
+    cooperative: UUID
+    household: UUID
+    commune: UUID
+
+    def of(self, role: Role) -> tuple[UUID, UUID | None]:
+        placed = role in OFFICIAL_ROLES or role == Role.CERTIFIER
+        return (self.household if role == Role.FARMER else self.cooperative), self.commune if placed else None
+
+
+def seats(database: Database) -> list[Seat]:
+    """The two cooperatives of the demo's players."""
+    phones = [next(p.phone for p in cast.PLAYERS if p.key == key) for key in ("hop-tac-xa", "hop-tac-xa-2")]
+    with database.transaction(SYSTEM) as session:
+        return [
+            Seat(
+                *session.execute(
+                    text(
+                        "SELECT o.id, h.household_id, o.commune_id FROM personal_data d"
+                        " JOIN memberships m ON m.person_id = d.person_id"
+                        " JOIN organisations o ON o.id = m.organisation_id"
+                        " JOIN household_memberships h ON h.cooperative_id = o.id"
+                        " WHERE d.phone = :phone ORDER BY 2 LIMIT 1"
+                    ),
+                    {"phone": phone},
+                ).one()
+            )
+            for phone in phones
+        ]
+
+
+def with_roles(app: Flask, database: Database, *held: tuple[Role, Seat]) -> Somebody:
+    """A person of these roles, signed in, whose browser has opened a page and sends its token with every form."""
+    person = new_id()
+    with database.transaction(SYSTEM) as session:
+        session.execute(text(HATS), {"person": person})
+        for role, seat in held:
+            organisation, place = seat.of(role)
+            values = {"person": person, "organisation": organisation, "role": role, "place": place}
+            session.execute(text(HAT), values)
+        granted = signin.start(session, SYSTEM, person, method=SignInMethod.PASSWORD, agent="test")
+        actor = actors.actor_for(session, person)
+    client = app.test_client()
+    client.set_cookie(SIGN_IN_COOKIE, granted.token)
+    return Somebody(" + ".join(role for role, _ in held), actor, client)
+
+
+def token_of(client: FlaskClient) -> str:
+    found = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', client.get("/tai-khoan").text)
+    assert found is not None
+    return found.group(1)
+
+
+def things_of(database: Database, seat: Seat) -> dict[str, str]:
+    """For every argument an id of the cooperative, else one of its household."""
+    ids: dict[str, str] = {}
+    with database.transaction(SYSTEM) as session:
+        for name, (table, column) in OWNED.items():
+            for owner in (seat.household, seat.cooperative):
+                owned = (i for i, whose in _owners(session, table, column).items() if str(owner) in whose.split())
+                ids[name] = min(owned, default=ids.get(name, ""))
+    ids |= {"commune_id": str(seat.commune), "household_id": str(seat.household)}
+    return {name: i for name, i in ids.items() if i}
+
+
+def answers(
+    somebody: Somebody, app: Flask, bodies: Bodies, ids: dict[str, str], only: Collection[str] | None = None
+) -> dict[str, int]:
+    """What every route, or only these, says to this person about these things: what was asked to the status."""
+    bodies.ids, said = ids, {}
+    token = token_of(somebody.client)
+    rules = [("GET", r, v) for r, v in walk(app, ids) if "GET" in (r.methods or set())]
+    rules += [("PATCH" if "PATCH" in (r.methods or set()) else "POST", r, v) for r, v in changing(app, ids)]
+    for method, rule, values in rules:
+        what = f"{method} {rule.endpoint} {sorted(values.items())}"
+        if rule.endpoint.split(".")[0] in OPEN or (only is not None and what not in only):
+            continue
+        bodies.only_owned = not rule.arguments & ids.keys()
+        sent: dict[str, Any] = {}
+        if method != "GET":
+            as_json = rule.rule.startswith("/api/") and method == "POST"
+            sent = {"json": {}} if as_json else {"data": {"photo": picture()}}
+        answer = somebody.client.open(
+            address(app, rule, values), method=method, headers=FROM_OUR_PAGE | {"X-CSRFToken": token}, **sent
+        )
+        assert answer.status_code != 403 or "form_expired" not in answer.get_data(as_text=True), what
+        said[what] = answer.status_code
+    return said
+
+
+@pytest.mark.slow
+def test_a_second_role_elsewhere_opens_nothing_here(
+    province: Flask, demo_database: Database, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """What one role is refused in its cooperative, it is refused too with any other role in another cooperative: pages and
+    forms, with valid tokens, with and without row-level security. Nothing changes.
+    """
+    province.config.update(WTF_CSRF_ENABLED=True)
+    bodies = Bodies(monkeypatch)
+    here, elsewhere = seats(demo_database)
+    ids = things_of(demo_database, here)
+    pairs = [(a, b) for a in Role for b in Role if a != b] if request.config.getoption("--long") else DANGEROUS
+    assert here.commune != elsewhere.commune
+    everywhere = {Role.ADMINISTRATOR, Role.PROVINCE_OFFICIAL}  # who may some things everywhere
+    pairs = [(a, b) for a, b in pairs if a != Role.ADMINISTRATOR and b not in everywhere]
+    wrong: list[str] = []
+    for first in dict.fromkeys(a for a, _ in pairs):
+        alone = answers(with_roles(province, demo_database, (first, here)), province, bodies, ids)
+        refused = {what for what, status in alone.items() if status in {403, 404}}
+        assert len(refused) > 40, first
+        for second in (b for a, b in pairs if a == first):
+            both = with_roles(province, demo_database, (first, here), (second, elsewhere))
+            before = counts(demo_database)
+            said = answers(both, province, bodies, ids, refused)
+            assert said.keys() == refused
+            # 418: the form names nothing of here, and is the second role's own business; see Bodies.
+            wrong += [
+                f"{both.name}: {what}: {status}" for what, status in said.items() if status not in {403, 404, 418}
+            ]
+            after = counts(demo_database)
+            wrong += [f"{both.name} changed {t}" for t in after if after[t] != before[t]]
+    assert "\n".join(wrong) == ""
 
 
 def test_without_signing_in_only_public_pages_answer(province: Flask, demo_database: Database) -> None:

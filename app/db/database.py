@@ -1,7 +1,7 @@
 """Engines and the one transaction, in which row-level security knows who acts."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -99,12 +99,12 @@ _TELL = text(
 
 
 def tell_rights(session: Session, actor: Actor) -> None:
-    """Let row-level security know for the rest of this transaction what the actor may now do."""
-    session.execute(_TELL_RIGHTS, _named(actor))
+    """Let row-level security know for the rest of this transaction what the actor may now do; who acts stays as told."""
+    session.execute(_TELL_RIGHTS, _named(actor, leave_out={"kind", "person"}))
 
 
-def _named(actor: Actor) -> dict[str, list[str]]:
-    settings = actor_settings(actor)
+def _named(actor: Actor, *, leave_out: Collection[str] = ()) -> dict[str, list[str]]:
+    settings = {name: value for name, value in actor_settings(actor).items() if name not in leave_out}
     return {"names": [f"hoi.{name}" for name in settings], "values": list(settings.values())}
 
 
