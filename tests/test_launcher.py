@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ case "$1 $2" in
     mkdir -p "$3/bin" && cp "$0" "$3/bin/python" && echo "venv" >>"$NOTES" ;;
 "-m pip")
     echo "pip $*" >>"$NOTES"
+    printf 'Collecting %s\\n' alembic==1 amqp==2
     sleep "${SLOW:-0}"
     if [ -n "${BROKEN:-}" ]; then echo "ERROR: no route to the index" >&2; exit 1; fi ;;
 "-c import ensurepip, venv") [ -z "${BARE:-}" ] ;;
@@ -26,7 +28,7 @@ case "$1 $2" in
 *) exec "$REAL_PYTHON" "$@" ;;
 esac
 """
-TOOLS = ("sh", "cksum", "dirname", "readlink", "mkdir", "mv", "rm", "cp", "cat", "tail", "id", "sleep")
+TOOLS = ("sh", "cksum", "dirname", "readlink", "mkdir", "mv", "rm", "cp", "cat", "tail", "id", "sleep", "grep")
 
 
 class House:
@@ -136,6 +138,39 @@ def test_an_install_that_failed_says_so_and_is_made_anew_by_the_next_run(house: 
     assert house.run("demo")[0] == 0
     assert house.noted() == ["venv", "pip requirements.lock"]
     assert not (house.root / ".venv" / "half-installed").exists()
+
+
+def impatient(house: House) -> None:
+    """The launcher waits a fifth of a second where it would wait ten; whoever else sleeps, sleeps as long as told."""
+    (house.tools / "sleep").unlink()
+    (house.tools / "sleep").write_text('#!/bin/sh\n[ "$1" = 10 ] && set -- 0.2\nexec /bin/sleep "$1"\n')
+    (house.tools / "sleep").chmod(0o755)
+
+
+@pytest.mark.parametrize("shell", [name for name in ("sh", "bash", "dash", "ash") if shutil.which(name)])
+def test_a_long_install_says_now_and_then_that_it_goes_on(house: House, shell: str) -> None:
+    found = shutil.which(shell)
+    assert found
+    house.python()
+    impatient(house)
+    done = subprocess.run(
+        [found, house.root / "hoi", "demo"], env=house.environment(SLOW="1.5"), capture_output=True, text=True, check=True, timeout=30
+    )  # fmt: skip
+    packages = sum("==" in line for line in (house.root / "requirements.lock").read_text().splitlines())
+    told = [line for line in done.stderr.splitlines() if "vẫn đang cài" in line]
+    assert f"  … vẫn đang cài, đã 20 giây, lấy 2/{packages} thư viện" in told
+    first, *others, last = done.stderr.splitlines()
+    assert ("Đang chuẩn bị" in first, others, "sẵn sàng" in last) == (True, told, True), (
+        "and nothing else, and no more after"
+    )
+
+
+def test_an_install_that_fails_is_told_at_once_and_nothing_speaks_after_it(house: House) -> None:
+    house.python()
+    started = time.monotonic()
+    code, _, err = house.run("demo", BROKEN="yes")
+    assert (code, "vẫn đang cài" in err) == (1, False)
+    assert time.monotonic() - started < 9, "whoever reads what it says is not kept until the next line"
 
 
 def test_an_install_that_was_killed_is_made_anew_by_the_next_run(house: House) -> None:

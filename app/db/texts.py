@@ -63,17 +63,17 @@ def _letter(character: str) -> tuple[str, str]:
     return (f"{sign + 3:02d}" if sign >= 0 else f"{_OTHER_LETTERS}{ord(base[0]):07d}"), tone
 
 
-_TONE_BEFORE = re.compile(rf"([ou])([{_TONES}])([aey])(?![a-zđ\u0300-\u036f])")
+_TONE_WITHIN = re.compile(rf"([{_TONES}])([a-zđ\u0302\u0306\u031b]+)")  # and the rest of its syllable
 
 
 def identity(value: str) -> str:
     """What makes two names the same: their letters and tones, not their case, their blanks or where the tone stands.
 
-    hòa and hoà are one word in two spellings; Lâu and Lầu are two. Search forgives more: `fold`. Same answer as SQL's
+    hòa and hoà are one word in two spellings, Hòang a slip of Hoàng; Lâu and Lầu are two. Search forgives more: `fold`. Same answer as SQL's
     vn_identity().
     """
     spelled = unicodedata.normalize("NFD", nfc(value).casefold())
-    return unicodedata.normalize("NFC", _TONE_BEFORE.sub(r"\1\3\2", spelled))
+    return unicodedata.normalize("NFC", _TONE_WITHIN.sub(r"\2\1", spelled))
 
 
 class Words(BaseModel):

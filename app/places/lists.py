@@ -29,6 +29,7 @@ from app.places.service import (
     rename_place,
     require_manager,
 )
+from app.sheets import clip
 
 IMPORT_JOB = "places.import_villages"
 LISTS_LOCK = 20250702  # shared by whoever sends a list, alone for whoever deletes old ones
@@ -78,7 +79,7 @@ def begin_import(
             id=import_id,
             kind=kind,
             person_id=actor.person_id,
-            file_name=imports.clip(nfc(file_name), 120) or "danh-sach.csv",
+            file_name=clip(nfc(file_name), 120) or "danh-sach.csv",
             blob_sha256=digest,
             effective_on=effective_on,
             created_at=clock.now(),
@@ -88,8 +89,10 @@ def begin_import(
     return import_id
 
 
-def plan_import(session: Session, actor: Actor, store: MediaStore, import_id: UUID) -> tuple[PlaceImport, Plan]:
-    """What the kept file would do if it were applied now."""
+def plan_import(
+    session: Session, actor: Actor, store: MediaStore, import_id: UUID, sheet: str = ""
+) -> tuple[PlaceImport, Plan]:
+    """What the kept file would do if it were applied now. `sheet`: the one to read, by name, where there are several."""
     require_manager(actor)
     row = queries.import_of(session, actor, import_id)
     if session.get(MediaBlob, row.blob_sha256) is None:
@@ -99,20 +102,22 @@ def plan_import(session: Session, actor: Actor, store: MediaStore, import_id: UU
             en=f"This file was not imported and has been deleted after {LISTS_KEPT.days} days. Send it again.",
         )
     raw = open_blob(session, store, row.blob_sha256).data
-    return row, imports.plan(session, raw, ImportKind(row.kind), row.effective_on)
+    return row, imports.plan(session, raw, ImportKind(row.kind), row.effective_on, sheet)
 
 
-def request_import(session: Session, actor: Actor, store: MediaStore, import_id: UUID) -> UUID:
+def request_import(
+    session: Session, actor: Actor, store: MediaStore, import_id: UUID, *, sheet: str = "", seen: str = ""
+) -> UUID:
     """Queue the import and return its job; pressing again returns the same job, unless that one failed: then a new one.
 
-    Raises Invalid while a row is wrong.
+    `seen`: what the plan asked when the person said yes. Raises Invalid while a row is wrong or something asked was not seen.
     """
     require_manager(actor)
     row = queries.import_of(session, actor, import_id, lock=True)
     if row.job_id is not None and queries.failed_job(session, row) is None:
         return row.job_id
-    plan = plan_import(session, actor, store, import_id)[1]
-    imports.refuse_problems(plan)
+    plan = plan_import(session, actor, store, import_id, sheet)[1]
+    imports.refuse_problems(plan, seen)
     if plan.changes == 0:
         raise Conflict(
             "import_nothing",
@@ -127,7 +132,7 @@ def request_import(session: Session, actor: Actor, store: MediaStore, import_id:
         title=Words(
             vi=f"Nhập {plan.changes} {what} từ {row.file_name}", en=f"Import {plan.changes} rows from {row.file_name}"
         ),
-        params={"import_id": import_id},
+        params={"import_id": import_id, "sheet": sheet, "seen": seen},
     )
     audit.record(session, actor, "places:import:apply", subject_id=import_id, changes=plan.changes)
     return row.job_id
@@ -139,8 +144,9 @@ def apply_import(session: Session, actor: Actor, job: Job, report: Report, store
     row = queries.import_of(session, actor, UUID(str(job.params["import_id"])), lock=True)
     if row.applied_at is not None:
         return row.summary or {}
-    plan = plan_import(session, actor, store, row.id)[1]
-    imports.refuse_problems(plan)
+    # Jobs that waited while the program was renewed know neither a sheet nor what was asked.
+    plan = plan_import(session, actor, store, row.id, str(job.params.get("sheet", "")))[1]
+    imports.refuse_problems(plan, str(job.params.get("seen", "")))
     report(0, plan.changes)
     done = 0
     for part in chunks(plan.villages, CHUNK):

@@ -7,9 +7,10 @@ from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, text
 from sqlalchemy.dialects.postgresql import JSONB, ExcludeConstraint
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, Id, folded
+from app.db import Base, Id, folded, identity
 
 
 class Level(StrEnum):
@@ -149,8 +150,16 @@ class PlaceAttribute(Base):
     person_id: Mapped[UUID | None]
 
 
+def _key_of_label(context: DefaultExecutionContext) -> str:
+    label: str = context.get_current_parameters()["label"]  # type: ignore[no-untyped-call]  # the library says no types here
+    return identity(label)
+
+
 class Premises(Base):
-    """A household's place, an office or a culture house under a local label that names no person."""
+    """A household's place, an office or a culture house under a local label that names no person.
+
+    `label_key` tells labels apart as people do (“Hộ Pá Lâu”, “Hộ Pá Lầu”); `label_folded` is only for searching and order.
+    """
 
     __tablename__ = "premises"
     __table_args__ = (
@@ -162,7 +171,7 @@ class Premises(Base):
             "uq_premises_open",
             "village_id",
             "kind",
-            "label_folded",
+            "label_key",
             unique=True,
             postgresql_where=text("valid_to IS NULL"),
         ),
@@ -173,6 +182,7 @@ class Premises(Base):
     kind: Mapped[str]
     label: Mapped[str]
     label_folded: Mapped[str] = folded("label")
+    label_key: Mapped[str] = mapped_column(default=_key_of_label)
     valid_from: Mapped[date]
     valid_to: Mapped[date | None]
     recorded_at: Mapped[datetime]

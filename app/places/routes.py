@@ -11,7 +11,18 @@ from app.actor import Actor
 from app.errors import Invalid, forbidden
 from app.places import attributes, imports, lists, queries, service, villages
 from app.places.models import ImportKind, Level, Place, PlaceName
-from app.places.schemas import Browse, CommuneGroup, NewImport, NewName, PremisesEnd, VillageEnd
+from app.places.schemas import (
+    ApplyImport,
+    Browse,
+    CommuneGroup,
+    NewImport,
+    NewName,
+    PremisesEnd,
+    VillageEnd,
+    WhichSheet,
+)
+from app.sheets import MAX_ROWS, problems_csv
+from app.sheets import template as template_of
 from app.web import accept_files, language, page, parse, parse_query, signed_in, transaction, web
 
 blueprint = Blueprint("places", __name__, template_folder="templates")
@@ -208,7 +219,7 @@ def new_import() -> Response:
             columns=imports.COLUMNS,
             recent=queries.recent_imports(session, actor),
             effective_on=clock.today() if has_villages else service.MERGER,
-            max_rows=imports.MAX_ROWS,
+            max_rows=MAX_ROWS,
             kept_days=lists.LISTS_KEPT.days,
         )
 
@@ -238,8 +249,9 @@ def new_import_send() -> BaseResponse:
 @blueprint.get("/dia-ban/nhap/<uuid:import_id>")
 def preview(import_id: UUID) -> Response:
     actor = _manager()
+    asked = parse_query(WhichSheet)
     with transaction() as session:
-        row, plan = lists.plan_import(session, actor, _store(), import_id)
+        row, plan = lists.plan_import(session, actor, _store(), import_id, asked.trang)
         return page(
             "places/import_preview.html",
             row=row,
@@ -253,24 +265,35 @@ def preview(import_id: UUID) -> Response:
 @blueprint.post("/dia-ban/nhap/<uuid:import_id>")
 def apply(import_id: UUID) -> BaseResponse:
     actor = _manager()
+    asked, form = parse_query(WhichSheet), parse(ApplyImport)
     with transaction() as session:
-        job_id = lists.request_import(session, actor, _store(), import_id)
+        job_id = lists.request_import(session, actor, _store(), import_id, sheet=asked.trang, seen=form.seen)
     return redirect(url_for("jobs.show", job_id=job_id), 303)
 
 
 @blueprint.get("/dia-ban/nhap/<uuid:import_id>/can-sua.csv")
 def problems(import_id: UUID) -> Response:
     actor = _manager()
+    asked = parse_query(WhichSheet)
     with transaction() as session:
-        plan = lists.plan_import(session, actor, _store(), import_id)[1]
-    return _download(imports.problems_csv(plan.problems, language()), "can-sua.csv")
+        plan = lists.plan_import(session, actor, _store(), import_id, asked.trang)[1]
+    return _download(problems_csv(plan.problems, language()), "can-sua.csv")
 
 
 @blueprint.get("/dia-ban/nhap/mau/<any(villages, premises):kind>.csv")
 def template(kind: str) -> Response:
     _manager()
     name = "mau-danh-sach-thon.csv" if kind == ImportKind.VILLAGES else "mau-danh-sach-co-so.csv"
-    return _download(imports.template(ImportKind(kind)), name)
+    return _download(template_of(imports.COLUMNS[ImportKind(kind)]), name)
+
+
+@blueprint.get("/dia-ban/nhap/dang-co/<any(villages, premises):kind>.csv")
+def current(kind: str) -> Response:
+    """The list in force, to be mended in a spreadsheet and sent back."""
+    _manager()
+    name = "danh-sach-thon.csv" if kind == ImportKind.VILLAGES else "danh-sach-co-so.csv"
+    with transaction() as session:
+        return _download(imports.current_list(session, ImportKind(kind), clock.today()), name)
 
 
 def _download(body: bytes, name: str) -> Response:

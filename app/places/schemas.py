@@ -35,6 +35,18 @@ class NewImport(Form):
     effective_on: Day
 
 
+class WhichSheet(Form):
+    """`trang`: the sheet of a workbook to read, by its name; empty: the one that fits."""
+
+    trang: Annotated[str, StringConstraints(max_length=200)] = ""
+
+
+class ApplyImport(Form):
+    """`seen`: what the preview asked, when the person ticked that she has looked at it."""
+
+    seen: Annotated[str, StringConstraints(max_length=64)] = ""
+
+
 class PremisesEnd(Form):
     premises_id: UUID
     last_day: Day

@@ -15,6 +15,7 @@ from app.places import imports, queries
 from app.places.events import PlaceChanged, PremisesChanged
 from app.places.models import Level, Place, PlaceEnding, PlaceLineage, PlaceName, Premises
 from app.places.service import IMPORT_LOCK, MERGER, rename_place, require_manager
+from app.sheets import NAME_CHARACTERS
 
 
 def rename_village(
@@ -25,7 +26,7 @@ def rename_village(
     place = _open_village(session, village_id)
     if kind_word not in imports.VILLAGE_WORDS:
         raise Invalid("kind_word", vi="Chọn một loại trong danh sách.", en="Choose one of the list.", field="kind_word")
-    if any(c not in imports.NAME_CHARACTERS for c in name):
+    if any(c not in NAME_CHARACTERS for c in name):
         raise Invalid(
             "name",
             vi="Tên chỉ gồm chữ tiếng Việt, số và dấu câu thường. Bác gõ lại bằng bảng mã Unicode.",

@@ -200,7 +200,6 @@ TOLD = {
 NOT_TOLD = {
     "account_checks.asked_by": "gone after a day; what came of it is told by the trail",
     "credentials.person_id": "a secret's digest",
-    "account_checks.asked_by": "gone after a day; the account that came of it is told by the trail",
     "outbox_events.person_id": "the same acts as the trail, for machines",
     # Who granted, ended, printed, decided or answered something for somebody else: told by the trail.
     "cards.printed_by": "trail", "cards.revoked_by": "trail", "card_requests.decided_by": "trail",

@@ -16,7 +16,7 @@ $$ SELECT regexp_replace(regexp_replace(value, '([0-9]+)', '0000000000\1', 'g'),
 -- What makes two names the same, as identity() in app/db/texts.py: letters and tones, not case nor the place of the tone.
 CREATE FUNCTION vn_identity(value text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
 $$ SELECT normalize(regexp_replace(lower(replace(normalize(btrim(regexp_replace(value, '\s+', ' ', 'g')), NFD), 'Đ', 'đ')),
-          '([ou])([\u0300\u0301\u0303\u0309\u0323])([aey])(?![a-zđ\u0300-\u036f])', '\1\3\2', 'g'), NFC) $$;
+          '([\u0300\u0301\u0303\u0309\u0323])([a-zđ\u0302\u0306\u031b]+)', '\2\1', 'g'), NFC) $$;
 
 -- Whoever types a phone number learns nothing but whether the name typed beside it is the right one. A name typed without
 -- any mark says nothing of tones, so it may be anyone's of these letters; one typed with marks is that name alone.

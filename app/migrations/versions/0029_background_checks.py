@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql
 from app.migrations import rules
 
 revision = "0029"
-down_revision = "0026"
+down_revision = "0027"
 
 
 def upgrade() -> None:

@@ -1,28 +1,21 @@
-"""Lists of villages and premises from CSV or XLSX: read, judged row by row, compared with what is there; never half of it.
+"""Lists of villages and premises: their rows judged one by one, compared with what is there; never half of it.
 
-`table` reads a file (`csv_file`, `xlsx_file`), `rows` checks each row alone, `preview` compares; applying a plan is a verb of service.
+`columns` describes the lists, `rows` checks each row alone, `villages` and `premises` compare them with what is in force;
+applying a plan is a verb of service. How a file is read is the business of `app.sheets`.
 """
 
-from app.places.imports.columns import COLUMNS, MAX_ROWS, VILLAGE_WORDS, template
-from app.places.imports.preview import AddPremises, AddVillage, Plan, RenameVillage, plan, refuse_problems
-from app.places.imports.problems import Problem, clip, problems_csv
-from app.places.imports.rows import NAME_CHARACTERS
-from app.places.imports.table import read_table
+from app.places.imports.columns import COLUMNS, VILLAGE_WORDS
+from app.places.imports.plans import AddPremises, AddVillage, Plan, RenameVillage, refuse_problems
+from app.places.imports.preview import current_list, plan
 
 __all__ = [
     "COLUMNS",
-    "MAX_ROWS",
-    "NAME_CHARACTERS",
     "VILLAGE_WORDS",
     "AddPremises",
     "AddVillage",
     "Plan",
-    "Problem",
     "RenameVillage",
-    "clip",
+    "current_list",
     "plan",
-    "problems_csv",
-    "read_table",
     "refuse_problems",
-    "template",
 ]

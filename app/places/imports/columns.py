@@ -1,40 +1,26 @@
-"""The columns of each kind of list, and the template to fill in."""
-
-import csv
-from dataclasses import dataclass
-from io import StringIO
+"""The columns of each kind of list that the province keeps."""
 
 from app.db import Words
 from app.places.models import ImportKind
+from app.sheets import Column
 
-MAX_ROWS = 50_000
-MAX_COLUMNS = 40
 VILLAGE_WORDS = ("thôn", "bản", "khối phố", "tổ dân phố", "khu phố", "khối", "khu", "xóm", "làng")
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    key: str
-    title: str
-    also: tuple[str, ...]
-    says: Words
-    example: str
-    required: bool = True
-
+_CODE_OF_VILLAGE = ("mã thôn bản", "mã số thôn", "mã số thôn bản", "mã thôn bản khối phố", "mã thôn bản khu phố")
 
 COLUMNS: dict[ImportKind, tuple[Column, ...]] = {
     ImportKind.VILLAGES: (
         Column(
             "commune",
             "Mã xã",
-            ("mã phường", "mã xã phường"),
+            ("mã phường", "mã xã phường", "mã số xã", "mã số xã phường", "mã đơn vị hành chính"),
             Words(vi="Mã xã, phường từ 01/07/2025, năm chữ số.", en="Code of the commune since 1 July 2025, 5 digits."),
             "06463",
+            fills=True,
         ),
         Column(
             "code",
             "Mã thôn",
-            ("mã thôn bản",),
+            _CODE_OF_VILLAGE,
             Words(
                 vi="Mã riêng của thôn, không đổi về sau: chữ, số, chấm, gạch ngang; nhiều nhất 20.",
                 en="The village's own lasting code: letters, digits, dots, hyphens; at most 20.",
@@ -44,7 +30,7 @@ COLUMNS: dict[ImportKind, tuple[Column, ...]] = {
         Column(
             "kind",
             "Loại",
-            ("loại hình",),
+            ("loại hình", "loại thôn"),
             Words(
                 vi="Một trong: " + ", ".join(VILLAGE_WORDS) + ". Để trống nếu tên đã có chữ đó.",
                 en="One of: " + ", ".join(VILLAGE_WORDS) + ". Leave empty if the name begins with it.",
@@ -55,7 +41,7 @@ COLUMNS: dict[ImportKind, tuple[Column, ...]] = {
         Column(
             "name",
             "Tên thôn",
-            ("tên", "tên thôn bản"),
+            ("tên", "thôn", "tên thôn bản", "tên thôn bản khối phố", "tên thôn bản khu phố", "tên thôn tổ dân phố"),
             Words(vi="Tên như trong nghị quyết, nhiều nhất 80 chữ.", en="The name as decided, at most 80 characters."),
             "Quán Thanh",
         ),
@@ -64,9 +50,10 @@ COLUMNS: dict[ImportKind, tuple[Column, ...]] = {
         Column(
             "code",
             "Mã thôn",
-            ("mã thôn bản",),
+            _CODE_OF_VILLAGE,
             Words(vi="Mã của thôn đã có trong danh sách thôn.", en="Code of a village that is already in the list."),
             "06463-T01",
+            fills=True,
         ),
         Column(
             "kind",
@@ -87,12 +74,3 @@ COLUMNS: dict[ImportKind, tuple[Column, ...]] = {
         ),
     ),
 }
-
-
-def template(kind: ImportKind) -> bytes:
-    """A CSV that Excel opens with its accents: UTF-8 with a byte-order mark, semicolons as Vietnamese Excel expects."""
-    out = StringIO()
-    writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
-    writer.writerow([c.title for c in COLUMNS[kind]])
-    writer.writerow([c.example for c in COLUMNS[kind]])
-    return out.getvalue().encode("utf-8-sig")

@@ -1,19 +1,13 @@
 """Check the rows, each taken alone."""
 
-import re
-import unicodedata
 from dataclasses import dataclass
 
-from app.db import Words, fold, holds_personal_number, names_a_person, nfc
+from app.db import holds_personal_number, identity, names_a_person
 from app.places.imports.columns import COLUMNS, VILLAGE_WORDS
-from app.places.imports.csv_file import LETTERS
-from app.places.imports.problems import FORMULA_STARTS, Problem, clip
-from app.places.imports.table import Table
 from app.places.models import ImportKind, PremisesKind
+from app.sheets import Problem, Row, Table, clip
 
-CODE = re.compile(r"^[0-9A-Z][0-9A-Z.\-]{0,19}$")
-NAME_CHARACTERS = LETTERS | set("0123456789 -–.,:;'’\"“”()/&+°")
-MAX_NAME = 80
+COMMUNE_DIGITS = 5
 PREMISES_WORDS: dict[str, PremisesKind] = {
     "hộ": PremisesKind.HOUSEHOLD,
     "hộ gia đình": PremisesKind.HOUSEHOLD,
@@ -22,6 +16,7 @@ PREMISES_WORDS: dict[str, PremisesKind] = {
     "nhà văn hóa": PremisesKind.CULTURE_HOUSE,
     "nhà văn hoá": PremisesKind.CULTURE_HOUSE,
 }
+TITLES: dict[ImportKind, dict[str, str]] = {kind: {c.key: c.title for c in cols} for kind, cols in COLUMNS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,110 +36,43 @@ class Label:
     label: str
 
 
-class Row:
-    """One row under judgement: collects problems, gives cleaned texts."""
-
-    def __init__(self, number: int, cells: dict[str, str], letters: dict[str, str], kind: ImportKind) -> None:
-        self.number = number
-        self._cells = cells
-        self._letters = letters
-        self._titles = {c.key: c.title for c in COLUMNS[kind]}
-        self.problems: list[Problem] = []
-
-    def wrong(self, key: str, vi: str, en: str, way_vi: str, way_en: str) -> None:
-        cell = f"{self._letters[key]}{self.number}" if key in self._letters else ""
-        why, way = Words(vi=vi, en=en), Words(vi=way_vi, en=way_en)
-        self.problems.append(Problem(self.number, cell, self._titles[key], why, way))
-
-    def text(self, key: str, *, required: bool = True) -> str:
-        """The cell as NFC text with single blanks; "" when it is missing or was refused."""
-        given = self._cells.get(key, "").strip(" \u00a0")
-        title = self._titles[key]
-        if not given:
-            if required:
-                self.wrong(key, f"“{title}” để trống.", f"“{title}” is empty.", "Điền vào ô này.", "Fill in this cell.")
-            return ""
-        if given.startswith(FORMULA_STARTS):
-            self.wrong(
-                key,
-                f"Ô bắt đầu bằng “{given[0]}” như một công thức.",
-                f"The cell begins with “{given[0]}” like a formula.",
-                "Xóa ký tự đó ở đầu ô.",
-                "Remove that character from the beginning of the cell.",
-            )
-            return ""
-        if any(unicodedata.category(c) in {"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"} for c in given):
-            self.wrong(
-                key,
-                f"“{clip(given)}” có ký tự không thấy được (xuống dòng, tab hoặc ký tự lạ).",
-                f"“{clip(given)}” holds invisible characters (line break, tab or others).",
-                "Xóa ô rồi gõ lại.",
-                "Clear the cell and type it again.",
-            )
-            return ""
-        value = nfc(given)
-        if len(value) > MAX_NAME:
-            self.wrong(
-                key,
-                f"“{clip(value)}” dài {len(value)} chữ, nhiều nhất {MAX_NAME}.",
-                f"“{clip(value)}” has {len(value)} characters, at most {MAX_NAME}.",
-                "Viết ngắn lại.",
-                "Shorten it.",
-            )
-            return ""
-        return value
-
-    def name(self, key: str) -> str:
-        """The cell as a name: Vietnamese letters, digits and common punctuation."""
-        value = self.text(key)
-        strange = next((c for c in value if c not in NAME_CHARACTERS), "")
-        if strange:
-            self.wrong(
-                key,
-                f"“{clip(value)}” có ký tự lạ “{strange}”.",
-                f"“{clip(value)}” holds the strange character “{strange}”.",
-                "Gõ lại bằng bảng mã Unicode: chữ tiếng Việt, số và dấu câu thường.",
-                "Type it again in Unicode: Vietnamese letters, digits and common punctuation.",
-            )
-            return ""
-        return value
-
-    def code(self, key: str) -> str:
-        value = self.text(key).upper()
-        if value and not CODE.match(value):
-            self.wrong(
-                key,
-                f"Mã “{clip(value)}” có ký tự không dùng được.",
-                f"The code “{clip(value)}” has characters that cannot be used.",
-                "Chỉ dùng chữ không dấu, số, dấu chấm, gạch ngang; nhiều nhất 20.",
-                "Use letters, digits, dots and hyphens only; at most 20.",
-            )
-            return ""
-        return value
+def bare_code(code: str) -> str:
+    """A code of digits without the zeros that a spreadsheet drops; any other code as it is."""
+    return code.lstrip("0") or code if code.isdigit() else code
 
 
 def villages_in(table: Table) -> tuple[list[Village], list[Problem]]:
     """The villages of a file and everything wrong with its rows taken alone."""
     found: list[Village] = []
     problems: list[Problem] = []
-    first: dict[str, int] = {}
+    first: dict[str, tuple[str, int]] = {}
     for number, cells in table.rows:
-        row = Row(number, cells, table.letters, ImportKind.VILLAGES)
+        row = Row(number, cells, table.letters, TITLES[ImportKind.VILLAGES])
         commune = row.code("commune")
-        if commune.isdigit() and len(commune) == 4:  # noqa: PLR2004 - Excel dropped the leading zero of five digits
-            commune = commune.zfill(5)
+        if commune.isdigit() and len(commune) == COMMUNE_DIGITS - 1:  # Excel dropped the leading zero
+            commune = commune.zfill(COMMUNE_DIGITS)
         code = row.code("code")
         kind_word, name = _kind_and_name(row)
-        if code and code in first:
+        bare = bare_code(code)
+        if code and bare in first:
+            twin, at = first[bare]
+            vi = (
+                f"Mã {code} đã có ở dòng {at}."
+                if twin == code
+                else f"Mã {code} chỉ khác mã {twin} ở dòng {at} số 0 đầu."
+            )
+            en = f"The code {code} is already in row {at}."
+            if twin != code:
+                en = f"The code {code} differs from {twin} in row {at} only by zeros at its beginning."
             row.wrong(
                 "code",
-                f"Mã {code} đã có ở dòng {first[code]}.",
-                f"The code {code} is already in row {first[code]}.",
+                vi,
+                en,
                 "Mỗi thôn một mã: sửa mã hoặc xóa dòng thừa.",
                 "One code for each village: change it or delete the row.",
             )
         elif code:
-            first[code] = number
+            first[bare] = (code, number)
         if row.problems:
             problems.extend(row.problems)
         else:
@@ -166,7 +94,7 @@ def _kind_and_name(row: Row) -> tuple[str, str]:
         )
     elif not kind and not inside and name:
         row.wrong(
-            "name" if "kind" not in row._letters else "kind",  # noqa: SLF001 - same module
+            "kind" if "kind" in row.letters else "name",
             f"Chưa rõ “{name}” là thôn, bản hay khối phố.",
             f"It is not said whether “{name}” is a thôn, bản or khối phố.",
             "Điền cột “Loại”, hoặc viết tên như “thôn Quán Thanh”.",
@@ -183,7 +111,7 @@ def labels_in(table: Table) -> tuple[list[Label], list[Problem]]:
     problems: list[Problem] = []
     first: dict[tuple[str, str, str], int] = {}
     for number, cells in table.rows:
-        row = Row(number, cells, table.letters, ImportKind.PREMISES)
+        row = Row(number, cells, table.letters, TITLES[ImportKind.PREMISES])
         code, word, label = row.code("code"), row.text("kind").casefold(), row.name("name")
         kind = PREMISES_WORDS.get(word)
         if word and kind is None:
@@ -211,7 +139,7 @@ def labels_in(table: Table) -> tuple[list[Label], list[Problem]]:
                 "Name nobody. Use a local label such as “Hộ số 07”.",
             )
         if kind is not None and not row.problems:
-            key = (code, kind, fold(label))
+            key = (code, kind, identity(label))
             if key in first:
                 row.wrong(
                     "name",

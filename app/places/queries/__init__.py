@@ -34,6 +34,8 @@ from app.places.queries.units import (
     province,
     reach,
     village_counts,
+    villages_by_bare_code,
+    villages_of,
 )
 
 __all__ = [
@@ -82,5 +84,7 @@ __all__ = [
     "search_places",
     "village_choices",
     "village_counts",
+    "villages_by_bare_code",
+    "villages_of",
     "was_before",
 ]

@@ -39,15 +39,15 @@ def premises_counts(
     return found
 
 
-def premises_keys(session: Session, village_ids: Sequence[UUID]) -> set[tuple[UUID, str, str]]:
-    """(village, kind, folded label) of every premises without an end."""
+def premises_keys(session: Session, village_ids: Sequence[UUID]) -> dict[tuple[UUID, str, str], str]:
+    """(village, kind, what makes the label the same) of every premises without an end, to its label."""
     other = aliased(Premises)
     rows = session.execute(
-        select(other.village_id, other.kind, other.label_folded).where(
-            other.village_id.in_(set(village_ids)), other.valid_to.is_(None)
-        )
+        select(other.village_id, other.kind, other.label_key, other.label)
+        .where(other.village_id.in_(set(village_ids)), other.valid_to.is_(None))
+        .order_by(other.label, other.id)
     )
-    return {(village, kind, label) for village, kind, label in rows}
+    return {(village, kind, key): label for village, kind, key, label in rows}
 
 
 def premises_of_villages(

@@ -1,10 +1,10 @@
-"""Finding places by their name or code."""
+"""Finding places by their name or code, as people type them."""
 
 import re
 from datetime import date
 
-from sqlalchemy import ColumnElement, case, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, case, func, literal, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from app import clock
 from app.db import fold, nfc
@@ -15,7 +15,15 @@ KIND_WORDS = (
     "tỉnh", "thành phố", "thị xã", "thị trấn", "huyện", "xã", "phường",
     "tổ dân phố", "khối phố", "khu phố", "thôn", "bản", "khối", "khu", "xóm", "làng",
 )  # fmt: skip
+_SHORT = {"p": "phường", "x": "xã", "tt": "thị trấn", "tp": "thành phố", "tx": "thị xã", "h": "huyện"}
+_SHORTER = {"tdp": "tổ dân phố", "kp": "khu phố"}  # written without a dot as well
+_ABBREVIATED = re.compile(
+    rf"(?:(?<=^)|(?<=[\s,]))(?:({'|'.join(_SHORT)})\.|({'|'.join(_SHORTER)})(?=[\s.]))[\s.]*", re.IGNORECASE
+)
 _PREFIX = re.compile(r"^(" + "|".join(re.escape(fold(w)) for w in KIND_WORDS) + r")\s+(?=\S)")
+_PREFIXED = re.compile(r"^(" + "|".join(KIND_WORDS) + r")\s+(?=\S)", re.IGNORECASE)
+_BETWEEN = re.compile(r"[\s\-–.,;]+")
+_WORDS = 12
 
 
 def search_places(
@@ -23,29 +31,33 @@ def search_places(
 ) -> list[Place]:
     """Places whose name holds the text, accents or not, or whose code it is; today's unless `on` says otherwise.
 
-    With `on`, a place is found by the name it bore then as well as by today's.
+    With `on`, a place is found by the name it bore then as well as by today's. A hyphen or a dot is as good as a blank, a code
+    is known without its leading zero, “p.” is phường. Where no name holds the text, the words may be of a place and of the one
+    above it: “thon na mau chi lang”.
 
     Whole names come first, then beginnings, then the rest; what matches with its accents goes before what does not.
     """
-    wanted = fold(text)
+    typed = _ABBREVIATED.sub(_spelled_out, nfc(text))
+    wanted = fold(typed)
     bare = _PREFIX.sub("", wanted)
-    if not bare:
+    pattern = _pattern(bare)
+    if not pattern.strip("_"):
         return []
-    pattern = bare.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     word = next((w for w in KIND_WORDS if wanted != bare and wanted.startswith(fold(w) + " ")), None)
     named: ColumnElement[bool] = Place.name_folded.like(f"%{pattern}%", escape="\\")
     if on is not None:
         then = func.vn_fold(PlaceName.name).like(f"%{pattern}%", escape="\\")
         named = or_(named, Place.id.in_(select(PlaceName.place_id).where(then, then_in_force(PlaceName, on, None))))
-    exact_accents = Place.name.ilike(f"%{_PREFIXED.sub('', nfc(text))}%", escape="\\")
+    exact_accents = Place.name.ilike(f"%{_pattern(_PREFIXED.sub('', typed))}%", escape="\\")
     query = (
         select(Place)
-        .where(
-            in_force(on or clock.today()),
-            or_(named, Place.code == nfc(text).upper()),
-        )
+        .where(in_force(on or clock.today()), or_(named, _coded(nfc(text).upper())))
         .order_by(
-            case((Place.name_folded == bare, 0), (Place.name_folded.like(f"{pattern}%", escape="\\"), 1), else_=2),
+            case(
+                (Place.name_folded.like(pattern, escape="\\"), 0),
+                (Place.name_folded.like(f"{pattern}%", escape="\\"), 1),
+                else_=2,
+            ),
             case((exact_accents, 0), else_=1),
             case((Place.kind_word == word, 0), else_=1),
             case((Place.level == Level.PROVINCE, 0), (Place.level == Level.COMMUNE, 1), else_=2),
@@ -56,7 +68,39 @@ def search_places(
     )
     if level is not None:
         query = query.where(Place.level == level)
-    return list(session.scalars(query))
+    found = list(session.scalars(query))
+    return found or list(session.scalars(_with_the_one_above(wanted, level, on or clock.today()).limit(limit)))
 
 
-_PREFIXED = re.compile(r"^(" + "|".join(KIND_WORDS) + r")\s+(?=\S)", re.IGNORECASE)
+def _spelled_out(short: re.Match[str]) -> str:
+    dotted, bare = short.groups()
+    return (_SHORT[dotted.lower()] if dotted else _SHORTER[bare.lower()]) + " "
+
+
+def _pattern(text: str) -> str:
+    """For LIKE: what stands between words may be anything of one character."""
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return _BETWEEN.sub("_", escaped)
+
+
+def _coded(code: str) -> ColumnElement[bool]:
+    """The code, or one of digits without the zeros that spreadsheets drop from its beginning."""
+    bare = code.lstrip("0")
+    return Place.code == code if not code.isdigit() or not bare else func.ltrim(Place.code, "0") == bare
+
+
+def _with_the_one_above(wanted: str, level: str | None, on: date) -> Select[Place]:
+    """Places whose own name and kind and those of the place above hold every word; none for a single word."""
+    above = aliased(Place)
+    whole = func.concat(
+        " ", func.vn_fold(Place.kind_word), " ", Place.name_folded, " ",
+        func.vn_fold(above.kind_word), " ", above.name_folded, " ",
+    )  # fmt: skip
+    words = [w for w in _BETWEEN.split(wanted) if w][:_WORDS]
+    query = (
+        select(Place)
+        .join(above, above.id == Place.parent_id)
+        .where(in_force(on), literal(len(words) > 1), *(whole.contains(f" {w} ", autoescape=True) for w in words))
+        .order_by(Place.sort_key, Place.code)
+    )
+    return query if level is None else query.where(Place.level == level)

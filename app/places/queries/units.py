@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, and_, any_, func, literal, select, true
+from sqlalchemy import ARRAY, Text, Uuid, and_, any_, func, literal, select, true
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -186,3 +186,27 @@ def all_villages(session: Session, on: date) -> list[Place]:
             select(Place).where(Place.level == Level.VILLAGE, in_force(on)).order_by(Place.sort_key, Place.code)
         )
     )
+
+
+def villages_of(session: Session, commune_ids: Collection[UUID], on: date) -> list[Place]:
+    """The villages of these communes on a date, by their codes."""
+    here = Place.parent_id == any_(literal(sorted(commune_ids), ARRAY(Uuid())))
+    return list(
+        session.scalars(
+            select(Place).where(here, Place.level == Level.VILLAGE, in_force(on)).order_by(Place.code, Place.id)
+        )
+    )
+
+
+def villages_by_bare_code(session: Session, bare_codes: Collection[str]) -> dict[str, list[Place]]:
+    """Villages, ended ones too, whose codes of digits are these once the zeros at the beginning are gone, by that rest."""
+    found: dict[str, list[Place]] = defaultdict(list)
+    if not bare_codes:
+        return found
+    bare = func.ltrim(Place.code, "0")
+    wanted = bare == any_(literal(sorted(bare_codes), ARRAY(Text())))
+    for one in session.scalars(
+        select(Place).where(Place.level == Level.VILLAGE, wanted).order_by(Place.code, Place.id)
+    ):
+        found[one.code.lstrip("0")].append(one)
+    return found

@@ -1,6 +1,7 @@
 """The pages of the province, from the list of communes to a list imported by its button."""
 
 import io
+import re
 from collections.abc import Callable
 from datetime import date, timedelta
 
@@ -22,6 +23,7 @@ from app.places.models import Place, PlaceAttribute, PlaceEnding, PlaceImport, P
 from app.settings import Settings
 from tests.app.boxes import named_in_box
 from tests.app.browsers import browser_of
+from tests.app.sheets.workbooks import Page, book
 
 Csv = Callable[..., bytes]
 MakeClient = Callable[[Actor], FlaskClient]
@@ -305,6 +307,74 @@ def test_the_import_page_explains_every_column_and_hands_out_templates(client: F
     assert client.get("/dia-ban/nhap/mau/other.csv").status_code == 404
 
 
+def preview_of(client: FlaskClient, raw: bytes, name: str = "thôn.csv", **fields: str) -> str:
+    status, location, _ = upload(client, raw, name, **fields)
+    assert status == 303
+    return client.get(location).text
+
+
+@pytest.mark.parametrize("kind", ["villages", "premises"])
+def test_what_the_page_hands_out_sent_back_changes_nothing(
+    client: FlaskClient, villages: dict[str, str], kind: str
+) -> None:
+    page = client.get("/dia-ban/nhap").text
+    sample, current = f"/dia-ban/nhap/mau/{kind}.csv", f"/dia-ban/nhap/dang-co/{kind}.csv"
+    assert sample in page
+    assert current in page
+    said = preview_of(client, client.get(sample).data, kind=kind)
+    assert "Tệp chỉ có dòng ví dụ của tệp mẫu." in said
+    assert "Mọi dòng trong tệp đã có sẵn" in preview_of(client, client.get(current).data, kind=kind)
+    assert len(client.get(current).data.splitlines()) == 1 + len(villages)  # two villages, and two premises
+
+
+LISTED = [("Mã xã", "Mã thôn", "Tên thôn"), ("06463", "T01", "thôn Một")]
+
+
+def test_a_workbook_of_several_lists_is_chosen_from_without_a_script(client: FlaskClient, loaded: Database) -> None:
+    second = Page([LISTED[0], ("06463", "T02", "thôn Hai & 2")], name="Năm “2025” & cũ", hidden=True)
+    raw = book(
+        Page([("Hướng dẫn",)], name="Hướng dẫn"), Page(LISTED, name="Năm 2026"), Page(LISTED, name="Bản sao"), second
+    )
+    status, location, _ = upload(client, raw, "thôn.xlsx")
+    assert status == 303
+    page = client.get(location).text
+    assert "Tệp có 3 trang tính cùng đủ tiêu đề" in page
+    assert '<select class="input" id="trang" name="trang" required>' in page
+    assert "Năm “2025” &amp; cũ (đang ẩn)</option>" in page
+    assert client.post(location).status_code == 422
+    chosen = client.get(location, query_string={"trang": "Năm “2025” & cũ"}).text
+    assert "Đọc trang tính “Năm “2025” &amp; cũ” (đang ẩn trong tệp)." in chosen
+    assert "thôn Hai &amp; 2" in chosen
+    action = re.search(r'<form method="post" class="stack" action="([^"]+)"', chosen)
+    assert action is not None
+    pressed = client.post(action.group(1))
+    assert pressed.status_code == 303
+    with loaded.transaction(SYSTEM) as session:
+        assert session.scalars(select(Job.params)).one()["sheet"] == "Năm “2025” & cũ"
+
+
+@pytest.mark.parametrize("trang", ["%00", "%5B", "x" * 201, "%F0%9F%98%80"])
+def test_a_sheet_that_nobody_offered_gets_an_answer(client: FlaskClient, trang: str) -> None:
+    _, location, _ = upload(client, book(Page(LISTED), Page(LISTED, name="B")), "thôn.xlsx")
+    for path in (f"{location}?trang={trang}", f"{location}/can-sua.csv?trang={trang}"):
+        assert client.get(path).status_code in {200, 422}
+
+
+def test_what_is_doubtful_is_ticked_before_it_is_imported(
+    client: FlaskClient, villages: dict[str, str], village_csv: Csv
+) -> None:
+    assert len(villages) == 2
+    _, location, _ = upload(client, village_csv("06463;MOI-1;thôn;Một"))
+    page = client.get(location).text
+    assert "Trùng tên trong xã Chi Lăng: thôn Một (MOI-1), thôn Một (T01)." in page
+    seen = re.search(r'name="seen" value="(\w+)"', page)
+    assert seen is not None
+    unticked = client.post(location)
+    assert unticked.status_code == 422
+    assert named_in_box(unticked) == [("seen", "Đã xem")]
+    assert client.post(location, data={"seen": seen.group(1)}).status_code == 303
+
+
 def test_the_group_of_a_commune_is_set_with_its_basis(client: FlaskClient, loaded: Database) -> None:
     with loaded.transaction(SYSTEM) as session:
         commune = queries.by_code(session, "06463", clock.today())
@@ -337,6 +407,7 @@ def test_others_read_the_province_and_find_no_way_to_change_it(
         "/dia-ban/nhap",
         "/dia-ban/nhom-xa",
         "/dia-ban/nhap/mau/villages.csv",
+        "/dia-ban/nhap/dang-co/villages.csv",
         f"/dia-ban/{commune.id}/nhom",
         f"/dia-ban/{commune.id}/ket-thuc",
         f"/dia-ban/{commune.id}/doi-ten",

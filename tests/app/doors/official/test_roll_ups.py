@@ -16,6 +16,8 @@ from app import clock
 from app.actor import SYSTEM
 from app.criteria.queries import villages_answering
 from app.criteria.rules import Value
+from app.places import imports
+from app.places.models import ImportKind
 from tests.app.criteria.world import Province
 from tests.app.doors.official.conftest import SignIn, text_of
 
@@ -43,6 +45,20 @@ def test_flags_are_counted_in_commune_province_and_table_and_titled_by_outcome(
         "Thôn Bản Thử": "0",
         "Thôn Xa": "",
     }
+
+
+@pytest.mark.parametrize(
+    ("who", "path", "villages"), [("province", "/tinh/thon.csv", 3), ("commune", "/xa/{}/thon.csv", 2)]
+)
+def test_a_table_of_results_sent_back_as_a_list_changes_nothing(
+    province: Province, sign_in: SignIn, who: str, path: str, villages: int
+) -> None:
+    province.derive("village", "sister", "foreign")
+    raw = sign_in(who).get(path.format(province.commune)).data
+    with province.database.transaction(SYSTEM) as session:
+        plan = imports.plan(session, raw, ImportKind.VILLAGES, clock.today())
+    assert ([p.why.vi for p in plan.problems], plan.changes, plan.unchanged) == ([], 0, villages)
+    assert "“Xã, phường”, “Kết quả”" in plan.notes[0].vi
 
 
 def test_province_page_counts_villages_and_finds_them_without_accents(province: Province, sign_in: SignIn) -> None:

@@ -22,12 +22,21 @@ class Problem:
     way_out: Words
 
 
-class Unreadable(Exception):
-    """The file as a whole cannot be read as a table."""
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A sheet that a workbook offers: its name, and whether it is hidden."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    name: str
+    hidden: bool
+
+
+class Unreadable(Exception):
+    """The file as a whole cannot be read as a table. `choices`: the sheets among which a person may choose another."""
+
+    def __init__(self, problems: Sequence[Problem], choices: Sequence[Choice] = ()) -> None:
         super().__init__(problems[0].why.en)
         self.problems = list(problems)
+        self.choices = tuple(choices)
 
 
 def unreadable(vi: str, en: str, way_vi: str, way_en: str) -> Unreadable:

@@ -1,0 +1,66 @@
+"""A cell as the file holds it: its text and what the spreadsheet made of it, and a sheet full of them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from app.db import Words
+
+MAX_ROWS = 50_000
+MAX_COLUMNS = 40
+
+
+class Kind(StrEnum):
+    TEXT = "text"
+    NUMBER = "number"
+    ROUNDED = "rounded"
+    DATE = "date"
+    TIME = "time"
+    TRUTH = "truth"
+    ERROR = "error"
+    FORMULA = "formula"
+
+
+class Cell(NamedTuple):
+    text: str
+    kind: Kind = Kind.TEXT
+
+
+EMPTY = Cell("")
+
+TYPED: dict[Kind, Words] = {
+    Kind.ROUNDED: Words(vi="số dài mà Excel đã làm tròn", en="a long number that Excel has rounded"),
+    Kind.DATE: Words(vi="ngày tháng", en="a date"),
+    Kind.TIME: Words(vi="giờ hoặc khoảng thời gian", en="a time or a duration"),
+    Kind.TRUTH: Words(vi="giá trị đúng/sai (TRUE/FALSE)", en="a truth value (TRUE/FALSE)"),
+    Kind.ERROR: Words(vi="báo lỗi của Excel", en="an error of Excel"),
+}
+
+
+class Merge(NamedTuple):
+    """Cells shown as one: rows as Excel counts, columns from 0, both ends included."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One sheet: the rows that hold anything, by their numbers as Excel counts. A CSV is one sheet without a name."""
+
+    name: str
+    hidden: bool
+    rows: dict[int, list[Cell]]
+    merges: tuple[Merge, ...] = ()
+
+
+def column_letter(position: int) -> str:
+    """0 is A, 26 is AA."""
+    letters = ""
+    position += 1
+    while position:
+        position, rest = divmod(position - 1, 26)
+        letters = chr(65 + rest) + letters
+    return letters

@@ -1,0 +1,116 @@
+"""The rows and columns of an official table that are no part of the list, left out by rule and told.
+
+Left out below the headings are: a row that repeats the headings or numbers the columns; the example of our template; a row of
+totals, which begins with “Tổng” or “Cộng” and lacks something required; a heading of a group, one text merged over several
+columns; after the last totals, signatures: rows with at most one of our columns filled; rows with nothing in our columns.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from app.db import Words, nfc
+from app.sheets.cells import Cell, Merge
+from app.sheets.columns import EXAMPLE, Column
+from app.sheets.headings import Headings
+from app.sheets.problems import clip
+
+_TOTAL = re.compile(r"(?:tổng(?: cộng| số)?|cộng)(?![^\W\d_])")
+_COLUMN_NUMBER = re.compile(r"\(?(\d{1,2}|[A-Za-z])\)?")
+_LISTED = 8
+_FIRST = 3  # rows below the headings among which their second line and the numbers of the columns stand
+
+_SAID: dict[str, tuple[str, str]] = {
+    "above": ("dòng trên tiêu đề", "above the headings"),
+    "repeated": ("dòng lặp lại tiêu đề hoặc đánh số cột", "that repeat the headings or number the columns"),
+    "example": ("dòng ví dụ", "of the template's example"),
+    "total": ("dòng tổng cộng", "of totals"),
+    "group": ("dòng tên nhóm", "that name a group"),
+    "footer": ("dòng cuối bảng (người lập, ký tên…)", "below the table (signatures…)"),
+    "empty": ("dòng không có gì ở các cột cần đọc", "with nothing in the columns that are read"),
+}
+
+
+@dataclass(slots=True)
+class Leftovers:
+    """Row numbers to the rule by which each is left out."""
+
+    rows: dict[int, str] = field(default_factory=dict)
+    above: tuple[int, ...] = ()
+
+    @property
+    def examples(self) -> bool:
+        return "example" in self.rows.values()
+
+    def told(self, headings: Headings) -> Iterator[Words]:
+        by_rule: dict[str, list[int]] = defaultdict(list)
+        for row, rule in [*((n, "above") for n in self.above), *self.rows.items()]:
+            by_rule[rule].append(row)
+        if by_rule:
+            vi = "; ".join(f"{len(rows)} {_SAID[rule][0]} ({_listed('dòng', rows)})" for rule, rows in by_rule.items())
+            en = "; ".join(f"{len(rows)} {_SAID[rule][1]} ({_listed('row', rows)})" for rule, rows in by_rule.items())
+            yield Words(vi=f"Bỏ qua {vi}.", en=f"Rows left out: {en}.")
+        unread = [f"“{clip(headings.titles[at])}”" for at in headings.unknown]
+        if unread:
+            listed = ", ".join(unread[:_LISTED]) + ("…" if len(unread) > _LISTED else "")
+            yield Words(vi=f"Không đọc {len(unread)} cột: {listed}.", en=f"Columns not read ({len(unread)}): {listed}.")
+
+
+def _listed(word: str, rows: Sequence[int]) -> str:
+    return f"{word} " + ", ".join(map(str, rows[:_LISTED])) + ("…" if len(rows) > _LISTED else "")
+
+
+def left_out(
+    rows: Mapping[int, list[Cell]], merges: Sequence[Merge], headings: Headings, columns: Sequence[Column]
+) -> Leftovers:
+    """Which rows of the sheet are no data, and why."""
+    above = [n for n in rows if n < headings.row]
+    below = {n: cells for n, cells in rows.items() if n > headings.row}
+    found = Leftovers(above=tuple(above))
+    wide = {m.top for m in merges if m.right > m.left and m.top == m.bottom}
+    required = [headings.positions[c.key] for c in columns if c.required]
+    ours = list(headings.positions.values())
+    last_total = 0
+    for order, (number, cells) in enumerate(below.items()):
+        texts = [c.text.strip() for c in cells]
+        mine = [texts[at] if at < len(texts) else "" for at in ours]
+        rule = _rule(texts, mine, headings, first=order < _FIRST, wide=number in wide)
+        if not rule and _TOTAL.match(_first(texts)) and not all(at < len(texts) and texts[at] for at in required):
+            rule, last_total = "total", number
+        if rule:
+            found.rows[number] = rule
+    for number, cells in below.items():
+        if last_total and number > last_total and number not in found.rows:
+            filled = sum(1 for at in ours if at < len(cells) and cells[at].text.strip())
+            if filled <= 1:
+                found.rows[number] = "footer"
+    return found
+
+
+def _rule(texts: list[str], mine: list[str], headings: Headings, *, first: bool, wide: bool) -> str:
+    filled = [t for t in texts if t]
+    if all(t == headings.titles[at].strip() for t, at in zip(mine, headings.positions.values(), strict=True)):
+        return "repeated"
+    if first and _numbers_the_columns(filled):
+        return "repeated"
+    if filled[0].casefold().startswith(EXAMPLE.casefold() + ":"):
+        return "example"
+    if wide and sum(len(t) > 3 for t in filled) == 1 and sum(bool(t) for t in mine) <= 1:  # noqa: PLR2004 - “I.”, “12.” count the groups
+        return "group"
+    return "" if any(mine) else "empty"
+
+
+def _numbers_the_columns(filled: list[str]) -> bool:
+    """Whether a row reads 1, 2, 3 or (1), (2), (3), with letters before the numbers as forms of statistics have them."""
+    found = [_COLUMN_NUMBER.fullmatch(t) for t in filled]
+    if len(filled) < 2 or not all(found):  # noqa: PLR2004 - one number alone counts nothing
+        return False
+    marks = [m.group(1) for m in found if m is not None]
+    numbers = [int(m) for m in marks if m.isdigit()]
+    letters = [m for m in marks if not m.isdigit()]
+    return marks == [*letters, *map(str, numbers)] and numbers == list(range(1, len(numbers) + 1))
+
+
+def _first(texts: list[str]) -> str:
+    return nfc(next((t for t in texts if t), "")).casefold()
