@@ -136,10 +136,11 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
         raise pytest.UsageError(f"these fail without any mutant: {broken}")
     say(f"{len(session.items)} tests pass, {len(drawn)} mutants")
     started = monotonic()
-    survivors = []
+    survivors, reasons = [], explained()
     for number, (family, mutant) in enumerate(drawn, 1):
         if not _noticed(tries, callers, mutant):
             survivors.append((family, mutant))
+            say(f"{'explained' if mutant.key in reasons else 'SURVIVED'} line {mutant.line} {mutant.key}")
         if number % EVERY == 0:
             say(f"{number} mutants, {len(survivors)} survived, {monotonic() - started:.0f} s")
     tries.end()
@@ -163,8 +164,6 @@ def _report(
         total, left = sum(f == family for f, _ in drawn), sum(f == family for f, _ in survivors)
         say(f"{family}: {total - left} of {total} killed")
     unexplained = [m for _, m in survivors if m.key not in reasons]
-    for mutant in unexplained:
-        say(f"SURVIVED line {mutant.line} {mutant.key}")
     killed = len(drawn) - len(survivors)
     percent = 100 * killed / len(drawn)
     say(f"mutants killed: {killed} of {len(drawn)} = {percent:.1f} % in {seconds:.0f} s")
