@@ -125,6 +125,11 @@ class _Wrongs(ast.NodeTransformer):
         label = f"{type(node.op).__name__} -> {new.__name__} in {ast.unparse(node)[:80]}"
         return self._offer(node, label, lambda: ast.BinOp(node.left, new(), node.right))
 
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AnnAssign:
+        if node.value is not None:
+            node.value = self.visit(node.value)
+        return node
+
     def visit_AugAssign(self, node: ast.AugAssign) -> Any:
         self.generic_visit(node)
         new: ast.operator = ast.Sub() if isinstance(node.op, ast.Add) else ast.Add()

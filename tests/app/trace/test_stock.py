@@ -339,3 +339,38 @@ def test_a_line_is_of_ten_minutes_from_now_at_the_latest(
     assert lines(database) == before
     move(database, world.manager, variant, "sold", 1, batch_id=batch, happened_at=latest)
     assert left(database, variant) == 9
+
+
+def test_recorded_sales_are_of_one_pack_less_what_was_recorded_by_mistake(
+    database: Database, world: World, pack: tuple[UUID, UUID]
+) -> None:
+    variant, batch = pack
+    other = a_pack(database, world, a_product(database, world, name_vi="Mật ong"), sku="MAT-500")
+
+    def sales() -> list[int]:
+        with database.transaction(SYSTEM) as session:
+            return [stock.recorded_sales(session, one) for one in (variant, other)]
+
+    assert sales() == [0, 0]
+    for kind, units in (("reserved", 2), ("sold", 3), ("returned", 1), ("lost", 1)):
+        move(database, world.manager, variant, kind, units, batch_id=batch)
+    mistaken = move(database, world.manager, variant, "sold", 2, batch_id=batch)
+    assert sales() == [5, 0]
+    take_back(database, world, mistaken)
+    assert sales() == [3, 0]
+
+
+def test_a_lot_of_which_nothing_was_sold_takes_nothing_from_what_another_sold(
+    database: Database, world: World, pack: tuple[UUID, UUID]
+) -> None:
+    """And a promise that names no lot is of no packs that would be there without one."""
+    variant, batch = pack
+    with database.transaction(SYSTEM) as session:
+        product = session.get_one(Variant, variant).product_id
+    other = a_batch(database, world, product, lot="NA-1126-02")
+    move(database, world.manager, variant, "packed", 5, batch_id=other)
+    move(database, world.manager, variant, "reserved", 4)
+    assert left(database, variant) == 11
+    move(database, world.manager, variant, "sold", 3, batch_id=batch)
+    move(database, world.manager, variant, "returned", 3, batch_id=batch)
+    assert left(database, variant) == 11
