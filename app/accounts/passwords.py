@@ -114,7 +114,7 @@ def _record_failure(session: Session, tried: Tried, key: bytes, origin: Origin, 
         SYSTEM,
         "accounts:sign_in:fail",
         subject_id=tried.person_id,
-        device=signin.describe(agent),
+        device=signin.kind_of_device(agent),
         network=attempts.network(origin.address),
         number=None if tried.person_id else tokens.keyed(key, "trail-number", tried.number).hex()[:12],
     )

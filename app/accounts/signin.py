@@ -42,6 +42,11 @@ def describe(agent: str) -> str:
     return f"{browser} trên {system}" + (f" ({known})" if known else "") if system else browser
 
 
+def kind_of_device(agent: str) -> str:
+    """As `describe`, without the model: the trail outlives the person's data, and a model may name one of few."""
+    return describe(agent).partition(" (")[0]
+
+
 def start(
     session: Session,
     actor: Actor,
@@ -78,7 +83,7 @@ def start(
         subject_id=person_id,
         method=method,
         sign_in_id=row.id,
-        device=row.description,
+        device=kind_of_device(agent),
         network=attempts.network(address),
     )
     return Granted(token, row.id, person_id, int(life.total_seconds()))
