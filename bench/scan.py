@@ -16,6 +16,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import psycopg
 from pydantic import SecretStr
 from sqlalchemy import text
 
@@ -102,7 +103,7 @@ def batch(code: str) -> BatchPage:
     )
 
 
-def fill(database: Database, settings: Settings) -> list[str]:
+def fill(database: Database, settings: Settings, owner_url: str) -> list[str]:
     """Store thousands of rendered pages. Returns their codes."""
     first = codes.new_code()
     app = create_app(settings, database)
@@ -116,9 +117,8 @@ def fill(database: Database, settings: Settings) -> list[str]:
                 codes.grouped(first).encode(), codes.grouped(code).encode()
             )
             pages.store(session, code, "vi", opened.version, own, None)
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("SET ROLE NONE"))
-        connection.execute(text("VACUUM ANALYZE public_pages"))
+    with psycopg.connect(owner_url, autocommit=True) as owner:
+        owner.execute("VACUUM ANALYZE public_pages")
     return sorted(made)
 
 
@@ -163,7 +163,7 @@ def requests_until_readable(html: str) -> int:
 
 
 @contextmanager
-def province() -> Iterator[tuple[Settings, Database]]:
+def province() -> Iterator[tuple[Settings, Database, str]]:
     own = settings_module.load()
     with local.throw_away(pg_bin=own.pg_bin, valkey_bin=own.valkey_bin) as servers, TemporaryDirectory() as folder:
         migrations.upgrade(servers.owner_url)
@@ -175,7 +175,7 @@ def province() -> Iterator[tuple[Settings, Database]]:
             log_level="ERROR",
         )
         database = Database(servers.database_url)
-        yield settings, database
+        yield settings, database, servers.owner_url
         database.dispose()
 
 
@@ -184,10 +184,10 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--runs", type=harness.enough_runs, default=harness.RUNS)
     asked = parser.parse_args()
-    with province() as (settings, database):
+    with province() as (settings, database, owner_url):
         demo.load(settings)
         everybody = _people.people(database)
-        known = fill(database, settings)
+        known = fill(database, settings, owner_url)
         hot, cold = [f"/t/{known[0]}"], [f"/t/{code}" for code in known]
         stored = pages_of(database, known[0])
         url = settings.database_url

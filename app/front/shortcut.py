@@ -10,7 +10,12 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any
 
+import structlog
+
 from app.front.exchange import Proto, Scope
+from app.logs import told
+
+log = structlog.get_logger()
 
 REQUEST_PARTS = 2  # the coroutine that would answer, and the watcher with scope and protocol
 
@@ -23,7 +28,11 @@ def answer_before_the_loop(loop: asyncio.AbstractEventLoop, at_once: Callable[[S
         if len(args) != REQUEST_PARTS or not hasattr(args[1], "proto"):
             return False
         coroutine, watcher = args
-        if getattr(watcher.scope, "proto", "") != "http" or not at_once(watcher.scope, watcher.proto):
+        try:
+            if watcher.scope.proto != "http" or not at_once(watcher.scope, watcher.proto):
+                return False
+        except Exception as error:
+            log.exception("answering before the loop", **told(error))  # the loop tries again, and says so to the client
             return False
         coroutine.close()
         watcher.done()

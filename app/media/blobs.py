@@ -63,6 +63,15 @@ class Photo:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundBlob:
+    """What is known of a blob without its bytes."""
+
+    sha256: str
+    kind: str
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
 class OpenedBlob:
     sha256: str
     kind: str
@@ -210,6 +219,14 @@ def delete_forgotten(session: Session, store: MediaStore, digest: str) -> bool:
 def open_blob(session: Session, store: MediaStore, digest: str, *, small: bool = False) -> OpenedBlob:
     """The stored bytes, or with `small` a photo's small copy. Raises NotFound; Unavailable when the bytes were damaged.
 
+    A page takes the two steps apart: the store may be another company's, and no connection waits for that.
+    """
+    return read_blob(store, find_blob(session, digest, small=small))
+
+
+def find_blob(session: Session, digest: str, *, small: bool = False) -> FoundBlob:
+    """What is stored under this hash, or with `small` under that of the photo's small copy. Raises NotFound.
+
     Who may see a blob is decided by the rows that point to it: ask them first.
     """
     row = session.get(MediaBlob, digest)
@@ -217,14 +234,19 @@ def open_blob(session: Session, store: MediaStore, digest: str, *, small: bool =
         row = session.get(MediaBlob, row.thumb_sha256)
     if row is None:
         raise not_found("tệp này", "this file")
-    data = store.get(_blob_key(row.sha256))
-    if data is None or sha256(data).hexdigest() != row.sha256:
+    return FoundBlob(row.sha256, row.kind, row.media_type)
+
+
+def read_blob(store: MediaStore, found: FoundBlob) -> OpenedBlob:
+    """Its bytes. Raises Unavailable when they were damaged, or the store does not answer."""
+    data = store.get(_blob_key(found.sha256))
+    if data is None or sha256(data).hexdigest() != found.sha256:
         raise Unavailable(
             "media_damaged",
             vi="Tệp này không còn nguyên trong kho nên chưa mở được. Hãy báo người vận hành khôi phục từ bản sao lưu.",
             en="This file is not whole in the store. Ask the operator to restore it from the backup.",
         )
-    return OpenedBlob(sha256=row.sha256, kind=row.kind, media_type=row.media_type, data=data)
+    return OpenedBlob(sha256=found.sha256, kind=found.kind, media_type=found.media_type, data=data)
 
 
 def remember_sender(session: Session, digest: str, source: str | None = None) -> None:

@@ -7,10 +7,9 @@
 A sibling host under the same domain is foreign, as any other.
 """
 
-from urllib.parse import urlsplit
-
 from flask import request
 
+from app.addresses import split_address
 from app.errors import Forbidden
 from app.web.process import web
 from app.web.requests import UNSAFE
@@ -47,9 +46,6 @@ def _is_ours() -> bool | None:
 
 
 def _same(address: str) -> bool:
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return False
+    parts = split_address(address)
     given = f"{parts.scheme}://{parts.netloc}"
     return given in {request.host_url.rstrip("/"), web().settings.public_url}

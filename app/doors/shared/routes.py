@@ -132,13 +132,14 @@ def picture(sha256: str) -> Response:
     with transaction() as session:
         seen_by = queries.audience(session, current_actor(), sha256)
         tag = f"{sha256}-{'nho' if small else 'to'}"
-        if tag in request.if_none_match:
-            response = Response(status=304)
-        else:
-            blob = media.open_blob(session, media.store_for(web().settings), sha256, small=small)
-            response = Response(blob.data, content_type=blob.media_type)
-            if not blob.media_type.startswith("image/"):
-                response.headers["Content-Disposition"] = f'attachment; filename="{sha256[:12]}.{blob.kind}"'
+        found = None if tag in request.if_none_match else media.find_blob(session, sha256, small=small)
+    if found is None:
+        response = Response(status=304)
+    else:  # the connection is given back by now: the store may take its time
+        blob = media.read_blob(media.store_for(web().settings), found)
+        response = Response(blob.data, content_type=blob.media_type)
+        if not blob.media_type.startswith("image/"):
+            response.headers["Content-Disposition"] = f'attachment; filename="{sha256[:12]}.{blob.kind}"'
     kept_by = "public" if seen_by == queries.Audience.EVERYBODY else "private"
     response.headers["Cache-Control"] = f"{kept_by}, max-age={YEAR}, immutable"
     response.set_etag(tag)

@@ -1,7 +1,8 @@
 """Uploads that a bad network cuts, pictures for those a row admits, and jobs that only their owner watches."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -13,6 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
 from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app import clock, jobs
@@ -208,6 +210,32 @@ def test_an_open_picture_is_for_everybody_for_a_year_and_small_when_asked(
     assert (same.status_code, same.data) == (304, b"")
     other = client.get(f"/anh/{kept.sha256}?nho=1", headers={"If-None-Match": large.headers["ETag"]})
     assert other.status_code == 200
+
+
+def test_no_connection_waits_for_the_store(
+    app: Flask, database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.transaction(SYSTEM) as session:
+        kept = store_photo(session, MediaStore(settings), photo())
+    monkeypatch.setattr(queries, "OPEN", (lambda _s, _a, digest: digest == kept.sha256,))
+    under_way: list[Actor] = []
+    transaction = database.transaction
+
+    @contextmanager
+    def counted(actor: Actor) -> Iterator[Session]:
+        under_way.append(actor)
+        with transaction(actor) as session:
+            yield session
+        under_way.pop()
+
+    def get(_store: MediaStore, _key: str) -> bytes | None:
+        assert under_way == []
+        return None
+
+    monkeypatch.setattr(database, "transaction", counted)
+    monkeypatch.setattr(MediaStore, "get", get)
+    answer = app.test_client().get(f"/anh/{kept.sha256}", headers={"Accept": "application/json"})
+    assert (answer.status_code, answer.get_json()["code"]) == (503, "media_damaged")
 
 
 def test_a_file_that_is_no_picture_is_only_ever_downloaded(
