@@ -133,7 +133,7 @@ class SignInForm(Form):
 class PageNumber(Form):
     """Which page of a long list, from 1."""
 
-    page: int = Field(default=1, ge=1, le=10_000)
+    page: Counter = Field(default=1, ge=1, le=10_000)
 
 
 class ChangePassword(Form):

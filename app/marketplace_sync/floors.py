@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app import audit, clock, outbox
 from app.actor import SYSTEM, Actor, Right
-from app.db import Words, fold, new_id
+from app.db import Words, fold, identity, new_id
 from app.errors import Conflict, Invalid, forbidden
 from app.marketplace_sync import queries
 from app.marketplace_sync.events import FloorListChanged, ListingObserved
@@ -24,6 +24,17 @@ def _province_only(actor: Actor) -> UUID:
     if actor.person_id is None or not actor.may_everywhere(Right.SET_PROVINCE_RULES):
         raise forbidden()
     return actor.person_id
+
+
+def _key(session: Session, name: str) -> str:
+    """A key made of the name's letters, which is taken where the floor itself is there already; Chợ Mé is not Chợ Mê."""
+    plain = "-".join(re.findall(r"[a-z0-9]+", fold(name)))
+    taken = {
+        row.key: identity(row.name.vi)
+        for row in session.execute(select(Floor.key, Floor.name).where(Floor.key.startswith(plain, autoescape=True)))
+    }
+    numbered = (plain if n == 1 else f"{plain}-{n}" for n in range(1, len(taken) + 2))
+    return next(key for key in numbered if taken.get(key) in {None, identity(name)})
 
 
 def add_floor(session: Session, actor: Actor, new: NewFloor) -> UUID:
@@ -41,7 +52,7 @@ def add_floor(session: Session, actor: Actor, new: NewFloor) -> UUID:
                 en=f"“{host}” is not a host name. Write shopee.vn, without https://.",
                 field="hosts",
             )
-    key = "-".join(re.findall(r"[a-z0-9]+", fold(new.name)))
+    key = _key(session, new.name)
     content = {"name": Words(vi=new.name), "hosts": hosts, "kind": new.kind}
     row = Floor(id=new.id, key=key, created_at=clock.now(), **content)
     try:

@@ -57,6 +57,17 @@ def test_the_same_floor_sent_again_is_the_same_and_another_is_a_conflict(world: 
     assert (stored(), world.events("floor_list_changed")) == (before, told)
 
 
+def test_names_that_differ_by_a_tone_are_two_floors(world: World, province: Actor) -> None:
+    for name in ("Chợ Mé", "Chợ Mẹ", "Chợ Me"):
+        world.do(floors.add_floor, NewFloor(id=new_id(), name=name, hosts="cho.example"), actor=province)
+    with world.database.transaction(SYSTEM) as session:
+        keys = session.scalars(select(Floor.key).where(Floor.key.startswith("cho-me")).order_by(Floor.key)).all()
+    assert keys == ["cho-me", "cho-me-2", "cho-me-3"]
+    with pytest.raises(Conflict) as caught:
+        world.do(floors.add_floor, NewFloor(id=new_id(), name="chợ  MẸ", hosts="cho.example"), actor=province)
+    assert caught.value.code == "floor_exists"
+
+
 def test_the_same_decision_sent_again_is_the_same_and_another_is_a_conflict(world: World, province: Actor) -> None:
     new = NewFloorDecision(
         id=new_id(),
