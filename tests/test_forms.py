@@ -31,6 +31,7 @@ from app.db import Base, Database
 from app.doors.demo import cast
 from app.factory import create_app
 from app.settings import Settings
+from tests.conftest import owner_of
 from tests.test_scope import OWNED
 
 SIZES = ("0.5", "999", "1000", "1200", "12000", "1234567", "1200.5")
@@ -298,7 +299,7 @@ def province(demo_database: Database, servers: Any, settings: Settings, tmp_path
     )
     app = create_app(on_demo, demo_database)
     app.config.update(WTF_CSRF_ENABLED=False, TESTING=True, PROPAGATE_EXCEPTIONS=True)
-    return Province(app, demo_database, servers.database(make_url(demo_database.url).database))
+    return Province(app, demo_database, owner_of(servers.database(make_url(demo_database.url).database)))
 
 
 # --- the walk --------------------------------------------------------------------------------------------------------
