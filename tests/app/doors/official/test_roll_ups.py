@@ -4,7 +4,6 @@ import csv
 import io
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -18,6 +17,7 @@ from app.criteria.queries import villages_answering
 from app.criteria.rules import Value
 from app.places import imports
 from app.places.models import ImportKind
+from tests.actors import acting
 from tests.app.criteria.world import Province
 from tests.app.doors.official.conftest import SignIn, text_of
 
@@ -125,8 +125,9 @@ def test_province_of_1700_villages_takes_as_many_statements_as_one_of_three(
 
     few = [statements(sign_in("province"), p) for p in pages]
     ids = province.many_villages(1697)
-    province.actors["province"] = replace(
-        province.actors["province"], places=province.actors["province"].places | frozenset(ids)
+    before = province.actors["province"]
+    province.actors["province"] = acting(
+        *before.memberships, places=before.places | frozenset(ids), person_id=before.person_id
     )
     client = sign_in("province")
     assert [statements(client, p) for p in pages] == few
@@ -223,8 +224,9 @@ def test_clause_or_answer_that_does_not_exist_is_refused(
 
 def test_villages_of_a_clause_come_in_pages(province: Province, sign_in: SignIn) -> None:
     ids = province.many_villages(240)  # half of them met, the others without an answer
-    province.actors["province"] = replace(
-        province.actors["province"], places=province.actors["province"].places | frozenset(ids)
+    before = province.actors["province"]
+    province.actors["province"] = acting(
+        *before.memberships, places=before.places | frozenset(ids), person_id=before.person_id
     )
     client = sign_in("province")
     at = "/tinh/tieu-chi/wifi-nha-van-hoa?loc=dat"

@@ -3,7 +3,6 @@
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from hashlib import sha256
@@ -19,13 +18,14 @@ from werkzeug.test import TestResponse
 
 from app import clock, jobs
 from app.accounts.models import Person, PersonalData
-from app.actor import PUBLIC, SYSTEM, Actor
+from app.actor import PUBLIC, SYSTEM, Actor, Membership, Role
 from app.db import Database, Words, new_id
 from app.doors.shared import queries
 from app.factory import create_app
 from app.jobs import Job
 from app.media import MAX_PHOTO_BYTES, MediaBlob, MediaStore, store_pdf, store_photo
 from app.settings import Settings
+from tests.actors import acting
 from tests.app.browsers import browser_of
 
 
@@ -252,8 +252,9 @@ def test_a_file_that_is_no_picture_is_only_ever_downloaded(
 def test_every_question_about_a_picture_can_be_put_to_the_database(
     database: Database, new_person: Callable[[], Actor]
 ) -> None:
-    actor = replace(new_person(), places=frozenset({new_id()}), organisations=frozenset({new_id()}))
-    for asked_by in (PUBLIC, actor):
+    place = new_id()
+    official = acting(Membership(new_id(), Role.VILLAGE_OFFICER, place), places=[place])
+    for asked_by in (PUBLIC, new_person(), official):
         with database.transaction(asked_by) as session:
             assert [sees(session, asked_by, "0" * 64) for sees in (*queries.OPEN, *queries.GUARDED)] == [False] * 6
 
