@@ -24,6 +24,7 @@ def test_the_same_step_sent_with_other_content_is_told_and_kept(
     assert client.post(f"/thua/{site}/ghi", data=step).status_code == 303
     answer = client.post(f"/thua/{site}/ghi", data=step | {"note": "khác"})
     assert (answer.status_code, "Cả hai bản đều được giữ" in answer.text) == (409, True)
+    assert ("<b>Đã giữ cả hai bản</b>" in answer.text, "Chưa ghi được" in answer.text) == (True, False)
     assert "trùng mã nhưng khác nội dung" in client.get("/thua").text
     assert "Hai bản khác nhau" in client.get(f"/thua/{site}").text
     both = client.get(f"/dong-nhat-ky/{step['id']}").text
