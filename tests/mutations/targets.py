@@ -7,16 +7,11 @@ TARGETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "rights": (
         ("app.actor", "app.accounts.named_rights", "app.accounts.rights", "app.trace.queries.rights"),
         (
+            "tests/app/test_actor.py",
             "tests/app/accounts/test_named_rights.py",
-            "tests/app/trace/test_rights_agree.py",
             "tests/app/accounts/test_rights.py",
-            "tests/app/accounts/test_people.py",
             "tests/app/accounts/test_roles.py",
-            "tests/app/accounts/test_households.py",
-            "tests/app/trace/test_witnesses.py",
-            "tests/app/trace/test_batches.py",
-            "tests/app/trace/test_batch_events.py",
-            "tests/app/trace/test_stock.py",
+            "tests/app/trace/queries/test_rights.py",
         ),
     ),
     "ledger": (
