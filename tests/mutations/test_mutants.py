@@ -41,9 +41,15 @@ def test_a_mutant_is_done_for_everybody_and_undone() -> None:
 def test_every_target_has_mutants_whose_keys_tell_them_apart() -> None:
     for modules, _files in TARGETS.values():
         for module in modules:
-            keys = [m.key for m in mutants_of(module)]
-            assert len(keys) > 3
-            assert len(set(keys)) == len(keys)
+            mutants = mutants_of(module)
+            assert len(mutants) > 3
+            assert len({m.key for m in mutants}) == len(mutants)
+            assert [m.key for m in mutants if m.line not in m.lines] == []
+
+
+def test_a_mutant_lies_in_its_own_statement_and_not_in_those_below_it() -> None:
+    (guard,) = [m for m in mutants_of("app.actor") if m.place == "check_may" and m.label.startswith("without the sign")]
+    assert guard.lines == range(guard.line, guard.line + 1)
 
 
 def test_every_explained_survivor_is_a_mutant_that_exists() -> None:
