@@ -92,7 +92,9 @@ def _make_fewer_histories(item: pytest.Item) -> None:
     function = getattr(item, "obj", None)
     own = getattr(function, "_hypothesis_internal_use_settings", None)  # where Hypothesis keeps what @settings said
     if own is not None:
-        function._hypothesis_internal_use_settings = hypothesis.settings(own, max_examples=HISTORIES)  # type: ignore[union-attr]
+        function._hypothesis_internal_use_settings = hypothesis.settings(
+            own, max_examples=min(own.max_examples, HISTORIES)
+        )  # type: ignore[union-attr]
 
 
 def _too_long(_signal: int, _frame: FrameType | None) -> None:

@@ -16,7 +16,11 @@ TARGETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "ledger": (
         ("app.trace.stock", "app.trace.lot_room"),
-        ("tests/app/trace/test_stock.py", "tests/app/trace/test_lot_room.py", "tests/app/trace/queries"),
+        (
+            "tests/app/trace/test_stock.py",
+            "tests/app/trace/test_stock_taken_back.py",
+            "tests/app/trace/test_lot_room.py",
+        ),
     ),
     "holds": (
         ("app.trace.holds", "app.trace.queries.pre_harvest"),
@@ -29,6 +33,7 @@ TARGETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "app.marketplace_sync.queries.floors",
         ),
         (
+            "tests/app/marketplace_sync/test_evidence_bounds.py",
             "tests/app/marketplace_sync/test_declared.py",
             "tests/app/marketplace_sync/test_floors.py",
             "tests/app/criteria/facts/test_ocop.py",

@@ -350,6 +350,18 @@ def test_what_is_said_outside_of_a_hold_names_no_site_and_no_telephone(
     )
 
 
+def test_a_hold_that_was_released_before_anybody_was_told_is_not_told(
+    database: Database, world: World, site: UUID, product: UUID
+) -> None:
+    write(database, world.farmer, a_log(site, "spraying", 3, material="Dầu khoáng", pre_harvest_days=7))
+    batch = make(database, world.manager, product, harvest(database, world.farmer, site, 2))
+    decide(database, world.manager, batch, "released")
+    with database.transaction(SYSTEM) as session:
+        row = session.scalars(select(OutboxEvent).where(OutboxEvent.name == BatchHeld.name)).one()
+        holds.tell_held(session, SYSTEM, read(BatchHeld, row.body))
+        assert session.scalars(select(Notice)).all() == []
+
+
 def test_a_hold_of_a_recalled_batch_is_told_with_its_own_reason(
     database: Database, world: World, site: UUID, product: UUID
 ) -> None:
