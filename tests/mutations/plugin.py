@@ -129,6 +129,11 @@ class _Runs:
             threading.settrace(None)  # type: ignore[arg-type]  # None ends it
             self.seconds[item] = monotonic() - started
 
+    def spoilt(self, tries: _Tries) -> list[str]:
+        """The tests that noticed something and fail now without any mutant: what they say is worth nothing."""
+        noticed = {item for items in self._noticed.values() for item in items}
+        return [item.nodeid for item in noticed if not tries.passes(item, self.seconds[item])]
+
     def notice(self, tries: _Tries, mutant: Mutant) -> bool:
         """Whether some test fails while the mutant is done."""
         place = (mutant.module, mutant.place)
@@ -167,7 +172,10 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
             say(f"{'explained' if mutant.key in reasons else 'SURVIVED'} line {mutant.line} {mutant.key}")
         if number % EVERY == 0:
             say(f"{number} mutants, {len(survivors)} survived, {monotonic() - started:.0f} s")
+    spoilt = runs.spoilt(tries)
     tries.end()
+    if spoilt:
+        raise pytest.UsageError(f"these fail after all mutants are undone: {spoilt}")
     _report(session, drawn, survivors, monotonic() - started)
     return True
 

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.accounts.models import Organisation
 from app.actor import SYSTEM
 from app.db import Base, Database, Words, new_id
 from app.marketplace_sync import queries
@@ -22,8 +23,8 @@ from app.marketplace_sync.models import (
     Listing,
     ListingObservation,
 )
-from app.marketplace_sync.queries.floors import floor_of_host
-from tests.app.trace.farm import NOON, World, a_pack, a_product, build
+from app.marketplace_sync.queries.floors import floor_decisions, floor_of_host
+from tests.app.trace.farm import NOON, World, a_pack, a_product, build, next_commune
 
 TODAY = NOON.date()
 DAY, HOUR, TICK = timedelta(days=1), timedelta(hours=1), timedelta(microseconds=1)
@@ -319,6 +320,7 @@ def test_of_the_looks_of_one_side_the_newest_day_stands_and_of_one_day_the_last_
 
 
 def test_an_address_belongs_to_the_floor_of_its_host_and_of_what_lies_below_it(shelf: Shelf) -> None:
+    shelf.session.get_one(Floor, shelf.floor).hosts = ["khac.example", "san.example"]
     asked = (
         "san.example",
         "www.san.example",
@@ -330,3 +332,25 @@ def test_an_address_belongs_to_the_floor_of_its_host_and_of_what_lies_below_it(s
     )
     found = [floor_of_host(shelf.session, f"https://{host}/na-dai") for host in asked]
     assert [f is not None for f in found] == [True, True, True, True, False, False, False]
+
+
+def test_decisions_about_floors_are_listed_the_newest_first(shelf: Shelf) -> None:
+    assert floor_decisions(shelf.session) == []
+    for counted, recorded_at in ((True, NOON - DAY), (False, NOON), (True, NOON - 2 * DAY)):
+        shelf.decide(counted=counted, recorded_at=recorded_at)
+    assert [d.recorded_at for d in floor_decisions(shelf.session)] == [NOON, NOON - DAY, NOON - 2 * DAY]
+
+
+def test_an_official_sees_the_links_of_sellers_in_their_places_and_no_others(shelf: Shelf, database: Database) -> None:
+    link = shelf.declare()
+
+    def seen() -> list[UUID]:
+        return [declared.id for declared, _ in queries.declared_of(shelf.session, shelf.people.official)]
+
+    assert seen() == [link]
+    commune, village = next_commune(database)
+    seller = shelf.session.get_one(Organisation, shelf.people.cooperative)
+    seller.commune_id, seller.village_id = commune, village
+    assert seen() == [], "though other organisations lie in the official's places"
+    seller.commune_id = shelf.people.commune
+    assert seen() == [link]
