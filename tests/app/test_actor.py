@@ -1,4 +1,4 @@
-"""One question about rights, asked in one way: the code itself is read for the ways that once went wrong."""
+"""One question about rights, what it answers, and that it is asked in one way: the code is read for ways that went wrong."""
 
 import ast
 import re
@@ -7,7 +7,108 @@ from pathlib import Path
 
 import pytest
 
+from app.actor import (
+    NOWHERE,
+    PUBLIC,
+    SYSTEM,
+    Actor,
+    Membership,
+    Right,
+    Role,
+    Scope,
+    check_may,
+    check_may_everywhere,
+)
+from app.db import new_id
+from app.errors import Forbidden
 from app.settings import ROOT
+
+HOME, OTHER, PLACE, ELSEWHERE = (new_id() for _ in range(4))
+SOMEBODY = Actor(
+    kind="person",
+    person_id=new_id(),
+    memberships=(Membership(HOME, Role.PURCHASER), Membership(OTHER, Role.CERTIFIER, PLACE)),
+    organisations=frozenset({HOME, OTHER}),
+    places=frozenset({PLACE, ELSEWHERE}),
+    rights={
+        Right.SELL: Scope(frozenset({HOME})),
+        Right.OVERSEE: Scope(places=frozenset({PLACE})),
+        Right.ADMINISTER: Scope(everywhere=True),
+    },
+)
+
+
+def test_a_right_holds_where_it_was_given_and_nowhere_else() -> None:
+    asked = (Right.SELL, Right.OVERSEE, Right.ADMINISTER, Right.FARM)
+    assert [SOMEBODY.may(right, HOME) for right in asked] == [True, False, True, False]
+    assert [SOMEBODY.may(right, OTHER) for right in asked] == [False, False, True, False]
+    assert [SOMEBODY.may_at(right, PLACE) for right in asked] == [False, True, True, False]
+    assert [SOMEBODY.may_at(right, None, ELSEWHERE) for right in asked] == [False, False, True, False]
+    assert SOMEBODY.may_at(Right.OVERSEE, ELSEWHERE, PLACE)
+    assert [SOMEBODY.may_everywhere(right) for right in asked] == [False, False, True, False]
+    assert [SOMEBODY.where(right) for right in asked] == [{HOME}, set(), set(), set()]
+    assert [SOMEBODY.places_where(right) for right in asked] == [set(), {PLACE}, set(), set()]
+    assert [SOMEBODY.may_somewhere(right) for right in asked] == [True, True, True, False]
+    assert SOMEBODY.may_somewhere(Right.FARM, Right.SELL)
+    assert not SOMEBODY.may_somewhere()
+
+
+def test_system_may_everything_and_the_public_nothing() -> None:
+    for actor, may in ((SYSTEM, True), (PUBLIC, False)):
+        assert actor.may(Right.SELL, HOME) is may
+        assert actor.may_at(Right.SELL, PLACE) is may
+        assert actor.may_everywhere(Right.SELL) is may
+        assert actor.may_somewhere(Right.SELL) is may
+        assert actor.reads(HOME) is may
+        assert not actor.is_person
+    assert SYSTEM.only(Right.SELL) is SYSTEM
+    assert PUBLIC.only(Right.SELL) == PUBLIC
+
+
+def test_who_is_a_person_reads_what_is_theirs_and_has_the_roles_they_hold() -> None:
+    assert SOMEBODY.is_person
+    assert [SOMEBODY.reads(at) for at in (HOME, OTHER, new_id())] == [True, True, False]
+    assert SOMEBODY.roles == {Role.PURCHASER, Role.CERTIFIER}
+    assert SOMEBODY.has(Role.FARMER, Role.PURCHASER)
+    assert not SOMEBODY.has(Role.FARMER)
+    assert [SOMEBODY.has(Role.PURCHASER, organisation_id=at) for at in (HOME, OTHER)] == [True, False]
+
+
+def test_a_check_refuses_what_may_not_be_done() -> None:
+    check_may(SOMEBODY, Right.SELL, HOME)
+    check_may_everywhere(SOMEBODY, Right.ADMINISTER)
+    with pytest.raises(Forbidden):
+        check_may(SOMEBODY, Right.SELL, OTHER)
+    with pytest.raises(Forbidden):
+        check_may_everywhere(SOMEBODY, Right.SELL)
+
+
+def test_an_actor_is_narrowed_to_one_right_and_widened_by_named_ones() -> None:
+    narrow = SOMEBODY.only(Right.SELL)
+    assert (narrow.organisations, narrow.places, narrow.rights) == ({HOME}, set(), SOMEBODY.rights)
+    assert SOMEBODY.only(Right.OVERSEE).places == {PLACE}
+    third = new_id()
+    wide = SOMEBODY.also([third], Right.SELL, Right.FARM)
+    assert wide.organisations == {HOME, OTHER, third}
+    assert (wide.where(Right.SELL), wide.where(Right.FARM)) == ({HOME, third}, {third})
+    assert wide.rights[Right.OVERSEE] == SOMEBODY.rights[Right.OVERSEE]
+    assert SOMEBODY.where(Right.SELL) == {HOME}
+    asked = SOMEBODY.with_request("r-1")
+    assert (asked.request_id, asked.person_id) == ("r-1", SOMEBODY.person_id)
+
+
+def test_scopes_add_up_and_an_empty_one_is_nowhere() -> None:
+    here, there = Scope(frozenset({HOME})), Scope(frozenset({OTHER}), frozenset({PLACE}))
+    assert here | there == Scope(frozenset({HOME, OTHER}), frozenset({PLACE}))
+    assert there | Scope(places=frozenset({ELSEWHERE})) == Scope(frozenset({OTHER}), frozenset({PLACE, ELSEWHERE}))
+    everywhere = Scope(everywhere=True)
+    assert [(here | everywhere).everywhere, (everywhere | here).everywhere] == [True, True]
+    assert not (here | there).everywhere
+    whole = frozenset({HOME})  # a province's are many: where nothing is added nothing is copied
+    assert (Scope(whole, whole) | NOWHERE).organisations is whole
+    assert (Scope(whole, whole) | NOWHERE).places is whole
+    assert [bool(s) for s in (NOWHERE, here, Scope(places=whole), everywhere)] == [False, True, True, True]
+
 
 APP = ROOT / "app"
 # Where rights are computed and told, and where a page shows whose role is whose without deciding anything.

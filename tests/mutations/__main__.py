@@ -10,7 +10,19 @@ from tests.mutations.targets import TARGETS
 def command(how_many: int, families: list[str]) -> list[str]:
     files = list(dict.fromkeys(file for family in families for file in TARGETS[family][1]))
     mine = ["-p", "tests.mutations.plugin", "--mutants", str(how_many), "--mutant-families", ",".join(families)]
-    return [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", *mine, *files]
+    return [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n0",
+        "-p",
+        "no:cacheprovider",
+        "--tb=no",
+        "--assert=plain",
+        *mine,
+        *files,
+    ]
 
 
 def main() -> int:

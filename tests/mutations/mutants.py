@@ -34,11 +34,15 @@ OTHER = {"min": "max", "max": "min", "any": "all", "all": "any"}
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """`place` is the qualified name of the function in its module; `key` outlives other changes of the file."""
+    """`place` is the qualified name of the function in its module; `key` outlives other changes of the file.
+
+    `lines`: those of the statement in which it lies, without the statements below it. Who runs none of them cannot notice it.
+    """
 
     module: str
     place: str
     line: int
+    lines: range
     label: str
     number: int
     key: str
@@ -49,12 +53,22 @@ class _Wrongs(ast.NodeTransformer):
 
     def __init__(self, wanted: int | None = None) -> None:
         self.wanted = wanted
-        self.found: list[tuple[str, int, str]] = []
+        self.found: list[tuple[str, int, range, str]] = []
         self._names: list[str] = []
+        self._lines = range(0)
+
+    def visit(self, node: ast.AST) -> Any:
+        if not isinstance(node, ast.stmt):
+            return super().visit(node)
+        around, self._lines = self._lines, _own_lines(node)
+        try:
+            return super().visit(node)
+        finally:
+            self._lines = around
 
     def _offer(self, node: ast.AST, label: str, wrong: Callable[[], ast.AST]) -> Any:
         number = len(self.found)
-        self.found.append((".".join(self._names), getattr(node, "lineno", 0), label))
+        self.found.append((".".join(self._names), getattr(node, "lineno", 0), self._lines, label))
         if number != self.wanted:
             return node
         return ast.fix_missing_locations(ast.copy_location(wrong(), node))
@@ -158,9 +172,16 @@ class _Wrongs(ast.NodeTransformer):
     def visit_Return(self, node: ast.Return) -> Any:
         whole = ast.unparse(node)[:80]
         self.generic_visit(node)
-        if node.value is None or (isinstance(node.value, ast.Constant) and node.value.value is None):
-            return node
+        said = node.value
+        if said is None or (isinstance(said, ast.Constant) and (said.value is None or said.value is False)):
+            return node  # None says no as False does
         return self._offer(node, f"return None for {whole}", lambda: ast.Return(ast.Constant(None)))
+
+
+def _own_lines(statement: ast.stmt) -> range:
+    below = getattr(statement, "body", None)
+    end = max(below[0].lineno - 1, statement.lineno) if below else statement.end_lineno or statement.lineno
+    return range(statement.lineno, end + 1)
 
 
 def mutants_of(module: str) -> list[Mutant]:
@@ -169,11 +190,11 @@ def mutants_of(module: str) -> list[Mutant]:
     wrongs.visit(ast.parse(_source(module)))
     seen: Counter[tuple[str, str]] = Counter()
     made = []
-    for number, (place, line, label) in enumerate(wrongs.found):
+    for number, (place, line, lines, label) in enumerate(wrongs.found):
         name = place.split("()")[0]
         seen[name, label] += 1
         key = f"{module}:{name}: {label} #{seen[name, label]}"
-        made.append(Mutant(module, name, line, label, number, key))
+        made.append(Mutant(module, name, line, lines, label, number, key))
     return made
 
 
@@ -184,7 +205,7 @@ def done(mutant: Mutant) -> Iterator[None]:
     tree = _Wrongs(mutant.number).visit(ast.parse(_source(mutant.module)))
     compiled = compile(tree, str(_path(mutant.module)), "exec")
     right = function.__code__
-    function.__code__ = next(c for c in _codes(compiled) if c.co_qualname == mutant.place)
+    function.__code__ = next(c for c in codes_of(compiled) if c.co_qualname == mutant.place)
     try:
         yield
     finally:
@@ -202,11 +223,12 @@ def function_of(module: str, place: str) -> FunctionType:
     return found
 
 
-def _codes(code: CodeType) -> Iterator[CodeType]:
+def codes_of(code: CodeType) -> Iterator[CodeType]:
+    """This code and what is written inside it: comprehensions, lambdas, inner functions."""
     yield code
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from _codes(constant)
+            yield from codes_of(constant)
 
 
 def _path(module: str) -> Path:

@@ -1,7 +1,8 @@
 """A run of pytest that asks of each mutant which test notices it; on with --mutants, off else.
 
-The tests are collected once and pass once, while it is written down which of them call which function of the targets. Then
-each mutant is done in this very process, and the tests that call its function run, the quickest first, until one fails.
+The tests are collected once and pass once, while it is written down which of them run which lines of the targets. Then each
+mutant is done in this very process, and the tests that run its statement run again, those that noticed another mutant of
+the same function first and then the quickest, until one fails.
 Servers, templates and imports are those of the one run, so that a mutant costs as much as its tests.
 """
 
@@ -11,9 +12,11 @@ import sys
 import threading
 import tomllib
 from collections import defaultdict
+from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 from time import monotonic
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any
 
 import hypothesis
@@ -21,9 +24,10 @@ import pytest
 from _pytest.runner import runtestprotocol
 from hypothesis import Phase
 
-from tests.mutations.mutants import Mutant, done, function_of, mutants_of
+from tests.mutations.mutants import Mutant, codes_of, done, function_of, mutants_of
 from tests.mutations.targets import GOAL_PERCENT, TARGETS
 
+Place = tuple[str, str]  # a module and the qualified name of a function in it
 SURVIVORS = Path(__file__).parent / "survivors.toml"
 SEED = 20261130
 EVERY = 25  # mutants between two lines of the report
@@ -88,35 +92,60 @@ def _make_fewer_histories(item: pytest.Item) -> None:
     function = getattr(item, "obj", None)
     own = getattr(function, "_hypothesis_internal_use_settings", None)  # where Hypothesis keeps what @settings said
     if own is not None:
-        function._hypothesis_internal_use_settings = hypothesis.settings(own, max_examples=HISTORIES)  # type: ignore[union-attr]
+        function._hypothesis_internal_use_settings = hypothesis.settings(
+            own, max_examples=min(own.max_examples, HISTORIES)
+        )  # type: ignore[union-attr]
 
 
 def _too_long(_signal: int, _frame: FrameType | None) -> None:
     raise TimeoutError("a test of a mutant took too long")
 
 
-class _Callers:
-    """Which test called which function, and how long each test took."""
+class _Runs:
+    """Which test runs which lines of which function, how long each test took, and which have noticed something there."""
 
-    def __init__(self, codes: dict[CodeType, tuple[str, str]]) -> None:
-        self._codes = codes
-        self.of: dict[tuple[str, str], set[pytest.Item]] = defaultdict(set)
+    def __init__(self, places: Collection[Place]) -> None:
+        self._place_of = {code: place for place in places for code in codes_of(function_of(*place).__code__)}
+        self._lines: dict[Place, dict[pytest.Item, set[int]]] = {place: defaultdict(set) for place in places}
+        self._noticed: dict[Place, list[pytest.Item]] = defaultdict(list)
         self.seconds: dict[pytest.Item, float] = {}
 
     def watch(self, tries: _Tries, item: pytest.Item) -> bool:
-        def note(frame: FrameType, event: str, _argument: Any) -> None:
-            if event == "call" and frame.f_code in self._codes:
-                self.of[self._codes[frame.f_code]].add(item)
+        def begin(frame: FrameType, _event: str, _argument: object) -> Any:
+            place = self._place_of.get(frame.f_code)
+            return None if place is None else partial(note, self._lines[place][item])
+
+        def note(lines: set[int], frame: FrameType, _event: str, _argument: object) -> Any:
+            lines.add(frame.f_lineno)
+            return partial(note, lines)
 
         started = monotonic()
-        threading.setprofile(note)
-        sys.setprofile(note)
+        threading.settrace(begin)
+        sys.settrace(begin)
         try:
             return tries.passes(item)
         finally:
-            sys.setprofile(None)
-            threading.setprofile(None)
+            sys.settrace(None)
+            threading.settrace(None)  # type: ignore[arg-type]  # None ends it
             self.seconds[item] = monotonic() - started
+
+    def spoilt(self, tries: _Tries) -> list[str]:
+        """The tests that noticed something and fail now without any mutant: what they say is worth nothing."""
+        noticed = {item for items in self._noticed.values() for item in items}
+        return [item.nodeid for item in noticed if not tries.passes(item, self.seconds[item])]
+
+    def notice(self, tries: _Tries, mutant: Mutant) -> bool:
+        """Whether some test fails while the mutant is done."""
+        place = (mutant.module, mutant.place)
+        before = self._noticed[place]
+        tests = [item for item, lines in self._lines[place].items() if not lines.isdisjoint(mutant.lines)]
+        tests.sort(key=lambda item: (-before.index(item) - 1 if item in before else 0, self.seconds[item]))
+        with done(mutant):
+            first = next((item for item in tests if not tries.passes(item, self.seconds[item])), None)
+        if first is None:
+            return False
+        self._noticed[place] = [*(item for item in before if item is not first), first]
+        return True
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -130,28 +159,25 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     tries, say = _Tries(session), session.config.get_terminal_writer().line
     for item in session.items:
         _make_fewer_histories(item)
-    callers = _Callers({function_of(*place).__code__: place for place in places})
-    broken = [item.nodeid for item in session.items if not callers.watch(tries, item)]
+    runs = _Runs(places)
+    broken = [item.nodeid for item in session.items if not runs.watch(tries, item)]
     if broken:
         raise pytest.UsageError(f"these fail without any mutant: {broken}")
     say(f"{len(session.items)} tests pass, {len(drawn)} mutants")
     started = monotonic()
     survivors, reasons = [], explained()
     for number, (family, mutant) in enumerate(drawn, 1):
-        if not _noticed(tries, callers, mutant):
+        if not runs.notice(tries, mutant):
             survivors.append((family, mutant))
             say(f"{'explained' if mutant.key in reasons else 'SURVIVED'} line {mutant.line} {mutant.key}")
         if number % EVERY == 0:
             say(f"{number} mutants, {len(survivors)} survived, {monotonic() - started:.0f} s")
+    spoilt = runs.spoilt(tries)
     tries.end()
+    if spoilt:
+        raise pytest.UsageError(f"these fail after all mutants are undone: {spoilt}")
     _report(session, drawn, survivors, monotonic() - started)
     return True
-
-
-def _noticed(tries: _Tries, callers: _Callers, mutant: Mutant) -> bool:
-    tests = sorted(callers.of[mutant.module, mutant.place], key=callers.seconds.__getitem__)
-    with done(mutant):
-        return any(not tries.passes(item, callers.seconds[item]) for item in tests)
 
 
 def _report(

@@ -7,21 +7,20 @@ TARGETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "rights": (
         ("app.actor", "app.accounts.named_rights", "app.accounts.rights", "app.trace.queries.rights"),
         (
+            "tests/app/test_actor.py",
             "tests/app/accounts/test_named_rights.py",
-            "tests/app/trace/test_rights_agree.py",
             "tests/app/accounts/test_rights.py",
-            "tests/app/accounts/test_people.py",
             "tests/app/accounts/test_roles.py",
-            "tests/app/accounts/test_households.py",
-            "tests/app/trace/test_witnesses.py",
-            "tests/app/trace/test_batches.py",
-            "tests/app/trace/test_batch_events.py",
-            "tests/app/trace/test_stock.py",
+            "tests/app/trace/queries/test_rights.py",
         ),
     ),
     "ledger": (
         ("app.trace.stock", "app.trace.lot_room"),
-        ("tests/app/trace/test_stock.py", "tests/app/trace/test_lot_room.py", "tests/app/trace/queries"),
+        (
+            "tests/app/trace/test_stock.py",
+            "tests/app/trace/test_stock_taken_back.py",
+            "tests/app/trace/test_lot_room.py",
+        ),
     ),
     "holds": (
         ("app.trace.holds", "app.trace.queries.pre_harvest"),
@@ -34,6 +33,7 @@ TARGETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "app.marketplace_sync.queries.floors",
         ),
         (
+            "tests/app/marketplace_sync/test_evidence_bounds.py",
             "tests/app/marketplace_sync/test_declared.py",
             "tests/app/marketplace_sync/test_floors.py",
             "tests/app/criteria/facts/test_ocop.py",

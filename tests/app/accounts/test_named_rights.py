@@ -92,6 +92,7 @@ def test_two_roles_held_apart_give_what_each_gives_where_it_is_held(first: Role,
     households = {h for role, h in ((first, H), (second, HA)) if role == Role.COOPERATIVE_MANAGER}
     actor = somebody(held(first, C, H, P), held(second, A, HA, PA), households=households)
     assert cells_of(actor) == expected((first, C, H, P), (second, A, HA, PA))
+    assert actor.places == {at for role, at in ((first, P), (second, PA)) if "place" in EXPECTED[role]}
     for right in Right:
         for at in (C, H, A, HA):
             named = {(right, at), (right, EVERYWHERE)}

@@ -3,8 +3,10 @@
 import pytest
 
 from app.accounts import queries, rights
-from app.accounts.models import PersonalData
-from app.actor import PUBLIC, Actor, Role
+from app.accounts.models import Organisation, OrganisationKind, PersonalData
+from app.accounts.named_rights import roles_giving
+from app.actor import PUBLIC, Actor, Right, Role, Scope
+from app.db import new_id
 from app.errors import NotFound
 from tests.app.accounts.conftest import Province
 
@@ -60,14 +62,48 @@ def test_somebody_of_elsewhere_is_not_read_through_ones_own_organisation(provinc
         assert queries.looked_after(session, wider, province["lanh"]).phone == "+84912000005"
 
 
+@pytest.mark.parametrize("kind", list(OrganisationKind))
+def test_the_place_of_an_organisation_gives_its_diary_only_where_one_writes_for_others(kind: OrganisationKind) -> None:
+    village, commune = new_id(), new_id()
+    organisation = Organisation(id=new_id(), kind=kind, village_id=village, commune_id=commune)
+    kept_for = kind in {OrganisationKind.HOUSEHOLD, OrganisationKind.COOPERATIVE_GROUP}
+    for right in Right:
+        own = Actor(kind="person", rights={right: Scope(frozenset({organisation.id}))})
+        assert rights.may_in(own, right, organisation) is True
+        diary = right in {Right.KEEP_DIARY, Right.VOUCH_AS_OFFICER, Right.VOUCH_AS_NEIGHBOUR}
+        for place in (village, commune):
+            placed = Actor(kind="person", rights={right: Scope(places=frozenset({place}))})
+            assert rights.may_in(placed, right, organisation) is (kept_for or not diary)
+        elsewhere = Actor(kind="person", rights={right: Scope(places=frozenset({new_id()}))})
+        assert rights.may_in(elsewhere, right, organisation) is False
+
+
+def test_news_of_an_organisation_concerns_those_who_have_the_right_in_it() -> None:
+    told = {
+        Right.HANDLE_GOODS: {Role.FARMER, Role.COOPERATIVE_MANAGER, Role.PURCHASER},
+        Right.SELL: {Role.COOPERATIVE_MANAGER, Role.PURCHASER},
+        Right.OVERSEE: set(),
+    }
+    assert {right: roles_giving(right) for right in told} == told
+
+
 def test_an_administrators_look_at_people_is_in_the_trail(province: Province) -> None:
     admin = province.actor("admin")
     with province.database.transaction(admin) as session:
-        rights.look_after(session, admin, province["coop"])
+        wider = rights.look_after(session, admin, province["coop"])
+    assert wider.where(Right.MANAGE_PEOPLE) == {province["coop"]}
+    assert wider.reads(province["coop"])
     trail = province.rows(
         "SELECT person_id, organisation_id FROM audit_entries WHERE action = 'accounts:organisation:look'"
     )
     assert trail == [(province["admin"], province["coop"])]
+
+
+def test_a_managers_look_at_their_own_people_leaves_no_line(province: Province) -> None:
+    minh = province.actor("minh")
+    with province.database.transaction(minh) as session:
+        assert rights.look_after(session, minh, province["coop"]) == minh.only(Right.MANAGE_PEOPLE)
+    assert province.rows("SELECT id FROM audit_entries WHERE action = 'accounts:organisation:look'") == []
 
 
 @pytest.mark.parametrize("actor", [Actor(kind=""), PUBLIC])

@@ -48,6 +48,22 @@ def test_the_last_manager_stays(province: Province) -> None:
     assert province.one("SELECT valid_to FROM memberships WHERE id = :id", id=membership) is None
 
 
+def test_one_of_two_managers_leaves_and_the_second_stays(province: Province) -> None:
+    province.also("lanh", "coop", Role.COOPERATIVE_MANAGER)
+    for name, leaves in (("minh", True), ("lanh", False)):
+        actor = province.actor(name)
+        membership = province.one(
+            "SELECT id FROM memberships WHERE person_id = :p AND role = 'cooperative_manager'", p=province[name]
+        )
+        if leaves:
+            with province.database.transaction(actor) as session:
+                roles.end_role(session, actor, membership)
+        else:
+            with pytest.raises(Conflict, match="last_manager"), province.database.transaction(actor) as session:
+                roles.end_role(session, actor, membership)
+        assert (Role.COOPERATIVE_MANAGER in province.actor(name).roles) is not leaves
+
+
 def test_a_manager_who_farms_elsewhere_gives_no_roles_there(province: Province) -> None:
     province.also("minh", "other_household", Role.FARMER)
     minh, before = province.actor("minh"), counts(province)

@@ -13,7 +13,7 @@ from app.doors.farmer.routes.waits import WAIT_CHOICES
 from app.notices.models import Notice
 from app.outbox import OutboxEvent, read
 from app.trace import batches, holds, queries
-from app.trace.events import BatchHeld
+from app.trace.events import BatchChanged, BatchHeld
 from app.trace.models import BatchEvent
 from app.trace.schemas import NewBatch
 from tests.app.trace.farm import NOON, World, a_log, a_product, a_site, build, write
@@ -248,6 +248,87 @@ def test_days_that_come_back_after_a_release_for_other_days_hold_the_batch_again
     assert [e.undoes_id for e in events] == [None, None, None, events[2].id, None]
 
 
+def test_a_hold_is_announced_once_whichever_rule_made_it(
+    database: Database, world: World, site: UUID, product: UUID
+) -> None:
+    def changes() -> int:
+        with database.transaction(SYSTEM) as session:
+            return session.scalars(select(OutboxEvent.name)).all().count(BatchChanged.name)
+
+    log = harvest(database, world.farmer, site, 2)
+    batch = make(database, world.manager, product, log)
+    before = changes()
+    react(database)
+    assert changes() == before, "nothing to say of a harvest in order"
+    write(database, world.farmer, a_log(site, "spraying", 3, material="Dầu khoáng", pre_harvest_days=7))
+    for _ in range(2):
+        react(database)
+        assert changes() == before + 1
+    decide(database, world.manager, batch, "released")
+    correct(database, world.farmer, log, quantity=10, unit="kg", withdrawn="1")
+    for _ in range(2):
+        react(database)
+        assert (state(database, batch), changes()) == ("held", before + 3), "the release and the second hold"
+
+
+def test_every_step_that_was_too_late_holds_in_the_order_of_the_first_days_allowed(
+    database: Database, world: World, site: UUID, product: UUID
+) -> None:
+    write(
+        database,
+        world.farmer,
+        a_log(site, "spraying", 3, material="Dầu khoáng", pre_harvest_days=14),
+        a_log(site, "spraying", 4, material="Thuốc trừ nấm", pre_harvest_days=7),
+        a_log(site, "spraying", 4, material="Xà phòng", pre_harvest_days=7),
+    )
+    batch = make(database, world.manager, product, harvest(database, world.farmer, site, 2))
+    day = date(2026, 11, 18)
+    assert held_for(database, batch) == [(date(2026, 11, 23), day)] * 2 + [(date(2026, 12, 1), day)]
+
+
+def test_the_steps_before_the_oldest_harvest_of_a_batch_are_looked_at(
+    database: Database, world: World, site: UUID, product: UUID
+) -> None:
+    write(database, world.farmer, a_log(site, "spraying", 402, material="Dầu khoáng", pre_harvest_days=3))
+    old, new = harvest(database, world.farmer, site, 400), harvest(database, world.farmer, site, 2)
+    batch = make(database, world.manager, product, old, new)
+    day = NOON.date()
+    assert held_for(database, batch) == [(day - timedelta(days=399), day - timedelta(days=400))]
+
+
+def test_days_that_one_of_two_releases_saw_do_not_hold_again(
+    database: Database, world: World, site: UUID, product: UUID, clock_at: Callable[[datetime], None]
+) -> None:
+    spray = a_log(site, "spraying", 3, material="Dầu khoáng", pre_harvest_days=3)
+    write(database, world.farmer, spray)
+    batch = make(database, world.manager, product, harvest(database, world.farmer, site, 2))
+    short, longer = ((date(2026, 11, day), date(2026, 11, 18)) for day in (20, 24))
+    for minute, days in enumerate((3, 7)):
+        clock_at(NOON + timedelta(minutes=10 * minute + 1))
+        correct(database, world.farmer, spray, pre_harvest_days=days)
+        react(database)
+        clock_at(NOON + timedelta(minutes=10 * minute + 2))
+        decide(database, world.manager, batch, "released")
+    assert held_for(database, batch) == [short, longer]
+    clock_at(NOON + timedelta(minutes=30))
+    correct(database, world.farmer, spray, pre_harvest_days=3)
+    react(database)
+    assert (state(database, batch), held_for(database, batch)) == ("open", [short, longer])
+
+
+def test_a_release_that_saw_one_early_harvest_of_two_stays(
+    database: Database, world: World, site: UUID, product: UUID
+) -> None:
+    elsewhere = a_site(database, world.farmer, world.household, world.village, name="Vườn dưới")
+    write(database, world.farmer, a_log(site, "spraying", 3, material="Dầu khoáng", pre_harvest_days=3))
+    sources = [harvest(database, world.farmer, at, days) for at, days in ((site, 2), (elsewhere, 2), (site, 0.5))]
+    batch = make(database, world.manager, product, *sources)
+    assert state(database, batch) == "held"
+    decide(database, world.manager, batch, "released")
+    react(database)
+    assert (state(database, batch), len(held_for(database, batch))) == ("open", 1)
+
+
 def test_what_is_said_outside_of_a_hold_names_no_site_and_no_telephone(
     database: Database, world: World, product: UUID
 ) -> None:
@@ -267,6 +348,18 @@ def test_what_is_said_outside_of_a_hold_names_no_site_and_no_telephone(
         "Thu hoạch ngày 18/11/2026 khi chưa hết thời gian cách ly: dùng Thuốc của [số đã che] ngày 17/11/2026,"
         " được thu từ 24/11/2026."
     )
+
+
+def test_a_hold_that_was_released_before_anybody_was_told_is_not_told(
+    database: Database, world: World, site: UUID, product: UUID
+) -> None:
+    write(database, world.farmer, a_log(site, "spraying", 3, material="Dầu khoáng", pre_harvest_days=7))
+    batch = make(database, world.manager, product, harvest(database, world.farmer, site, 2))
+    decide(database, world.manager, batch, "released")
+    with database.transaction(SYSTEM) as session:
+        row = session.scalars(select(OutboxEvent).where(OutboxEvent.name == BatchHeld.name)).one()
+        holds.tell_held(session, SYSTEM, read(BatchHeld, row.body))
+        assert session.scalars(select(Notice)).all() == []
 
 
 def test_a_hold_of_a_recalled_batch_is_told_with_its_own_reason(

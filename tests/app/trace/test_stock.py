@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import select
 
+from app import clock
 from app.actor import SYSTEM
 from app.db import Database, new_id
 from app.errors import Conflict, Forbidden, Invalid, NotFound
@@ -16,6 +17,7 @@ from app.trace import batch_events, stock
 from app.trace.models import StockMovement
 from app.trace.schemas import BatchEventIn, Movement
 from tests.app.trace.farm import NOON, World, a_pack, a_product
+from tests.app.trace.lots import decide
 from tests.app.trace.shelf import a_batch, left, lines, move, take_back
 
 
@@ -374,3 +376,57 @@ def test_a_lot_of_which_nothing_was_sold_takes_nothing_from_what_another_sold(
     move(database, world.manager, variant, "sold", 3, batch_id=batch)
     move(database, world.manager, variant, "returned", 3, batch_id=batch)
     assert left(database, variant) == 11
+
+
+def test_a_stopped_lot_of_which_nothing_is_left_takes_nothing_from_the_others(
+    database: Database, world: World, pack: tuple[UUID, UUID]
+) -> None:
+    variant, batch = pack
+    with database.transaction(SYSTEM) as session:
+        product = session.get_one(Variant, variant).product_id
+    other = a_batch(database, world, product, lot="NA-1126-02")
+    move(database, world.manager, variant, "packed", 5, batch_id=other)
+    move(database, world.manager, variant, "sold", 10, batch_id=batch)
+    decide(database, world.manager, batch, "held")
+    assert left(database, variant) == 5
+
+
+def test_nothing_may_be_found_and_never_less_than_the_lot_has_promised(
+    database: Database, world: World, pack: tuple[UUID, UUID]
+) -> None:
+    """Also where the other lots have enough for all buyers."""
+    variant, batch = pack
+    with database.transaction(SYSTEM) as session:
+        product = session.get_one(Variant, variant).product_id
+    other = a_batch(database, world, product, lot="NA-1126-02")
+    move(database, world.manager, variant, "packed", 10, batch_id=other)
+    move(database, world.manager, variant, "reserved", 4, batch_id=batch)
+    before = lines(database)
+    with pytest.raises(Conflict, match="count_below_promised") as refused:
+        move(database, world.manager, variant, "counted", 3, batch_id=batch)
+    assert ("Đang giữ 4 gói cho khách mà chỉ đếm được 3." in refused.value.vi, lines(database)) == (True, before)
+    move(database, world.manager, variant, "counted", 0, batch_id=other)
+    assert left(database, variant) == 6
+
+
+def test_one_pack_with_a_buyer_is_named_and_not_called_none(
+    database: Database, world: World, pack: tuple[UUID, UUID]
+) -> None:
+    variant, batch = pack
+    move(database, world.manager, variant, "sold", 1, batch_id=batch)
+    with pytest.raises(Conflict, match="more_than_sold") as refused:
+        move(database, world.manager, variant, "returned", 2, batch_id=batch)
+    assert "Khách chỉ còn giữ 1 gói đã mua" in refused.value.vi
+
+
+def test_a_sale_of_the_first_moment_of_the_day_of_making_can_be_written_down_late(
+    database: Database, world: World, pack: tuple[UUID, UUID]
+) -> None:
+    variant, batch = pack
+    decide(database, world.manager, batch, "held")
+    made = clock.start_of_day(NOON.date() - timedelta(days=2))
+    with pytest.raises(Conflict, match="batch_stopped"):
+        move(database, world.manager, variant, "sold", 1, batch_id=batch, happened_at=made - timedelta(microseconds=1))
+    move(database, world.manager, variant, "sold", 1, batch_id=batch, happened_at=made)
+    with database.transaction(SYSTEM) as session:
+        assert stock.levels(session, [variant])[variant][batch] == stock.Level(there=9, promised=0, sold=1)
