@@ -266,7 +266,8 @@ class OneTransaction(Database):
 
 @pytest.fixture(scope="session")
 def worker_database(worker_database_url: str) -> Iterator[OneTransaction]:
-    database = OneTransaction(worker_database_url)
+    # Comes in as the owner and becomes the application at once, so that a test may `SET ROLE NONE` to write what nobody may.
+    database = OneTransaction(owner_of(worker_database_url))
     yield database
     database.dispose()
 

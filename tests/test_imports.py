@@ -39,6 +39,8 @@ BREAKS = {
         "import app.marketplace_sync.channels.woocommerce.double.shop",
     ),
     "Layers inside criteria": ("app/criteria/rules/engine.py", "import app.criteria.assessments"),
+    "Layers inside sheets": ("app/sheets/cells.py", "import app.sheets.table"),
+    "Layers inside the imports of places": ("app/places/imports/columns.py", "import app.places.imports.rows"),
     "Domain code knows no Flask, Celery or Redis": ("app/products/service.py", "import flask"),
     "Only the factory knows routes": ("app/doors/official/queries/own.py", "import app.places.routes"),
 }

@@ -256,6 +256,8 @@ def environment() -> Environment:
     made.globals.update(
         asset=lambda path: f"/static/{path}",
         csrf_token=lambda: "token",
+        form_language=lambda: "vi",
+        FORM_LANGUAGE="form_language",
         url_for=lambda endpoint: f"/{endpoint}",
         get_flashed_messages=lambda **_kwargs: [("met", "Đã ghi.")],
         request=SimpleNamespace(cookies={}, full_path="/_style?"),

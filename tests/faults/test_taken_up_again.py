@@ -16,6 +16,7 @@ from app.jobs import DEAD_AFTER, Job
 from app.media import MediaStore
 from app.places import reference
 from app.places.models import Place
+from tests.actors import acting
 from tests.app.places.verbs import press, send
 from tests.faults.field import children_of, kill
 
@@ -24,11 +25,7 @@ SOON_SECONDS = 40  # eight without a sign of life, two until the relay looks, an
 
 
 def as_official() -> Actor:
-    organisation = new_id()
-    held = (Membership(organisation, Role.PROVINCE_OFFICIAL),)
-    return Actor(
-        kind="person", person_id=new_id(), memberships=held, organisations=frozenset({organisation})
-    )  # fmt: skip
+    return acting(Membership(new_id(), Role.PROVINCE_OFFICIAL))
 
 
 def villages(database: Database) -> int:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from typing import Annotated
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from app.criteria.routes.base import counted, recorded, recorded_unproven
 from app.criteria.routes.proofs import Link, evidence, sent_proofs
 from app.criteria.schemas import DigitalAddress
 from app.criteria.village_facts import record_digital_addresses
-from app.db import identity
+from app.db import fold, identity
 from app.errors import Invalid, InvalidMany
 from app.fields import Day
 from app.places import queries as places
@@ -89,6 +90,13 @@ def _take(
         )
 
 
+def _by_label(premises: list[Premises]) -> dict[str, Premises]:
+    """By name, and by its letters alone where one place only has these: much is typed without any marks."""
+    letters = Counter(fold(p.label) for p in premises)
+    plain = {fold(p.label): p for p in premises if letters[fold(p.label)] == 1}
+    return plain | {identity(p.label): p for p in premises}
+
+
 def _listed_codes(
     premises: list[Premises], text: str, faults: list[Invalid]
 ) -> tuple[dict[UUID, str | None], dict[UUID, int]]:
@@ -98,7 +106,7 @@ def _listed_codes(
     """
     if not text.strip():
         return {}, {}
-    by_label = {identity(p.label): p for p in premises}
+    by_label = _by_label(premises)
     first = text.strip().splitlines()[0]
     between = next((s for s in ("\t", ";", ",") if s in first), ";")
     found: dict[UUID, str | None] = {}

@@ -261,9 +261,7 @@ def test_a_weak_password_is_refused(province: Province, weak: str) -> None:
 def test_eight_characters_that_are_hard_to_guess_suffice_and_seven_do_not(province: Province) -> None:
     admin, answers = province.actor("admin"), []
     for new in ("ché dốt", "ché dốt!"):
-        with province.database.transaction(SYSTEM) as session:
-            form = schemas.ChangePassword(current=PASSWORD, new=new, again=new)
-            refused = passwords.change_password(session, admin, form, key=KEY, address="10.0.0.1")
+        refused = change(province, admin, schemas.ChangePassword(current=PASSWORD, new=new, again=new))
         answers.append((len(new), refused.code if refused is not None else None))
     assert answers == [(7, "weak_password"), (8, None)]
 

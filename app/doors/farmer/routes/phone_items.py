@@ -9,6 +9,7 @@ from flask import Response, g, jsonify, request
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
+from werkzeug.exceptions import HTTPException
 
 from app import clock
 from app.actor import Actor
@@ -66,7 +67,7 @@ class Answer:
 
 
 # Nothing is wrong with any item then: the database is away or busy, the whole is answered 503 and comes again.
-AWAY = (HoiError, OperationalError, InterfaceError, PoolTimeout)
+AWAY = (HoiError, HTTPException, OperationalError, InterfaceError, PoolTimeout)
 
 
 def _judge(actor: Actor, envelope: schemas.Envelope, items: Sequence[object]) -> list[Answer]:

@@ -176,7 +176,8 @@ def test_no_lock_and_no_transaction_is_held_while_a_password_is_compared(
     make_province(fresh_database)
     open_ones: list[Any] = []
     held = (
-        "SELECT (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'), count(*) FROM pg_stat_activity"
+        "SELECT (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database ="
+        " (SELECT oid FROM pg_database WHERE datname = current_database())), count(*) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid() AND state LIKE 'idle in transaction%%'"
     )
 

@@ -3,12 +3,16 @@
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
+from app.actor import SYSTEM
 from tests.app.criteria.answers import INSUFFICIENT, MET, UNMET
 from tests.app.criteria.world import Province
+from tests.app.files import sent
 
 
 def test_fact_of_many_rows_is_worth_its_weakest_witness_and_shows_all_evidence(province: Province) -> None:
     first, second = province.premises(2)
+    with province.database.transaction(SYSTEM) as session:
+        sent(session, province.actors["commune"], "cd" * 32)
     province.record(
         "digital_address", 30, who="commune", subject=first, premises_id=first, code="0123456789", evidence=("cd" * 32,)
     )
