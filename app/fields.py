@@ -25,6 +25,9 @@ LAST_MOMENT = datetime(2100, 12, 31, tzinfo=UTC)
 # --- numbers ---------------------------------------------------------------------------------------------------------
 
 
+_CURRENCY = re.compile(r"\s*(?:đồng|đ|₫|vnđ|vnd)\s*$", re.IGNORECASE)
+
+
 def _language(info: ValidationInfo) -> str | None:
     found = (info.context or {}).get("language")
     return found if isinstance(found, str) else None
@@ -55,8 +58,8 @@ def _whole(value: object, info: ValidationInfo) -> object:
 
 
 def _dong(value: object, info: ValidationInfo) -> object:
-    """The sign of the currency may stand behind."""
-    plain = re.sub(r"\s*[đ₫]\s*$", "", value) if isinstance(value, str) and _language(info) else value
+    """The sign of the currency may stand behind, or its name."""
+    plain = _CURRENCY.sub("", value) if isinstance(value, str) and _language(info) else value
     return _whole(plain, info)
 
 

@@ -13,6 +13,7 @@ from babel.numbers import NumberFormatError, get_decimal_symbol, get_group_symbo
 LANGUAGES = ("vi", "en")
 _OTHER = {"vi": "en", "en": "vi"}
 _LONGEST = 40
+_GROUP = 3  # digits of one group
 _BLANKS = " \u00a0\u2009\u202f"
 _SIGNS = {language: (get_group_symbol(language), get_decimal_symbol(language)) for language in LANGUAGES}
 
@@ -93,12 +94,29 @@ def read_machine_whole(text: str) -> int:
 
 
 def _nearest(text: str, language: str) -> tuple[str, ...]:
-    """The right spellings of what this is in the other language, and with its groups mended; digits of any width."""
+    """The right spellings of what this is in the other language, and with its groups mended; digits of any width.
+
+    A spelling that would be ten times another reading is none: 1.200.5 is near 1.200,5 and not near 12.005.
+    """
     plain = re.sub(rf"[{_BLANKS}]", "", unicodedata.normalize("NFKC", text.strip()))
     if len(plain) > _LONGEST:
         return ()
     group, decimal = _SIGNS[language]
+    if plain.startswith((group, decimal)):
+        plain = f"0{plain}"
     foreign = plain.replace(decimal, "").replace(group, ".") if _SHAPES[_OTHER[language]].fullmatch(plain) else ""
-    mended = plain.replace(group, "").replace(decimal, ".")
-    found = [n for n in (foreign, mended) if _MACHINE.fullmatch(n)]
+    found = [n for n in (foreign, _regrouped(plain, group, decimal)) if _MACHINE.fullmatch(n)]
     return tuple(dict.fromkeys(shown(Decimal(n), language) for n in found))
+
+
+def _regrouped(plain: str, group: str, decimal: str) -> str:
+    """As a machine reads it, where what stands between the group signs may be groups; else nothing."""
+    whole, _, fraction = plain.partition(decimal)
+    first, *groups = whole.split(group)
+    if group in fraction or plain.endswith(decimal):
+        return ""
+    if len(groups) > 1 and not fraction and len(groups[-1]) < _GROUP:  # the last sign was meant as the decimal one
+        *groups, fraction = groups
+    if any(len(g) < _GROUP for g in groups) or (groups and first.lstrip("-") in {"", "0"}):
+        return ""
+    return first + "".join(groups) + (f".{fraction}" if fraction else "")

@@ -106,6 +106,17 @@ def spellings(code: str) -> list[str]:
     return list(dict.fromkeys((code, capitals, capitals.rstrip(_EDGES), capitals.rstrip(_EDGES + "."))))
 
 
+def gtin_of_text(text: str) -> str | None:
+    """The GTIN-14 that a person typed or pasted from under a bar code, or None. Our own codes never are digits alone so long."""
+    address = _PASTED.match(text.strip(_EDGES))
+    typed = (address[1].removeprefix("/01/") if address else text).strip(_EDGES).strip("/")
+    digits = re.sub(r"[\s-]", "", typed)
+    try:
+        return gtins.gtin14(digits)
+    except Invalid:
+        return None
+
+
 def code_of_text(text: str) -> str:
     """The code that a person typed from a label, in canonical spelling: 13 characters, or a GTIN, a slash and a lot.
 

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections import Counter
+from collections.abc import Iterator
 from typing import Annotated
 from uuid import UUID
 
@@ -91,10 +92,27 @@ def _take(
 
 
 def _by_label(premises: list[Premises]) -> dict[str, Premises]:
-    """By name, and by its letters alone where one place only has these: much is typed without any marks."""
-    letters = Counter(fold(p.label) for p in premises)
+    """By name where one place only has it, and by its letters alone: much is typed without any marks."""
+    names, letters = Counter(identity(p.label) for p in premises), Counter(fold(p.label) for p in premises)
     plain = {fold(p.label): p for p in premises if letters[fold(p.label)] == 1}
-    return plain | {identity(p.label): p for p in premises}
+    return plain | {identity(p.label): p for p in premises if names[identity(p.label)] == 1}
+
+
+def _lines(text: str, between: str, faults: list[Invalid]) -> Iterator[tuple[int, list[str]]]:
+    """The lines with their numbers; one that cannot be taken apart is a fault, and ends the list."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=between)
+    try:
+        for line in reader:
+            yield reader.line_num, line
+    except csv.Error:
+        faults.append(
+            Invalid(
+                "line_unreadable",
+                vi=f"Dòng {reader.line_num}: dấu ngoặc kép mở mà không đóng, hoặc dòng quá dài. Sửa dòng này rồi gửi lại.",
+                en=f"Line {reader.line_num}: a quotation mark is not closed, or the line is too long. Mend it and send again.",
+                field="list",
+            )
+        )
 
 
 def _listed_codes(
@@ -112,9 +130,7 @@ def _listed_codes(
     found: dict[UUID, str | None] = {}
     lines: dict[UUID, int] = {}
     heading = True
-    reader = csv.reader(io.StringIO(text), delimiter=between)
-    for line in reader:
-        number = reader.line_num
+    for number, line in _lines(text, between, faults):
         if not any(cell.strip() for cell in line):
             continue
         one = by_label.get(identity(line[0]))

@@ -125,11 +125,15 @@ def type_code() -> BaseResponse:
 
 @blueprint.get("/t/<path:text>")
 def short(text: str) -> BaseResponse:
-    return _answer(text) if codes.is_canonical(text) else _to_canonical(text)
+    ours = codes.is_canonical(text) and not text.isdigit()  # digits alone are from under a bar code
+    return _answer(text) if ours else _to_canonical(text)
 
 
 @blueprint.get("/T/<path:text>", endpoint="short_capital")
 def _to_canonical(text: str) -> BaseResponse:
+    goods = scan_addresses.gtin_of_text(text)
+    if goods is not None:
+        return _moved(f"/01/{goods}")
     try:
         code = scan_addresses.code_of_text(text)
     except Invalid as problem:

@@ -44,7 +44,12 @@ def search_places(
     if not pattern.strip("_"):
         return []
     word = next((w for w in KIND_WORDS if wanted != bare and wanted.startswith(fold(w) + " ")), None)
-    named: ColumnElement[bool] = Place.name_folded.like(f"%{pattern}%", escape="\\")
+    named: ColumnElement[bool] = or_(
+        Place.name_folded.like(f"%{pattern}%", escape="\\"),
+        Place.name_folded.contains(
+            bare, autoescape=True
+        ),  # as it is written: “1, 2” has two signs where the pattern has one
+    )
     if on is not None:
         then = func.vn_fold(PlaceName.name).like(f"%{pattern}%", escape="\\")
         named = or_(named, Place.id.in_(select(PlaceName.place_id).where(then, then_in_force(PlaceName, on, None))))

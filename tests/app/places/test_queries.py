@@ -198,6 +198,12 @@ def test_places_are_found_without_accents_and_by_code(province: Session, typed: 
     assert queries.full_name(queries.search_places(province, typed)[0]) == first
 
 
+def test_a_name_with_signs_is_found_as_it_is_written(province: Session) -> None:
+    village(province, "06463", "06463-T09", "Quán 1, 2")
+    for typed in ("Quán 1, 2", "quan 1, 2"):
+        assert [p.name for p in queries.search_places(province, typed)] == ["Quán 1, 2"]
+
+
 @pytest.mark.parametrize(
     "typed", ["", "   ", "%", "_", "\\", "-", " . ", "p.", "0", "không có nơi này", "x" * 500, "x " * 500]
 )

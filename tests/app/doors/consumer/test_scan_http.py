@@ -92,6 +92,15 @@ def test_a_capital_t_and_what_was_copied_along_are_forgiven(lot: FlaskClient, wo
     assert lot.get("/T").status_code == 200
 
 
+def test_the_number_from_under_a_bar_code_leads_to_its_goods_and_is_no_forged_code(lot: FlaskClient) -> None:
+    """8934567890120 also passes the check of a short code, which is never digits alone."""
+    for path in ("/t/8934567890120", "/t?code=8934567890120", "/t?code=0893%204567%208901%2020", "/T/08934567890120/"):
+        answer = lot.get(path)
+        assert (path, answer.status_code, answer.location) == (path, 301, "/01/08934567890120")
+    pasted = lot.get(f"/t?code=https://hoi.vn/01/{GTIN}")
+    assert (pasted.status_code, pasted.location) == (301, f"/01/{GTIN}")
+
+
 def test_the_number_alone_tells_the_goods_and_how_to_go_on(lot: FlaskClient) -> None:
     for path in ("", "/21/S1", "/22/V1", "/235/T1", "/22/V1/21/S1"):
         answer = lot.get(f"/01/{GTIN}{path}?utm_source=zalo")

@@ -94,6 +94,16 @@ def test_pasted_list_of_codes_matches_labels_without_accents_and_keeps_leading_z
     assert (answer.have, answer.of, [i.label for i in answer.missing]) == (2, 3, ["Hộ số 2"])
 
 
+def test_a_list_with_a_quotation_mark_that_never_closes_is_refused_by_its_line(
+    province: Province, sign_in: SignIn
+) -> None:
+    province.premises(1)
+    listed = 'Nơi;Mã\n"Hộ số 1;0123456789\n' + "x" * 140_000
+    form = {"observed_on": "2026-11-20", "list": listed}
+    answer = sign_in("officer").post(f"/thon/{province.village}/ghi/dia-chi-so", data=form)
+    assert (answer.status_code, "dấu ngoặc kép mở mà không đóng" in answer.text) == (422, True)
+
+
 def test_codes_given_twice_in_a_list_are_refused_at_once_with_their_lines(province: Province, sign_in: SignIn) -> None:
     province.premises(3)
     form = {
