@@ -1,5 +1,6 @@
 """A cell as the file holds it: its text and what the spreadsheet made of it, and a sheet full of them."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -44,6 +45,14 @@ class Merge(NamedTuple):
     left: int
     bottom: int
     right: int
+
+
+def rows_once(areas: Iterable[Merge], last: int) -> Iterator[tuple[Merge, range]]:
+    """Each area of one column with those of its rows, up to `last`, that none before it reached: no row comes twice."""
+    reached = -1
+    for area in sorted(areas):
+        yield area, range(max(area.top, reached + 1), min(area.bottom, last) + 1)
+        reached = max(reached, area.bottom)
 
 
 @dataclass(frozen=True, slots=True)

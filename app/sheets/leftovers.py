@@ -1,8 +1,9 @@
 """The rows and columns of an official table that are no part of the list, left out by rule and told.
 
 Left out below the headings are: a row that repeats the headings or numbers the columns; the example of our template; a row of
-totals, which begins with “Tổng” or “Cộng” and lacks something required; a heading of a group, one text merged over several
-columns; after the last totals, signatures: rows with at most one of our columns filled; rows with nothing in our columns.
+totals, whose first text is “Tổng”, “Cộng” or those words and what they count, and which lacks something required (“Cộng Hòa” is
+a village); a heading of a group, one text merged over several columns; after the last totals, signatures: rows with at most one
+of our columns filled; rows with nothing in our columns.
 """
 
 import re
@@ -16,7 +17,12 @@ from app.sheets.columns import EXAMPLE, Column
 from app.sheets.headings import Headings
 from app.sheets.problems import clip
 
-_TOTAL = re.compile(r"(?:tổng(?: cộng| số)?|cộng)(?![^\W\d_])")
+_TOTAL = re.compile(r"(?:tổng(?: cộng| số)?|cộng)(?![^\W\d_])(?:\([^()]*\)|\b[ivx]+\b|[\W\d_])*+")
+_TOTAL_OF = re.compile(
+    r"tổng (?:cộng|số)\b.*|(?:tổng|cộng)[\W\d_]+"
+    r"(?:các|toàn|cả|chung|xã|phường|huyện|tỉnh|cụm|thôn|bản|khối|tổ|khu|phố|xóm|làng|hộ|người|nhân khẩu|cơ sở|trụ sở|nhà)\b.*"
+)
+_OF_ONE = ("code", "kind")  # columns in which nothing stands beside a total of something that is named
 _COLUMN_NUMBER = re.compile(r"\(?(\d{1,2}|[A-Za-z])\)?")
 _LISTED = 8
 _FIRST = 3  # rows below the headings among which their second line and the numbers of the columns stand
@@ -62,9 +68,13 @@ def _listed(word: str, rows: Sequence[int]) -> str:
 
 
 def left_out(
-    rows: Mapping[int, list[Cell]], merges: Sequence[Merge], headings: Headings, columns: Sequence[Column]
+    rows: Mapping[int, list[Cell]],
+    merges: Sequence[Merge],
+    headings: Headings,
+    columns: Sequence[Column],
+    filled: Mapping[tuple[int, int], Cell],
 ) -> Leftovers:
-    """Which rows of the sheet are no data, and why."""
+    """Which rows of the sheet are no data, and why. `filled`: by row and place, what cells merged downward mean there."""
     above = [n for n in rows if n < headings.row]
     below = {n: cells for n, cells in rows.items() if n > headings.row}
     found = Leftovers(above=tuple(above))
@@ -76,14 +86,14 @@ def left_out(
         texts = [c.text.strip() for c in cells]
         mine = [texts[at] if at < len(texts) else "" for at in ours]
         rule = _rule(texts, mine, headings, first=order < _FIRST, wide=number in wide)
-        if not rule and _TOTAL.match(_first(texts)) and not all(at < len(texts) and texts[at] for at in required):
+        if not rule and _is_total(number, texts, headings, required, filled):
             rule, last_total = "total", number
         if rule:
             found.rows[number] = rule
     for number, cells in below.items():
         if last_total and number > last_total and number not in found.rows:
-            filled = sum(1 for at in ours if at < len(cells) and cells[at].text.strip())
-            if filled <= 1:
+            texts = [c.text.strip() for c in cells]
+            if sum(bool(_meant(number, texts, at, filled)) for at in ours) <= 1:
                 found.rows[number] = "footer"
     return found
 
@@ -112,5 +122,22 @@ def _numbers_the_columns(filled: list[str]) -> bool:
     return marks == [*letters, *map(str, numbers)] and numbers == list(range(1, len(numbers) + 1))
 
 
-def _first(texts: list[str]) -> str:
-    return nfc(next((t for t in texts if t), "")).casefold()
+def _is_total(
+    number: int, texts: list[str], headings: Headings, required: Sequence[int], filled: Mapping[tuple[int, int], Cell]
+) -> bool:
+    first = next(at for at, t in enumerate(texts) if t)
+    said = nfc(texts[first]).casefold()
+    if all(_meant(number, texts, at, filled) for at in required):
+        return False
+    if _TOTAL.fullmatch(said):
+        return True
+    beside = {headings.positions[key] for key in _OF_ONE if key in headings.positions} - {first}
+    return _TOTAL_OF.fullmatch(said) is not None and not any(_meant(number, texts, at, filled) for at in beside)
+
+
+def _meant(number: int, texts: list[str], at: int, filled: Mapping[tuple[int, int], Cell]) -> str:
+    """The text of a cell, or of the one above that is merged down to it."""
+    above = filled.get((number, at))
+    if above is not None:
+        return above.text.strip()
+    return texts[at] if at < len(texts) else ""

@@ -48,7 +48,11 @@ _SYLLABLE = re.compile(
 )
 _STOPPED = re.compile("(?:[cpt]|ch)$")
 
+# A right word in capitals that ends before a sign, as “XÃ” or XÃ……: the signs that broken À, Đ, Ô… hold count before a letter.
+_CAPITALS = "".join(sorted(c for c in LETTERS if c.isupper()))
+_RIGHT = f"(?<=[{_CAPITALS}])[ÃÂ][\u2010-\u203a®«»](?:(?<![‚‰‘’“”•])|(?![^\\W\\d_]))"
 _BROKEN = re.compile(
+    f"(?!{_RIGHT})"
     "[ÃÄÂÅÆ][\u0080-\u009f¡-¬®-¿€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|áº|á»"  # UTF-8 read as Windows-1252
     "|[^\\W\\d_][\u2500-\u259f]|[\u2500-\u259f][^\\W\\d_]"  # UTF-8 read in the code page of a console
     "|[a-zà-ỹ]Ã[\u00a0\u00ad]"

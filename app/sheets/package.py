@@ -14,6 +14,8 @@ MAX_UNPACKED = 100 * 1024 * 1024
 MAX_PARTS = 2000  # a workbook has tens
 MAX_ELEMENTS = 5_000_000
 _STEP = 64 * 1024
+# All that Excel writes; the others unpack in one step without a limit.
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 Attributes = dict[str, str]
 Start = Callable[[str, Attributes], None]
@@ -26,6 +28,8 @@ class Package:
 
     def __init__(self, book: zipfile.ZipFile) -> None:
         infos = book.infolist()
+        if any(i.compress_type not in _PACKED for i in infos):
+            raise not_xlsx()
         self._book = book
         self._parts = {canonical(i.filename): i for i in infos}
         self._left = MAX_UNPACKED
@@ -83,8 +87,8 @@ def opened(raw: bytes) -> Iterator[Package]:
         with zipfile.ZipFile(BytesIO(raw)) as book:
             yield Package(book)
     except (
-        *(zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, EOFError, OSError, zlib.error),
-        *(expat.ExpatError, UnicodeDecodeError, ValueError, IndexError, StopIteration),
+        *(zipfile.BadZipFile, LookupError, NotImplementedError, RuntimeError, EOFError, OSError, zlib.error),
+        *(expat.ExpatError, UnicodeDecodeError, ValueError, StopIteration),
     ):
         raise not_xlsx() from None
 

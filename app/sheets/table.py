@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.db import Words
-from app.sheets.cells import EMPTY, MAX_ROWS, Cell, Sheet, column_letter
+from app.sheets.cells import EMPTY, MAX_ROWS, Cell, Sheet, column_letter, rows_once
 from app.sheets.columns import Column
 from app.sheets.csv_file import csv_sheet, decode
 from app.sheets.headings import Headings, find_headings, refuse_headings
@@ -121,11 +121,11 @@ def _table(sheet: Sheet, columns: Sequence[Column], notes: list[Words], choices:
         )
     headings = find_headings(sheet, columns)
     refuse_headings(headings, sheet, columns)
-    left = left_out(sheet.rows, sheet.merges, headings, columns)
+    filled = _filled(sheet, headings, columns)
+    left = left_out(sheet.rows, sheet.merges, headings, columns, filled)
     numbers = [n for n in sheet.rows if n > headings.row and n not in left.rows]
     if len(numbers) > MAX_ROWS:
         raise _too_many(len(numbers))
-    filled = _filled(sheet, headings, columns, numbers)
     rows = tuple(
         (n, {key: filled.get((n, at)) or _at(sheet.rows[n], at) for key, at in headings.positions.items()})
         for n in numbers
@@ -144,18 +144,15 @@ def _at(cells: list[Cell], at: int) -> Cell:
     return cells[at] if at < len(cells) else EMPTY
 
 
-def _filled(
-    sheet: Sheet, headings: Headings, columns: Sequence[Column], numbers: list[int]
-) -> dict[tuple[int, int], Cell]:
+def _filled(sheet: Sheet, headings: Headings, columns: Sequence[Column]) -> dict[tuple[int, int], Cell]:
     """The cell that was merged downward, for the rows below its first, in the columns where that means each of them."""
     fills = {headings.positions[c.key] for c in columns if c.fills and c.key in headings.positions}
     filled: dict[tuple[int, int], Cell] = {}
-    there, last = set(numbers), max(numbers, default=0)
-    for merge in sheet.merges:
-        if merge.left in fills and merge.top in sheet.rows and merge.top > headings.row:
-            cell = _at(sheet.rows[merge.top], merge.left)
-            below = range(merge.top + 1, min(merge.bottom, last) + 1)
-            filled.update({(n, merge.left): cell for n in below if n in there})
+    merges = [m for m in sheet.merges if m.left in fills and m.top in sheet.rows and m.top > headings.row]
+    for at in fills:
+        for merge, reached in rows_once((m for m in merges if m.left == at), max(sheet.rows)):
+            cell = _at(sheet.rows[merge.top], at)
+            filled.update({(n, at): cell for n in reached if n in sheet.rows and n > merge.top})
     return filled
 
 

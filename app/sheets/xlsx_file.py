@@ -5,12 +5,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from app.sheets.cells import EMPTY, MAX_COLUMNS, MAX_ROWS, Cell, Kind, Merge, Sheet
+from app.sheets.cells import EMPTY, MAX_COLUMNS, MAX_ROWS, Cell, Kind, Merge, Sheet, rows_once
 from app.sheets.number_formats import Format, cell_formats, number
-from app.sheets.package import Attributes, Package, canonical, opened
+from app.sheets.package import Attributes, Package, canonical, opened, too_large
 from app.sheets.problems import Unreadable, unreadable
 
 MAX_SHEETS = 50
+MAX_ARRAYS = 5000  # areas of several cells that one formula fills; a list has none
 _ADDRESS = re.compile(r"([A-Z]{1,3})(\d{1,7})")
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 _KINDS = {"b": Kind.TRUTH, "e": Kind.ERROR, "d": Kind.DATE}
@@ -165,7 +166,7 @@ class _SheetReader:
         elif tag == "f":
             self._formula = self._holds = True
             if attributes.get("t") in {"array", "dataTable"} and "ref" in attributes:
-                self._arrays.append(_range(attributes["ref"]))
+                self._keep_array(_range(attributes["ref"]))
         elif tag == "mergeCell":
             self._merges.append(_range(attributes["ref"]))
         else:
@@ -226,8 +227,7 @@ class _SheetReader:
                 "Chép riêng bảng danh sách sang một tệp mới rồi gửi lại.",
                 "Copy just the list into a new file and send that.",
             )
-        for area in self._arrays:
-            self._mark_formulas(area)
+        self._mark_formulas()
         rows = {
             row: [cells.get(at, EMPTY) for at in range(max(cells) + 1)]
             for row, cells in sorted(self._rows.items())
@@ -235,13 +235,21 @@ class _SheetReader:
         }
         return Sheet(name, hidden, rows, tuple(self._merges))
 
-    def _mark_formulas(self, area: Merge) -> None:
+    def _keep_array(self, area: Merge) -> None:
+        if area.top == area.bottom and area.left == area.right:
+            return  # the cell that holds it is marked already
+        self._arrays.append(area)
+        if len(self._arrays) > MAX_ARRAYS:
+            raise too_large()
+
+    def _mark_formulas(self) -> None:
         """One formula may fill a whole area, and stands only in its first cell."""
-        for row, cells in self._rows.items():
-            if area.top <= row <= area.bottom:
-                cells.update(
-                    {at: Cell(c.text, Kind.FORMULA) for at, c in cells.items() if area.left <= at <= area.right}
-                )
+        for at in range(self._widest if self._arrays else 0):
+            areas = [a for a in self._arrays if a.left <= at <= a.right]
+            for _, reached in rows_once(areas, self._deepest):
+                for cells in (self._rows[row] for row in reached if row in self._rows):
+                    if at in cells:
+                        cells[at] = Cell(cells[at].text, Kind.FORMULA)
 
 
 def column_number(letters: str) -> int:

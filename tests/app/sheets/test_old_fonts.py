@@ -86,6 +86,23 @@ def test_a_sign_of_another_origin_is_not_an_old_font(name: str) -> None:
     assert said("Tên thôn", name, "thôn Nà Mẫu", "bản Lũng Sưa") == ""
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ỦY BAN NHÂN DÂN XÃ……", "UBND XÃ……, TỈNH LẠNG SƠN", "“XÃ”", "‘XÃ’", "XÃ–PHƯỜNG", "MÃ—TÊN", "«XÃ»", "XÃ®", "XÃ • THÔN", "XÃ•",
+    ],
+)  # fmt: skip
+def test_a_right_word_in_capitals_before_a_sign_is_not_broken(text: str) -> None:
+    assert said("Tên thôn", text, "thôn Nà Mẫu") == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["TÒA", "HÓA", "CÔNG", "LĂNG", "ĐÔNG", "XÃ", "MÃ", "BÌNH", "QUÊ", "thôn Đông", "HÀ NỘI"]
+)
+def test_one_broken_word_is_broken_in_capitals_too(name: str) -> None:
+    assert "đã hỏng từ trước" in said("Tên thôn", name.encode().decode("cp1252", "replace"))
+
+
 def test_one_foreign_name_among_many_of_an_old_font_does_not_hide_it() -> None:
     assert said("Muñoz", *map(as_vni, NAMES)) != ""
     assert said("Muñoz", "Citroën", "Noël", "Köln", as_tcvn3("Nà")) == "", "one word against four"

@@ -99,7 +99,16 @@ def test_a_row_that_lacks_something_is_never_left_out_silently() -> None:
         ("TỔNG SỐ", 1),
         ("Cộng:", 1),
         ("Tổng", 1),
-        ("Tổng Cọt", 1),
+        ("Tổng Cọt", 2),
+        ("Tổng số thôn: 5", 1),
+        ("Tổng 5 thôn", 1),
+        ("Cộng xã Chi Lăng", 1),
+        ("Cộng (I + II)", 1),
+        ("Cộng II", 1),
+        ("Tổng số nhân khẩu", 1),
+        ("Tổngcọt", 2),
+        ("Cộng Hòa", 2),
+        ("Tổng Chúc", 2),
         ("Tống", 2),
         ("Cồng", 2),
         ("Tong cong", 2),
@@ -108,6 +117,33 @@ def test_a_row_that_lacks_something_is_never_left_out_silently() -> None:
 def test_a_row_of_totals_begins_with_its_word_and_lacks_something(first: str, left: int) -> None:
     assert len(read_table(one(CODES, (first, "", "9 thôn")), COLUMNS).rows) == left
     assert len(read_table(one(CODES, (first, "T02", "thôn Hai")), COLUMNS).rows) == 2
+
+
+@pytest.mark.parametrize("name", ["Cộng Hòa", "Tổng Chúc", "Tổng Bản"])
+def test_a_village_called_like_a_total_stays_where_its_commune_is_merged_or_its_code_is_missing(name: str) -> None:
+    head = ("Mã xã", "Tên thôn", "Mã thôn", "Loại")
+    rows = [("06463", "thôn Một", "T01"), ("", name, "T02"), ("", name, "", "thôn"), ("", "thôn Ba", "")]
+    table = read_table(book(Page([head, *rows], merged=["A2:A5"])), COLUMNS)
+    assert table.notes == ()
+    assert texts(table) == [
+        (2, *CODES), (3, "06463", "T02", name), (4, "06463", "", name), (5, "06463", "", "thôn Ba"),
+    ]  # fmt: skip
+
+
+def test_below_a_total_a_name_in_a_merged_commune_is_no_signature() -> None:
+    rows = [CODES, ("Cộng",), ("06463", "T02", "thôn Hai"), ("", "", "thôn Ba"), ("", "", "Người lập")]
+    table = read_table(book(Page([HEAD, *rows], merged=["A4:A5"])), COLUMNS)
+    assert texts(table) == [(2, *CODES), (4, "06463", "T02", "thôn Hai"), (5, "06463", "", "thôn Ba")]
+    assert [n.vi for n in table.notes] == [
+        "Bỏ qua 1 dòng tổng cộng (dòng 3); 1 dòng cuối bảng (người lập, ký tên…) (dòng 6)."
+    ]
+
+
+def test_a_named_total_in_a_merged_commune_is_left_out() -> None:
+    head = ("Mã xã", "Tên thôn", "Mã thôn", "Loại")
+    rows = [("06463", "thôn Một", "T01"), ("", "Cộng xã Chi Lăng", "")]
+    table = read_table(book(Page([head, *rows], merged=["A2:A3"])), COLUMNS)
+    assert texts(table) == [(2, *CODES)]
 
 
 def test_columns_that_are_not_ours_are_told_and_stop_nothing_unless_one_of_ours_is_missing() -> None:

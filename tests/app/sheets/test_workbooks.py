@@ -13,6 +13,7 @@ import pytest
 from app.errors import TooLarge
 from app.sheets import Unreadable, read_table
 from app.sheets import package as packages
+from app.sheets.xlsx_file import MAX_ARRAYS
 from tests.app.sheets.workbooks import COLUMNS, HEAD, MAIN, OFFICE, Dress, Page, book, one
 
 ROW = ("06463", "T01", "thôn Một")
@@ -95,6 +96,34 @@ def test_a_broken_workbook_is_said_to_be_one(raw: bytes) -> None:
     assert [p.why.vi for p in refused.value.problems] == ["Tệp này không phải Excel (.xlsx) hoặc bị hỏng."]
 
 
+@pytest.mark.parametrize("encoding", ["x-unknown", "hex", "idna", "punycode", "utf-7", "shift_jis"])
+def test_an_encoding_that_cannot_be_read_is_said_to_be_broken(encoding: str) -> None:
+    declared = f'<?xml version="1.0" encoding="{encoding}"?>'
+    with pytest.raises(Unreadable) as refused:
+        read_table(book(GOOD, how=Dress(dress=lambda n, xml: declared + xml if "sheet1" in n else xml)), COLUMNS)
+    assert [p.why.vi for p in refused.value.problems] == ["Tệp này không phải Excel (.xlsx) hoặc bị hỏng."]
+
+
+def packed(method: int) -> bytes:
+    """A good workbook, beside whose parts stands one that is packed by this method."""
+    out = io.BytesIO(book(GOOD))
+    with zipfile.ZipFile(out, "a", method) as more:
+        more.writestr("xl/media/x.bin", bytes(1_000_000))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_parts_packed_as_excel_never_does_are_refused_unopened(method: int) -> None:
+    with pytest.raises(Unreadable) as refused:
+        read_table(packed(method), COLUMNS)
+    assert [p.why.vi for p in refused.value.problems] == ["Tệp này không phải Excel (.xlsx) hoặc bị hỏng."]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_parts_packed_as_excel_does_are_read(method: int) -> None:
+    assert len(read_table(packed(method), COLUMNS).rows) == 1
+
+
 @pytest.mark.parametrize(
     ("part", "what"),
     [("word/document.xml", "Word"), ("xl/workbook.bin", ".xlsb"), ("content.xml", ".ods"), ("xl/vbaProject.bin", "macro")],
@@ -175,4 +204,41 @@ def test_fifty_thousand_rows_of_a_workbook_are_read_in_seconds(make: Callable[[l
     raw = make([("06463", f"T{n}", f"thôn Thử {n}") for n in range(50_000)])
     started = time.process_time()
     assert len(read_table(raw, COLUMNS).rows) == 50_000
+    assert time.process_time() - started < 10
+
+
+def arrays(refs: list[str], rows: int) -> bytes:
+    """Rows of our list, with a formula in column D of each that fills one of these areas."""
+    body = "".join(
+        f'<row r="{n}"><c r="A{n}"><v>{n}</v></c><c r="B{n}"><v>1</v></c><c r="C{n}"><v>2</v></c>'
+        + (f'<c r="D{n}"><f t="array" ref="{refs[n - 2]}">1</f><v>3</v></c>' if n - 2 < len(refs) else "")
+        + "</row>"
+        for n in range(2, rows + 2)
+    )
+    good = one()
+    with zipfile.ZipFile(io.BytesIO(good)) as made:
+        xml = made.read("xl/worksheets/sheet1.xml").decode()
+    return book(Page([], xml=xml.replace("</sheetData>", body + "</sheetData>")))
+
+
+def test_an_area_that_one_formula_fills_is_formulas_in_every_cell_and_nowhere_else() -> None:
+    table = read_table(arrays(["D2", "B3:B4", "A4:B5", "C9:C99"], 9), COLUMNS)
+    marked = [f"{table.letters[k]}{n}" for n, cells in table.rows for k, c in cells.items() if c.kind == "formula"]
+    assert marked == ["B3", "A4", "B4", "A5", "B5", "C9", "C10"]
+
+
+def test_very_many_areas_of_formulas_are_refused_and_those_of_one_cell_cost_nothing() -> None:
+    started = time.process_time()
+    assert len(read_table(arrays([f"D{n}" for n in range(2, 20_002)], 20_000), COLUMNS).rows) == 20_000
+    assert len(read_table(arrays(["A2:C60000"] * MAX_ARRAYS, 20_000), COLUMNS).rows) == 20_000
+    with pytest.raises(TooLarge):
+        read_table(arrays(["A2:C60000"] * (MAX_ARRAYS + 1), 20_000), COLUMNS)
+    assert time.process_time() - started < 15
+
+
+def test_very_many_merged_cells_over_one_another_are_followed_once() -> None:
+    rows = [ROW, *[("", f"T{n}", "thôn Hai") for n in range(3, 20_002)]]
+    raw = one(*rows, merged=[f"A{n}:A60000" for n in range(2, 20_002)])
+    started = time.process_time()
+    assert {c["commune"].text for _, c in read_table(raw, COLUMNS).rows} == {"06463"}
     assert time.process_time() - started < 10
