@@ -157,6 +157,25 @@ def test_a_whole_copy_of_before_manifests_is_restored_after_the_command_that_is_
 
 
 @pytest.mark.faults
+@pytest.mark.parametrize(
+    ("made_by", "status", "copies"), [("GNU tar", 0, ["MANIFEST", "hoi.dump", "media.tar"]), ("other", 1, [])]
+)
+def test_a_photo_that_comes_while_they_are_copied_throws_no_copy_away(
+    farm: Farm, tmp_path: Path, made_by: str, status: int, copies: list[str]
+) -> None:
+    """GNU tar: "file changed as we read it" is exit status 1, failures are 2; of other tars 1 is a failure too."""
+    var, folder, racing, real = tmp_path / "var", tmp_path / "sao lưu", tmp_path / "bin", shutil.which("tar")
+    (var / "media").mkdir(parents=True)
+    (var / "media" / "a").write_bytes(b"first")
+    racing.mkdir()
+    (racing / "tar").write_text(f"#!/bin/sh\n[ $1 = --version ] && echo '{made_by}' && exit 0\n{real} \"$@\"; exit 1\n")
+    (racing / "tar").chmod(0o755)
+    done = run_script("backup.sh", folder, farm.database.url, var, first_in_path=racing)
+    assert (done.returncode, sorted(p.name for p in folder.glob("*"))) == (status, copies), done.stderr
+    assert not (tmp_path / "sao lưu.moi").exists()
+
+
+@pytest.mark.faults
 def test_a_second_half_that_fails_leaves_the_whole_old_copy(farm: Farm, empty: str, tmp_path: Path) -> None:
     var, folder = tmp_path / "var", tmp_path / "sao lưu"
     (var / "media").mkdir(parents=True)
