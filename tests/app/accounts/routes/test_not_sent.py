@@ -273,6 +273,22 @@ def test_a_form_of_ours_is_taken_from_old_browsers_too(
     assert (sent.status_code, requests_made(province)) == (303, [STORED])
 
 
+def test_a_public_address_spelled_otherwise_is_the_browsers_origin(settings: Settings, province: Province) -> None:
+    """Its proxy hands on another Host, so that only HOI_PUBLIC_URL tells which pages are ours."""
+    spelled = Settings(public_url="http://Hồi.Lạngsơn.VN:80").public_url
+    client = create_app(settings.model_copy(update={"public_url": spelled}), province.database).test_client()
+    token = csrf(client.get("/dang-nhap"))
+    answers = [
+        client.post(
+            "/dang-nhap",
+            data={"csrf_token": token, "phone": ADMIN_PHONE, "password": "khong dung roi"},
+            headers={"Origin": sent_from},
+        ).status_code
+        for sent_from in ("http://xn--hi-p9s.xn--lngsn-xob8703c.vn", "http://xn--hi-p9s.vn", "null", "")
+    ]
+    assert answers == [422, 403, 403, 403]
+
+
 def test_every_route_that_changes_something_asks_where_it_comes_from(app: Flask) -> None:
     values = {a: str(new_id()) for r in app.url_map.iter_rules() for a in r.arguments}
     asked, let_through = 0, []
