@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.addresses import split_address
+from app.addresses import origin, split_address
 from app.errors import SetupError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -93,10 +93,11 @@ class Settings(BaseSettings):
         if value is None:
             return None
         parts = split_address(value)
-        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/") or parts.query:
+        base = origin(value)
+        if not base or parts.path.strip("/") or parts.query:
             message = "HOI_PUBLIC_URL phải là gốc địa chỉ như https://hoi.langson.vn, không có đường dẫn phía sau"
             raise ValueError(message)
-        return f"{parts.scheme}://{parts.netloc}"
+        return base
 
     @model_validator(mode="after")
     def _strong_secret(self) -> "Settings":

@@ -6,13 +6,19 @@ folder=${1:?"Cách dùng: restore.sh THƯ_MỤC"}
 url=${HOI_DATABASE_OWNER_URL:-${HOI_DATABASE_URL:?"Cần HOI_DATABASE_OWNER_URL"}}
 fail() { echo "✗ $1 Chưa phục hồi gì." >&2; exit 1; }
 
-[ -f "$folder/MANIFEST" ] || fail "$folder không có tệp MANIFEST: bản sao lưu chưa trọn, hoặc của bản Hồi cũ."
+parts=hoi.dump
+if [ -e "$folder/media.tar" ]; then parts="hoi.dump media.tar"; fi
+[ -f "$folder/MANIFEST" ] || fail "$folder không có tệp MANIFEST: bản sao lưu chưa trọn, hoặc của bản Hồi cũ.
+  Biết chắc bản ấy trọn vẹn thì ghi MANIFEST cho nó rồi phục hồi lại:
+  (cd '$folder' && sha256sum $parts > MANIFEST)
+ "
 grep -q '  hoi\.dump$' "$folder/MANIFEST" || fail "MANIFEST không ghi hoi.dump."
 for part in hoi.dump media.tar; do
     if [ -e "$folder/$part" ] && ! grep -q "  $part\$" "$folder/MANIFEST"; then fail "$part không thuộc bản sao lưu này."; fi
 done
-wrong=$(cd "$folder" && sha256sum --check --quiet MANIFEST 2>/dev/null || :)
-[ -z "$wrong" ] || fail "Tệp hỏng hoặc bị trộn từ hai lần sao lưu: $(echo "$wrong" | tr '\n' ' ')"
+if ! wrong=$(cd "$folder" && sha256sum --strict --check --quiet MANIFEST 2>&1); then
+    fail "Tệp hỏng hoặc bị trộn từ hai lần sao lưu: $(echo "$wrong" | tr '\n' ' ')"
+fi
 
 pg_restore --exit-on-error --no-owner --single-transaction --dbname "$url" "$folder/hoi.dump"
 if [ -f "$folder/media.tar" ]; then mkdir -p "${HOI_VAR:?}" && tar -C "$HOI_VAR" -xf "$folder/media.tar"; fi

@@ -201,7 +201,9 @@ def end_change(
     session: Session, actor: Actor, tried: Tried, form: schemas.ChangePassword, *, right: bool
 ) -> HoiError | None:
     """Change one's own password when the present one matched, as SYSTEM. A refusal is returned, so that the try is kept."""
-    if not right:
+    person_id = actors.oneself(actor)
+    row = session.get(Credential, person_id, with_for_update=True) if right else None
+    if row is None or row.password_hash != tried.password_hash:  # it was changed meanwhile
         return Invalid(
             "wrong_password",
             vi="Mật khẩu đang dùng chưa đúng. Bác thử lại.",
@@ -209,7 +211,6 @@ def end_change(
             field="current",
         )
     attempts.succeeded(session, tried.attempt_id)
-    person_id = actors.oneself(actor)
     try:
         check_new_password(form.new, session.get(PersonalData, person_id))
     except Invalid as error:

@@ -13,7 +13,7 @@ from app import clock
 from app.accounts import actors
 from app.actor import SYSTEM, Actor, Right, check_may
 from app.db import Database, Words, lock_ids, new_id
-from app.errors import HoiError, TooMany
+from app.errors import Conflict, HoiError, TooMany
 from app.marketplace_sync import channel_accounts
 from app.marketplace_sync.calls import log_call, unreadable
 from app.marketplace_sync.channels.accounts import CheckResult, Credentials
@@ -33,6 +33,7 @@ PATIENCE: Final = Timeouts(connect=5, read=10, total=10, conversation=12)
 LEASE: Final = timedelta(seconds=30)  # longer than PATIENCE and the look-up of the name together
 NEXT_TURN: Final = timedelta(seconds=1)
 KEPT: Final = timedelta(days=1)
+LONGEST_WAIT: Final = timedelta(hours=1)  # whose delivery failed that long is not asked any more
 
 
 def ask(session: Session, actor: Actor, settings: Settings, new: NewAccount, *, renews: bool = False) -> UUID:
@@ -95,7 +96,11 @@ def on_check_wanted(database: Database, settings: Settings, event: AccountCheckW
 
     Raises NotYet while another shop of the organisation is being asked, or half of this machine's callers are asking.
     """
-    claimed = _claim(database, settings, event.check_id)
+    try:
+        claimed = _claim(database, settings, event.check_id)
+    except HoiError as error:  # sealed with another key, for example: no later try would open it
+        _refuse(database, event.check_id, error)
+        return
     if claimed is None:
         return
     new, renews = claimed
@@ -117,9 +122,21 @@ def on_check_wanted(database: Database, settings: Settings, event: AccountCheckW
 
 
 def forget(database: Database, _settings: Settings) -> None:
-    """Drop checks that ended a day ago: what came of them is an account, or was told."""
+    """Drop checks that ended a day ago: what came of them is an account, or was told.
+
+    What has waited for an hour, and is not being asked right now, is refused: its keys are kept no longer, and its account
+    may be connected again.
+    """
+    now = clock.machine_now()
     with database.transaction(SYSTEM) as session:
-        session.execute(delete(AccountCheck).where(AccountCheck.finished_at < clock.machine_now() - KEPT))
+        session.execute(delete(AccountCheck).where(AccountCheck.finished_at < now - KEPT))
+        stuck = select(AccountCheck).where(
+            AccountCheck.state == "waiting",
+            AccountCheck.asked_at < now - LONGEST_WAIT,
+            AccountCheck.asking_until.is_(None) | (AccountCheck.asking_until < now),
+        )
+        for check in session.scalars(stuck.order_by(AccountCheck.id).with_for_update()).all():
+            _tell(check, _not_asked())
 
 
 def _claim(database: Database, settings: Settings, check_id: UUID) -> tuple[NewAccount, bool] | None:
@@ -189,8 +206,20 @@ def _refuse(database: Database, check_id: UUID, error: HoiError) -> None:
     with database.transaction(SYSTEM) as session:
         check = session.get_one(AccountCheck, check_id)
         if check.state == "waiting":
-            check.error, check.error_code, check.error_field = Words(vi=error.vi, en=error.en), error.code, error.field
-            _finish(check, "refused")
+            _tell(check, error)
+
+
+def _not_asked() -> Conflict:
+    return Conflict(
+        "shop_not_asked",
+        vi="Máy của Hồi chưa hỏi được gian hàng suốt một giờ nên đã bỏ khóa vừa gửi. Bác gửi lại khóa.",
+        en="The shop could not be asked for an hour, so the keys that were sent are dropped. Send them again.",
+    )
+
+
+def _tell(check: AccountCheck, error: HoiError) -> None:
+    check.error, check.error_code, check.error_field = Words(vi=error.vi, en=error.en), error.code, error.field
+    _finish(check, "refused")
 
 
 def _finish(check: AccountCheck, state: str) -> None:

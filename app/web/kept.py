@@ -19,7 +19,8 @@ from app.web.visitor import SIGN_IN_COOKIE, actor
 
 LONGEST_KEPT = 64 * 1024  # characters of all fields together
 KEPT_SECONDS = 24 * 3600
-SECRETS = frozenset({"password", "current", "new", "again", "pin"})  # never shown again, and never carried along
+# Never shown again, and never carried along. A test walks all templates and all channels for names that are missing here.
+SECRETS = frozenset({"password", "current", "new", "again", "pin", "consumer_key", "consumer_secret"})
 OURS = ("hoi_bieu_mau", "hoi_phien", "hoi_quen", "hoi_may", "hoi_lang")
 
 

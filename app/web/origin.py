@@ -9,7 +9,7 @@ A sibling host under the same domain is foreign, as any other.
 
 from flask import request
 
-from app.addresses import split_address
+from app.addresses import origin
 from app.errors import Forbidden
 from app.web.process import web
 from app.web.requests import UNSAFE
@@ -36,16 +36,15 @@ def foreign_page() -> Forbidden:
 
 def _is_ours() -> bool | None:
     """None when the browser does not say."""
-    fetched, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    fetched, sent_from = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if fetched is not None:
         return fetched in {"same-origin", "none"}
-    if origin is not None:
-        return _same(origin)
+    if sent_from is not None:
+        return _same(sent_from)
     referrer = request.headers.get("Referer")
     return None if referrer is None else _same(referrer)
 
 
 def _same(address: str) -> bool:
-    parts = split_address(address)
-    given = f"{parts.scheme}://{parts.netloc}"
-    return given in {request.host_url.rstrip("/"), web().settings.public_url}
+    given = origin(address)
+    return given != "" and given in {origin(request.host_url), web().settings.public_url}

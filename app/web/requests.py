@@ -1,5 +1,6 @@
 """Around every request: its id, its line in the log, its figures, and the headers of its answer."""
 
+import ipaddress
 import re
 import secrets
 from functools import lru_cache
@@ -60,12 +61,29 @@ class _Told:
 
 
 def proxied_unknown(settings: Settings) -> bool:
-    """A proxy speaks for others, and HOI_TRUSTED_PROXIES says that none stands before us. Told to the log once."""
-    found = not settings.trusted_proxies and any(name in request.headers for name in FORWARDED)
+    """A proxy speaks for others, and HOI_TRUSTED_PROXIES says that none stands before us. Told to the log once.
+
+    From a public address such a header proves nothing: anybody may write one, to be counted nowhere.
+    """
+    found = (
+        not settings.trusted_proxies
+        and any(name in request.headers for name in FORWARDED)
+        and _may_be_a_proxy(request.remote_addr or "")
+    )
     if found and not _Told.proxied_unknown:
         _Told.proxied_unknown = True
         log.error("a proxy stands before the web: set HOI_TRUSTED_PROXIES, or no limit by address can be kept")
     return found
+
+
+def _may_be_a_proxy(address: str) -> bool:
+    """On this machine or in a network of its own, RFC 1918 and the like; a Unix socket's caller has no address at all."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return True
+    found = getattr(found, "ipv4_mapped", None) or found
+    return found.is_loopback or found.is_private
 
 
 def begin() -> None:

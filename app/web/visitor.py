@@ -72,7 +72,7 @@ def transaction(as_actor: Actor | None = None) -> Iterator[Session]:
 
 
 def visitor_address() -> str:
-    """Where the request comes from; empty where a proxy hides it that HOI_TRUSTED_PROXIES does not count.
+    """Where the request comes from; empty where a proxy nearby hides it that HOI_TRUSTED_PROXIES does not count.
 
     To take the proxy's own address for everybody's would make one limit for the whole province.
     """

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.addresses import split_address
+from app.addresses import origin, split_address
 from app.settings import ROOT
 
 DOUBLE = (
@@ -27,6 +27,28 @@ def test_an_address_has_its_parts() -> None:
         "/t/1",
         "a=b",
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("https://Hoi.Langson.vn:443", "https://hoi.langson.vn"),
+        ("HTTPS://hoi.langson.vn/", "https://hoi.langson.vn"),
+        ("http://Hoi.langson.vn:80/x?y", "http://hoi.langson.vn"),
+        ("http://hoi.langson.vn:443", "http://hoi.langson.vn:443"),
+        ("https://hoi.langson.vn:8443", "https://hoi.langson.vn:8443"),
+        ("https://Hồi.Lạngsơn.vn", "https://xn--hi-p9s.xn--lngsn-xob8703c.vn"),
+        ("https://[2001:DB8::7]:443", "https://[2001:db8::7]"),
+        ("https://ai@hoi.vn", ""),
+        ("ftp://hoi.vn", ""),
+        ("https://", ""),
+        ("https://a..b", ""),
+        ("null", ""),
+        ("http://[x", ""),
+    ],
+)
+def test_an_origin_is_written_as_a_browser_writes_it(text: str, written: str) -> None:
+    assert (origin(text), origin(origin(text))) == (written, written)
 
 
 def test_nothing_else_takes_addresses_apart_by_what_raises() -> None:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from app import front
 from app import settings as settings_module
@@ -18,6 +19,19 @@ from app.settings import MAKE_SECRET, ROOT, Settings, child_environment
 def test_the_address_of_the_database_is_kept_as_libpq_reads_it(spelled: str) -> None:
     url = "hoi:m%40t@/hoi?host=/run/postgresql"
     assert Settings(database_url=f"{spelled}://{url}").database_url == f"postgresql://{url}"
+
+
+@pytest.mark.parametrize("spelled", ["https://Hoi.Langson.vn:443", "https://hoi.langson.vn/", "https://hoi.langson.vn"])
+def test_the_public_address_is_kept_as_browsers_name_it(spelled: str) -> None:
+    assert Settings(public_url=spelled).public_url == "https://hoi.langson.vn"
+
+
+@pytest.mark.parametrize(
+    "wrong", ["hoi.langson.vn", "https://hoi.langson.vn/x", "https://ai@hoi.langson.vn", "https://a..b"]
+)
+def test_what_is_no_origin_is_refused_as_the_public_address(wrong: str) -> None:
+    with pytest.raises(ValidationError, match="HOI_PUBLIC_URL phải là gốc địa chỉ"):
+        Settings(public_url=wrong)
 
 
 def test_no_address_stays_none() -> None:

@@ -112,7 +112,7 @@ def test_a_mixed_or_damaged_copy_is_refused_before_anything_is_restored(farm: Fa
     (var / "media" / "a").write_bytes(b"second")
     assert run_script("backup.sh", later, farm.database.url, var).returncode == 0
 
-    def broken(name: str, *, without: str = "", other: str = "", cut: str = "") -> str:
+    def broken(name: str, *, without: str = "", other: str = "", cut: str = "", line: str = "") -> str:
         folder = tmp_path / name
         shutil.copytree(good, folder)
         if without:
@@ -121,6 +121,9 @@ def test_a_mixed_or_damaged_copy_is_refused_before_anything_is_restored(farm: Fa
             shutil.copy(later / other, folder / other)
         if cut:
             (folder / cut).write_bytes((folder / cut).read_bytes()[:-1])
+        if line:
+            listed = (folder / "MANIFEST").read_text().splitlines()
+            (folder / "MANIFEST").write_text("".join(f"{one[one.endswith(line) :]}\n" for one in listed))
         done = run_script("restore.sh", folder, empty, tmp_path / "kia")
         assert done.returncode != 0, name
         return done.stderr
@@ -129,8 +132,47 @@ def test_a_mixed_or_damaged_copy_is_refused_before_anything_is_restored(farm: Fa
     assert "media.tar" in broken("nửa", without="media.tar")
     assert "trộn từ hai lần sao lưu: media.tar" in broken("trộn", other="media.tar")
     assert "hoi.dump" in broken("cụt", cut="hoi.dump")
+    for damaged in ("hoi.dump", "media.tar"):
+        assert "Tệp hỏng" in broken(f"dòng hỏng {damaged}", line=damaged), "a hash one digit short is no hash"
     assert contents(empty) == {}
     assert not (tmp_path / "kia").exists()
+
+
+@pytest.mark.faults
+def test_a_whole_copy_of_before_manifests_is_restored_after_the_command_that_is_told(
+    farm: Farm, empty: str, tmp_path: Path
+) -> None:
+    var, folder = tmp_path / "var", tmp_path / "bản cũ"
+    (var / "media").mkdir(parents=True)
+    (var / "media" / "a").write_bytes(b"first")
+    assert run_script("backup.sh", folder, farm.database.url, var).returncode == 0
+    (folder / "MANIFEST").unlink()
+    told = run_script("restore.sh", folder, empty, tmp_path / "kia").stderr
+    command = f"(cd '{folder}' && sha256sum hoi.dump media.tar > MANIFEST)"
+    assert [line.strip() for line in told.splitlines()][2:] == [command, "Chưa phục hồi gì."]
+    assert contents(empty) == {}
+    subprocess.run(["sh", "-c", command], check=True)
+    assert run_script("restore.sh", folder, empty, tmp_path / "kia").returncode == 0
+    assert contents(empty) == contents(farm.database.url)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    ("made_by", "status", "copies"), [("GNU tar", 0, ["MANIFEST", "hoi.dump", "media.tar"]), ("other", 1, [])]
+)
+def test_a_photo_that_comes_while_they_are_copied_throws_no_copy_away(
+    farm: Farm, tmp_path: Path, made_by: str, status: int, copies: list[str]
+) -> None:
+    """GNU tar: "file changed as we read it" is exit status 1, failures are 2; of other tars 1 is a failure too."""
+    var, folder, racing, real = tmp_path / "var", tmp_path / "sao lưu", tmp_path / "bin", shutil.which("tar")
+    (var / "media").mkdir(parents=True)
+    (var / "media" / "a").write_bytes(b"first")
+    racing.mkdir()
+    (racing / "tar").write_text(f"#!/bin/sh\n[ $1 = --version ] && echo '{made_by}' && exit 0\n{real} \"$@\"; exit 1\n")
+    (racing / "tar").chmod(0o755)
+    done = run_script("backup.sh", folder, farm.database.url, var, first_in_path=racing)
+    assert (done.returncode, sorted(p.name for p in folder.glob("*"))) == (status, copies), done.stderr
+    assert not (tmp_path / "sao lưu.moi").exists()
 
 
 @pytest.mark.faults

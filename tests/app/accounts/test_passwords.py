@@ -248,6 +248,23 @@ def test_a_new_password_ends_the_other_sign_ins(province: Province) -> None:
     assert isinstance(attempt(province, ADMIN_PHONE, "nam chu kho doan"), Granted)
 
 
+def test_a_present_password_that_is_reset_while_it_is_compared_changes_nothing(province: Province) -> None:
+    """Whoever knew the old one does not undo the reset that was to lock them out."""
+    admin = province.actor("admin")
+    form = schemas.ChangePassword(current=PASSWORD, new="nam chu kho doan", again="nam chu kho doan")
+    with province.database.transaction(SYSTEM) as session:
+        tried = passwords.begin_change(session, admin, key=KEY)
+    assert not isinstance(tried, TooMany)
+    right = passwords.matches(tried, form.current)
+    province.password("admin", "dat lai giua chung")
+    with province.database.transaction(SYSTEM) as session:
+        refused = passwords.end_change(session, admin, tried, form, right=right)
+    assert (right, refused.code if refused else None) == (True, "wrong_password")
+    assert province.one("SELECT count(*) FROM sign_in_attempts WHERE NOT succeeded") == 1
+    assert isinstance(attempt(province, ADMIN_PHONE, "nam chu kho doan"), Invalid)
+    assert isinstance(attempt(province, ADMIN_PHONE, "dat lai giua chung"), Granted)
+
+
 @pytest.mark.parametrize("weak", ["short12", "12345678", "aaaaaaaaaa", "0912000001", "Hoàng Quản Trị", "matkhau123"])
 def test_a_weak_password_is_refused(province: Province, weak: str) -> None:
     admin = province.actor("admin")

@@ -14,6 +14,7 @@ from uuid import UUID
 import pytest
 from flask.testing import FlaskClient
 from marketplace_world import World, add_person
+from pydantic import SecretStr
 from sqlalchemy import func, select, update
 
 from app import clock
@@ -246,6 +247,39 @@ def test_checks_are_forgotten_a_day_after_they_ended(world: World) -> None:
     account_checks.forget(world.database, world.settings)
     with world.database.transaction(SYSTEM) as session:
         assert set(session.scalars(select(AccountCheck.id))) == {young, waiting}
+
+
+def test_keys_sealed_with_another_key_end_in_its_sentence_and_can_be_sent_again(world: World) -> None:
+    account = new_account(world)
+    check_id = world.do(account_checks.ask, world.settings, account)
+    other = world.settings.model_copy(update={"credentials_key": SecretStr("một khóa khác, đủ dài cho cả hệ thống")})
+    account_checks.on_check_wanted(world.database, other, AccountCheckWanted(check_id))
+    with world.database.transaction(SYSTEM) as session:
+        check = session.get_one(AccountCheck, check_id)
+    assert (check.state, check.error_code) == ("refused", "sealed_with_another_key")
+    assert (check.credentials_sealed, check.asking_until) == (None, None)
+    assert names_of_accounts(world) == ["Gian hàng tỉnh"]
+    again = world.do(account_checks.ask, other, account)
+    assert again != check_id
+
+
+def test_what_waited_an_hour_is_refused_with_its_keys_dropped(world: World) -> None:
+    late, asked_now, young = (world.do(account_checks.ask, world.settings, new_account(world)) for _ in range(3))
+    now = clock.machine_now()
+    hour = {"asked_at": now - timedelta(hours=1, minutes=1)}
+    with world.database.transaction(SYSTEM) as session:
+        for check_id, more in ((late, {}), (asked_now, {"asking_until": now + timedelta(seconds=30)})):
+            session.execute(update(AccountCheck).where(AccountCheck.id == check_id).values(**hour, **more))
+    account_checks.forget(world.database, world.settings)
+    with world.database.transaction(SYSTEM) as session:
+        found = {check.id: check for check in session.scalars(select(AccountCheck))}
+    assert {n: (c.state, c.error_code, c.credentials_sealed is None) for n, c in found.items()} == {
+        late: ("refused", "shop_not_asked", True),
+        asked_now: ("waiting", None, False),
+        young: ("waiting", None, False),
+    }
+    assert ask_the_shop(world, late).state == "refused", "its delivery comes too late"
+    assert names_of_accounts(world) == ["Gian hàng tỉnh"]
 
 
 def test_who_lost_the_right_meanwhile_connects_nothing(world: World) -> None:

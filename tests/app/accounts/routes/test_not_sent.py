@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import nodes
 from werkzeug.test import TestResponse
 
 from app.db import Database, new_id
 from app.factory import create_app
-from app.settings import Settings
+from app.marketplace_sync.channels.registry import specs
+from app.settings import ROOT, Settings
+from app.web.kept import SECRETS
 from tests.app.accounts.conftest import ADMIN_PHONE, PASSWORD, Province
 from tests.app.accounts.routes.conftest import Browser, csrf, send
 
@@ -174,12 +177,57 @@ def test_every_form_of_the_product_keeps_what_was_typed_when_its_sender_is_out(a
         options = {a: getattr(c, "items", None) for a, c in rule._converters.items()}
         filled = {a: min(options[a]) if options.get(a) else values[a] for a in rule.arguments}
         url = app.url_map.bind("localhost").build(rule.endpoint, filled, method="POST")
-        sent = {"csrf_token": token, "note": "Chữ cần giữ", "password": "bí mật lắm"}
+        sent = {"csrf_token": token, "note": "Chữ cần giữ", **dict.fromkeys(SECRETS, "bí mật lắm")}
         answer = client.post(url, data=sent, headers=OURS)
         walked += 1
         if (answer.status_code, "Chữ cần giữ" in answer.text, "bí mật lắm" in answer.text) != (401, True, False):
             lost.append(url)
     assert (walked > 60, lost) == (True, [])
+
+
+SECRET_INPUTS = {
+    "password",
+    "current-password",
+    "new-password",
+    "one-time-code",
+}  # a type, or what it may be filled with
+
+
+def secret_fields(app: Flask) -> tuple[set[str], set[str]]:
+    """Of all templates: the names of the fields whose text is a secret, and the templates that take them from a channel."""
+    named, by_channel = set(), set()
+    for path in sorted((ROOT / "app").rglob("*.html")):
+        source = path.read_text()
+        plain = re.findall(r"""<input[^>]*type=['"]?password[^>]*""", source)
+        named |= {re.findall(r'name="([^"]*)"', tag)[0] for tag in plain}
+        for call in app.jinja_env.parse(source).find_all(nodes.Call):
+            if getattr(call.node, "attr", "") == "form_problem_box" or SECRET_INPUTS.isdisjoint(words_given(call)):
+                continue
+            name = call.args[0]
+            if isinstance(name, nodes.Const):
+                named.add(name.value)
+            else:
+                assert ast_name(name) == "f.name", path
+                by_channel.add(path.name)
+    return named, by_channel
+
+
+def words_given(call: nodes.Call) -> set[str]:
+    given = [*call.args, *(k.value for k in call.kwargs)]
+    inside = [part for whole in given for part in [whole, *whole.find_all(nodes.Const)]]
+    return {part.value for part in inside if isinstance(part, nodes.Const) and isinstance(part.value, str)}
+
+
+def ast_name(node: nodes.Node) -> str:
+    return f"{ast_name(node.node)}.{node.attr}" if isinstance(node, nodes.Getattr) else str(getattr(node, "name", ""))
+
+
+def test_no_secret_that_a_form_asks_for_is_ever_carried_along(app: Flask) -> None:
+    named, by_channel = secret_fields(app)
+    asked = {f.name for spec in specs() for f in spec.fields if f.kind == "secret"}
+    assert (named, by_channel) == ({"password", "current", "new", "again", "pin"}, {"account.html", "connect.html"})
+    assert asked == {"consumer_key", "consumer_secret"}
+    assert named | asked == SECRETS
 
 
 # --- origins and cookies -----------------------------------------------------------------------------------------
@@ -223,6 +271,22 @@ def test_a_form_of_ours_is_taken_from_old_browsers_too(
     token = csrf(client.get("/du-lieu-cua-toi"))
     sent = client.post("/du-lieu-cua-toi", data=request(csrf_token=token), headers=headers)
     assert (sent.status_code, requests_made(province)) == (303, [STORED])
+
+
+def test_a_public_address_spelled_otherwise_is_the_browsers_origin(settings: Settings, province: Province) -> None:
+    """Its proxy hands on another Host, so that only HOI_PUBLIC_URL tells which pages are ours."""
+    spelled = Settings(public_url="http://Hồi.Lạngsơn.VN:80").public_url
+    client = create_app(settings.model_copy(update={"public_url": spelled}), province.database).test_client()
+    token = csrf(client.get("/dang-nhap"))
+    answers = [
+        client.post(
+            "/dang-nhap",
+            data={"csrf_token": token, "phone": ADMIN_PHONE, "password": "khong dung roi"},
+            headers={"Origin": sent_from},
+        ).status_code
+        for sent_from in ("http://xn--hi-p9s.xn--lngsn-xob8703c.vn", "http://xn--hi-p9s.vn", "null", "")
+    ]
+    assert answers == [422, 403, 403, 403]
 
 
 def test_every_route_that_changes_something_asks_where_it_comes_from(app: Flask) -> None:

@@ -169,6 +169,33 @@ def test_a_stranger_behind_the_owners_proxy_closes_no_other_number(app: Flask, b
     assert client.get("/readyz").text == "ready\n"
 
 
+def test_a_stranger_at_a_public_address_who_speaks_as_a_proxy_is_counted_there(app: Flask, browser: Browser) -> None:
+    client = app.test_client()
+    page = client.get("/dang-nhap")
+    answers = []
+    for n in range(61):
+        values = {"csrf_token": csrf(page), "phone": f"09871112{n:02d}", "password": "khong dung roi"}
+        spoofed = {"X-Forwarded-For": f"198.51.100.{n}"}
+        sent = client.post("/dang-nhap", data=values, headers=spoofed, environ_base={"REMOTE_ADDR": "8.8.4.4"})
+        answers.append(sent.status_code)
+    assert answers == [422] * 60 + [429]
+
+
+@pytest.mark.parametrize(
+    ("address", "proxy"),
+    [
+        ("127.0.0.1", True), ("::1", True), ("10.1.2.3", True), ("172.17.0.1", True), ("192.168.1.9", True),
+        ("::ffff:10.1.2.3", True), ("fd00::7", True), ("", True), ("8.8.4.4", False), ("::ffff:8.8.4.4", False),
+        ("2a00:1450:4001::1", False),
+    ],
+)  # fmt: skip
+def test_only_a_near_address_is_taken_for_an_unknown_proxy(app: Flask, address: str, proxy: object) -> None:
+    told = app.test_client().get(
+        "/readyz", headers={"X-Forwarded-For": "198.51.100.1"}, environ_base={"REMOTE_ADDR": address}
+    )
+    assert ("HOI_TRUSTED_PROXIES=0" in told.text) is proxy
+
+
 def test_no_lock_and_no_transaction_is_held_while_a_password_is_compared(
     settings: Settings, fresh_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
