@@ -19,7 +19,7 @@ from app.front.bodies import Bodies, TooLong
 from app.front.exchange import Answer, Proto, Scope, peer_of
 from app.front.lookups import Find, Lookups, Told
 from app.front.memory import Headers, Kept, Memory
-from app.front.refusals import Refusals
+from app.front.refusals import Refusals, cut_off, no_length
 from app.front.room import Room
 from app.front.scans import Scans, TallyWriter
 from app.front.shortcut import answer_before_the_loop
@@ -89,12 +89,16 @@ class Front:
 
     async def __rsgi__(self, scope: Scope, proto: Proto) -> None:
         try:
+            await self._answer(scope, proto)
+        except GONE:
+            return
+
+    async def _answer(self, scope: Scope, proto: Proto) -> None:
+        try:
             if not self.at_once(scope, proto):
                 await self._in_time(scope, proto)
         except HoiError as refused:
             exchange.send(proto, self._refusals.answer(refused, scope), scope.method)
-        except GONE:
-            return
 
     def at_once(self, scope: Scope, proto: Proto) -> bool:
         """Answer what this process knows without asking anybody. False when it does not. Any thread may call it."""
@@ -227,12 +231,19 @@ class Front:
     # --- Flask
 
     async def _flask(self, scope: Scope, proto: Proto) -> Answer:
-        """What Flask answers. Raises TooSlow, and Unavailable where too much is under way."""
+        """What Flask answers. Raises TooSlow, CutOff, NoLength, and Unavailable where too much is under way.
+
+        Granian's pieces end in the same way when the body is whole and when the line broke, so that a body counts as whole only
+        where it has the length that was announced (RFC 9112, 6.3 and 8). One in chunks announces none.
+        """
         declared = scope.headers.get("content-length")
-        if declared is None and scope.headers.get("transfer-encoding") is None:
+        chunked = scope.headers.get("transfer-encoding") is not None
+        if declared is None and not chunked:
             return await self._room.answer(exchange.environ_of(scope, io.BytesIO(), None))
         longest = self._longest(scope.method, scope.path)
-        length = int(declared) if declared is not None and declared.isdigit() else None
+        length = int(declared) if declared is not None and declared.isdigit() and not chunked else None
+        if length is None and scope.method not in READING:
+            raise no_length()
         if length is not None and length > longest:  # Flask reads the length alone and says so in its own words
             return await self._room.answer(exchange.environ_of(scope, io.BytesIO(), length))
         try:
@@ -240,6 +251,8 @@ class Front:
         except TooLong:
             return await self._room.answer(exchange.environ_of(scope, io.BytesIO(), longest + 1))
         try:
+            if length is not None and body.received != length:
+                raise cut_off()
             return await self._room.answer(exchange.environ_of(scope, body.file, body.received))
         finally:
             body.close()

@@ -7,16 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]  # its own names for them, not exported anew
 
 from app.factory import create_app
 from app.front.exchange import MOST_IN_MEMORY
 from app.front.layer import Front
-from app.front.refusals import Refusals, crowded, full, slow
+from app.front.refusals import Refusals, crowded, cut_off, full, no_length, slow
 from app.front.room import Room
 from app.front.scans import Scans
 from app.settings import Settings
 from app.web import most_bytes
-from tests.app.front.pages import Answer, Store
+from tests.app.front.pages import Answer, Protocol, Store
 
 
 class Wsgi:
@@ -56,7 +57,7 @@ def test_the_environ_is_what_pep_3333_wants(settings: Settings) -> None:
         "q=%C3%A9[&é",
         "POST",
         chunks=(b"ab", b"cde"),
-        transfer_encoding="chunked",
+        content_length="5",
         content_type="text/plain",
         cookie="a=1",
         host="hoi.vn",
@@ -91,11 +92,46 @@ def test_a_body_that_is_too_long_is_not_read_and_flask_says_so(settings: Setting
     chunked = Answer(
         front(settings, wsgi, longest=lambda *_: 10),
         "/x",
-        method="POST",
         chunks=(b"x" * 11, None),
         transfer_encoding="chunked",
     )
     assert (chunked.status, wsgi.environ["CONTENT_LENGTH"], wsgi.read) == (413, "11", b"")
+
+
+@pytest.mark.parametrize("arrived", [(), (b"x" * 50,), (b"x" * 60, b"y" * 39), (b"x" * 101,)])
+def test_a_body_that_is_not_as_long_as_announced_never_comes_to_flask(
+    settings: Settings, arrived: tuple[bytes, ...]
+) -> None:
+    wsgi = Wsgi(b"done")
+    own = front(settings, wsgi)
+    answer = Answer(own, "/x", method="POST", chunks=arrived, content_length="100", accept="application/json")
+    assert (answer.status, wsgi.environ) == (400, {})
+    assert (own._bodies.coming, own._bodies.bytes) == (set(), 0)
+    whole = Answer(own, "/x", method="POST", chunks=(b"x" * 50, b"y" * 50), content_length="100")
+    assert (whole.status, wsgi.environ["CONTENT_LENGTH"], wsgi.read) == (200, "100", b"x" * 50 + b"y" * 50)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("length", [{}, {"content_length": "3"}, {"content_length": "3, 3"}])
+def test_what_changes_something_says_its_length_beforehand(
+    settings: Settings, method: str, length: dict[str, str]
+) -> None:
+    """The last chunk and a broken line look the same from here."""
+    wsgi = Wsgi(b"done")
+    sent = Answer(
+        front(settings, wsgi), "/x", method=method, chunks=(b"abc",), transfer_encoding="chunked", accept="", **length
+    )
+    assert (sent.status, wsgi.environ) == (411, {})
+
+
+def test_a_client_that_went_away_before_its_refusal_breaks_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> None:
+        raise ProtocolClosed
+
+    monkeypatch.setattr(Protocol, "response_bytes", gone)
+    assert Answer(front(settings, Wsgi()), "/x", method="POST", chunks=(b"x",), content_length="2").status == 0
 
 
 def test_every_route_takes_its_own_length(settings: Settings) -> None:
@@ -183,4 +219,6 @@ def test_refusals_are_rendered_beforehand_as_the_application_renders_its_errors(
     told = json.loads(machine.body)
     assert machine.headers["Content-Type"] == "application/problem+json"
     assert (told["status"], told["code"]) == (503, "web_busy")
-    assert {error.code for error in (slow(), crowded(), full())} == {code for code, _ in refusals.pages}
+    assert {error.code for error in (slow(), cut_off(), no_length(), crowded(), full())} == {
+        code for code, _ in refusals.pages
+    }
