@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from granian.rsgi import ProtocolClosed, ProtocolError  # type: ignore[attr-defined]  # its own names for them, not exported anew
 
 from app import settings as settings_module
-from app.errors import HoiError
+from app.errors import HoiError, Unavailable
 from app.factory import create_app
 from app.front import exchange
 from app.front.bodies import Bodies, TooLong
@@ -40,6 +40,7 @@ PATIENCE_SECONDS = 0.5  # a question that takes longer is an outage to whoever h
 SWITCH_SECONDS = (
     0.0005  # how long a thread of Flask's computes before the event loop has its turn; Python's own is ten times that
 )
+WAIT_SECONDS = 5.0  # so long waits who has no copy; then it is Flask's, which says that the database is away
 MOST_FILES = 65536
 GONE = (ProtocolClosed, ProtocolError)  # the client went away while it sent
 READING = frozenset({"GET", "HEAD"})
@@ -148,13 +149,17 @@ class Front:
         """The page as the database has it now; while it does not say so in time, the last copy."""
         if kept is not None:
             kept.checked = now  # one asks, the others go on with the copy
-        flight, since = self._flights.get(key) or self._ask(key, code, kept, now)
-        if kept is None:
-            return await flight
-        await asyncio.wait((flight,), timeout=max(0.0, since + PATIENCE_SECONDS - now))
-        if flight.done():
-            return flight.result()
-        return kept if now - kept.known_good < KEEP_SECONDS else None
+        try:
+            flight, since = self._flights.get(key) or self._ask(key, code, kept, now)
+        except Unavailable:
+            if good_enough(kept, now) is None:
+                raise
+            return kept
+        patience = WAIT_SECONDS if kept is None else PATIENCE_SECONDS
+        await asyncio.wait(
+            (flight,), timeout=max(0.0, since + patience - now)
+        )  # who leaves takes nothing from the others
+        return flight.result() if flight.done() else good_enough(kept, now)
 
     def _ask(
         self, key: tuple[str, str], code: str, kept: Kept | None, now: float
@@ -164,7 +169,8 @@ class Front:
 
         def tell(found: Told) -> None:
             self._flights.pop(key, None)
-            flight.set_result(self._arrived(key, code, kept, found, now))
+            if not flight.done():
+                flight.set_result(self._arrived(key, code, kept, found, now))
 
         self._lookups.ask(Asked(code, key[1], "" if kept is None else kept.etag), tell)
         self._flights[key] = flight, now
@@ -172,7 +178,7 @@ class Front:
 
     def _arrived(self, key: tuple[str, str], code: str, kept: Kept | None, found: Told, now: float) -> Kept | None:
         if isinstance(found, Away):
-            return kept if kept is not None and now - kept.known_good < KEEP_SECONDS else None
+            return good_enough(kept, now)
         if found is None:
             self._memory.drop(key)
             return None
@@ -265,6 +271,11 @@ class Front:
 
 def must_check(kept: Kept, now: float) -> bool:
     return now - kept.checked > CHECK_SECONDS or now - kept.known_good > OLD_SECONDS
+
+
+def good_enough(kept: Kept | None, now: float) -> Kept | None:
+    """The copy, while it may be served without the database."""
+    return kept if kept is not None and now - kept.known_good < KEEP_SECONDS else None
 
 
 def is_page(scope: Scope) -> bool:

@@ -13,6 +13,7 @@ from app.db import APP_ROLE
 from app.settings import Settings
 
 QUEUED = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
+UNANSWERED_MS = 3000  # milliseconds without a sign of the server's machine, after which the line counts as dead
 OUTAGE_SECONDS = 1.0  # after a failed question nobody asks again for this long
 
 
@@ -106,5 +107,9 @@ def connect(url: str, application: str, options: str) -> "psycopg.Connection[Any
         autocommit=True,
         application_name=application,
         connect_timeout=2,
+        tcp_user_timeout=UNANSWERED_MS,
+        keepalives_idle=3,  # for a line that goes dead while the server still works on the question
+        keepalives_interval=1,
+        keepalives_count=3,
         options=f"-c role={APP_ROLE} -c timezone=UTC -c statement_timeout=2000 -c lock_timeout=1500 {options}",
     )
