@@ -58,19 +58,24 @@ class Pages:
         self._movable = settings.clock_movable
 
     def find(self, asked: Sequence[Asked]) -> list[Found | None]:
-        """The stored pages in this order; None where there is none that may be served. Raises Away."""
+        """The stored pages in this order; None where there is none that may be served. Raises Away, and what else the database refuses twice."""
         if monotonic() < self._away_until:
             raise Away
         try:
             return self._ask(asked)
         except QUEUED as error:  # it lives, and is held up: to ask again would hold this thread up twice
             raise self._away() from error
-        except (psycopg.OperationalError, psycopg.InterfaceError):
+        except psycopg.Error:
             self._forget_connection()
-        try:  # a server that was restarted closes the connection we kept: the second try opens another
+        # A server that was restarted closes the connection we kept, a pooler or a changed table makes its prepared select
+        # worthless: the second try opens another.
+        try:
             return self._ask(asked)
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise self._away() from error
+        except psycopg.Error:
+            self._forget_connection()
+            raise
 
     def _away(self) -> Away:
         self._forget_connection()

@@ -59,6 +59,14 @@ def test_a_line_that_goes_dead_is_given_up(fresh_database: Database) -> None:
     assert (told["keepalives_idle"], told["keepalives_interval"], told["keepalives_count"]) == ("3", "1", "3")
 
 
+def test_a_prepared_select_that_is_worthless_is_prepared_again(fresh_database: Database, reader: Pages) -> None:
+    """As after the table's types have changed: no error of the connection, and for ever the same one on it."""
+    put_page(fresh_database, CODE)
+    assert find(reader) is not None
+    reader._local.cursor.connection.pgconn.exec_(b"DEALLOCATE ALL")
+    assert find(reader) is not None
+
+
 def test_a_server_that_is_gone_is_away_and_asked_once_a_second(settings: Settings) -> None:
     gone = Pages(settings.model_copy(update={"database_url": "postgresql://x@/x?host=/nowhere"}))
     for _ in range(3):
