@@ -264,9 +264,10 @@ class Front:
             body.close()
 
     def _address(self, scope: Scope) -> str:
-        """Of the client, as the trusted proxies tell it."""
-        told_ = [one.strip() for one in scope.headers.get("x-forwarded-for", "").split(",")]
-        return told_[-self._hops] if self._hops and len(told_) >= self._hops else peer_of(scope)
+        """Of the client, as the trusted proxies tell it: a proxy may add a line of its own to the one that it got."""
+        told_ = [one.strip() for one in ",".join(scope.headers.get_all("x-forwarded-for")).split(",")]
+        told_by_ours = told_[-self._hops] if self._hops and len(told_) >= self._hops else ""
+        return told_by_ours or peer_of(scope)
 
 
 def must_check(kept: Kept, now: float) -> bool:

@@ -17,7 +17,7 @@ from app.front.room import Room
 from app.front.scans import Scans
 from app.settings import Settings
 from app.web import most_bytes
-from tests.app.front.pages import Answer, Protocol, Store
+from tests.app.front.pages import Answer, Protocol, Request, Store
 
 
 class Wsgi:
@@ -132,6 +132,26 @@ def test_a_client_that_went_away_before_its_refusal_breaks_nothing(
 
     monkeypatch.setattr(Protocol, "response_bytes", gone)
     assert Answer(front(settings, Wsgi()), "/x", method="POST", chunks=(b"x",), content_length="2").status == 0
+
+
+@pytest.mark.parametrize(
+    ("hops", "lines", "address"),
+    [
+        (0, "198.51.100.1", "192.0.2.7"),
+        (1, "", "192.0.2.7"),
+        (1, "198.51.100.1", "198.51.100.1"),
+        (1, "203.0.113.9\n198.51.100.1", "198.51.100.1"),
+        (1, "203.0.113.9, 198.51.100.1", "198.51.100.1"),
+        (2, "203.0.113.9\n198.51.100.1\n192.0.2.1", "198.51.100.1"),
+        (2, "203.0.113.9", "192.0.2.7"),
+    ],
+)
+def test_the_address_of_a_body_is_what_the_trusted_proxies_tell(
+    settings: Settings, hops: int, lines: str, address: str
+) -> None:
+    own = front(settings.model_copy(update={"trusted_proxies": hops}), Wsgi())
+    sent = {"x_forwarded_for": lines} if lines else {}
+    assert own._address(Request("/x", "", "POST", sent)) == address
 
 
 def test_every_route_takes_its_own_length(settings: Settings) -> None:
