@@ -5,12 +5,19 @@ import tempfile
 from asyncio import Timeout
 from collections import Counter
 from collections.abc import AsyncIterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import IO, cast
 
+import structlog
+
 from app.errors import HoiError
-from app.front.refusals import crowded, slow
+from app.front.exchange import NO_ROOM
+from app.front.refusals import crowded, full, slow
+from app.logs import told
+
+log = structlog.get_logger()
 
 FIRST_SECONDS = 20.0  # every body may take so long, and none may stand still for longer
 LEAST_RATE = 2048  # bytes a second on which it may take longer: a bad rural line gives half as much again
@@ -46,7 +53,8 @@ class Body:
 
     def close(self) -> None:
         self.give_back()
-        self.file.close()
+        with suppress(OSError):  # it tries once more to write what it could not
+            self.file.close()
 
     def go(self, why: HoiError) -> None:
         """End it at the loop's next turn, in favour of others."""
@@ -73,9 +81,16 @@ class Bodies:
             async with asyncio.timeout(FIRST_SECONDS) as body.limit:
                 async for chunk in chunks:
                     self._add(body, chunk, most_bytes)
+            body.file.seek(0)  # writes what is not yet written
         except TimeoutError:
             body.close()
             raise body.put_out or slow() from None
+        except OSError as error:
+            body.close()
+            if error.errno not in NO_ROOM:
+                raise
+            log.exception("no room for a body", **told(error))
+            raise full() from error
         except BaseException:
             body.close()
             raise
@@ -83,7 +98,6 @@ class Bodies:
             body.limit = None
             self.coming.discard(body)
             self._of -= Counter((address,))
-        body.file.seek(0)
         return body
 
     def _admit(self, address: str) -> Body:

@@ -1,8 +1,11 @@
 """What goes to Flask goes whole, what comes from it is sent as it is, and those who find no thread are told when to come back."""
 
 import asyncio
+import errno
 import json
+import tempfile
 import threading
+import types
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -192,6 +195,46 @@ def test_an_error_that_nobody_rendered_is_one_line(settings: Settings) -> None:
 
     answer = Answer(front(settings, breaks), "/x")
     assert (answer.status, "Có trục trặc phía chúng tôi" in answer.body.decode()) == (500, True)
+
+
+def full_disk(*_args: object, **_more: object) -> Any:
+    """A file on a disk that is full: what does not fit into memory cannot be written."""
+    file = tempfile.SpooledTemporaryFile(max_size=8)  # noqa: SIM115 - closed by whom it is given to
+    file.rollover = no_room  # type: ignore[method-assign]  # as it fails there
+    return file
+
+
+def no_room() -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_where_the_disk_is_full_an_answer_comes_later(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.front.exchange.tempfile", types.SimpleNamespace(SpooledTemporaryFile=full_disk))
+    wsgi = Wsgi(b"x" * 9)
+    own = front(settings, wsgi)
+    answer = Answer(own, "/x")
+    assert (answer.status, answer.headers["Retry-After"], wsgi.closed) == (503, "10", True)
+    assert Answer(front(settings, Wsgi(b"x" * 8)), "/x").body == b"x" * 8
+    assert own._room._free._value == settings.web_threads
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.EDQUOT, errno.EIO])
+def test_only_a_lack_of_room_is_told_as_such(settings: Settings, number: int) -> None:
+    def breaks(_environ: Any, _start: Any) -> Any:
+        raise OSError(number, "x")
+
+    own = front(settings, breaks)
+    assert Answer(own, "/x").status == (500 if number == errno.EIO else 503)
+    assert Answer(own, "/x", method="POST").status == 500, "nobody knows whether it was saved"
+
+
+def test_where_the_disk_is_full_a_body_comes_later(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.front.bodies.tempfile", types.SimpleNamespace(SpooledTemporaryFile=full_disk))
+    wsgi = Wsgi(b"done")
+    own = front(settings, wsgi)
+    answer = Answer(own, "/x", method="POST", chunks=(b"x" * 9,), content_length="9")
+    assert (answer.status, answer.headers["Retry-After"], wsgi.environ) == (503, "10", {})
+    assert (own._bodies.coming, own._bodies.bytes) == (set(), 0)
 
 
 def test_who_finds_no_thread_is_told_when_to_come_back(settings: Settings) -> None:
