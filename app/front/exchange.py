@@ -87,6 +87,8 @@ def environ_of(scope: Scope, body: IO[bytes], length: int | None) -> "WSGIEnviro
     for name, value in scope.headers.items():
         if "_" in name:  # it would pass for the header of the same name with a dash, which a proxy may have set
             continue
+        if name == "host" and scope.authority:  # HTTP/2 may send both; an address made of two is nobody's
+            continue
         key = "HTTP_" + name.upper().replace("-", "_")
         joined = "; " if key == "HTTP_COOKIE" else ","
         environ[key] = f"{environ[key]}{joined}{_latin(value)}" if key in environ else _latin(value)

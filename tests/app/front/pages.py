@@ -43,7 +43,7 @@ class Request:
     server = "127.0.0.1:8000"
     scheme = "http"
     http_version = "1.1"
-    authority = None
+    authority: str | None = None
 
     def __init__(self, path: str, query: str, method: str, headers: dict[str, str]) -> None:
         self.path, self.query_string, self.method = path, query, method

@@ -20,7 +20,7 @@ from app.front.room import Room
 from app.front.scans import Scans
 from app.settings import Settings
 from app.web import most_bytes
-from tests.app.front.pages import Answer, Protocol, Request, Store
+from tests.app.front.pages import Answer, Protocol, Request, Store, loop
 
 
 class Wsgi:
@@ -135,6 +135,17 @@ def test_a_client_that_went_away_before_its_refusal_breaks_nothing(
 
     monkeypatch.setattr(Protocol, "response_bytes", gone)
     assert Answer(front(settings, Wsgi()), "/x", method="POST", chunks=(b"x",), content_length="2").status == 0
+
+
+@pytest.mark.parametrize(
+    ("authority", "host"), [(None, "hoi.vn"), ("hoi.vn", ""), ("hoi.vn", "hoi.vn"), ("hoi.vn", "x")]
+)
+def test_the_host_is_told_once(settings: Settings, authority: str | None, host: str) -> None:
+    wsgi = Wsgi()
+    request = Request("/x", "", "GET", {"host": host} if host else {})
+    request.authority = authority
+    asyncio.run_coroutine_threadsafe(front(settings, wsgi).__rsgi__(request, Protocol()), loop()).result(30)
+    assert wsgi.environ["HTTP_HOST"] == "hoi.vn"
 
 
 @pytest.mark.parametrize(
