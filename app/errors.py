@@ -2,6 +2,7 @@
 
 HoiError
 ├── BadAddress (400)       the address itself cannot be read as what it claims to be
+├── CutOff (400)           less arrived than was announced: the sender went away, or their line did
 ├── Invalid (422)          a field is wrong: names the field and the way out
 ├── Unauthenticated (401)  nobody is signed in
 ├── Forbidden (403)        signed in, without the right
@@ -12,6 +13,7 @@ HoiError
 ├── NotAcceptable (406)    the page is there, but not in a form that the visitor reads
 ├── TooSlow (408)          what was sent did not arrive in time
 ├── Conflict (409)         same identifier, other content; or somebody was faster
+├── NoLength (411)         a body whose end nobody could tell from a line that broke
 ├── TooLarge (413)         over a stated limit
 ├── TooMany (429)          over a rate limit; carries the seconds to wait
 ├── Unavailable (503)      something we need does not answer now; carries the seconds to wait
@@ -40,6 +42,12 @@ class HoiError(Exception):
 
 class BadAddress(HoiError):
     """The address holds what no address of ours has, or breaks the rules of what it claims to be, such as a GS1 address with two lots."""
+
+    status = 400
+
+
+class CutOff(HoiError):
+    """A body is not the length that was announced."""
 
     status = 400
 
@@ -126,6 +134,12 @@ class Conflict(HoiError):
     """The state or the content already stored contradicts the request."""
 
     status = 409
+
+
+class NoLength(HoiError):
+    """A body came without Content-Length."""
+
+    status = 411
 
 
 class TooLarge(HoiError):

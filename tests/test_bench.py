@@ -11,7 +11,8 @@ from app.factory import create_app
 from app.settings import Settings
 from app.trace import codes
 from bench import _harness as harness
-from bench import demo, scan
+from bench import _people, demo, scan
+from tests.conftest import free_start, wait_until
 
 SHAPE = {"name", "unit", "value", "baseline", "ratio", "better", "goal", "ok", "runs"}
 
@@ -28,6 +29,16 @@ def test_demo_fails_when_a_goal_is_missed(
     told: dict[str, Any] = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert told.keys() >= SHAPE
     assert (told["ok"], told["runs"], told["seconds"]) == (ok, 5, [seconds] * 5)
+
+
+def test_a_person_who_gets_no_answer_is_told_as_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody listens there; who is refused asks on."""
+    monkeypatch.setattr(_people, "EVERY_SECONDS", 0.01)
+    with _people.at_work(free_start(), [_people.Person("x", ("/a", "/b"))]) as told:
+        wait_until(lambda: len(told.wrong) > 1, 10, "two refusals")
+    assert [one.split(":")[0] for one in told.wrong[:2]] == ["/a", "/b"]
+    assert "ConnectionRefusedError" in told.wrong[0]
+    assert told.seconds == []
 
 
 @pytest.mark.parametrize(("ok", "code"), [(True, 0), (False, 1)])

@@ -5,14 +5,22 @@ import tempfile
 from asyncio import Timeout
 from collections import Counter
 from collections.abc import AsyncIterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import IO, cast
 
-from app.front.refusals import crowded, slow
+import structlog
 
-FIRST_SECONDS = 20.0  # every body may take so long
-LEAST_RATE = 4096  # bytes a second on which it may take longer: a slow phone line gives twice as much
+from app.errors import HoiError
+from app.front.exchange import NO_ROOM
+from app.front.refusals import crowded, full, slow
+from app.logs import told
+
+log = structlog.get_logger()
+
+FIRST_SECONDS = 20.0  # every body may take so long, and none may stand still for longer
+LEAST_RATE = 2048  # bytes a second on which it may take longer: a bad rural line gives half as much again
 MOST_IN_MEMORY = 64 * 1024  # a longer body waits in a file
 MOST_AT_ONCE = 512  # bodies of one process that are still coming
 MOST_OF_ONE_ADDRESS = 64  # a village behind one address sends far fewer at the same moment
@@ -34,14 +42,26 @@ class Body:
     since: float
     received: int = 0
     limit: Timeout | None = field(default=None)  # while it is coming
+    put_out: HoiError | None = field(default=None)  # why it must go
 
     def rate(self, now: float) -> float:
         return self.received / (now - self.since)
 
-    def close(self) -> None:
-        self.file.close()
+    def give_back(self) -> None:
         self.owner.bytes -= self.received
         self.received = 0
+
+    def close(self) -> None:
+        self.give_back()
+        with suppress(OSError):  # it tries once more to write what it could not
+            self.file.close()
+
+    def go(self, why: HoiError) -> None:
+        """End it at the loop's next turn, in favour of others."""
+        self.put_out = why
+        self.give_back()
+        if self.limit is not None:
+            self.limit.reschedule(asyncio.get_running_loop().time())
 
 
 class Bodies:
@@ -61,9 +81,16 @@ class Bodies:
             async with asyncio.timeout(FIRST_SECONDS) as body.limit:
                 async for chunk in chunks:
                     self._add(body, chunk, most_bytes)
+            body.file.seek(0)  # writes what is not yet written
         except TimeoutError:
             body.close()
-            raise slow() from None
+            raise body.put_out or slow() from None
+        except OSError as error:
+            body.close()
+            if error.errno not in NO_ROOM:
+                raise
+            log.exception("no room for a body", **told(error))
+            raise full() from error
         except BaseException:
             body.close()
             raise
@@ -71,7 +98,6 @@ class Bodies:
             body.limit = None
             self.coming.discard(body)
             self._of -= Counter((address,))
-        body.file.seek(0)
         return body
 
     def _admit(self, address: str) -> Body:
@@ -89,22 +115,32 @@ class Bodies:
     def _put_out(self, among: list[Body]) -> None:
         """Let the slowest go for the newcomer, so that a crowd of crawling bodies shuts nobody out."""
         now = monotonic()
-        old = [b for b in among if now - b.since > AGE_SECONDS and b.limit is not None and not b.limit.expired()]
+        old = [b for b in among if now - b.since > AGE_SECONDS and b.limit is not None and b.put_out is None]
         if not old:
             raise crowded()
-        slowest = min(old, key=lambda b: b.rate(now))
-        if slowest.limit is not None:
-            slowest.limit.reschedule(asyncio.get_running_loop().time())
-        slowest.since = now  # it is on its way out: the next newcomer looks for another
+        min(old, key=lambda b: b.rate(now)).go(slow())
+
+    def _make_room(self, newcomer: Body) -> None:
+        """Let the greatest body of the address that holds most go, so that a few great ones shut nobody out."""
+        while self.bytes > MOST_BYTES:
+            held: Counter[str] = Counter()
+            for body in self.coming:
+                held[body.address] += body.received
+            most = max(held.values())
+            greatest = max((b for b in self.coming if held[b.address] == most), key=lambda b: b.received)
+            if greatest is newcomer:  # or the rest is Flask's already
+                raise crowded()
+            greatest.go(crowded())
 
     def _add(self, body: Body, chunk: bytes, most_bytes: int) -> None:
+        if body.put_out is not None:
+            raise body.put_out
         body.received += len(chunk)
         self.bytes += len(chunk)
         if body.received > most_bytes:
             raise TooLong
-        if self.bytes > MOST_BYTES:
-            raise crowded()
+        self._make_room(body)
         body.file.write(chunk)
         if body.limit is not None and not body.limit.expired():
             in_time = FIRST_SECONDS + body.received / LEAST_RATE - (monotonic() - body.since)
-            body.limit.reschedule(asyncio.get_running_loop().time() + max(0.0, in_time))
+            body.limit.reschedule(asyncio.get_running_loop().time() + min(max(0.0, in_time), FIRST_SECONDS))

@@ -1,9 +1,11 @@
 """From granian's RSGI to Flask's WSGI and back: the environ of a request, and its answer taken in whole."""
 
 import asyncio
+import errno
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Protocol, cast
 
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 MOST_IN_MEMORY = 256 * 1024  # an answer longer than this waits for its reader in a file
-OPEN_SECONDS = 30.0  # our hold on such a file, until granian has its own
+OPEN_SECONDS = 5.0  # our hold on such a file, until granian has its own
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE})  # on the disk, or for one more open file
 BROKEN = "Có trục trặc phía chúng tôi. Something went wrong on our side.\n".encode()
 HeaderList = list[tuple[str, str]]
 
@@ -84,6 +87,8 @@ def environ_of(scope: Scope, body: IO[bytes], length: int | None) -> "WSGIEnviro
     for name, value in scope.headers.items():
         if "_" in name:  # it would pass for the header of the same name with a dash, which a proxy may have set
             continue
+        if name == "host" and scope.authority:  # HTTP/2 may send both; an address made of two is nobody's
+            continue
         key = "HTTP_" + name.upper().replace("-", "_")
         joined = "; " if key == "HTTP_COOKIE" else ","
         environ[key] = f"{environ[key]}{joined}{_latin(value)}" if key in environ else _latin(value)
@@ -108,7 +113,8 @@ def peer_of(scope: Scope) -> str:
 def call(wsgi: "WSGIApplication", environ: "WSGIEnvironment") -> Answer:
     """Let Flask answer, in this thread, and take the whole of it: nobody's slow line holds the thread.
 
-    Flask renders its own errors; what still comes out of it is answered in one line.
+    Flask renders its own errors; what still comes out of it is answered in one line. Raises OSError where there is no room to
+    take the answer of one who only reads (NO_ROOM).
     """
     started: list[tuple[str, HeaderList]] = []
     taken = tempfile.SpooledTemporaryFile(max_size=MOST_IN_MEMORY)  # noqa: SIM115 - a long one is closed by its sender
@@ -133,7 +139,11 @@ def call(wsgi: "WSGIApplication", environ: "WSGIEnvironment") -> Answer:
             return Answer(int(status[:3]), headers, cast("IO[bytes]", taken))
         body = taken.read()
     except Exception as error:
-        taken.close()
+        with suppress(OSError):  # it tries once more to write what it could not
+            taken.close()
+        reads = environ.get("REQUEST_METHOD") in {"GET", "HEAD"}  # what changed something may have been saved
+        if reads and isinstance(error, OSError) and error.errno in NO_ROOM:
+            raise
         log.exception("an error that Flask did not render", **told(error))
         return Answer(500, [("Content-Type", "text/plain; charset=utf-8")], BROKEN)
     taken.close()

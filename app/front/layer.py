@@ -12,14 +12,14 @@ from urllib.parse import parse_qsl
 from granian.rsgi import ProtocolClosed, ProtocolError  # type: ignore[attr-defined]  # its own names for them, not exported anew
 
 from app import settings as settings_module
-from app.errors import HoiError
+from app.errors import HoiError, Unavailable
 from app.factory import create_app
 from app.front import exchange
 from app.front.bodies import Bodies, TooLong
 from app.front.exchange import Answer, Proto, Scope, peer_of
 from app.front.lookups import Find, Lookups, Told
 from app.front.memory import Headers, Kept, Memory
-from app.front.refusals import Refusals
+from app.front.refusals import Refusals, cut_off, no_length
 from app.front.room import Room
 from app.front.scans import Scans, TallyWriter
 from app.front.shortcut import answer_before_the_loop
@@ -40,6 +40,7 @@ PATIENCE_SECONDS = 0.5  # a question that takes longer is an outage to whoever h
 SWITCH_SECONDS = (
     0.0005  # how long a thread of Flask's computes before the event loop has its turn; Python's own is ten times that
 )
+WAIT_SECONDS = 5.0  # so long waits who has no copy; then it is Flask's, which says that the database is away
 MOST_FILES = 65536
 GONE = (ProtocolClosed, ProtocolError)  # the client went away while it sent
 READING = frozenset({"GET", "HEAD"})
@@ -89,12 +90,16 @@ class Front:
 
     async def __rsgi__(self, scope: Scope, proto: Proto) -> None:
         try:
+            await self._answer(scope, proto)
+        except GONE:
+            return
+
+    async def _answer(self, scope: Scope, proto: Proto) -> None:
+        try:
             if not self.at_once(scope, proto):
                 await self._in_time(scope, proto)
         except HoiError as refused:
             exchange.send(proto, self._refusals.answer(refused, scope), scope.method)
-        except GONE:
-            return
 
     def at_once(self, scope: Scope, proto: Proto) -> bool:
         """Answer what this process knows without asking anybody. False when it does not. Any thread may call it."""
@@ -144,13 +149,17 @@ class Front:
         """The page as the database has it now; while it does not say so in time, the last copy."""
         if kept is not None:
             kept.checked = now  # one asks, the others go on with the copy
-        flight, since = self._flights.get(key) or self._ask(key, code, kept, now)
-        if kept is None:
-            return await flight
-        await asyncio.wait((flight,), timeout=max(0.0, since + PATIENCE_SECONDS - now))
-        if flight.done():
-            return flight.result()
-        return kept if now - kept.known_good < KEEP_SECONDS else None
+        try:
+            flight, since = self._flights.get(key) or self._ask(key, code, kept, now)
+        except Unavailable:
+            if good_enough(kept, now) is None:
+                raise
+            return kept
+        patience = WAIT_SECONDS if kept is None else PATIENCE_SECONDS
+        await asyncio.wait(
+            (flight,), timeout=max(0.0, since + patience - now)
+        )  # who leaves takes nothing from the others
+        return flight.result() if flight.done() else good_enough(kept, now)
 
     def _ask(
         self, key: tuple[str, str], code: str, kept: Kept | None, now: float
@@ -160,7 +169,8 @@ class Front:
 
         def tell(found: Told) -> None:
             self._flights.pop(key, None)
-            flight.set_result(self._arrived(key, code, kept, found, now))
+            if not flight.done():
+                flight.set_result(self._arrived(key, code, kept, found, now))
 
         self._lookups.ask(Asked(code, key[1], "" if kept is None else kept.etag), tell)
         self._flights[key] = flight, now
@@ -168,7 +178,7 @@ class Front:
 
     def _arrived(self, key: tuple[str, str], code: str, kept: Kept | None, found: Told, now: float) -> Kept | None:
         if isinstance(found, Away):
-            return kept if kept is not None and now - kept.known_good < KEEP_SECONDS else None
+            return good_enough(kept, now)
         if found is None:
             self._memory.drop(key)
             return None
@@ -227,12 +237,19 @@ class Front:
     # --- Flask
 
     async def _flask(self, scope: Scope, proto: Proto) -> Answer:
-        """What Flask answers. Raises TooSlow, and Unavailable where too much is under way."""
+        """What Flask answers. Raises TooSlow, CutOff, NoLength, and Unavailable where too much is under way.
+
+        Granian's pieces end in the same way when the body is whole and when the line broke, so that a body counts as whole only
+        where it has the length that was announced (RFC 9112, 6.3 and 8). One in chunks announces none.
+        """
         declared = scope.headers.get("content-length")
-        if declared is None and scope.headers.get("transfer-encoding") is None:
+        chunked = scope.headers.get("transfer-encoding") is not None
+        if declared is None and not chunked:
             return await self._room.answer(exchange.environ_of(scope, io.BytesIO(), None))
         longest = self._longest(scope.method, scope.path)
-        length = int(declared) if declared is not None and declared.isdigit() else None
+        length = int(declared) if declared is not None and declared.isdigit() and not chunked else None
+        if length is None and scope.method not in READING:
+            raise no_length()
         if length is not None and length > longest:  # Flask reads the length alone and says so in its own words
             return await self._room.answer(exchange.environ_of(scope, io.BytesIO(), length))
         try:
@@ -240,18 +257,26 @@ class Front:
         except TooLong:
             return await self._room.answer(exchange.environ_of(scope, io.BytesIO(), longest + 1))
         try:
+            if length is not None and body.received != length:
+                raise cut_off()
             return await self._room.answer(exchange.environ_of(scope, body.file, body.received))
         finally:
             body.close()
 
     def _address(self, scope: Scope) -> str:
-        """Of the client, as the trusted proxies tell it."""
-        told_ = [one.strip() for one in scope.headers.get("x-forwarded-for", "").split(",")]
-        return told_[-self._hops] if self._hops and len(told_) >= self._hops else peer_of(scope)
+        """Of the client, as the trusted proxies tell it: a proxy may add a line of its own to the one that it got."""
+        told_ = [one.strip() for one in ",".join(scope.headers.get_all("x-forwarded-for")).split(",")]
+        told_by_ours = told_[-self._hops] if self._hops and len(told_) >= self._hops else ""
+        return told_by_ours or peer_of(scope)
 
 
 def must_check(kept: Kept, now: float) -> bool:
     return now - kept.checked > CHECK_SECONDS or now - kept.known_good > OLD_SECONDS
+
+
+def good_enough(kept: Kept | None, now: float) -> Kept | None:
+    """The copy, while it may be served without the database."""
+    return kept if kept is not None and now - kept.known_good < KEEP_SECONDS else None
 
 
 def is_page(scope: Scope) -> bool:

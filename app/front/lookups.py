@@ -56,18 +56,23 @@ class Lookups:
 
     def _answer(self, taken: list[tuple[Asked, Tell]]) -> None:
         told_: Sequence[Told]
+        answers: list[tuple[Tell, Told]]
         try:
             told_ = self._find([asked for asked, _ in taken])
+            answers = [(tell, one) for (_, tell), one in zip(taken, told_, strict=True)]
         except Away as away:
-            told_ = [away] * len(taken)
+            answers = [(tell, away) for _, tell in taken]
         except Exception as error:
             log.exception("looking for public pages", **told(error))
-            told_ = [Away()] * len(taken)
-        answers = [(tell, one) for (_, tell), one in zip(taken, told_, strict=True)]
+            answers = [(tell, Away()) for _, tell in taken]
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(deliver, answers)
 
 
 def deliver(answers: Sequence[tuple[Tell, Told]]) -> None:
+    """Tell each; where one breaks, the others are still told."""
     for tell, answer in answers:
-        tell(answer)
+        try:
+            tell(answer)
+        except Exception as error:
+            log.exception("telling of a public page", **told(error))

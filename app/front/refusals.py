@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 from flask import Flask, render_template
 
-from app.errors import HoiError, TooMany, TooSlow, Unavailable
+from app.errors import CutOff, HoiError, NoLength, TooMany, TooSlow, Unavailable
 from app.front.exchange import Answer, Scope
 from app.web import LANGUAGE_COOKIE, SECURITY_HEADERS, problem
 
@@ -21,6 +21,22 @@ def slow() -> HoiError:
         "body_too_slow",
         vi="Đường truyền chậm quá nên chưa nhận được hết. Việc vừa gửi chưa được ghi. Bác tìm chỗ sóng khỏe hơn rồi gửi lại.",
         en="The line was too slow to take it all. Nothing was saved. Find a better signal and send again.",
+    )
+
+
+def cut_off() -> HoiError:
+    return CutOff(
+        "body_cut_off",
+        vi="Đường truyền bị ngắt giữa chừng nên chưa nhận được hết. Việc vừa gửi chưa được ghi. Bác gửi lại.",
+        en="The line broke before all of it had come. Nothing was saved. Send it again.",
+    )
+
+
+def no_length() -> HoiError:
+    return NoLength(
+        "length_required",
+        vi="Yêu cầu gửi lên phải nói trước độ dài (Content-Length). Việc vừa gửi chưa được ghi.",
+        en="What is sent must say its length beforehand (Content-Length). Nothing was saved.",
     )
 
 
@@ -52,7 +68,7 @@ class Refusals:
     def rendered(cls, app: Flask) -> "Refusals":
         """As the application renders its errors."""
         made: dict[tuple[str, str], tuple[bytes, bytes]] = {}
-        for error in (slow(), crowded(), full()):
+        for error in (slow(), cut_off(), no_length(), crowded(), full()):
             for language in LANGUAGES:
                 with app.test_request_context(f"/?lang={language}"):
                     html = render_template("error.html", error=error).encode()

@@ -4,11 +4,16 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import structlog
+
 from app.front.exchange import Answer, call
 from app.front.refusals import full
+from app.logs import told
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+
+log = structlog.get_logger()
 
 WAIT_SECONDS = 10.0
 WAITING_FOR_EACH = 8  # for each thread
@@ -26,11 +31,14 @@ class Room:
         self._waiting = 0
 
     async def answer(self, environ: "WSGIEnvironment") -> Answer:
-        """Flask's answer. Raises Unavailable where too many wait, or nobody left a thread in time."""
+        """Flask's answer. Raises Unavailable where too many wait, nobody left a thread in time, or the disk is full."""
         await self._enter()
         try:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._threads, call, self._wsgi, environ)
+        except OSError as error:
+            log.exception("no room for an answer", **told(error))
+            raise full() from error
         finally:
             self._free.release()
 

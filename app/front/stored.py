@@ -13,6 +13,7 @@ from app.db import APP_ROLE
 from app.settings import Settings
 
 QUEUED = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
+UNANSWERED_MS = 3000  # milliseconds without a sign of the server's machine, after which the line counts as dead
 OUTAGE_SECONDS = 1.0  # after a failed question nobody asks again for this long
 
 
@@ -57,19 +58,24 @@ class Pages:
         self._movable = settings.clock_movable
 
     def find(self, asked: Sequence[Asked]) -> list[Found | None]:
-        """The stored pages in this order; None where there is none that may be served. Raises Away."""
+        """The stored pages in this order; None where there is none that may be served. Raises Away, and what else the database refuses twice."""
         if monotonic() < self._away_until:
             raise Away
         try:
             return self._ask(asked)
         except QUEUED as error:  # it lives, and is held up: to ask again would hold this thread up twice
             raise self._away() from error
-        except (psycopg.OperationalError, psycopg.InterfaceError):
+        except psycopg.Error:
             self._forget_connection()
-        try:  # a server that was restarted closes the connection we kept: the second try opens another
+        # A server that was restarted closes the connection we kept, a pooler or a changed table makes its prepared select
+        # worthless: the second try opens another.
+        try:
             return self._ask(asked)
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise self._away() from error
+        except psycopg.Error:
+            self._forget_connection()
+            raise
 
     def _away(self) -> Away:
         self._forget_connection()
@@ -106,5 +112,9 @@ def connect(url: str, application: str, options: str) -> "psycopg.Connection[Any
         autocommit=True,
         application_name=application,
         connect_timeout=2,
+        tcp_user_timeout=UNANSWERED_MS,
+        keepalives_idle=3,  # for a line that goes dead while the server still works on the question
+        keepalives_interval=1,
+        keepalives_count=3,
         options=f"-c role={APP_ROLE} -c timezone=UTC -c statement_timeout=2000 -c lock_timeout=1500 {options}",
     )

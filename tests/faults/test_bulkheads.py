@@ -1,6 +1,7 @@
 """Nobody stops anybody: a stored page and /healthz answer within a second while others crawl, lock, or want too much."""
 
 import json
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -125,3 +126,13 @@ def test_a_stored_page_is_given_while_the_table_of_pages_is_locked(web: Any, far
     check(while_going_on(pages_locked(), visitors(web, farm), seconds=10))
     stale = httpx.get(f"{web.url}{scan_path(farm)}")
     assert (stale.status_code, json.loads(stale.headers.get("X-Hoi-Stale", "0")) < 60) == (200, True)
+
+
+@pytest.mark.faults
+def test_half_a_form_of_a_line_that_broke_is_no_form(web: Any) -> None:
+    """The sender half-closes, so that the answer can still be read."""
+    with socket.create_connection(("127.0.0.1", web.settings.web_port), timeout=30) as line:
+        line.sendall(b"POST /dang-nhap HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n" + b"x" * 50)
+        line.shutdown(socket.SHUT_WR)
+        answer = line.recv(65536)
+    assert answer[9:12] in {b"", b"400"}, "granian may have closed it by then"

@@ -27,7 +27,13 @@ LOT = f"/01/{GTIN}/10/NA-1"
 
 
 class Headers(dict[str, str]):
-    """What granian gives: `items` may name a header twice, `get` gives one."""
+    """What granian gives: `items` may name a header twice, `get` gives one, `get_all` all. Lines are told apart by a line's end."""
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self[name].split("\n")[0] if name in self else default
+
+    def get_all(self, name: str) -> list[str]:
+        return self[name].split("\n") if name in self else []
 
 
 class Request:
@@ -37,7 +43,7 @@ class Request:
     server = "127.0.0.1:8000"
     scheme = "http"
     http_version = "1.1"
-    authority = None
+    authority: str | None = None
 
     def __init__(self, path: str, query: str, method: str, headers: dict[str, str]) -> None:
         self.path, self.query_string, self.method = path, query, method

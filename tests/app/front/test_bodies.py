@@ -66,15 +66,27 @@ def test_what_stands_still_is_told_so_after_its_time(monkeypatch: pytest.MonkeyP
     run(work)
 
 
-def test_who_keeps_the_least_rate_may_take_longer() -> None:
+@pytest.mark.parametrize(
+    ("seconds", "received", "left"),
+    [
+        (0, 32 * 1024 * 1024, FIRST_SECONDS),  # what came fast earns no hours of standing still
+        (15, 10 * LEAST_RATE, 15),
+        (300, 300 * LEAST_RATE, FIRST_SECONDS),
+        (300, 290 * LEAST_RATE, 10),
+        (300, 100 * LEAST_RATE, 0),
+    ],
+)
+def test_who_keeps_the_least_rate_may_take_longer_but_not_stand_still(seconds: int, received: int, left: int) -> None:
     async def work(own: Bodies) -> None:
-        line = Line(b"x" * 10 * LEAST_RATE, ends=False)
-        taking = asyncio.ensure_future(own.take(line, "a", MOST))
+        line = Line(b"x", ends=False)
+        taking = asyncio.ensure_future(own.take(line, "a", 2 * received))
         await line.stands.wait()
         (body,) = own.coming
+        age(own, seconds)
+        own._add(body, b"x" * (received - 1), 2 * received)
         assert body.limit is not None
-        left = (body.limit.when() or 0) - asyncio.get_running_loop().time()
-        assert left == pytest.approx(FIRST_SECONDS + 10, abs=1)
+        found = (body.limit.when() or 0) - asyncio.get_running_loop().time()
+        assert found == pytest.approx(left, abs=1)
         taking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await taking
@@ -82,8 +94,30 @@ def test_who_keeps_the_least_rate_may_take_longer() -> None:
     run(work)
 
 
-async def all_standing(own: Bodies, *addresses: str) -> list["asyncio.Future[object]"]:
-    lines = [Line(b"x" * number, ends=False) for number, _ in enumerate(addresses, 1)]
+def test_a_megabyte_at_three_kilobytes_a_second_gets_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part of a photo from a bad rural line: it never has less than half of its time left."""
+    now = [1000.0]
+    monkeypatch.setattr(module, "monotonic", lambda: now[0])
+
+    async def work(own: Bodies) -> None:
+        line = Line(b"x", ends=False)
+        taking = asyncio.ensure_future(own.take(line, "a", MOST))
+        await line.stands.wait()
+        (body,) = own.coming
+        for _ in range((MOST - 1) // 3072):
+            now[0] += 1.0
+            own._add(body, b"x" * 3072, MOST)
+            assert body.limit is not None
+            assert (body.limit.when() or 0) - asyncio.get_running_loop().time() > FIRST_SECONDS / 2
+        taking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await taking
+
+    run(work)
+
+
+async def all_standing(own: Bodies, *addresses: str, size: int = 1) -> list["asyncio.Future[object]"]:
+    lines = [Line(b"x" * number * size, ends=False) for number, _ in enumerate(addresses, 1)]
     taking = [asyncio.ensure_future(own.take(line, a, MOST)) for line, a in zip(lines, addresses, strict=True)]
     for line in lines:
         await line.stands.wait()
@@ -147,5 +181,46 @@ def test_all_bodies_together_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> No
         assert refused.value.code == "many_at_once"
         kept.close()
         (await own.take(Line(b"x" * 60), "b", MOST)).close()
+
+    run(work)
+
+
+def test_where_the_bytes_are_full_the_greatest_body_of_the_greatest_address_goes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MOST_BYTES", 100)
+
+    async def work(own: Bodies) -> None:
+        taking = await all_standing(own, "c", "a", "a", "b", size=10)
+        own._most = 5
+        (await own.take(Line(b"x" * 3, b"y" * 3), "d", MOST)).close()
+        assert own.bytes == 10 + 20 + 40
+        assert await outcomes(taking) == [None, None, Unavailable, None], "a holds 50 in two, b 40 in one"
+
+    run(work)
+
+
+def test_who_holds_most_is_refused_and_no_other_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_BYTES", 100)
+
+    async def work(own: Bodies) -> None:
+        taking = await all_standing(own, "a", "a", "b", size=10)
+        with pytest.raises(Unavailable):
+            await own.take(Line(b"x" * 35, b"y" * 10), "c", MOST)
+        assert own.bytes == 10 + 20 + 30
+        assert await outcomes(taking) == [None] * 3
+
+    run(work)
+
+
+def test_what_must_go_takes_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(own: Bodies) -> None:
+        taking = await all_standing(own, "a")
+        (body,) = own.coming
+        body.go(TooSlow("x", vi="x", en="x"))
+        with pytest.raises(TooSlow):
+            own._add(body, b"more", MOST)
+        assert own.bytes == 0
+        assert await outcomes(taking) == [TooSlow]
 
     run(work)

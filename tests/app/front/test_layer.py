@@ -1,15 +1,19 @@
 """What the layer serves, and what it lets through."""
 
+import asyncio
 import gzip
 from collections.abc import Callable
 
 import pytest
 
 from app.front.layer import Front
+from app.front.lookups import Lookups, Told, deliver
+from app.front.memory import Kept
 from app.front.scans import Scans
 from app.front.spool import Tally
+from app.front.stored import Asked, Away, Found
 from app.trace import codes, scan_addresses
-from tests.app.front.pages import CODE, GTIN, HTML, LOT, PACKED, PATH, Answer, Store, counted
+from tests.app.front.pages import CODE, GTIN, HTML, LOT, PACKED, PATH, Answer, Store, counted, loop
 
 
 def test_a_stored_page_is_served_compressed_or_plain_with_its_headers(app: Front) -> None:
@@ -127,6 +131,65 @@ def test_without_the_database_the_last_copy_is_served_marked_for_a_day(
     store.away = False
     assert "X-Hoi-Stale" not in Answer(app).headers
     assert counted(scans, written) == {CODE: 3}
+
+
+def test_who_has_no_copy_waits_so_long_and_no_longer(app: Front, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.front.layer.WAIT_SECONDS", 0.05)
+    store.goes_on.clear()
+    assert Answer(app).headers == {"X-From": "flask"}
+    store.goes_on.set()
+
+
+def test_who_leaves_takes_the_answer_from_nobody(app: Front, store: Store) -> None:
+    store.goes_on.clear()
+    key = (PATH, "vi")
+
+    async def work() -> Kept | None:
+        leaves, stays = (asyncio.ensure_future(app._look(key, CODE, None, 0.0)) for _ in range(2))
+        await asyncio.sleep(0.05)  # noqa: ASYNC251, RUF100 - one turn of the loop and some
+        leaves.cancel()
+        await asyncio.wait((leaves,))
+        store.goes_on.set()
+        return await stays
+
+    found = asyncio.run_coroutine_threadsafe(work(), loop()).result(30)
+    assert found is not None
+    assert (found.body, store.asked, app._flights) == (PACKED, 1, {})
+
+
+def test_where_too_many_wait_the_copy_is_served(
+    app: Front, seconds: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Answer(app).status == 200
+    monkeypatch.setattr("app.front.lookups.MOST_WAITING", 0)
+    seconds(60)
+    assert (Answer(app).status, Answer(app).headers["X-Hoi-Stale"]) == (200, "60")
+    assert Answer(app, LOT).status == 503, "there is no copy of it"
+    seconds(24 * 3600)
+    assert Answer(app).status == 503
+
+
+def test_where_one_cannot_be_told_the_others_are() -> None:
+    found: list[Told] = []
+
+    def breaks(_found: Told) -> None:
+        raise asyncio.InvalidStateError
+
+    deliver([(found.append, None), (breaks, None), (found.append, Found("b", None))])
+    assert found == [None, Found("b", None)]
+
+
+def test_an_answer_of_another_length_is_an_outage() -> None:
+    async def work() -> list[Told]:
+        own, found = Lookups(lambda _asked: []), []
+        told_ = asyncio.Event()
+        own.ask(Asked(CODE, "vi"), lambda one: (found.append(one), told_.set())[1])
+        async with asyncio.timeout(10):
+            await told_.wait()
+        return found
+
+    (found,) = asyncio.run(work())
+    assert isinstance(found, Away)
 
 
 def test_this_modules_code_is_a_code() -> None:

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from app.db import Database
-from app.front.stored import Asked, Away, Found, Pages
+from app.front.stored import Asked, Away, Found, Pages, connect
 from app.settings import Settings
 from tests.app.front.pages import CODE, HTML, put_page
 from tests.conftest import owner_of
@@ -49,6 +49,21 @@ def test_a_connection_that_the_server_closed_is_opened_again(fresh_database: Dat
     assert find(reader) is not None
     with psycopg.connect(fresh_database.url, autocommit=True) as other:
         other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'hoi-front'")
+    assert find(reader) is not None
+
+
+def test_a_line_that_goes_dead_is_given_up(fresh_database: Database) -> None:
+    with connect(fresh_database.url, "hoi-front", "") as connection:
+        told = connection.info.get_parameters()
+    assert told["tcp_user_timeout"] == "3000"
+    assert (told["keepalives_idle"], told["keepalives_interval"], told["keepalives_count"]) == ("3", "1", "3")
+
+
+def test_a_prepared_select_that_is_worthless_is_prepared_again(fresh_database: Database, reader: Pages) -> None:
+    """As after the table's types have changed: no error of the connection, and for ever the same one on it."""
+    put_page(fresh_database, CODE)
+    assert find(reader) is not None
+    reader._local.cursor.connection.pgconn.exec_(b"DEALLOCATE ALL")
     assert find(reader) is not None
 
 

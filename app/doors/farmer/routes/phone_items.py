@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from time import monotonic
 from uuid import UUID
 
 import structlog
 from flask import Response, g, jsonify, request
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
 
 from app import clock
 from app.actor import Actor
+from app.db import is_busy
 from app.doors.farmer import queries, schemas
 from app.doors.farmer.queries import House
 from app.doors.farmer.routes.base import items, signed_in_writer
@@ -37,11 +39,14 @@ def receive() -> Response:
     envelope = parse(schemas.Envelope)
     try:
         answers = _judge(actor, envelope, envelope.items)
-    except AWAY:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever one item broke, the others shall not wait for it for ever
-        _log_broken(error, items=len(envelope.items))
-        answers = [_judge_alone(actor, envelope, raw) for raw in envelope.items]
+    except Exception as error:
+        if _is_of_all(error):
+            raise
+        _log_broken(
+            error, items=len(envelope.items)
+        )  # whatever one item broke, the others shall not wait for it for ever
+        until = monotonic() + ALONE_SECONDS
+        answers = [_judge_alone(actor, envelope, raw, until) for raw in envelope.items]
     body = {"received_at": clock.now().isoformat(), "items": [answer.spelled() for answer in answers]}
     return jsonify(body)
 
@@ -66,8 +71,29 @@ class Answer:
         return {"id": self.id, "status": self.status, "error": told}
 
 
-# Nothing is wrong with any item then: the database is away or busy, the whole is answered 503 and comes again.
-AWAY = (HoiError, HTTPException, OperationalError, InterfaceError, PoolTimeout)
+ALONE_SECONDS = (
+    60.0  # after so long of judging each alone, a statement that takes too long is told of all: a thread is held
+)
+OF_ALL = (HoiError, HTTPException, PoolTimeout)
+# What PostgreSQL says that no item can be to blame for: a lock, a standby, and by their class connection, lost race, resources,
+# operator (https://www.postgresql.org/docs/current/errcodes-appendix.html). A program's limit (54) and a statement that took
+# too long (57014) may well be one item's doing.
+STATES_OF_ALL = frozenset({"55P03", "25006"})
+CLASSES_OF_ALL = ("08", "40", "53", "57P")
+
+
+def _is_of_all(error: Exception) -> bool:
+    """Whether nothing is wrong with any item: the database is away or busy, the whole is answered 503 and comes again."""
+    if isinstance(error, OF_ALL):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    state = getattr(error.orig, "sqlstate", None)
+    if error.connection_invalidated or state in STATES_OF_ALL:
+        return True
+    if state is None:  # the driver's own: it reached no server
+        return isinstance(error, OperationalError | InterfaceError)
+    return str(state).startswith(CLASSES_OF_ALL)
 
 
 def _judge(actor: Actor, envelope: schemas.Envelope, items: Sequence[object]) -> list[Answer]:
@@ -88,13 +114,13 @@ def _judge(actor: Actor, envelope: schemas.Envelope, items: Sequence[object]) ->
     return answers
 
 
-def _judge_alone(actor: Actor, envelope: schemas.Envelope, raw: object) -> Answer:
+def _judge_alone(actor: Actor, envelope: schemas.Envelope, raw: object, until: float) -> Answer:
     """One item in a transaction of its own: what it breaks, also when it is committed, is refused with it and nothing else."""
     try:
         return _judge(actor, envelope, [raw])[0]
-    except AWAY:
-        raise
-    except Exception as error:  # noqa: BLE001 - as above
+    except Exception as error:
+        if _is_of_all(error) or (is_busy(error) and monotonic() > until):
+            raise
         _log_broken(error, items=1, item=_id_of(raw))
         return Answer(
             _id_of(raw),

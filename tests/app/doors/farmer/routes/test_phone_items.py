@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InternalError, OperationalError
 from werkzeug.test import TestResponse
 
 from app import clock
@@ -347,14 +347,60 @@ def test_an_item_that_breaks_at_the_end_of_the_transaction_is_refused_alone(
     assert [str(entry.id) for entry in world.logs()] == [good["id"]]
 
 
+def database_error(state: str | None) -> DBAPIError:
+    """As SQLAlchemy tells what PostgreSQL answers with this state; None: the driver reached no server."""
+    told = psycopg.OperationalError() if state is None else psycopg.errors.lookup(state)()
+    kind = OperationalError if isinstance(told, psycopg.OperationalError) else InternalError
+    return kind("", {}, told)
+
+
+@pytest.mark.parametrize(
+    "state", [None, "08006", "25006", "40001", "40P01", "53100", "53200", "53300", "55P03", "57P01", "57P03"]
+)
 def test_a_busy_or_absent_database_refuses_no_item(
-    world: World, phone_of: PhoneOf, monkeypatch: pytest.MonkeyPatch
+    world: World, phone_of: PhoneOf, monkeypatch: pytest.MonkeyPatch, state: str | None
 ) -> None:
     """Nothing is wrong with any of them, so the whole is answered and comes again."""
-    breaking(monkeypatch, OperationalError("", {}, psycopg.errors.QueryCanceled()))
+    breaking(monkeypatch, database_error(state))
     sent = [item(world), item(world, note="vỡ")]
     answer = send(phone_of("lanh"), *sent)
-    assert answer.status_code == 503
+    assert answer.status_code == STATUS_OF.get(state, 503)
+    assert world.logs() == []
+
+
+# A lost race is told as such, a standby as an error of ours: a phone keeps everything on either.
+STATUS_OF = {"25006": 500, "40001": 409, "40P01": 409}
+
+
+def test_a_lost_connection_refuses_no_item(world: World, phone_of: PhoneOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = DBAPIError("", {}, psycopg.DatabaseError(), connection_invalidated=True)
+    breaking(monkeypatch, lost)
+    assert send(phone_of("lanh"), item(world), item(world, note="vỡ")).status_code in {500, 503}
+    assert world.logs() == []
+
+
+@pytest.mark.parametrize("state", ["54000", "54001", "57014"])
+def test_what_one_item_asks_too_much_is_refused_alone(
+    world: World, phone_of: PhoneOf, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    breaking(monkeypatch, database_error(state))
+    first, broken, last = item(world), item(world, note="vỡ"), item(world)
+    assert outcomes(send(phone_of("lanh"), first, broken, last)) == [
+        (first["id"], "stored", None),
+        (broken["id"], "refused", "item_unexpected"),
+        (last["id"], "stored", None),
+    ]
+    assert {str(entry.id) for entry in world.logs()} == {first["id"], last["id"]}
+
+
+def test_statements_that_take_too_long_hold_a_thread_only_so_long(
+    world: World, phone_of: PhoneOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.doors.farmer.routes.phone_items.ALONE_SECONDS", -1.0)
+    breaking(monkeypatch, database_error("57014"))
+    first, broken = item(world), item(world, note="vỡ")
+    assert send(phone_of("lanh"), first, broken).status_code == 503
+    assert {str(entry.id) for entry in world.logs()} == {first["id"]}, "it comes again, and is known"
 
 
 @pytest.mark.parametrize(
