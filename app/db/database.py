@@ -15,7 +15,8 @@ from app import clock
 from app.actor import Actor
 
 APP_ROLE = "hoi_app"
-BUSY = frozenset({"55P03", "57014"})  # a lock, or a statement, that took longer than this process lets it
+# A lock, or a statement, that took longer than this process lets it; two that waited for each other. Sent again, it goes through.
+BUSY = frozenset({"55P03", "57014", "40001", "40P01"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Database:
     def transaction(self, actor: Actor) -> Iterator[Session]:
         """The only commit in the code base: commit on leaving, roll back on raise.
 
-        Raises Conflict when a concurrent change made this one impossible (serialisation, deadlock).
+        What PostgreSQL refuses is raised as it comes; `is_busy` tells what may simply be sent again.
         """
         with Session(self.engine, expire_on_commit=False, autoflush=True) as session, session.begin():
             self.tell_actor(session, actor)

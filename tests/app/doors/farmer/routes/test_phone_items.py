@@ -368,8 +368,8 @@ def test_a_busy_or_absent_database_refuses_no_item(
     assert world.logs() == []
 
 
-# A lost race is told as such, a standby as an error of ours: a phone keeps everything on either.
-STATUS_OF = {"25006": 500, "40001": 409, "40P01": 409}
+# A standby is an error of ours: a phone keeps everything on that as on 503.
+STATUS_OF = {"25006": 500}
 
 
 def test_a_lost_connection_refuses_no_item(world: World, phone_of: PhoneOf, monkeypatch: pytest.MonkeyPatch) -> None:
