@@ -8,6 +8,7 @@
 import contextlib
 import hashlib
 import ipaddress
+import logging
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from typing import Any, Protocol
 import hypothesis
 import psycopg
 import pytest
+import structlog
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
@@ -202,6 +204,15 @@ def clock_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
 def _clock_runs_true() -> Iterator[None]:
     yield
     clock.shift(timedelta())
+
+
+@pytest.fixture(autouse=True)
+def _logs_tell_as_before() -> Iterator[None]:
+    """Every application made in a test sets up the log of the whole process: the next test hears what it would hear alone."""
+    before, level = structlog.get_config(), logging.getLogger().level
+    yield
+    structlog.configure(**before)
+    logging.getLogger().setLevel(level)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -60,7 +60,7 @@ def test_a_recall_is_seen_within_seconds_and_every_scan_is_counted(
         return "Lô này đang thu hồi" in get(port, path)[1]
 
     wait_for(recalled, 5, "the recall on the page")
-    assert get(port, "/t/0000000000000")[0] == 404
+    assert get(port, "/t/ABCDEFGH00002")[0] == 404
 
     def counted() -> int:
         with fresh_database.transaction(SYSTEM) as session:
