@@ -4,9 +4,10 @@ import asyncio
 import io
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from granian.rsgi import ProtocolClosed, ProtocolError  # type: ignore[attr-defined]  # its own names for them, not exported anew
@@ -17,12 +18,13 @@ from app.factory import create_app
 from app.front import exchange
 from app.front.bodies import Bodies, TooLong
 from app.front.exchange import Answer, Proto, Scope, peer_of
+from app.front.flights import Flights, Key, Then
 from app.front.lookups import Find, Lookups, Told
 from app.front.memory import Headers, Kept, Memory
 from app.front.refusals import Refusals, cut_off, no_length
 from app.front.room import Room
 from app.front.scans import Scans, TallyWriter
-from app.front.shortcut import answer_before_the_loop
+from app.front.shortcut import Handed, answer_before_the_loop
 from app.front.spool import spool_in
 from app.front.static import STATIC, StaticText, static_texts
 from app.front.stored import Asked, Away, Pages
@@ -43,6 +45,7 @@ SWITCH_SECONDS = (
 WAIT_SECONDS = 5.0  # so long waits who has no copy; then it is Flask's, which says that the database is away
 MOST_FILES = 65536
 GONE = (ProtocolClosed, ProtocolError)  # the client went away while it sent
+PAGES = ("/t/", "/01/")
 READING = frozenset({"GET", "HEAD"})
 HEALTHZ: Headers = [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")]
 
@@ -68,8 +71,7 @@ class Front:
         self._longest = longest
         self._refusals = refusals or Refusals()
         self._hops = settings.trusted_proxies
-        self._lookups = Lookups(find)
-        self._flights: dict[tuple[str, str], tuple[asyncio.Future[Kept | None], float]] = {}
+        self._flights = Flights(Lookups(find))
         self._scans = scans
         self._memory = Memory()
         self._base = settings.printed_base()
@@ -86,25 +88,30 @@ class Front:
         resource.setrlimit(
             resource.RLIMIT_NOFILE, (min(hard, MOST_FILES), hard)
         )  # a thousand idle connections are nothing
-        answer_before_the_loop(loop, self.at_once)
+        answer_before_the_loop(loop, self.at_once, self.take)
 
     async def __rsgi__(self, scope: Scope, proto: Proto) -> None:
-        try:
-            await self._answer(scope, proto)
-        except GONE:
-            return
+        await self._guarded(self._answer(scope, proto), scope, proto)
+
+    async def _guarded(self, answer: Coroutine[Any, Any, None], scope: Scope, proto: Proto) -> None:
+        with suppress(*GONE):
+            try:
+                await answer
+            except HoiError as refused:
+                exchange.send(proto, self._refusals.answer(refused, scope), scope.method)
 
     async def _answer(self, scope: Scope, proto: Proto) -> None:
-        try:
-            if not self.at_once(scope, proto):
-                await self._in_time(scope, proto)
-        except HoiError as refused:
-            exchange.send(proto, self._refusals.answer(refused, scope), scope.method)
+        if self.at_once(scope, proto):
+            return
+        if scope.path.startswith(PAGES) and is_page(scope):
+            await self._page(scope, proto)
+        else:
+            exchange.send(proto, await self._flask(scope, proto), scope.method)
 
     def at_once(self, scope: Scope, proto: Proto) -> bool:
         """Answer what this process knows without asking anybody. False when it does not. Any thread may call it."""
         path = scope.path
-        if path.startswith(("/t/", "/01/")):
+        if path.startswith(PAGES):
             return self._known_page(path, scope, proto)
         if path in self._static and scope.method in READING and "gzip" in scope.headers.get("accept-encoding", ""):
             self._text(self._static[path], scope, proto)
@@ -114,11 +121,26 @@ class Front:
             return True
         return False
 
-    async def _in_time(self, scope: Scope, proto: Proto) -> None:
-        if scope.path.startswith(("/t/", "/01/")) and is_page(scope):
-            await self._page(scope.path, scope, proto)
-        else:
-            exchange.send(proto, await self._flask(scope, proto), scope.method)
+    def take(self, scope: Scope, proto: Proto, rest: Handed) -> bool:
+        """Ask for a page without the event loop, and answer it in the thread that hears of it. False where it is none."""
+        if not scope.path.startswith(PAGES) or not is_page(scope):
+            return False
+        now = monotonic()
+
+        def then(kept: Kept | None) -> None:
+            if kept is None:
+                rest.on_the_loop(self._guarded(self._render(scope, proto), scope, proto))
+                return
+            try:
+                with suppress(*GONE):
+                    self._send_page(kept, now, scope, proto)
+            finally:
+                rest.answered()
+
+        try:
+            return self._look(scope, now, then)
+        except Unavailable:
+            return False  # the loop says so
 
     # --- public pages
 
@@ -130,53 +152,48 @@ class Front:
         self._send_page(kept, now, scope, proto)
         return True
 
-    async def _page(self, path: str, scope: Scope, proto: Proto) -> None:
-        key = (path, language_of(scope.query_string))
-        kept = self._memory.get(key)
-        now = monotonic()
-        if kept is None or must_check(kept, now):
-            code = scan_addresses.code_of_path(path) if kept is None else kept.code
-            if code is None:
-                exchange.send(proto, await self._flask(scope, proto), scope.method)
-                return
-            kept = await self._look(key, code, kept, now)
-            if kept is None:
-                await self._render(code, scope, proto)
-                return
-        self._send_page(kept, now, scope, proto)
+    async def _page(self, scope: Scope, proto: Proto) -> None:
+        """The same on the loop, for a request that nobody took before it."""
+        loop, now = asyncio.get_running_loop(), monotonic()
+        found: asyncio.Future[Kept | None] = loop.create_future()
 
-    async def _look(self, key: tuple[str, str], code: str, kept: Kept | None, now: float) -> Kept | None:
-        """The page as the database has it now; while it does not say so in time, the last copy."""
+        def then(kept: Kept | None) -> None:
+            loop.call_soon_threadsafe(settle, found, kept)
+
+        kept = await found if self._look(scope, now, then) else None
+        if kept is None:
+            await self._render(scope, proto)
+        else:
+            self._send_page(kept, now, scope, proto)
+
+    def _look(self, scope: Scope, now: float, then: Then) -> bool:
+        """Call `then`, maybe in another thread, with the page as the database has it now; while it does not say so in time,
+        with the last copy; with None, where there is nothing to send. False, and nobody is called, where the address is of no page.
+        Raises Unavailable where too many wait and there is no copy.
+        """
+        key = (scope.path, language_of(scope.query_string))
+        kept = self._memory.get(key)
+        code = scan_addresses.code_of_path(scope.path) if kept is None else kept.code
+        if code is None:
+            return False
         if kept is not None:
             kept.checked = now  # one asks, the others go on with the copy
         try:
-            flight, since = self._flights.get(key) or self._ask(key, code, kept, now)
+            self._flights.ask(
+                key,
+                Asked(code, key[1], "" if kept is None else kept.etag),
+                then,
+                patience=WAIT_SECONDS if kept is None else PATIENCE_SECONDS,
+                arrived=lambda found: self._arrived(key, code, kept, found, now),
+                late=lambda: good_enough(kept, now),
+            )
         except Unavailable:
             if good_enough(kept, now) is None:
                 raise
-            return kept
-        patience = WAIT_SECONDS if kept is None else PATIENCE_SECONDS
-        await asyncio.wait(
-            (flight,), timeout=max(0.0, since + patience - now)
-        )  # who leaves takes nothing from the others
-        return flight.result() if flight.done() else good_enough(kept, now)
+            then(kept)
+        return True
 
-    def _ask(
-        self, key: tuple[str, str], code: str, kept: Kept | None, now: float
-    ) -> tuple[asyncio.Future[Kept | None], float]:
-        """One question for each page at a time, however many wait for its answer."""
-        flight: asyncio.Future[Kept | None] = asyncio.get_running_loop().create_future()
-
-        def tell(found: Told) -> None:
-            self._flights.pop(key, None)
-            if not flight.done():
-                flight.set_result(self._arrived(key, code, kept, found, now))
-
-        self._lookups.ask(Asked(code, key[1], "" if kept is None else kept.etag), tell)
-        self._flights[key] = flight, now
-        return self._flights[key]
-
-    def _arrived(self, key: tuple[str, str], code: str, kept: Kept | None, found: Told, now: float) -> Kept | None:
+    def _arrived(self, key: Key, code: str, kept: Kept | None, found: Told, now: float) -> Kept | None:
         if isinstance(found, Away):
             return good_enough(kept, now)
         if found is None:
@@ -212,11 +229,13 @@ class Front:
         else:
             proto.response_empty(200, headers)
 
-    async def _render(self, code: str, scope: Scope, proto: Proto) -> None:
-        """Let Flask render and store the page, and count the scan when it had one."""
+    async def _render(self, scope: Scope, proto: Proto) -> None:
+        """Let Flask answer; where that is a page of a code, it renders and stores it, and the scan counts."""
         answer = await self._flask(scope, proto)
         if scope.method == "GET" and answer.status in {200, 304}:
-            self._scans.count(code)
+            code = scan_addresses.code_of_path(scope.path)
+            if code is not None:
+                self._scans.count(code)
         exchange.send(proto, answer, scope.method)
 
     # --- static texts
@@ -272,6 +291,12 @@ class Front:
 
 def must_check(kept: Kept, now: float) -> bool:
     return now - kept.checked > CHECK_SECONDS or now - kept.known_good > OLD_SECONDS
+
+
+def settle(future: "asyncio.Future[Kept | None]", kept: Kept | None) -> None:
+    """Unless who waited for it has left."""
+    if not future.done():
+        future.set_result(kept)
 
 
 def good_enough(kept: Kept | None, now: float) -> Kept | None:

@@ -1,9 +1,8 @@
 """Asks the database for public pages in threads of its own: those who wait are asked for together, in one select."""
 
-import asyncio
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
 
 import structlog
 
@@ -26,47 +25,47 @@ class Lookups:
 
     def __init__(self, find: Find, *, threads: int = THREADS) -> None:
         self._find = find
-        self._asked: deque[tuple[Asked, Tell]] = deque()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._some = threading.Semaphore(0)
+        self._asked: SimpleQueue[tuple[Asked, Tell]] = SimpleQueue()
         self._threads = threads
+        self._started = False
+        self._starting = threading.Lock()
 
     def ask(self, asked: Asked, tell: Tell) -> None:
-        """Call `tell` on the event loop, there is but one, when it is known. Raises Unavailable where too many wait."""
-        if len(self._asked) >= MOST_WAITING:
+        """Call `tell` in a thread of this when it is known. Any thread may ask. Raises Unavailable where too many wait."""
+        if self._asked.qsize() >= MOST_WAITING:
             raise full()
-        if self._loop is None:  # at the first question: this process may have been forked since
-            self._loop = asyncio.get_running_loop()
+        if not self._started:
+            self._start()
+        self._asked.put((asked, tell))
+
+    def _start(self) -> None:
+        """At the first question and not before: this process may have been forked since it was made."""
+        with self._starting:
+            if self._started:
+                return
             for number in range(self._threads):
                 threading.Thread(target=self._work, name=f"hoi-lookup-{number}", daemon=True).start()
-        self._asked.append((asked, tell))
-        self._some.release()
+            self._started = True
 
     def _work(self) -> None:
         while True:
-            self._some.acquire()
-            taken: list[tuple[Asked, Tell]] = []
-            while self._asked and len(taken) < MOST_TOGETHER:
-                try:
-                    taken.append(self._asked.popleft())
-                except IndexError:  # the other thread took the last
-                    break
-            if taken:
-                self._answer(taken)
+            taken = [self._asked.get()]
+            try:
+                while len(taken) < MOST_TOGETHER:
+                    taken.append(self._asked.get_nowait())
+            except Empty:
+                pass
+            deliver(self._answers(taken))
 
-    def _answer(self, taken: list[tuple[Asked, Tell]]) -> None:
-        told_: Sequence[Told]
-        answers: list[tuple[Tell, Told]]
+    def _answers(self, taken: list[tuple[Asked, Tell]]) -> list[tuple[Tell, Told]]:
         try:
             told_ = self._find([asked for asked, _ in taken])
-            answers = [(tell, one) for (_, tell), one in zip(taken, told_, strict=True)]
+            return [(tell, one) for (_, tell), one in zip(taken, told_, strict=True)]
         except Away as away:
-            answers = [(tell, away) for _, tell in taken]
+            return [(tell, away) for _, tell in taken]
         except Exception as error:
             log.exception("looking for public pages", **told(error))
-            answers = [(tell, Away()) for _, tell in taken]
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(deliver, answers)
+            return [(tell, Away()) for _, tell in taken]
 
 
 def deliver(answers: Sequence[tuple[Tell, Told]]) -> None:

@@ -2,18 +2,21 @@
 
 import asyncio
 import gzip
+import threading
 from collections.abc import Callable
+from queue import SimpleQueue
 
 import pytest
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
 from app.front.layer import Front
 from app.front.lookups import Lookups, Told, deliver
-from app.front.memory import Kept
 from app.front.scans import Scans
+from app.front.shortcut import Handed
 from app.front.spool import Tally
 from app.front.stored import Asked, Away, Found
 from app.trace import codes, scan_addresses
-from tests.app.front.pages import CODE, GTIN, HTML, LOT, PACKED, PATH, Answer, Store, counted, loop
+from tests.app.front.pages import CODE, GTIN, HTML, LOT, PACKED, PATH, Answer, Protocol, Request, Store, counted, loop
 
 
 def test_a_stored_page_is_served_compressed_or_plain_with_its_headers(app: Front) -> None:
@@ -142,19 +145,91 @@ def test_who_has_no_copy_waits_so_long_and_no_longer(app: Front, store: Store, m
 
 def test_who_leaves_takes_the_answer_from_nobody(app: Front, store: Store) -> None:
     store.goes_on.clear()
-    key = (PATH, "vi")
+    leaving, staying = Protocol(), Protocol()
 
-    async def work() -> Kept | None:
-        leaves, stays = (asyncio.ensure_future(app._look(key, CODE, None, 0.0)) for _ in range(2))
-        await asyncio.sleep(0.05)  # noqa: ASYNC251, RUF100 - one turn of the loop and some
+    async def work() -> None:
+        leaves, stays = (asked(app, proto) for proto in (leaving, staying))
+        while app._flights.waiting() < 2:  # noqa: ASYNC110 - one turn of the loop
+            await asyncio.sleep(0)
         leaves.cancel()
         await asyncio.wait((leaves,))
         store.goes_on.set()
-        return await stays
+        await stays
 
-    found = asyncio.run_coroutine_threadsafe(work(), loop()).result(30)
-    assert found is not None
-    assert (found.body, store.asked, app._flights) == (PACKED, 1, {})
+    asyncio.run_coroutine_threadsafe(work(), loop()).result(30)
+    assert (leaving.status, staying.status, staying.body, store.asked) == (0, 200, HTML.encode(), 1)
+    assert app._flights.waiting() == 0
+
+
+def asked(app: Front, proto: Protocol) -> "asyncio.Future[None]":
+    return asyncio.ensure_future(app.__rsgi__(Request(PATH, "", "GET", {}), proto))
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "status", "body", "counts"),
+    [
+        (PATH, "GET", 200, HTML.encode(), {CODE: 1}),
+        ("/t/ZZZZZZZZZZZZR", "GET", 200, b"flask", {"ZZZZZZZZZZZZR": 1}),
+        ("/t/ZZZZZZZZZZZZR", "HEAD", 200, b"", {}),
+        (f"/01/{GTIN}/10/NONE", "GET", 404, b"flask", {}),
+    ],
+)
+def test_a_page_taken_before_the_loop_is_answered_where_it_is_heard_of_or_by_flask(
+    app: Front,
+    scans: Scans,
+    written: list[Tally],
+    path: str,
+    method: str,
+    status: int,
+    body: bytes,
+    counts: dict[str, int],
+) -> None:
+    proto, ended = Protocol(), threading.Event()
+    assert app.take(Request(path, "", method, {}), proto, handed(ended))
+    assert ended.wait(30)
+    assert (proto.status, proto.body) == (status, body)
+    assert counted(scans, written) == counts
+
+
+@pytest.mark.parametrize(("path", "method"), [("/", "GET"), ("/t/no-code", "GET"), (PATH, "POST"), ("/t/", "GET")])
+def test_what_is_no_page_is_not_taken(app: Front, path: str, method: str) -> None:
+    ended = threading.Event()
+    rest = handed(ended)
+    assert not app.take(Request(path, "", method, {}), Protocol(), rest)
+    assert not ended.is_set()
+    rest.answered()
+
+
+def test_a_page_is_not_taken_where_too_many_wait(app: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.front.lookups.MOST_WAITING", 0)
+    rest = handed(threading.Event())
+    assert not app.take(Request(PATH, "", "GET", {}), Protocol(), rest)
+    rest.answered()
+    assert app._flights.waiting() == 0
+
+
+def test_who_went_away_meanwhile_breaks_nothing(app: Front) -> None:
+    ended = threading.Event()
+    assert app.take(Request(PATH, "", "GET", {}), Gone(), handed(ended))
+    assert ended.wait(30)
+
+
+class Gone(Protocol):
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        raise ProtocolClosed(status, headers, body)
+
+
+def handed(ended: threading.Event) -> Handed:
+    """As granian hands a request to the loop."""
+
+    class Watcher:
+        def done(self) -> None:
+            ended.set()
+
+    async def never() -> None:
+        raise AssertionError("the loop runs what was taken from it")
+
+    return Handed(never(), Watcher(), lambda other: asyncio.run_coroutine_threadsafe(other, loop()))
 
 
 def test_where_too_many_wait_the_copy_is_served(
@@ -180,16 +255,9 @@ def test_where_one_cannot_be_told_the_others_are() -> None:
 
 
 def test_an_answer_of_another_length_is_an_outage() -> None:
-    async def work() -> list[Told]:
-        own, found = Lookups(lambda _asked: []), []
-        told_ = asyncio.Event()
-        own.ask(Asked(CODE, "vi"), lambda one: (found.append(one), told_.set())[1])
-        async with asyncio.timeout(10):
-            await told_.wait()
-        return found
-
-    (found,) = asyncio.run(work())
-    assert isinstance(found, Away)
+    told_: SimpleQueue[Told] = SimpleQueue()
+    Lookups(lambda _asked: []).ask(Asked(CODE, "vi"), told_.put)
+    assert isinstance(told_.get(timeout=30), Away)
 
 
 def test_this_modules_code_is_a_code() -> None:
