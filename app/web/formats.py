@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 
-from flask_babel import get_locale, ngettext
+from flask_babel import get_locale, gettext, ngettext
 
 from app import clock, numbers
 from app.db import Words
+from app.db.keyset import Count
 from app.web.languages import form_language, language
 
 
@@ -27,6 +28,12 @@ def vn_datetime(value: datetime | None) -> str:
 def number(value: Decimal | float | None, places: int | None = None) -> str:
     """1.234.567,8 in Vietnamese, 1,234,567.8 in English."""
     return "" if value is None else numbers.shown(value, str(get_locale()), places)
+
+
+def how_many(count: Count) -> str:
+    """The number of lines of a long list: exact, or "hơn 1.000"."""
+    shown = number(count.number)
+    return str(gettext("hơn %(n)s", n=shown)) if count.more else shown
 
 
 def form_number(value: Decimal | float | None) -> str:

@@ -1,0 +1,131 @@
+"""Lists by pages that begin where the last one ended: the hundredth costs as much as the first, and nothing moves under the reader.
+
+Counting is exact to a thousand; beyond it a list says that it is longer, which is all that anybody does with the number.
+"""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import ColumnElement, Row, Select, func, literal, literal_column, select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.types import NullType
+
+from app.errors import BadAddress
+
+PAGE = 50  # lines of one page of a list
+MOST_COUNTED = 1000
+LONGEST_MARK = 1000  # characters
+AFTER, BEFORE = "s", "t"  # "sau", "trước"
+
+Column = ColumnElement[Any] | InstrumentedAttribute[Any]
+
+
+class Order:
+    """What a list is ordered by: columns that are never NULL with their Python types, the last of them unique.
+
+    All of them ascend, or with `newest_first` all descend, as one index can give them.
+    """
+
+    def __init__(self, *keys: tuple[Column, type], newest_first: bool = False) -> None:
+        self.columns = tuple(column for column, _ in keys)
+        self.newest_first = newest_first
+        kinds: Any = tuple[tuple(kind for _, kind in keys)]  # type: ignore[misc]  # made of what is given
+        self._types: TypeAdapter[tuple[Any, ...]] = TypeAdapter(kinds)
+
+    def by(self, *, backwards: bool = False) -> list[ColumnElement[Any]]:
+        return [c.desc() if self.newest_first is not backwards else c.asc() for c in self.columns]
+
+    def beyond(self, values: Sequence[Any], *, backwards: bool = False) -> ColumnElement[bool]:
+        """Rows that come after these values, or before them."""
+        here = tuple_(*self.columns)
+        there = tuple_(
+            *(
+                literal(value, None if isinstance(column.type, NullType) else column.type)
+                for value, column in zip(values, self.columns, strict=True)
+            )
+        )
+        return here < there if self.newest_first is not backwards else here > there
+
+    def mark(self, direction: str, values: Sequence[Any]) -> str:
+        packed = self._types.dump_json(tuple(values))
+        return direction + base64.urlsafe_b64encode(packed).decode().rstrip("=")
+
+    def read(self, mark: str) -> tuple[str, tuple[Any, ...]]:
+        """Raises BadAddress for anything that `mark` did not write for this list."""
+        direction, packed = mark[:1], mark[1:]
+        values = self._unpack(packed) if direction in {AFTER, BEFORE} and len(mark) <= LONGEST_MARK else None
+        if values is None or any(isinstance(value, str) and "\0" in value for value in values):
+            raise BadAddress(
+                "page_mark",
+                vi="Địa chỉ của trang này không đúng. Bác mở lại danh sách từ đầu.",
+                en="The address of this page is not right. Open the list from its beginning.",
+                field="trang",
+            )
+        return direction, values
+
+    def _unpack(self, packed: str) -> tuple[Any, ...] | None:
+        try:
+            return self._types.validate_json(base64.b64decode(packed + "=" * (-len(packed) % 4), b"-_", validate=True))
+        except (ValueError, ValidationError, binascii.Error):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many there are: `number` of them, and with `more` an unknown number above it."""
+
+    number: int
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One page of a list. `previous` and `next` are the marks of the neighbouring pages; None where there is none."""
+
+    rows: Sequence[Row[Any]]
+    previous: str | None
+    next: str | None
+
+
+def count(session: Session, query: Select[Any], most: int = MOST_COUNTED) -> Count:
+    """How many rows the query finds, exact up to `most`."""
+    some: Select[Any] = (
+        query.with_only_columns(literal_column("1"), maintain_column_froms=True).order_by(None).limit(most + 1)
+    )
+    found = session.scalar(select(func.count()).select_from(some.subquery())) or 0
+    return Count(min(found, most), more=found > most)
+
+
+def listed(session: Session, query: Select[Any], order: Order, mark: str | None = None, *, size: int = PAGE) -> Listed:
+    """The rows of the query on the page that `mark` names, in this order; without a mark the first page.
+
+    Each row ends with the columns of the order, unnamed. Raises BadAddress for a mark that is none.
+    """
+    direction, values = order.read(mark) if mark else (AFTER, None)
+    backwards = direction == BEFORE
+    if values is not None:
+        query = query.where(order.beyond(values, backwards=backwards))
+    keys = [column.label(f"key_{number}") for number, column in enumerate(order.columns)]
+    found = session.execute(
+        query.add_columns(*keys).order_by(None).order_by(*order.by(backwards=backwards)).limit(size + 1)
+    ).all()
+    further, rows = len(found) > size, list(found[:size])
+    if backwards:
+        rows.reverse()
+    earlier, later = (further, True) if backwards else (values is not None, further)
+    width = len(order.columns)
+    return Listed(
+        rows,
+        previous=order.mark(BEFORE, rows[0][-width:]) if rows and earlier else None,
+        next=order.mark(AFTER, rows[-1][-width:]) if rows and later else None,
+    )
+
+
+def ids(found: Listed) -> list[UUID]:
+    """The unique last column of each row of a list that is ordered by an id."""
+    return [row[-1] for row in found.rows]
