@@ -7,12 +7,15 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app import machine
 from app.addresses import origin, split_address
 from app.errors import SetupError
 
 ROOT = Path(__file__).resolve().parent.parent
 OWNER_VARIABLE = "HOI_DATABASE_OWNER_URL"
 MAKE_SECRET = "python3 -c 'import secrets; print(secrets.token_hex(32))'"  # noqa: S105 - a command, not a secret
+
+DEMO_MIB = 1024
 
 
 class Settings(BaseSettings):
@@ -39,9 +42,21 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = Field(
         default=None, description="khóa ký phiên, ít nhất 32 ký tự; `hoi up` tự tạo và giữ trong var"
     )
+    memory_mib: int | None = Field(
+        default=None,
+        ge=256,
+        description="bộ nhớ (MiB) mà Hồi được tính là có trên máy này; để trống thì cả máy, hoặc giới hạn của thùng chứa",
+    )
     web_host: str = Field(default="127.0.0.1", description="địa chỉ nghe của web")
     web_port: int = Field(default=8000, ge=1, le=65535, description="cổng web; bận thì lấy cổng trống kế tiếp")
-    web_workers: int = Field(default=1, ge=1, le=64, description="số tiến trình web")
+    web_workers: int = Field(
+        default_factory=lambda told: machine.web_processes(
+            machine.cores(), told.get("memory_mib") or machine.memory_mib()
+        ),
+        ge=1,
+        le=64,
+        description="số tiến trình web; để trống thì bằng số nhân của máy, vừa với bộ nhớ, nhiều nhất 16",
+    )
     web_threads: int = Field(default=8, ge=1, le=128, description="số luồng của một tiến trình web")
     worker_processes: int = Field(default=2, ge=1, le=64, description="số tiến trình xử lý việc nền")
     caller_threads: int = Field(
@@ -126,6 +141,10 @@ class Settings(BaseSettings):
         web = 2 * self.web_threads + 3  # a pool that may double, two that look for public pages, one for scans
         work, caller, relay, spare = 8, 8, 3, 12
         return self.web_workers * web + self.worker_processes * work + caller + relay + spare
+
+    def memory(self) -> int:
+        """MiB that the embedded PostgreSQL may count on, of which it takes half. The demo is a guest on somebody's computer."""
+        return self.memory_mib or (min(machine.memory_mib(), DEMO_MIB) if self.demo else machine.memory_mib())
 
     def printed_base(self) -> str:
         """The base of every printed code; without HOI_PUBLIC_URL it is this machine and labels are watermarked."""

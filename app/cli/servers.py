@@ -54,6 +54,7 @@ def start_servers(settings: Settings, report: local.Report = lambda _text, _seco
         pg_bin=settings.pg_bin,
         valkey_bin=settings.valkey_bin,
         connections=settings.most_connections(),
+        memory_mib=settings.memory(),
         report=report,
         **embedded(settings),
     )
