@@ -33,12 +33,9 @@ def quota_cores(root: Path = Path("/")) -> int | None:
 def memory_mib(root: Path = Path("/")) -> int:
     """MiB of memory: the machine's, or what the tightest control group lets us have of it."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limits = [total]
-    for folder in _groups(root, "memory"):
-        for name in ("memory.max", "memory.limit_in_bytes"):
-            if (told := _words(folder / name)) and told[0] != "max":
-                limits.append(int(told[0]))
-    return max(1, min(limits) // MIB)
+    files = [f / name for f in _groups(root, "memory") for name in ("memory.max", "memory.limit_in_bytes")]
+    limits = [int(told[0]) for file in files if (told := _words(file)) and told[0] != "max"]
+    return max(1, min([total, *limits]) // MIB)
 
 
 def web_processes(cores_: int, memory: int) -> int:
@@ -70,7 +67,3 @@ def _words(file: Path) -> list[str] | None:
         return file.read_text(encoding="ascii").split() or None
     except (OSError, UnicodeDecodeError):
         return None
-
-
-if __name__ == "__main__":  # for deploy/hoi-web.service, which passes the number on to granian
-    print(web_processes(cores(), memory_mib()))  # noqa: T201 - its answer
