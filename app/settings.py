@@ -33,8 +33,13 @@ class Settings(BaseSettings):
         default=None,
         description="cùng cơ sở dữ liệu, bằng chủ sở hữu: chỉ cho `./hoi migrate`, sao lưu và phục hồi; đừng đưa cho web và việc nền",
     )
+    pages_database_url: str | None = Field(
+        default=None,
+        description="bản sao chỉ đọc (streaming replica) để đọc trang công khai, bằng `hoi_app`; chậm quá 20 giây hay vắng thì đọc máy chính; để trống thì luôn đọc máy chính",
+    )
     redis_url: str | None = Field(
-        default=None, description="Valkey hoặc Redis của đơn vị; để trống thì chạy máy chủ đi kèm"
+        default=None,
+        description="Valkey hoặc Redis của đơn vị, hoặc sentinel://máy:26379,máy:26379/0?master=tên; để trống thì chạy máy chủ đi kèm",
     )
     public_url: str | None = Field(
         default=None, description="gốc của mọi mã in ra; để trống thì tem in chữ “thử nghiệm”"
@@ -96,7 +101,7 @@ class Settings(BaseSettings):
     log_level: str = Field(default="INFO", description="mức nhật ký: DEBUG, INFO, WARNING, ERROR")
     log_json: bool = Field(default=True, description="nhật ký dạng JSON, mỗi dòng một việc")
 
-    @field_validator("database_url", "database_owner_url")
+    @field_validator("database_url", "database_owner_url", "pages_database_url")
     @classmethod
     def _as_libpq_reads_it(cls, value: str | None) -> str | None:
         """SQLAlchemy's spelling names a driver too, which libpq takes for a part of a host's name."""
