@@ -55,7 +55,7 @@ def client(url: str, *, seconds: float = PATIENCE_SECONDS) -> redis.Redis:
         return redis.Redis.from_url(url, socket_timeout=seconds, socket_connect_timeout=seconds)
     told = sentinels_of(url)
     patience = {"socket_timeout": seconds, "socket_connect_timeout": seconds}
-    known = Sentinel(told.hosts, sentinel_kwargs={**patience, "password": told.sentinel_password}, **patience)
+    known = Sentinel(told.hosts, sentinel_kwargs={**patience, "password": told.sentinel_password}, **patience)  # type: ignore[no-untyped-call]
     login = {"username": told.username, "password": told.password, "db": told.db}
-    found: redis.Redis = known.master_for(told.master, **login, **patience)
+    found: redis.Redis = known.master_for(told.master, **login, **patience)  # type: ignore[no-untyped-call]
     return found

@@ -65,7 +65,7 @@ def warn_of_defaults(settings: Settings) -> None:
     if settings.database_url is None:
         return
     with psycopg.connect(settings.database_url, connect_timeout=10) as connection:
-        found = dict(connection.execute(_SIZES_FOUND).fetchall())
+        found: dict[str, str] = dict(connection.execute(_SIZES_FOUND).fetchall())
     shared, most = int(found["shared_buffers"]) // BLOCKS_A_MIB, int(found["max_connections"])
     if shared <= DEFAULT_BUFFERS_MIB and (settings.memory_mib or machine.memory_mib()) > SMALL_MACHINE_MIB:
         say(

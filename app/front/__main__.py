@@ -25,4 +25,4 @@ if __name__ == "__main__":
     gc.collect()
     gc.freeze()  # the collector would write into every object, and so end the sharing
     sys.argv[1:] = options(sys.argv[1:], settings_module.load().web_workers)
-    entrypoint()
+    entrypoint()  # type: ignore[no-untyped-call]

@@ -75,22 +75,25 @@ class Pages:
 
     def find(self, asked: Sequence[Asked]) -> list[Found | None]:
         """The stored pages in this order; None where there is none that may be served. Raises Away, and what else the database refuses twice."""
-        values = {
+        values = self._values(asked)
+        found = self._replica.rows(values) if self._replica is not None else None
+        if found is None:
+            return self._primary.find(values)
+        missing = [place for place, one in enumerate(found) if one is None]
+        if missing:  # stored a moment ago, perhaps: rendering it again would cost a thousand times the question
+            few = self._values([asked[place] for place in missing])
+            for place, one in zip(missing, self._primary.find(few), strict=True):
+                found[place] = one
+        return found
+
+    def _values(self, asked: Sequence[Asked]) -> dict[str, object]:
+        return {
             "codes": [one.code for one in asked],
             "languages": [one.language for one in asked],
             "etags": [one.etag for one in asked],
             "now": clock.machine_now(),
             "movable": self._movable,
         }
-        found = self._replica.rows(values) if self._replica is not None else None
-        if found is None:
-            return self._primary.find(values)
-        missing = [place for place, one in enumerate(found) if one is None]
-        if missing:  # stored a moment ago, perhaps: rendering it again would cost a thousand times the question
-            few = {name: [values[name][i] for i in missing] for name in ("codes", "languages", "etags")}
-            for place, one in zip(missing, self._primary.find(values | few), strict=True):
-                found[place] = one
-        return found
 
     def close(self) -> None:
         """Close the connections of this thread."""
