@@ -7,12 +7,15 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app import machine
 from app.addresses import origin, split_address
 from app.errors import SetupError
 
 ROOT = Path(__file__).resolve().parent.parent
 OWNER_VARIABLE = "HOI_DATABASE_OWNER_URL"
 MAKE_SECRET = "python3 -c 'import secrets; print(secrets.token_hex(32))'"  # noqa: S105 - a command, not a secret
+
+DEMO_MIB = 1024
 
 
 class Settings(BaseSettings):
@@ -30,8 +33,13 @@ class Settings(BaseSettings):
         default=None,
         description="cùng cơ sở dữ liệu, bằng chủ sở hữu: chỉ cho `./hoi migrate`, sao lưu và phục hồi; đừng đưa cho web và việc nền",
     )
+    pages_database_url: str | None = Field(
+        default=None,
+        description="bản sao chỉ đọc (streaming replica) để đọc trang công khai, bằng `hoi_app`; chậm quá 20 giây hay vắng thì đọc máy chính; để trống thì luôn đọc máy chính",
+    )
     redis_url: str | None = Field(
-        default=None, description="Valkey hoặc Redis của đơn vị; để trống thì chạy máy chủ đi kèm"
+        default=None,
+        description="Valkey hoặc Redis của đơn vị, hoặc sentinel://máy:26379,máy:26379/0?master=tên; để trống thì chạy máy chủ đi kèm",
     )
     public_url: str | None = Field(
         default=None, description="gốc của mọi mã in ra; để trống thì tem in chữ “thử nghiệm”"
@@ -39,9 +47,21 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = Field(
         default=None, description="khóa ký phiên, ít nhất 32 ký tự; `hoi up` tự tạo và giữ trong var"
     )
+    memory_mib: int | None = Field(
+        default=None,
+        ge=256,
+        description="bộ nhớ (MiB) mà Hồi được tính là có trên máy này; để trống thì cả máy, hoặc giới hạn của thùng chứa",
+    )
     web_host: str = Field(default="127.0.0.1", description="địa chỉ nghe của web")
     web_port: int = Field(default=8000, ge=1, le=65535, description="cổng web; bận thì lấy cổng trống kế tiếp")
-    web_workers: int = Field(default=1, ge=1, le=64, description="số tiến trình web")
+    web_workers: int = Field(
+        default_factory=lambda told: machine.web_processes(
+            machine.cores(), told.get("memory_mib") or machine.memory_mib()
+        ),
+        ge=1,
+        le=64,
+        description="số tiến trình web; để trống thì bằng số nhân của máy, vừa với bộ nhớ, nhiều nhất 16",
+    )
     web_threads: int = Field(default=8, ge=1, le=128, description="số luồng của một tiến trình web")
     worker_processes: int = Field(default=2, ge=1, le=64, description="số tiến trình xử lý việc nền")
     caller_threads: int = Field(
@@ -81,7 +101,7 @@ class Settings(BaseSettings):
     log_level: str = Field(default="INFO", description="mức nhật ký: DEBUG, INFO, WARNING, ERROR")
     log_json: bool = Field(default=True, description="nhật ký dạng JSON, mỗi dòng một việc")
 
-    @field_validator("database_url", "database_owner_url")
+    @field_validator("database_url", "database_owner_url", "pages_database_url")
     @classmethod
     def _as_libpq_reads_it(cls, value: str | None) -> str | None:
         """SQLAlchemy's spelling names a driver too, which libpq takes for a part of a host's name."""
@@ -126,6 +146,10 @@ class Settings(BaseSettings):
         web = 2 * self.web_threads + 3  # a pool that may double, two that look for public pages, one for scans
         work, caller, relay, spare = 8, 8, 3, 12
         return self.web_workers * web + self.worker_processes * work + caller + relay + spare
+
+    def memory(self) -> int:
+        """MiB that the embedded PostgreSQL may count on, of which it takes half. The demo is a guest on somebody's computer."""
+        return self.memory_mib or (min(machine.memory_mib(), DEMO_MIB) if self.demo else machine.memory_mib())
 
     def printed_base(self) -> str:
         """The base of every printed code; without HOI_PUBLIC_URL it is this machine and labels are watermarked."""

@@ -20,7 +20,7 @@ from bench import _harness as harness
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT_SECONDS = 15.0
-LIMIT_MIB = 800.0
+LIMIT_MIB = 1200.0
 AT_REST_AFTER = 20.0
 
 

@@ -5,10 +5,12 @@ command line to include `worker.tasks`.
 """
 
 import logging
+from urllib.parse import quote
 
 from celery import Celery
 from celery.signals import setup_logging
 
+from app import broker
 from app import settings as settings_module
 from app.logs import configure_logging
 from app.settings import Settings
@@ -22,11 +24,28 @@ def redis_url(settings: Settings) -> str:
 
 
 def broker_url(url: str) -> str:
-    """Kombu's spelling of a Unix socket address; it overlooks `db` and wants the number as `virtual_host`."""
+    """Kombu's spelling: of a Unix socket, where it overlooks `db` and wants the number as `virtual_host`; of sentinels, one address each."""
+    if url.startswith(broker.SENTINEL):
+        told = broker.sentinels_of(url)
+        login = f"{quote(told.username or '', safe='')}:{quote(told.password or '', safe='')}@" if told.password else ""
+        hosts = (f"[{host}]" if ":" in host else host for host, _ in told.hosts)
+        ports = (port for _, port in told.hosts)
+        return ";".join(
+            f"{broker.SENTINEL}{login}{host}:{port}/{told.db}" for host, port in zip(hosts, ports, strict=True)
+        )
     if not url.startswith("unix://"):
         return url
     address, mark, query = url.replace("unix://", "redis+socket://", 1).partition("?")
     return address + mark + query.replace("db=", "virtual_host=", 1)
+
+
+def sentinel_options(url: str) -> dict[str, object]:
+    """What kombu must be told besides the addresses of sentinels."""
+    if not url.startswith(broker.SENTINEL):
+        return {}
+    told = broker.sentinels_of(url)
+    patience = {"socket_timeout": broker.PATIENCE_SECONDS, "socket_connect_timeout": broker.PATIENCE_SECONDS}
+    return {"master_name": told.master, "sentinel_kwargs": {**patience, "password": told.sentinel_password}}
 
 
 def make(settings: Settings) -> Celery:
@@ -41,6 +60,7 @@ def make(settings: Settings) -> Celery:
             "unacked_restore_throttle": 1,
             "socket_keepalive": True,
             "health_check_interval": 10,
+            **sentinel_options(redis_url(settings)),
         },
         task_acks_late=True,
         task_reject_on_worker_lost=True,

@@ -10,7 +10,6 @@ from types import FrameType
 from uuid import UUID
 
 import psycopg
-import redis
 import structlog
 from celery import Celery
 from sqlalchemy import ColumnElement, or_, select, tuple_, update
@@ -19,6 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from app import clock, outbox
 from app import settings as settings_module
 from app.actor import SYSTEM
+from app.broker import client
 from app.db import Database
 from app.jobs import DEAD_AFTER
 from app.logs import configure_logging
@@ -64,7 +64,7 @@ def fan_out(database: Database) -> int:
 
 def queued_in(url: str) -> Queued:
     """How many messages lie in a queue of this Valkey, by its name. The answer raises what Valkey raises."""
-    connection = redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5)
+    connection = client(url)
     return lambda queue: int(connection.llen(queue))
 
 

@@ -5,9 +5,11 @@ import psycopg
 from psycopg import sql
 from sqlalchemy.engine import make_url
 
+from app import machine
 from app import settings as settings_module
 from app.cli.output import say
 from app.errors import SetupError
+from app.local import sized
 from app.settings import Settings
 
 APPLICATION = "hoi_app"  # grants and row-level security name it, so it has this name everywhere
@@ -25,6 +27,16 @@ CREATE DATABASE {database} OWNER {owner} ENCODING 'UTF8' TEMPLATE template0;
 --   HOI_DATABASE_OWNER_URL=postgresql://{owner}:…@MÁY/{database}
 """
 
+SIZES = """-- Nên chỉnh PostgreSQL theo bộ nhớ (bỏ dấu -- ở đầu dòng rồi chạy). Các số này cho một máy {memory} MiB chỉ chạy PostgreSQL; máy khác thì tính lại bằng
+-- HOI_MEMORY_MIB=32768 ./hoi database-sql   (máy chạy chung với web: lấy một nửa bộ nhớ)
+-- max_connections là cho một máy chạy Hồi; thêm máy thì nhân lên. Xong thì khởi động lại PostgreSQL.
+{lines}
+"""
+DEFAULT_CONNECTIONS = 100
+DEFAULT_BUFFERS_MIB = 128
+SMALL_MACHINE_MIB = 1024
+BLOCKS_A_MIB = 128  # of 8 KiB
+
 
 @click.command("database-sql")
 def database_sql() -> None:
@@ -33,6 +45,41 @@ def database_sql() -> None:
     said = make_url(settings.database_owner_url or "postgresql://hoi@/hoi")
     names = {"owner": said.username or "hoi", "application": APPLICATION, "database": said.database or "hoi"}
     say(TWO_LOGINS.format(**{k: quoted(v) for k, v in names.items()}).rstrip())
+    say("\n" + advice(settings).rstrip())
+
+
+def advice(settings: Settings) -> str:
+    """The SQL that sizes a PostgreSQL of its own machine, as the embedded one is sized by what it shares."""
+    memory = settings.memory_mib or machine.memory_mib()
+    lines = [f"-- ALTER SYSTEM SET {name} = '{value}';" for name, value in sized(memory, connections(settings)).items()]
+    return SIZES.format(memory=memory, lines="\n".join(lines))
+
+
+def connections(settings: Settings) -> int:
+    """For this machine's processes, and never fewer than PostgreSQL's own default."""
+    return max(settings.most_connections(), DEFAULT_CONNECTIONS)
+
+
+def warn_of_defaults(settings: Settings) -> None:
+    """Say at every start where the operator's PostgreSQL was never fitted to its machine, or lets too few of our processes in."""
+    if settings.database_url is None:
+        return
+    with psycopg.connect(settings.database_url, connect_timeout=10) as connection:
+        found: dict[str, str] = dict(connection.execute(_SIZES_FOUND).fetchall())
+    shared, most = int(found["shared_buffers"]) // BLOCKS_A_MIB, int(found["max_connections"])
+    if shared <= DEFAULT_BUFFERS_MIB and (settings.memory_mib or machine.memory_mib()) > SMALL_MACHINE_MIB:
+        say(
+            f"! PostgreSQL của đơn vị còn để cài đặt mặc định (shared_buffers {shared} MB), dữ liệu cả tỉnh không vừa."
+            "\n  Câu lệnh chỉnh theo bộ nhớ của máy: ./hoi database-sql"
+        )
+    if most < settings.most_connections():
+        say(
+            f"! PostgreSQL của đơn vị nhận nhiều nhất {most} kết nối, mà riêng máy này có thể cần {settings.most_connections()}."
+            "\n  Tăng max_connections (./hoi database-sql), hoặc giảm HOI_WEB_WORKERS, HOI_WEB_THREADS, HOI_WORKER_PROCESSES."
+        )
+
+
+_SIZES_FOUND = "SELECT name, setting FROM pg_settings WHERE name IN ('shared_buffers', 'max_connections')"
 
 
 def quoted(name: str) -> str:

@@ -15,11 +15,13 @@ import pydantic
 from app import local, supervisor
 from app import settings as settings_module
 from app.cli.directory import claim_data, kept_secret, metrics_folder
-from app.cli.logins import warn_of_one_login
+from app.cli.logins import warn_of_defaults, warn_of_one_login
 from app.cli.output import say, say_done, step
 from app.cli.servers import embedded, start_servers, with_servers
 from app.errors import SetupError
 from app.settings import OWNER_VARIABLE, ROOT, Settings, child_environment
+
+DEMO_WEB = 2  # web processes: it is a guest on somebody's computer
 
 
 @click.command()
@@ -31,9 +33,10 @@ def up() -> None:
 @click.command()
 def demo() -> None:
     """Chạy Hồi với dữ liệu mẫu Lạng Sơn và một sàn mô phỏng. Chạy lại thì giữ nguyên dữ liệu."""
-    run_province(
-        settings_module.load().model_copy(update={"demo": True, "clock_movable": True, "channel_sandbox": True})
-    )
+    settings = settings_module.load()
+    few = settings.web_workers if "web_workers" in settings.model_fields_set else min(settings.web_workers, DEMO_WEB)
+    demo_ = {"demo": True, "clock_movable": True, "channel_sandbox": True, "web_workers": few}
+    run_province(settings.model_copy(update=demo_))
 
 
 def run_province(settings: Settings) -> None:
@@ -79,6 +82,7 @@ def _run(configured: Settings) -> None:
     try:
         warn_of_one_login(configured)
         settings = with_servers(configured, say_done)
+        warn_of_defaults(configured)
         with step("Cấu trúc dữ liệu và đơn vị hành chính"):
             lines = run_module(settings, "app.cli.reference", as_owner=True).splitlines()
         web = supervisor.free_port(settings.web_host, settings.web_port)
@@ -120,6 +124,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "redis_url",
         "web_host",
         "web_port",
+        "web_workers",
         "double_port",
         "demo",
         "clock_movable",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import psycopg
 import redis
 
-from app import local
+from app import broker, local
 from app.cli.logins import APPLICATION, check_application_login
 from app.errors import SetupError
 from app.settings import Settings
@@ -54,6 +54,7 @@ def start_servers(settings: Settings, report: local.Report = lambda _text, _seco
         pg_bin=settings.pg_bin,
         valkey_bin=settings.valkey_bin,
         connections=settings.most_connections(),
+        memory_mib=settings.memory(),
         report=report,
         **embedded(settings),
     )
@@ -146,7 +147,7 @@ LEFT JOIN pg_roles AS app ON app.rolname = 'hoi_app'
 def check_broker(url: str) -> None:
     """Raise SetupError when the operator's Valkey or Redis does not answer."""
     try:
-        with redis.Redis.from_url(url, socket_connect_timeout=LONGEST_WAIT_FOR_SERVERS) as connection:
+        with broker.client(url, seconds=LONGEST_WAIT_FOR_SERVERS) as connection:
             connection.ping()
     except (redis.RedisError, OSError, ValueError) as error:
         raise SetupError(

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from app import clock, outbox
 from app import settings as settings_module
 from app.actor import SYSTEM
-from app.cli.logins import warn_of_one_login
+from app.cli.logins import warn_of_defaults, warn_of_one_login
 from app.cli.output import say, step
 from app.cli.reference import NOBODY_YET, prepare, someone_can_begin
 from app.cli.servers import servers
@@ -24,10 +24,12 @@ from app.errors import SetupError
 @click.command()
 def migrate() -> None:
     """Đưa cấu trúc cơ sở dữ liệu và danh mục xã phường lên bản mới nhất."""
-    warn_of_one_login(settings_module.load())
+    settings = settings_module.load()
+    warn_of_one_login(settings)
     with database_of_command() as (database, owner_url):
         with step("Cấu trúc dữ liệu và đơn vị hành chính đã ở bản mới nhất"):
             prepare(database, owner_url)
+        warn_of_defaults(settings)
         if not someone_can_begin(database):
             say(NOBODY_YET)
 

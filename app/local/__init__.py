@@ -3,6 +3,7 @@
 from app.local.folder import prepare, unwritable
 from app.local.logfiles import log_file, tail, turn_over
 from app.local.servers import Report, alive, in_use, running, start, stop
+from app.local.sizing import sized
 from app.local.sockets import Servers
 from app.local.temporary import forget_kept, kept_for_tests, throw_away
 
@@ -16,6 +17,7 @@ __all__ = [
     "log_file",
     "prepare",
     "running",
+    "sized",
     "start",
     "stop",
     "tail",

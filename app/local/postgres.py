@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg
@@ -19,10 +20,19 @@ from app.local.logfiles import log_file, tail
 from app.local.processes import PROC, SILENT_SECONDS, STARTED, end_processes, leader_of, pid_in_file, processes_of
 from app.local.sockets import APPLICATION, OWNER, addresses, make_private
 
+ENOUGH_SHARED_BYTES = 512 * 1024 * 1024
+
 
 def start_postgres(
-    directory: Path, sockets: Path, identity: Identity, binaries: Binaries, connections: int, *, durable: bool
+    directory: Path,
+    sockets: Path,
+    identity: Identity,
+    binaries: Binaries,
+    sizes: Mapping[str, str],
+    *,
+    durable: bool,
 ) -> str:
+    """`sizes` are settings by name, from app/local/sizing.py. Returns the version."""
     data = directory / "postgres"
     url = addresses(sockets).owner_url
     version = _major(identity, binaries)
@@ -32,7 +42,7 @@ def start_postgres(
         _ensure_database(url)
         return version
     end_processes(data, "postgres", (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL))
-    _configure(data, sockets, identity, version, connections, durable=durable)
+    _configure(data, sockets, identity, version, sizes, durable=durable)
     for _attempt in range(30):
         _clear_stale_pid_file(data)
         with log.open("ab") as output:
@@ -106,19 +116,17 @@ def _initialise(data: Path, identity: Identity, binaries: Binaries, version: str
     fresh.rename(data)
 
 
-def _configure(data: Path, sockets: Path, identity: Identity, version: str, connections: int, *, durable: bool) -> None:
-    """Write our settings anew: the checkout may have moved since the last start."""
+def _configure(
+    data: Path, sockets: Path, identity: Identity, version: str, sizes: Mapping[str, str], *, durable: bool
+) -> None:
+    """Write our settings anew: the checkout may have moved since the last start, or the machine have grown."""
     listed = '"' + str(sockets).replace('"', '""') + '"'
     values = {
         "listen_addresses": "",
         "port": "5432",
         "unix_socket_directories": listed,
         "unix_socket_permissions": "0700",
-        "shared_buffers": "64MB",
-        "max_connections": str(connections),
-        "max_wal_size": "512MB",
-        "min_wal_size": "80MB",
-        "wal_buffers": "4MB",
+        **sizes,
         "max_wal_senders": "3",
         "max_parallel_workers": "2",
         "autovacuum_max_workers": "2",
@@ -132,6 +140,8 @@ def _configure(data: Path, sockets: Path, identity: Identity, version: str, conn
         "log_error_verbosity": "terse",  # DETAIL quotes the row
         "log_min_error_statement": "panic",  # and a statement what somebody typed
     }
+    if _little_shared_memory():
+        values["dynamic_shared_memory_type"] = "mmap"
     if int(version) >= 18:  # noqa: PLR2004 - the setting's first release
         values["io_method"] = "sync"
     if not durable:
@@ -153,6 +163,15 @@ def _configure(data: Path, sockets: Path, identity: Identity, version: str, conn
     if include not in main.read_text(encoding="utf-8", errors="replace").splitlines():
         with main.open("a", encoding="utf-8") as file:
             file.write(f"\n{include}\n")
+
+
+def _little_shared_memory() -> bool:
+    """Containers get 64 MB of /dev/shm, which a join by several processes fills: then it goes to files beside the data."""
+    try:
+        facts = os.statvfs("/dev/shm")  # noqa: S108 - PostgreSQL's own place
+    except OSError:
+        return True
+    return facts.f_blocks * facts.f_frsize < ENOUGH_SHARED_BYTES
 
 
 def _clear_stale_pid_file(data: Path) -> None:

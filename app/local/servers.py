@@ -13,6 +13,7 @@ from app.local.folder import exclusive, prepare, unwritable
 from app.local.identity import choose_identity
 from app.local.postgres import postgres_answers, start_postgres
 from app.local.processes import end_processes, leader_of, processes_of, reap
+from app.local.sizing import EMBEDDED_SHARE, SMALL_MIB, sized
 from app.local.sockets import Servers, addresses, known_sockets, sockets_for
 from app.local.valkey import start_valkey, valkey_answers
 
@@ -28,12 +29,13 @@ def start(
     pg_bin: Path | None = None,
     valkey_bin: Path | None = None,
     connections: int = 100,
+    memory_mib: int | None = None,
     report: Report = lambda _text, _seconds: None,
 ) -> Servers:
     """Start the servers whose data live in `directory`, or adopt those that run there already.
 
-    `durable=False` trades safety for speed: for tests only. `connections` is how many PostgreSQL takes. Raises SetupError with the
-    command that mends it.
+    `durable=False` trades safety for speed: for tests only. `connections` is how many PostgreSQL takes. `memory_mib`: of the
+    machine, of which PostgreSQL takes its share; without it, it stays small. Raises SetupError with the command that mends it.
     """
     directory = prepare(directory)
     binaries = find_binaries(pg_bin, valkey_bin)
@@ -42,7 +44,8 @@ def start(
         sockets = sockets_for(directory, identity)
         if postgres:
             began = time.monotonic()
-            version = start_postgres(directory, sockets, identity, binaries, connections, durable=durable)
+            sizes = sized(SMALL_MIB if memory_mib is None else memory_mib // EMBEDDED_SHARE, connections)
+            version = start_postgres(directory, sockets, identity, binaries, sizes, durable=durable)
             report(f"PostgreSQL {version}", time.monotonic() - began)
         if valkey:
             began = time.monotonic()

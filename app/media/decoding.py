@@ -20,6 +20,7 @@ from app.media.pictures import LIMITS, PhotoRead, refusal, source_of
 
 PROGRAM: Final = Path(__file__).with_name("decoder.py")
 AT_ONCE: Final = 2
+HEAVIEST_MIB: Final = 400
 EACH_SENDER: Final = 2  # of which one is decoded; a phone sends its photos one after the other
 WAIT_SECONDS: Final = 20.0
 DEADLY: Final = frozenset(
@@ -28,19 +29,25 @@ DEADLY: Final = frozenset(
 log = structlog.get_logger()
 
 
+def at_once(web_workers: int, memory_mib: int) -> int:
+    """Decoders that each of so many web processes may run: two, unless all of them together could take a third of the memory."""
+    return AT_ONCE if web_workers == 1 or web_workers * AT_ONCE * HEAVIEST_MIB * 3 <= memory_mib else 1
+
+
 class TooHeavy(Exception):
     """The decoder was killed by a limit of its own, or died of the photo: the same bytes would do it again."""
 
 
 class Decoders:
-    """The decoders of one process: at most two run, and one for each sender, each in a process that ends with its photo.
+    """The decoders of one process: at most `at_once` run, and one for each sender, each in a process that ends with its photo.
 
     At most `places` threads are in here, so that many photos at once leave the others to everybody else, and no sender holds
     all of them.
     """
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, places: int, at_once: int = AT_ONCE) -> None:
         self._places = places
+        self._at_once = at_once
         self._each_sender = min(EACH_SENDER, max(1, places - 1))
         self._changed = threading.Condition()
         self._here: Counter[UUID | None] = Counter()
@@ -79,7 +86,7 @@ class Decoders:
                 self._changed.notify_all()
 
     def _free_for(self, sender: UUID | None) -> bool:
-        return self._running.total() < AT_ONCE and (sender is None or not self._running[sender])
+        return self._running.total() < self._at_once and (sender is None or not self._running[sender])
 
 
 def _run(raw: bytes) -> PhotoRead:

@@ -13,7 +13,7 @@ from obstore.store import LocalStore, S3Store
 
 from app.addresses import split_address
 from app.errors import SetupError, Unavailable
-from app.media.decoding import Decoders
+from app.media.decoding import Decoders, at_once
 from app.settings import Settings
 
 
@@ -22,7 +22,10 @@ class MediaStore:
 
     def __init__(self, settings: Settings) -> None:
         self._root: Path | None = None
-        self.decoders = Decoders(places=max(2, settings.web_threads // 2))
+        self.decoders = Decoders(
+            places=max(2, settings.web_threads // 2),
+            at_once=at_once(settings.web_workers, settings.memory()),
+        )
         self._objects: LocalStore | S3Store
         if settings.media_url is None or "://" not in settings.media_url:
             self._root = Path(settings.media_url or settings.var / "media").resolve()

@@ -19,7 +19,7 @@ def web(host: str, port: int, workers: int, threads: int, metrics: Path | None =
         name="web",
         label="Web",
         command=(
-            *(sys.executable, "-m", "granian", "--interface", "rsgi", "--factory", "app.front:create"),
+            *(sys.executable, "-m", "app.front"),
             *("--host", host, "--port", str(port), "--workers", str(workers)),
             *("--backlog", str(BACKLOG), "--backpressure", str(BACKLOG)),
             *(

@@ -19,6 +19,7 @@ import pytest
 
 from app import local, supervisor
 from app.errors import SetupError
+from app.front.__main__ import options
 from app.local import logfiles
 from app.local.processes import lives
 from app.settings import ROOT, child_environment
@@ -320,14 +321,20 @@ def test_several_web_processes_keep_their_figures_together(tmp_path: Path) -> No
     together = {"HOI_WEB_THREADS": "8", "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
     assert supervisor.web("127.0.0.1", 8000, 2, 8, tmp_path).environment == together
     unit = (ROOT / "deploy" / "hoi-web.service").read_text()
-    assert "HOI_WEB_WORKERS=2" in unit
+    assert "\nExecStart=/opt/hoi/.venv/bin/python -m app.front --host" in unit
     assert "\nRuntimeDirectory=hoi-web\nEnvironment=PROMETHEUS_MULTIPROC_DIR=/run/hoi-web\n" in unit
+
+
+def test_the_web_has_as_many_processes_as_the_settings_say_unless_it_is_told() -> None:
+    ours = ["--interface", "rsgi", "--factory"]
+    assert options(["--port", "1"], 3) == [*ours, "--workers", "3", "--port", "1", "app.front:create"]
+    assert options(["--workers", "2"], 3) == [*ours, "--workers", "2", "app.front:create"]
 
 
 @pytest.mark.parametrize(
     ("service", "follows"),
     [
-        ("hoi-web.service", {"HOI_WEB_HOST", "HOI_WEB_PORT", "HOI_WEB_WORKERS", "HOI_WEB_THREADS"}),
+        ("hoi-web.service", {"HOI_WEB_HOST", "HOI_WEB_PORT"}),
         ("hoi-caller.service", {"HOI_CALLER_THREADS"}),
         ("hoi-worker.service", set()),
     ],
@@ -338,8 +345,7 @@ def test_the_service_files_follow_the_settings_and_name_their_usual_values_first
     unit = (ROOT / "deploy" / service).read_text()
     before, _, after = unit.partition("EnvironmentFile=/etc/hoi.env\n")
     assert set(re.findall(r"(HOI_\w+)=", before)) == follows
-    read_by_itself = {"HOI_WEB_THREADS"}
-    assert set(re.findall(r"\$\{(HOI_\w+)\}", after)) == follows - read_by_itself
+    assert set(re.findall(r"\$\{(HOI_\w+)\}", after)) == follows
 
 
 def test_one_supervisor_per_directory(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from app.actor import SYSTEM
-from app.cli.logins import check_application_login
+from app.cli.logins import check_application_login, warn_of_defaults
 from app.cli.province import environment
 from app.cli.reference import prepare
 from app.cli.servers import check_database
@@ -97,3 +97,27 @@ def test_no_process_is_told_the_owner(monkeypatch: pytest.MonkeyPatch, tmp_path:
     settings = Settings(var=tmp_path, database_url="postgresql://hoi_app@/hoi")
     assert settings.owner_url() == "postgresql://hoi:secret@/hoi"
     assert OWNER_VARIABLE not in environment(settings)
+
+
+def test_the_printed_sizes_are_those_of_the_machine_that_is_named() -> None:
+    printed = hoi("database-sql", memory_mib=8192, web_workers=4).stdout.splitlines()
+    sizes = [line.removeprefix("-- ") for line in printed if line.startswith("-- ALTER SYSTEM")]
+    assert "ALTER SYSTEM SET shared_buffers = '2048MB';" in sizes
+    assert "ALTER SYSTEM SET work_mem = '8MB';" in sizes
+    assert "ALTER SYSTEM SET max_connections = '115';" in sizes
+
+
+def test_a_server_with_its_defaults_is_named_at_every_start(
+    servers: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server of the tests is small, and takes a hundred connections."""
+    monkeypatch.setattr("app.machine.memory_mib", lambda: 8192)
+    own = Settings(database_url=servers.database("postgres"), web_workers=2)
+    warn_of_defaults(own)
+    assert "shared_buffers 64 MB" in capsys.readouterr().out
+    warn_of_defaults(own.model_copy(update={"memory_mib": 1024}))
+    assert capsys.readouterr().out == ""
+    warn_of_defaults(own.model_copy(update={"memory_mib": 1024, "web_workers": 8}))
+    assert "nhiều nhất 100 kết nối, mà riêng máy này có thể cần 191" in capsys.readouterr().out
+    warn_of_defaults(Settings(database_url=None))
+    assert capsys.readouterr().out == ""

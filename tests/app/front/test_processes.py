@@ -43,7 +43,7 @@ def test_every_web_process_tells_the_figures_of_all(run_processes: Any, wait_for
 
     def both_answer() -> bool:
         """Each request comes on a connection of its own, which goes to either; the second process starts a little later."""
-        return get(port, "/healthz") != "" and len(list(metrics.glob("counter_*.db"))) == 2
+        return get(port, "/healthz") != "" and len(list((running.settings.var / "scans").glob("*.lock"))) == 2
 
     wait_for(both_answer, 30, "both web processes to answer")
     assert [get(port, "/readyz") for _ in range(20)] == ["ready\n"] * 20
@@ -157,3 +157,56 @@ def test_scans_of_an_outage_survive_the_end_of_the_web_process(
         running.keeper.wait_ready("web")
     wait_for(lambda: tallied(fresh_database) == {CODE: 40}, 15, "the scans of the outage in the database")
     wait_for(lambda: kept_scans(folder) == 0, 5, "the disk to be cleared")
+
+
+@pytest.mark.faults
+def test_two_web_processes_keep_their_scans_apart_and_count_each_once(
+    run_processes: Any, fresh_database: Database, wait_for: Any, servers: Any
+) -> None:
+    """Both keep what an outage holds back in files of their own; both are killed; those that come after write it, not twice."""
+    put_page(fresh_database, CODE)
+    running = run_processes()
+    port, folder = running.settings.web_port, running.settings.var / "scans"
+    running.keeper.start(supervisor.web("127.0.0.1", port, 2, 4))
+    running.keeper.wait_ready("web")
+    answered = 0
+
+    def both_know_the_page() -> bool:
+        """Who knows it answers in an outage; a connection goes to either."""
+        nonlocal answered
+        answered += sum(scan("127.0.0.1", port, CODE, 1) for _ in range(20))
+        return len(list(folder.glob("*.lock"))) == 2 and answered >= 100
+
+    wait_for(both_know_the_page, 30, "both web processes to answer")
+    wait_for(lambda: tallied(fresh_database) == {CODE: answered}, 5, "the scans before the outage")
+    with refusing(servers, fresh_database):
+
+        def both_keep_scans() -> bool:
+            nonlocal answered
+            answered += sum(scan("127.0.0.1", port, CODE, 1) for _ in range(10))
+            return len(list(folder.glob("*.json"))) == 2
+
+        before = answered
+        wait_for(both_keep_scans, 15, "a file of each process")
+        wait_for(lambda: kept_scans(folder) == answered - before, 3, "every scan on disk")
+        os.killpg(os.getpgid(running.pid("web")), signal.SIGKILL)
+        wait_for(lambda: not running.keeper.tend() and "web" not in running.keeper.pids(), 5, "the end of web")
+        running.keeper.start(supervisor.web("127.0.0.1", port, 2, 4))
+        running.keeper.wait_ready("web")
+    wait_for(lambda: tallied(fresh_database) == {CODE: answered}, 20, "every scan in the database, once")
+    wait_for(lambda: kept_scans(folder) == 0, 5, "the disk to be cleared")
+
+
+def test_what_changes_is_seen_by_both_web_processes(
+    run_processes: Any, fresh_database: Database, wait_for: Any
+) -> None:
+    """Each has copies of its own, and asks after two seconds whether they are still right."""
+    put_page(fresh_database, CODE, html="<h1>Trước</h1>")
+    running = run_processes()
+    port = running.settings.web_port
+    running.keeper.start(supervisor.web("127.0.0.1", port, 2, 4))
+    running.keeper.wait_ready("web")
+    wait_for(lambda: len(list((running.settings.var / "scans").glob("*.lock"))) == 2, 20, "both web processes")
+    assert {get(port, PATH) for _ in range(30)} == {"<h1>Trước</h1>"}
+    put_page(fresh_database, CODE, html="<h1>Thu hồi</h1>")
+    wait_for(lambda: {get(port, PATH) for _ in range(30)} == {"<h1>Thu hồi</h1>"}, 10, "the new page from both")

@@ -19,7 +19,7 @@ from tests.conftest import owner_of
 def reader(fresh_database: Database, settings: Settings) -> Iterator[Pages]:
     found = Pages(settings.model_copy(update={"database_url": fresh_database.url}))
     yield found
-    found._forget_connection()
+    found.close()
 
 
 def find(reader: Pages, language: str = "vi", etag: str = "") -> Found | None:
@@ -63,7 +63,7 @@ def test_a_prepared_select_that_is_worthless_is_prepared_again(fresh_database: D
     """As after the table's types have changed: no error of the connection, and for ever the same one on it."""
     put_page(fresh_database, CODE)
     assert find(reader) is not None
-    reader._local.cursor.connection.pgconn.exec_(b"DEALLOCATE ALL")
+    reader._primary._local.cursor.connection.pgconn.exec_(b"DEALLOCATE ALL")
     assert find(reader) is not None
 
 

@@ -54,7 +54,7 @@ class Crowd:
         try:
             return self.pages.find(asked)
         finally:
-            self.pages._forget_connection()  # the thread that opened it is the one to close it
+            self.pages.close()  # the thread that opened it is the one to close it
 
     def client(self, cookie: str) -> FlaskClient:
         made = self.flask.test_client()

@@ -199,6 +199,16 @@ def test_one_sender_never_holds_both_decoders(store: MediaStore, monkeypatch: py
     assert (crowd._here.total(), crowd._running.total()) == (0, 0)
 
 
+@pytest.mark.parametrize(
+    ("workers", "gib", "wanted"), [(1, 1, 2), (2, 2, 1), (2, 4, 1), (2, 5, 2), (16, 24, 1), (16, 64, 2)]
+)
+def test_the_decoders_of_several_web_processes_fit_into_the_machine_together(
+    workers: int, gib: int, wanted: int
+) -> None:
+    assert decoding.at_once(workers, gib * 1024) == wanted
+    assert wanted == 1 or workers == 1 or workers * wanted * 400 <= gib * 1024 // 3
+
+
 # --- everywhere --------------------------------------------------------------------------------------------------
 
 # Who draws pictures of our own; nothing that came from outside is opened there.
