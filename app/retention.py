@@ -170,3 +170,107 @@ def chosen(session: Session) -> RetentionChoice | None:
         .order_by(RetentionChoice.position.desc())
         .limit(1)
     )
+
+
+# --- the rules ---------------------------------------------------------------------------------------------------
+
+ENDING = "end_what_is_old"
+PEOPLE = "hồ sơ của người dân và đơn vị: chỉ thêm khi có người quyết định, người được xóa thì mất dòng dữ liệu cá nhân"
+PLACES = "danh mục địa bàn có ngày hiệu lực: phải trả lời được theo ngày cũ; chỉ thêm khi có quyết định"
+FEW = "chỉ thêm khi có người quyết định, ít dòng; câu trả lời cũ dựa vào đó"
+STAYS = "không xóa"
+
+# Words of docs/operator.md, one line a table; its test and that of the schema read this.
+RULES: dict[str, Rule] = {
+    # by months
+    "scan_tallies": Rule("60 tháng tròn", "lâu bằng hạn lưu dài nhất của lô, để số lượt quét không hụt khi hồ sơ lô còn", ENDING),
+    "channel_calls": Rule("12 tháng tròn", "tìm lỗi và đối chiếu với sàn; điều đã thấy nằm ở listing_observations", ENDING),
+    "listing_observations": Rule(
+        "24 tháng tròn; cũ hơn thì mỗi tin giữ lần thấy cuối của từng tháng (khi bảng đã chia theo tháng)",
+        "chứng cứ của tiêu chí; lần thấy mới nhất của mỗi tin không bao giờ mất",
+        ENDING,
+    ),
+    # derived, and told
+    "village_assessments": Rule(
+        "24 tháng tròn; cũ hơn thì giữ kết quả cuối mỗi tháng và mỗi lần tiêu chí đổi, cả trước lẫn sau",
+        "kết quả đang đứng và mọi thay đổi còn mãi; chỉ mất dòng nói y như dòng trước và sau nó",
+        ENDING,
+    ),
+    "public_pages": Rule(
+        "thân trang 90 ngày sau khi dựng, thân đã cũ 7 ngày", "dựng lại khi có người mở; dòng ở lại theo mã", ENDING
+    ),
+    "audit_entries": Rule(
+        "60 tháng; đăng nhập 12 tháng; dòng về lô đang thu hồi hay tạm giữ thì ở lại",
+        "lâu bằng hạn lưu dài nhất của truy xuất",
+        ENDING,
+    ),
+    "notices": Rule("đã xem: 24 tháng; chưa xem: 60 tháng", "tin báo chỉ nhắc tới hồ sơ, không phải hồ sơ", ENDING),
+    "notice_deliveries": Rule("cùng tin báo", "nợ gửi của tin báo", ENDING),
+    "jobs": Rule("12 tháng sau khi xong", "điều đã làm nằm ở các bảng khác", ENDING),
+    "outbox_events": Rule("90 ngày sau khi trả xong", "việc còn nợ hay đã bỏ thì giữ", "forget_settled_events"),
+    "outbox_deliveries": Rule("cùng sự kiện", "việc còn nợ hay đã bỏ thì giữ", "forget_settled_events"),
+    "retention_runs": Rule(STAYS, "mỗi luật một dòng"),
+    # signing in
+    "sign_ins": Rule("12 tháng sau khi hết hạn hay thoát", "đủ tra sự cố, không thành nhật ký đi lại", ENDING),
+    "card_requests": Rule("12 tháng sau khi hết hạn", "như trên", ENDING),
+    "sign_in_attempts": Rule("một ngày", "chỉ để đếm lần sai; xóa ngay khi có lần đăng nhập sau"),
+    # files
+    "uploads": Rule("7 ngày", "phần gửi dở và ai đã gửi tệp nào", "forget_old_uploads"),
+    "account_checks": Rule("một ngày sau khi sàn trả lời", "khóa sàn đã niêm mất ngay khi sàn trả lời", "forget_account_checks"),
+    "place_imports": Rule("chưa áp dụng: 2 ngày; đã áp dụng: " + STAYS, "căn cứ của danh mục địa bàn", "forget_lists"),
+    "media_blobs": Rule(STAYS, "ảnh và tệp là minh chứng của bước, chứng nhận, tiêu chí; danh sách không áp dụng thì mất sau 2 ngày"),
+    # traceability: the law says at least; what comes after is the province's choice
+    "batch_sources": Rule(
+        "theo lựa chọn của tỉnh, mặc định " + STAYS,
+        "ít nhất: hạn dùng + 12 tháng, không hạn dùng thì 60 tháng (Thông tư 31/2026/TT-BCT, 8.1); 24 tháng từ thu hoạch và sản xuất",
+        ENDING,
+    ),
+    "care_logs": Rule(
+        "theo lựa chọn của tỉnh, mặc định " + STAYS, "ít nhất 60 tháng, và lâu bằng mọi lô còn hồ sơ dựa vào bước ấy", ENDING
+    ),
+    "conflicting_submissions": Rule("cùng bước nhật ký", "bản gửi khác của một bước; hiếm", ENDING),
+    "batches": Rule(STAYS, "mã đã in không được thành mã lạ; dòng nhỏ"),
+    "trace_codes": Rule(STAYS, "mã không bao giờ cấp cho lô khác"),
+    "batch_events": Rule(STAYS, "quyết định giữ, thu hồi là hồ sơ của người ký"),
+    "stock_movements": Rule(STAYS, "sổ kho: tồn được cộng từ đó; chứng từ kế toán giữ 10 năm"),
+    "sites": Rule(STAYS, PEOPLE),
+    "site_villages": Rule(STAYS, PEOPLE),
+    "cycles": Rule(STAYS, "mỗi thửa vài vụ một năm; dòng nhỏ, các bước gọi tên"),
+    "certificates": Rule(STAYS, "giấy của cơ quan cấp, cũ vẫn đúng trong thời của nó"),
+    "retention_choices": Rule(STAYS, FEW),
+    # what people and units are
+    **{
+        name: Rule(STAYS, PEOPLE)
+        for name in (
+            "people",
+            "personal_data",
+            "organisations",
+            "memberships",
+            "household_memberships",
+            "role_offers",
+            "credentials",
+            "cards",
+            "devices",
+            "consents",
+            "data_requests",
+            "products",
+            "variants",
+            "product_villages",
+        )
+    },
+    **{
+        name: Rule(STAYS, PLACES)
+        for name in ("places", "place_names", "place_lineage", "place_endings", "place_attributes", "premises")
+    },
+    **{
+        name: Rule(STAYS, FEW)
+        for name in ("floors", "floor_decisions", "channel_accounts", "listings", "declared_listings", "parameter_choices")
+    },
+    "declared_confirmations": Rule(STAYS, "người thật xem và chụp; vài lần một năm cho mỗi đường dẫn"),
+    "village_facts": Rule(STAYS, "điều người phụ trách ghi kèm minh chứng; câu trả lời cũ dựa vào đó"),
+    # of the machine itself: as many rows as there are such things
+    "kept_months": Rule(STAYS, "mỗi bảng chia tháng một dòng"),
+    "partitioned_tables": Rule(STAYS, "mỗi bảng chia tháng một dòng"),
+    "clock_shift": Rule(STAYS, "một dòng"),
+    "alembic_version": Rule(STAYS, "một dòng"),
+}
