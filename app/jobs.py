@@ -188,6 +188,8 @@ def give_up(session: Session, job_id: UUID) -> None:
 
 def forget_old(session: Session, _onward: str) -> Step:
     """Delete jobs that ended a year ago, as SYSTEM. One that never ended stays, for somebody to see."""
-    old = select(Job.id).where(Job.finished_at < clock.machine_now() - KEPT).limit(MOST).with_for_update(skip_locked=True)
+    old = (
+        select(Job.id).where(Job.finished_at < clock.machine_now() - KEPT).limit(MOST).with_for_update(skip_locked=True)
+    )
     gone = session.scalars(delete(Job).where(Job.id.in_(old)).returning(Job.id)).all()
     return whole(len(gone))

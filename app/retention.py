@@ -8,7 +8,7 @@ they hold the rule themselves (migration 0035).
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from time import monotonic
 from typing import Literal
 from uuid import UUID
@@ -151,6 +151,7 @@ def tables_with_months(session: Session) -> list[str]:
 # --- what the province decides -----------------------------------------------------------------------------------
 
 TRACEABILITY = "traceability"
+PAUSE = timedelta(days=30)  # as hoi_may_end_records(): time to think better of it
 Choice = Literal["keep", "delete"]
 
 
@@ -183,8 +184,12 @@ STAYS = "không xóa"
 # Words of docs/operator.md, one line a table; its test and that of the schema read this.
 RULES: dict[str, Rule] = {
     # by months
-    "scan_tallies": Rule("60 tháng tròn", "lâu bằng hạn lưu dài nhất của lô, để số lượt quét không hụt khi hồ sơ lô còn", ENDING),
-    "channel_calls": Rule("12 tháng tròn", "tìm lỗi và đối chiếu với sàn; điều đã thấy nằm ở listing_observations", ENDING),
+    "scan_tallies": Rule(
+        "60 tháng tròn", "lâu bằng hạn lưu dài nhất của lô, để số lượt quét không hụt khi hồ sơ lô còn", ENDING
+    ),
+    "channel_calls": Rule(
+        "12 tháng tròn", "tìm lỗi và đối chiếu với sàn; điều đã thấy nằm ở listing_observations", ENDING
+    ),
     "listing_observations": Rule(
         "24 tháng tròn; cũ hơn thì mỗi tin giữ lần thấy cuối của từng tháng (khi bảng đã chia theo tháng)",
         "chứng cứ của tiêu chí; lần thấy mới nhất của mỗi tin không bao giờ mất",
@@ -216,9 +221,13 @@ RULES: dict[str, Rule] = {
     "sign_in_attempts": Rule("một ngày", "chỉ để đếm lần sai; xóa ngay khi có lần đăng nhập sau"),
     # files
     "uploads": Rule("7 ngày", "phần gửi dở và ai đã gửi tệp nào", "forget_old_uploads"),
-    "account_checks": Rule("một ngày sau khi sàn trả lời", "khóa sàn đã niêm mất ngay khi sàn trả lời", "forget_account_checks"),
+    "account_checks": Rule(
+        "một ngày sau khi sàn trả lời", "khóa sàn đã niêm mất ngay khi sàn trả lời", "forget_account_checks"
+    ),
     "place_imports": Rule("chưa áp dụng: 2 ngày; đã áp dụng: " + STAYS, "căn cứ của danh mục địa bàn", "forget_lists"),
-    "media_blobs": Rule(STAYS, "ảnh và tệp là minh chứng của bước, chứng nhận, tiêu chí; danh sách không áp dụng thì mất sau 2 ngày"),
+    "media_blobs": Rule(
+        STAYS, "ảnh và tệp là minh chứng của bước, chứng nhận, tiêu chí; danh sách không áp dụng thì mất sau 2 ngày"
+    ),
     # traceability: the law says at least; what comes after is the province's choice
     "batch_sources": Rule(
         "theo lựa chọn của tỉnh, mặc định " + STAYS,
@@ -226,7 +235,9 @@ RULES: dict[str, Rule] = {
         ENDING,
     ),
     "care_logs": Rule(
-        "theo lựa chọn của tỉnh, mặc định " + STAYS, "ít nhất 60 tháng, và lâu bằng mọi lô còn hồ sơ dựa vào bước ấy", ENDING
+        "theo lựa chọn của tỉnh, mặc định " + STAYS,
+        "ít nhất 60 tháng, và lâu bằng mọi lô còn hồ sơ dựa vào bước ấy",
+        ENDING,
     ),
     "conflicting_submissions": Rule("cùng bước nhật ký", "bản gửi khác của một bước; hiếm", ENDING),
     "batches": Rule(STAYS, "mã đã in không được thành mã lạ; dòng nhỏ"),
@@ -264,7 +275,14 @@ RULES: dict[str, Rule] = {
     },
     **{
         name: Rule(STAYS, FEW)
-        for name in ("floors", "floor_decisions", "channel_accounts", "listings", "declared_listings", "parameter_choices")
+        for name in (
+            "floors",
+            "floor_decisions",
+            "channel_accounts",
+            "listings",
+            "declared_listings",
+            "parameter_choices",
+        )
     },
     "declared_confirmations": Rule(STAYS, "người thật xem và chụp; vài lần một năm cho mỗi đường dẫn"),
     "village_facts": Rule(STAYS, "điều người phụ trách ghi kèm minh chứng; câu trả lời cũ dựa vào đó"),

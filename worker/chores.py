@@ -26,7 +26,9 @@ from worker.process import process_settings
 
 SETTLED_KEPT = timedelta(days=90)
 SIGN_INS_KEPT = timedelta(days=365)
-END_SECONDS = 30.0  # for each rule in one run: a backlog is worked off over the hours, and nobody waits behind it for long
+END_SECONDS = (
+    30.0  # for each rule in one run: a backlog is worked off over the hours, and nobody waits behind it for long
+)
 
 # What ends the rows of which rule, by the name under which it is counted; the months of partitioned tables come by themselves.
 ENDS: dict[str, Verb] = {

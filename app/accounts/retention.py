@@ -9,7 +9,9 @@ from app import clock
 from app.accounts.models import CardRequest, SignIn
 from app.retention import MOST, Step, whole
 
-KEPT = timedelta(days=365)  # as long as the trail's lines of signing in: enough for an incident, no diary of whereabouts
+KEPT = timedelta(
+    days=365
+)  # as long as the trail's lines of signing in: enough for an incident, no diary of whereabouts
 
 
 def forget_sign_ins(session: Session, _onward: str) -> Step:

@@ -21,7 +21,9 @@ def thin_answers(session: Session, onward: str) -> Step:
     villages = list(session.scalars(query.order_by(VillageAssessment.village_id).limit(VILLAGES)))
     if not villages:
         return Step(0, None)
-    gone = int(session.scalar(text("SELECT hoi_thin_assessments(:villages, :most)"), {"villages": villages, "most": MOST}) or 0)
+    gone = int(
+        session.scalar(text("SELECT hoi_thin_assessments(:villages, :most)"), {"villages": villages, "most": MOST}) or 0
+    )
     if gone == MOST:
         return Step(gone, onward)  # the same villages again
     return Step(gone, str(villages[-1]) if len(villages) == VILLAGES else None)

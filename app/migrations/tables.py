@@ -10,5 +10,18 @@ from app.places import models as places
 from app.products import models as products
 from app.trace import models as trace
 
-MODULES = (criteria, marketplace_sync, audit, jobs, outbox, retention, media, places, accounts, notices, products, trace)
+MODULES = (
+    criteria,
+    marketplace_sync,
+    audit,
+    jobs,
+    outbox,
+    retention,
+    media,
+    places,
+    accounts,
+    notices,
+    products,
+    trace,
+)
 ALL = tuple(Base.metadata.sorted_tables)

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.retention import MOST, Step, whole
+from app.retention import Step, whole
 
 BODIES_KEPT = timedelta(days=90)  # a page that is asked for again is rendered again
 STALE_KEPT = timedelta(days=7)  # it may not be served any more

@@ -33,9 +33,7 @@ def month_start(ahead: int) -> datetime:
 def make_months(database: Database, table: str, *ahead: int) -> None:
     with database.transaction(SYSTEM) as session:
         for one in ahead:
-            session.execute(
-                text("SELECT hoi_make_partitions(:table, :at)"), {"table": table, "at": month_start(one)}
-            )
+            session.execute(text("SELECT hoi_make_partitions(:table, :at)"), {"table": table, "at": month_start(one)})
 
 
 def scan(session: Session, code: str, at: datetime) -> None:
@@ -64,7 +62,9 @@ def counted(database: Database) -> dict[str, int]:
 # --- months that are dropped -------------------------------------------------------------------------------------
 
 
-def test_a_month_goes_sixty_months_after_its_end_and_no_day_sooner(fresh_database: Database, settings: Settings) -> None:
+def test_a_month_goes_sixty_months_after_its_end_and_no_day_sooner(
+    fresh_database: Database, settings: Settings
+) -> None:
     make_months(fresh_database, "scan_tallies", -65, -61, -60)
     just, still = month_start(-60) - timedelta(microseconds=1), month_start(-60)
     with fresh_database.transaction(SYSTEM) as session:
@@ -271,7 +271,9 @@ def probed(fresh_database: Database) -> Database:
 
 def newest(database: Database, moments: list[datetime]) -> list[dict[UUID, Any]]:
     """At each moment the newest sighting of each listing: what was known then."""
-    asked = text("SELECT DISTINCT ON (listing_id) listing_id, id FROM probe WHERE seen_at <= :at ORDER BY listing_id, seen_at DESC")
+    asked = text(
+        "SELECT DISTINCT ON (listing_id) listing_id, id FROM probe WHERE seen_at <= :at ORDER BY listing_id, seen_at DESC"
+    )
     with database.transaction(SYSTEM) as session:
         return [dict(session.execute(asked, {"at": at}).all()) for at in moments]
 
@@ -301,7 +303,10 @@ def test_what_was_known_in_the_kept_time_is_known_after_thinning(probed: Databas
     before = newest(probed, moments + ends)
     gone = retention.run(probed, "probe", lambda s, _: retention.end_month(s, "probe"), seconds=60)
     assert newest(probed, moments + ends) == before
-    last = {(listing, named(at)): max(b for a, b, _ in seen if (a, named(b)) == (listing, named(at))) for listing, at, _ in seen}
+    last = {
+        (listing, named(at)): max(b for a, b, _ in seen if (a, named(b)) == (listing, named(at)))
+        for listing, at, _ in seen
+    }
     stay = [at for listing, at, _ in seen if at >= cut or at == last[listing, named(at)]]
     with probed.transaction(SYSTEM) as session:
         assert sorted(session.scalars(text("SELECT seen_at FROM probe"))) == sorted(stay)
@@ -336,5 +341,3 @@ def test_every_partitioned_table_has_a_rule(database: Database) -> None:
     assert partitioned <= set(ruled)
     for table, months in ruled.items():
         assert f"{months} tháng" in retention.RULES[table].kept
-
-

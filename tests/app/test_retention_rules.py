@@ -40,7 +40,9 @@ def test_each_end_is_run_by_the_clock(database: Database) -> None:
 
 
 def test_the_manual_says_the_same(root: Path) -> None:
-    written = {m[1]: (m[2], m[3]) for m in PAGE.finditer((root / "docs/operator.md").read_text("utf-8"))}
+    manual = (root / "docs/operator.md").read_text("utf-8")
+    table = manual[manual.index("| Bảng | Giữ bao lâu |") : manual.index("**Byte một năm.**")]
+    written = {m[1]: (m[2], m[3]) for m in PAGE.finditer(table)}
     assert written == {name: (rule.kept, rule.why) for name, rule in RULES.items()}
 
 

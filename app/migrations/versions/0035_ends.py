@@ -306,9 +306,7 @@ def _rules() -> None:
 
 def _columns_and_indices() -> None:
     op.add_column("batches", sa.Column("records_ended_on", sa.Date(), nullable=True))
-    op.create_index(
-        "ix_batches_records", "batches", ["made_on"], postgresql_where=sa.text("records_ended_on IS NULL")
-    )
+    op.create_index("ix_batches_records", "batches", ["made_on"], postgresql_where=sa.text("records_ended_on IS NULL"))
     # Without it each step that goes would read all decisions about batches, to see that none names it.
     op.create_index(
         "ix_batch_events_cause_id", "batch_events", ["cause_id"], postgresql_where=sa.text("cause_id IS NOT NULL")

@@ -110,7 +110,9 @@ MOMENTS = st.integers(-40 * 30 * 24 * 60, 0)
         min_size=1, max_size=80, unique_by=lambda row: row[0],
     )
 )  # fmt: skip
-def test_what_is_asked_of_the_kept_time_is_answered_as_before(fresh_database: Database, village: UUID, history: Any) -> None:
+def test_what_is_asked_of_the_kept_time_is_answered_as_before(
+    fresh_database: Database, village: UUID, history: Any
+) -> None:
     with psycopg.connect(owner_of(fresh_database.url)) as owner:
         owner.execute("DELETE FROM village_assessments")
     now = clock.machine_now()

@@ -25,8 +25,10 @@ from tests.conftest import owner_of
 
 AGED = (
     "UPDATE care_logs SET happened_at = happened_at - %(by)s, recorded_at = recorded_at - %(by)s",
-    "UPDATE batches SET harvested_on = (harvested_on - %(by)s)::date, made_on = (made_on - %(by)s)::date,"
-    " expires_on = (expires_on - %(by)s)::date, created_at = created_at - %(by)s",
+    (
+        "UPDATE batches SET harvested_on = (harvested_on - %(by)s)::date, made_on = (made_on - %(by)s)::date,"
+        " expires_on = (expires_on - %(by)s)::date, created_at = created_at - %(by)s"
+    ),
     "UPDATE batch_events SET at = at - %(by)s, recorded_at = recorded_at - %(by)s",
     "UPDATE stock_movements SET happened_at = happened_at - %(by)s, recorded_at = recorded_at - %(by)s",
 )
@@ -132,7 +134,9 @@ def test_goods_without_an_expiry_keep_their_records_for_sixty_months(
     assert there(fresh_database)[0] == 1 - goes
 
 
-def test_what_expired_keeps_its_records_for_a_year_and_its_steps_for_five(fresh_database: Database, world: World) -> None:
+def test_what_expired_keeps_its_records_for_a_year_and_its_steps_for_five(
+    fresh_database: Database, world: World
+) -> None:
     lot = Lot(fresh_database, world, expires=True)
     choose(fresh_database)
     age(fresh_database, 1000)
@@ -171,7 +175,9 @@ def decided_lately(database: Database, world: World, lot: Lot) -> None:
     decide(database, world.manager, lot.batch, "released")
     age(database, -2500)
     with psycopg.connect(owner_of(database.url)) as owner:
-        owner.execute("UPDATE batch_events SET recorded_at = recorded_at + interval '2500 days' WHERE kind <> 'created'")
+        owner.execute(
+            "UPDATE batch_events SET recorded_at = recorded_at + interval '2500 days' WHERE kind <> 'created'"
+        )
 
 
 @pytest.mark.parametrize("keeps", [recalled, held, in_stock, certified, decided_lately])
@@ -237,7 +243,9 @@ def test_a_recall_that_comes_while_the_run_has_the_batch_waits_for_it(
         assert trace_retention.end_records(session, "").gone == 1
         late = threading.Thread(target=recall)
         late.start()
-        waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
         with psycopg.connect(owner_of(fresh_database.url), autocommit=True) as owner:
             wait_for(lambda: owner.execute(waiting).fetchone() == (1,), 10, "the recall waits")
         assert not done.is_set()
@@ -260,7 +268,9 @@ def test_a_step_corrected_lately_and_one_that_held_a_batch_stay(fresh_database: 
     lone, chain = a_log(site, "weeding", 5), a_log(site, "irrigating", 6)
     spray = a_log(site, "spraying", 4, material="Dầu khoáng", pre_harvest_days=30)
     write(fresh_database, world.farmer, lone, chain, spray)
-    batch = make(fresh_database, world.manager, a_product(fresh_database, world), harvest(fresh_database, world.farmer, site))
+    batch = make(
+        fresh_database, world.manager, a_product(fresh_database, world), harvest(fresh_database, world.farmer, site)
+    )
     assert state(fresh_database, batch) == "held"
     decide(fresh_database, world.manager, batch, "released")
     choose(fresh_database)
@@ -269,7 +279,11 @@ def test_a_step_corrected_lately_and_one_that_held_a_batch_stay(fresh_database: 
     assert end(fresh_database) == (1, 2)
     with fresh_database.transaction(SYSTEM) as session:
         left = session.scalars(select(CareLog).order_by(CareLog.position)).all()
-        assert [(row.id if row.corrects_id is None else row.corrects_id) for row in left] == [chain.id, spray.id, chain.id]
+        assert [(row.id if row.corrects_id is None else row.corrects_id) for row in left] == [
+            chain.id,
+            spray.id,
+            chain.id,
+        ]
 
 
 def test_a_chain_of_corrections_goes_whole_with_what_conflicted(fresh_database: Database, world: World) -> None:
@@ -320,7 +334,9 @@ def test_bodies_of_pages_go_when_nobody_asked_or_they_are_stale(
             )
     assert retention.run(fresh_database, "public_pages", trace_retention.forget_bodies, seconds=60) == 2
     with fresh_database.transaction(SYSTEM) as session:
-        rows = session.execute(text("SELECT code, body IS NULL, etag, body_version, wanted_version FROM public_pages")).all()
+        rows = session.execute(
+            text("SELECT code, body IS NULL, etag, body_version, wanted_version FROM public_pages")
+        ).all()
     assert {row[0]: tuple(row[1:]) for row in rows} == {
         "fresh": (False, "e", 1, 1),
         "unasked": (True, None, None, 1),
