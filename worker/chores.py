@@ -86,7 +86,9 @@ def end_what_is_old(database: Database, _settings: Settings) -> None:
     Each rule alone: one that is locked or broken does not hold up the others; the failures are raised together at the end.
     """
     with database.transaction(SYSTEM) as session:
-        months: dict[str, Verb] = {name: partial(_end_month, table=name) for name in retention.tables_with_months(session)}
+        months: dict[str, Verb] = {
+            name: partial(_end_month, table=name) for name in retention.tables_with_months(session)
+        }
     failed: list[Exception] = []
     for name, verb in {**months, **ENDS}.items():
         try:
