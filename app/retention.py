@@ -39,7 +39,8 @@ class Rule:
 class KeptMonths(Base):
     """For how many whole months a partitioned table is kept; the database alone changes it.
 
-    `last_of`: of a month that is over the last row of each of these stays, and `thinned_before` is how far that went.
+    `last_of`: of a month that is over the last row of each of these stays, and `thinned_before` is how far that went;
+    `of_before`: what a row says of the one before it, emptied when that one went.
     """
 
     __tablename__ = "kept_months"
@@ -48,6 +49,7 @@ class KeptMonths(Base):
     name: Mapped[str] = mapped_column(primary_key=True)
     months: Mapped[int] = mapped_column(Integer)
     last_of: Mapped[str | None]
+    of_before: Mapped[str | None]
     thinned_before: Mapped[date | None]
 
 

@@ -251,9 +251,10 @@ def test_a_table_without_a_rule_is_refused(database: Database) -> None:
 
 PROBE = """
 CREATE TABLE probe (id uuid NOT NULL, listing_id uuid NOT NULL, seen_at timestamptz NOT NULL, live boolean NOT NULL,
+                    before_until timestamptz,
                     PRIMARY KEY (id, seen_at)) PARTITION BY RANGE (seen_at);
 INSERT INTO partitioned_tables (name) VALUES ('probe');
-INSERT INTO kept_months (name, months, last_of) VALUES ('probe', 24, 'listing_id');
+INSERT INTO kept_months (name, months, last_of, of_before) VALUES ('probe', 24, 'listing_id', 'before_until');
 CREATE TABLE probe_other PARTITION OF probe DEFAULT;
 GRANT SELECT, INSERT ON probe TO hoi_app;
 """
@@ -294,7 +295,7 @@ def test_what_was_known_in_the_kept_time_is_known_after_thinning(probed: Databas
     with probed.transaction(SYSTEM) as session:
         for listing, at, live in seen:
             session.execute(
-                text("INSERT INTO probe VALUES (:id, :listing, :at, :live)"),
+                text("INSERT INTO probe VALUES (:id, :listing, :at, :live, NULL)"),
                 {"id": new_id(), "listing": listing, "at": at, "live": live},
             )
     cut = month_start(-24)
@@ -315,11 +316,34 @@ def test_what_was_known_in_the_kept_time_is_known_after_thinning(probed: Databas
     assert again == 0, "a month is thinned once"
 
 
+def test_a_row_says_nothing_of_one_before_it_that_is_gone(probed: Database) -> None:
+    rows = [
+        (LISTINGS[0], -30, 1),
+        (LISTINGS[0], -30, 2),
+        (LISTINGS[0], -29, 1),
+        (LISTINGS[1], -30, 1),
+        (LISTINGS[0], -3, 1),
+    ]
+    with probed.transaction(SYSTEM) as session:
+        for listing, ahead, day in rows:
+            at = month_start(ahead) + timedelta(days=day)
+            session.execute(
+                text("INSERT INTO probe VALUES (:id, :listing, :at, true, :at)"),
+                {"id": new_id(), "listing": listing, "at": at},
+            )
+    assert retention.run(probed, "probe", lambda s, _: retention.end_month(s, "probe"), seconds=60) == 1
+    with probed.transaction(SYSTEM) as session:
+        told = session.execute(text("SELECT seen_at, before_until IS NULL FROM probe")).all()
+    gone = month_start(-30) + timedelta(days=2)
+    assert {at for at, empty in told if empty} == {gone}
+    assert len(told) == 4
+
+
 def test_a_thinned_month_is_as_any_other(probed: Database) -> None:
     with probed.transaction(SYSTEM) as session:
         for day in (1, 2, 3):
             session.execute(
-                text("INSERT INTO probe VALUES (:id, :listing, :at, true)"),
+                text("INSERT INTO probe VALUES (:id, :listing, :at, true, NULL)"),
                 {"id": new_id(), "listing": LISTINGS[0], "at": month_start(-30) + timedelta(days=day)},
             )
     assert retention.run(probed, "probe", lambda s, _: retention.end_month(s, "probe"), seconds=60) == 2

@@ -14,7 +14,12 @@ NOBODY = "false"
 # The rule of the months stands in the database: the function that drops one asks it there and takes no date from anybody.
 # Whole months: one goes when it ended so many months before the month that is running, by the clock of the database
 # server, which nobody moves. `last_of`: of a month that is over the last row of each of these stays for good.
-KEPT_MONTHS = {"channel_calls": (12, None), "scan_tallies": (60, None), "listing_observations": (24, "listing_id")}
+# `of_before`: a column that speaks of the row before it; it says nothing any more once that row is gone.
+KEPT_MONTHS = {
+    "channel_calls": (12, None, None),
+    "scan_tallies": (60, None, None),
+    "listing_observations": (24, "listing_id", "before_until"),
+}
 
 # A month is only ever taken away whole. Rows of it that come meanwhile wait for a moment and go to the partition without a
 # month; behind a long reader (a backup) it gives up after a second, and the chore comes again.
@@ -66,6 +71,12 @@ BEGIN
         thinned, rule.last_of, key, month
     );
     GET DIAGNOSTICS after = ROW_COUNT;
+    IF rule.of_before IS NOT NULL THEN
+        EXECUTE format(
+            'UPDATE %I AS t SET %I = NULL WHERE EXISTS (SELECT FROM %I AS m WHERE m.%I = t.%I AND m.%I < t.%I)',
+            thinned, rule.of_before, month, rule.last_of, rule.last_of, key, key
+        );
+    END IF;
     EXECUTE format('DROP TABLE %I', month);
     EXECUTE format('ALTER TABLE %I RENAME TO %I', thinned, month);
     EXECUTE format(
@@ -265,15 +276,16 @@ def _rules() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("months", sa.Integer(), nullable=False),
         sa.Column("last_of", sa.Text(), nullable=True),
+        sa.Column("of_before", sa.Text(), nullable=True),
         sa.Column("thinned_before", sa.Date(), nullable=True),
         sa.CheckConstraint("months >= 12", name=op.f("ck_kept_months_months")),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_kept_months")),
     )
-    for name, (months, last_of) in KEPT_MONTHS.items():
+    for name, (months, last_of, of_before) in KEPT_MONTHS.items():
         op.execute(
-            sa.text("INSERT INTO kept_months (name, months, last_of) VALUES (:name, :months, :last_of)").bindparams(
-                name=name, months=months, last_of=last_of
-            )
+            sa.text(
+                "INSERT INTO kept_months (name, months, last_of, of_before) VALUES (:name, :months, :last_of, :of_before)"
+            ).bindparams(name=name, months=months, last_of=last_of, of_before=of_before)
         )
     rules.grant("kept_months", "SELECT")
     rules.replace("kept_months", read=SYSTEM, add=NOBODY, change=NOBODY)
@@ -311,5 +323,5 @@ def _columns_and_indices() -> None:
     op.create_index(
         "ix_batch_events_cause_id", "batch_events", ["cause_id"], postgresql_where=sa.text("cause_id IS NOT NULL")
     )
-    op.create_index("ix_audit_entries_at", "audit_entries", ["at"])
+    op.create_index("ix_audit_entries_at", "audit_entries", ["at"], if_not_exists=True)
     op.create_index("ix_notices_created_at", "notices", ["created_at"])
