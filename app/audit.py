@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, Session
 from app import clock
 from app.actor import Actor
 from app.db import Base, Id, json_ready
+from app.retention import MOST, Step, whole
 
 SIGN_INS = ("accounts:sign_in:start", "accounts:sign_in:fail")
 
@@ -20,6 +21,7 @@ class AuditEntry(Base):
     __tablename__ = "audit_entries"
     __table_args__ = (
         Index("ix_audit_entries_subject", "subject_id"),
+        Index("ix_audit_entries_at", "at"),  # the oldest go after five years
         Index("ix_audit_entries_person_id", "person_id"),  # the file of one's own data asks by it
         Index(
             "ix_audit_entries_sign_ins", "at", postgresql_where=text(f"action IN {SIGN_INS}")
@@ -67,3 +69,8 @@ def forget_sign_ins(session: Session, before: datetime, most: int = 1000) -> int
     """Delete up to `most` lines of signing in that are older than `before` (a year, or the database refuses), as SYSTEM."""
     asked = {"before": before, "most": most}
     return int(session.scalar(text("SELECT hoi_forget_sign_in_lines(:before, :most)"), asked) or 0)
+
+
+def forget_old(session: Session, _onward: str) -> Step:
+    """Delete lines older than five years, but those about a batch that is recalled or on hold; the database holds the rule."""
+    return whole(int(session.scalar(text("SELECT hoi_forget_audit_lines(:most)"), {"most": MOST}) or 0))

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Index, Integer, select, update
+from sqlalchemy import Index, Integer, delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app import clock
@@ -18,8 +18,10 @@ from app.actor import SYSTEM, Actor
 from app.db import Base, Database, Id, Words, json_ready, new_id
 from app.errors import HoiError, not_found
 from app.outbox import Event, publish
+from app.retention import MOST, Step, whole
 
 BEAT_SECONDS = 2.0
+KEPT = timedelta(days=365)  # after its end; what it did stands in the records it wrote
 DEAD_AFTER = timedelta(seconds=8)  # a sign of life comes every two seconds, also from a busy machine
 log = structlog.get_logger()
 
@@ -182,3 +184,12 @@ def give_up(session: Session, job_id: UUID) -> None:
         .where(Job.id == job_id, Job.state.in_([JobState.QUEUED, JobState.RUNNING]))
         .values(state=JobState.FAILED, error=words, finished_at=clock.now())
     )
+
+
+def forget_old(session: Session, _onward: str) -> Step:
+    """Delete jobs that ended a year ago, as SYSTEM. One that never ended stays, for somebody to see."""
+    old = (
+        select(Job.id).where(Job.finished_at < clock.machine_now() - KEPT).limit(MOST).with_for_update(skip_locked=True)
+    )
+    gone = session.scalars(delete(Job).where(Job.id.in_(old)).returning(Job.id)).all()
+    return whole(len(gone))

@@ -98,6 +98,7 @@ def batch(code: str) -> BatchPage:
         unit="kg",
         certificates=certificates,
         way=tuple(lines),
+        records_ended_on=None,
         shops=(),
         next_change_at=None,
     )

@@ -1,25 +1,47 @@
 """Verbs of the schedule and of reactions that open their own short transactions: thin, and safe to run twice."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from app import audit, clock, media, outbox
+from app import audit, clock, jobs, media, outbox, retention
+from app.accounts import retention as accounts_retention
 from app.actor import SYSTEM, Actor
 from app.criteria import assessments
+from app.criteria import retention as criteria_retention
 from app.db import Database
 from app.jobs import Job, Report
+from app.notices import retention as notices_retention
 from app.outbox import Event
 from app.places import lists
 from app.places.events import ListForgotten
+from app.retention import Verb
 from app.settings import Settings
+from app.trace import retention as trace_retention
 from worker.process import process_settings
 
 SETTLED_KEPT = timedelta(days=90)
 SIGN_INS_KEPT = timedelta(days=365)
+END_SECONDS = (
+    30.0  # for each rule in one run: a backlog is worked off over the hours, and nobody waits behind it for long
+)
+
+# What ends the rows of which rule, by the name under which it is counted; the months of partitioned tables come by themselves.
+ENDS: dict[str, Verb] = {
+    "audit_entries": audit.forget_old,
+    "jobs": jobs.forget_old,
+    "sign_ins": accounts_retention.forget_sign_ins,
+    "card_requests": accounts_retention.forget_card_requests,
+    "notices": notices_retention.forget_old,
+    "public_pages": trace_retention.forget_bodies,
+    "village_assessments": criteria_retention.thin_answers,
+    "batch_sources": trace_retention.end_records,  # before the steps, which stay while a batch names them
+    "care_logs": trace_retention.forget_steps,
+}
 
 
 def make_partitions(database: Database, _settings: Settings) -> None:
@@ -56,6 +78,29 @@ def forget_sign_in_lines(database: Database, _settings: Settings) -> None:
         with database.transaction(SYSTEM) as session:
             if audit.forget_sign_ins(session, clock.machine_now() - SIGN_INS_KEPT) == 0:
                 return
+
+
+def end_what_is_old(database: Database, _settings: Settings) -> None:
+    """End what each table's rule lets go (`app.retention.RULES`), in small transactions; a run that is killed is gone on with.
+
+    Each rule alone: one that is locked or broken does not hold up the others; the failures are raised together at the end.
+    """
+    with database.transaction(SYSTEM) as session:
+        months: dict[str, Verb] = {
+            name: partial(_end_month, table=name) for name in retention.tables_with_months(session)
+        }
+    failed: list[Exception] = []
+    for name, verb in {**months, **ENDS}.items():
+        try:
+            retention.run(database, name, verb, seconds=END_SECONDS)
+        except SQLAlchemyError as error:
+            failed.append(error)
+    if failed:
+        raise ExceptionGroup("tables that were not ended", failed)
+
+
+def _end_month(session: Session, _onward: str, *, table: str) -> retention.Step:
+    return retention.end_month(session, table)
 
 
 def forget_old_uploads(database: Database, settings: Settings) -> None:

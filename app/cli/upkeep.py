@@ -10,7 +10,7 @@ from pkgutil import resolve_name
 import click
 from sqlalchemy import text
 
-from app import clock, outbox
+from app import audit, clock, outbox, retention
 from app import settings as settings_module
 from app.actor import SYSTEM
 from app.cli.logins import warn_of_defaults, warn_of_one_login
@@ -149,3 +149,39 @@ def rebuild() -> None:
         with step("Đã suy lại kết quả của mọi thôn"):
             changed = resolve_name("app.criteria.assessments:rebuild")(database)
     say(f"  {changed} kết quả khác trước" if changed else "  Không kết quả nào khác trước")
+
+
+@click.command("retention")
+@click.option(
+    "--traceability", type=click.Choice(["keep", "delete"]), help="hồ sơ truy xuất quá hạn luật định: giữ hay xóa"
+)
+@click.option(
+    "--decision", metavar="VĂN_BẢN", help="số và ngày văn bản của tỉnh, ví dụ «Quyết định 12/QĐ-UBND ngày 05/01/2027»"
+)
+def retention_(traceability: retention.Choice | None, decision: str | None) -> None:
+    """Xem dữ liệu cũ đã xóa theo luật lưu giữ, và ghi lựa chọn của tỉnh về hồ sơ truy xuất quá hạn."""
+    named = (decision or "").strip()
+    if (traceability is None) == bool(named):
+        raise click.UsageError(
+            "Lựa chọn và văn bản đi cùng nhau: --traceability delete --decision «Quyết định 12/QĐ-UBND …»"
+        )
+    with database_of_command() as (database, _), database.transaction(SYSTEM) as session:
+        if traceability is not None:
+            choice = retention.choose(session, traceability, named)
+            audit.record(session, SYSTEM, "retention:traceability:choose", subject_id=choice, value=traceability)
+        for run in retention.runs(session):
+            at = f"{clock.local(run.finished_at):%d/%m/%Y %H:%M}" if run.finished_at else "chưa xong lượt nào"
+            say(f"  {run.name}: đã bỏ {run.gone} dòng, xong lượt cuối {at}")
+        say(_said(retention.chosen(session)))
+
+
+def _said(choice: retention.RetentionChoice | None) -> str:
+    if choice is None:
+        return "✓ Hồ sơ truy xuất quá hạn: giữ (tỉnh chưa chọn)"
+    day = clock.local(choice.recorded_at)
+    if choice.value == "keep":
+        return f"✓ Hồ sơ truy xuất quá hạn: giữ, theo {choice.decided_by}, ghi ngày {day:%d/%m/%Y}"
+    return (
+        f"✓ Hồ sơ truy xuất quá hạn: xóa, theo {choice.decided_by}, từ ngày {day + retention.PAUSE:%d/%m/%Y}."
+        " Trước ngày ấy chọn lại «keep» thì chưa mất gì."
+    )

@@ -8,7 +8,7 @@ import pydantic
 from app.cli.developer import bench, check, test, translate
 from app.cli.logins import database_sql
 from app.cli.province import demo, up
-from app.cli.upkeep import administrator, clock_, deliveries, migrate, rebuild
+from app.cli.upkeep import administrator, clock_, deliveries, migrate, rebuild, retention_
 from app.errors import HoiError
 
 
@@ -26,6 +26,7 @@ for verb in (
     clock_,
     deliveries,
     rebuild,
+    retention_,
     check,
     test,
     translate,

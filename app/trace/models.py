@@ -235,7 +235,8 @@ class Batch(Base):
     """A lot of one product, made from harvests. What it is now (on hold, recalled) is read from its events.
 
     `harvested_on` is the last harvest as it was known when the batch was made; the diary may have been corrected since, see
-    `queries.harvest_day`.
+    `queries.harvest_day`. `records_ended_on`: the day on which its harvests were let go by the rule of keeping; the batch,
+    its codes and what was decided about it stay, so that no code is ever unknown or given to another.
     """
 
     __tablename__ = "batches"
@@ -249,6 +250,7 @@ class Batch(Base):
         UniqueConstraint("organisation_id", "lot"),
         UniqueConstraint("id", "organisation_id"),
         Index("ix_batches_product_id", "product_id"),
+        Index("ix_batches_records", "made_on", postgresql_where=text("records_ended_on IS NULL")),
     )
 
     id: Mapped[Id]
@@ -264,6 +266,7 @@ class Batch(Base):
     created_at: Mapped[datetime]
     person_id: Mapped[UUID | None] = mapped_column(ForeignKey("people.id"))
     content_sha256: Mapped[str]
+    records_ended_on: Mapped[date | None]
 
 
 class BatchSource(Base):
@@ -299,6 +302,7 @@ class BatchEvent(Base):
         one_of("kind", BatchEventKind),
         ForeignKeyConstraint(["batch_id", "organisation_id"], ["batches.id", "batches.organisation_id"]),
         Index("ix_batch_events_batch_id", "batch_id"),
+        Index("ix_batch_events_cause_id", "cause_id", postgresql_where=text("cause_id IS NOT NULL")),
         Index(
             "uq_batch_events_finding",
             "batch_id",

@@ -9,7 +9,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from app import outbox
+from app import outbox, retention
 from app.actor import SYSTEM
 from app.errors import not_found
 from app.settings import shared_metrics
@@ -20,6 +20,15 @@ OWED = Gauge("hoi_outbox_owed", "Events and deliveries that are not settled yet"
 GIVEN_UP = Gauge(
     "hoi_outbox_given_up",
     "Deliveries that were given up and wait for `hoi deliveries --revive`",
+    multiprocess_mode="mostrecent",
+)
+ENDED = Gauge(
+    "hoi_retention_rows", "Old rows that a rule of keeping has ended", ["rule"], multiprocess_mode="mostrecent"
+)
+ENDED_AT = Gauge(
+    "hoi_retention_finished_seconds",
+    "When a run of the rule last came to its end, in seconds since 1970",
+    ["rule"],
     multiprocess_mode="mostrecent",
 )
 
@@ -42,8 +51,13 @@ def metrics() -> Response:
     with contextlib.suppress(DBAPIError):  # without a database the rest of the figures matters all the more
         with web().database.transaction(SYSTEM) as session:
             owed, given_up = outbox.open_debts(session), outbox.count_dead(session)
+            runs = retention.runs(session)
         OWED.set(owed)
         GIVEN_UP.set(given_up)
+        for run in runs:
+            ENDED.labels(run.name).set(run.gone)
+            if run.finished_at is not None:
+                ENDED_AT.labels(run.name).set(run.finished_at.timestamp())
     return Response(generate_latest(_figures()), content_type=CONTENT_TYPE_LATEST)
 
 

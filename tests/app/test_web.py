@@ -12,11 +12,12 @@ from flask.testing import FlaskClient
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from sqlalchemy import text
 
-from app import web
+from app import retention, web
 from app.actor import SYSTEM
 from app.db import Database, Patience, new_id
 from app.errors import Conflict, Invalid, InvalidMany
 from app.factory import create_app
+from app.retention import Step
 from app.settings import Settings
 from app.web.formats import vnd
 
@@ -241,6 +242,17 @@ def test_metrics_are_for_this_machine_only(client: FlaskClient) -> None:
         assert client.get("/metrics", headers={name: "127.0.0.1"}).status_code == 404, (
             "a proxy on this machine is not this machine"
         )
+
+
+def test_metrics_tell_what_was_ended_by_age(client: FlaskClient, database: Database) -> None:
+    retention.run(database, "jobs", lambda _session, onward: Step(3, None if onward else "again"), seconds=60)
+    told = client.get("/metrics").get_data(as_text=True)
+    assert '\nhoi_retention_rows{rule="jobs"} 6.0\n' in told
+    with database.transaction(SYSTEM) as session:
+        (run,) = retention.runs(session)
+    assert run.finished_at is not None
+    (at,) = re.findall(r'\nhoi_retention_finished_seconds{rule="jobs"} (\S+)\n', told)
+    assert float(at) == run.finished_at.timestamp()
 
 
 def test_metrics_behind_proxies_want_the_token(settings: Settings, database: Database) -> None:

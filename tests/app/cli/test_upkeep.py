@@ -9,9 +9,10 @@ import click
 import pytest
 from sqlalchemy import select, text
 
-from app import clock, outbox
+from app import clock, outbox, retention
 from app.accounts.models import PersonalData
 from app.actor import SYSTEM
+from app.audit import AuditEntry
 from app.cli.reference import NOBODY_YET
 from app.cli.upkeep import duration
 from app.db import new_id
@@ -20,6 +21,7 @@ from app.outbox import Delivery
 from app.places import queries as places
 from tests.app.cli.command import hoi
 from tests.conftest import owner_of
+from worker import chores
 
 
 @pytest.mark.parametrize(
@@ -181,3 +183,38 @@ def test_migrating_brings_the_communes_and_says_that_nobody_can_sign_in(
         assert (done.stderr, done.returncode) == ("", 0)
         assert done.stdout.endswith(f"{NOBODY_YET}\n")
         assert people_and_communes(fresh_database) == ([], 65)
+
+
+def test_the_province_chooses_by_name_what_happens_to_records_past_their_time(
+    home: Path, fresh_database: Any, redis_url: str
+) -> None:
+    on = {
+        "var": home / "var",
+        "database_url": fresh_database.url,
+        "database_owner_url": owner_of(fresh_database.url),
+        "redis_url": redis_url,
+    }
+    assert hoi("retention", **on).stdout == "✓ Hồ sơ truy xuất quá hạn: giữ (tỉnh chưa chọn)\n"
+    for half in (
+        ("--traceability", "delete"),
+        ("--decision", "QĐ 12"),
+        ("--traceability", "delete", "--decision", " "),
+    ):
+        refused = hoi("retention", *half, **on)
+        assert (refused.returncode, "đi cùng nhau" in refused.stderr) == (2, True)
+    with fresh_database.transaction(SYSTEM) as session:
+        assert retention.chosen(session) is None
+    told = hoi("retention", "--traceability", "delete", "--decision", "QĐ 12/QĐ-UBND", **on).stdout
+    day = clock.local(clock.machine_now() + timedelta(days=30))
+    assert f"xóa, theo QĐ 12/QĐ-UBND, từ ngày {day:%d/%m/%Y}" in told
+    assert (
+        "giữ, theo QĐ 13/QĐ-UBND"
+        in hoi("retention", "--traceability", "keep", "--decision", "QĐ 13/QĐ-UBND", **on).stdout
+    )
+    chores.end_what_is_old(fresh_database, None)  # type: ignore[arg-type]  # it reads no setting
+    assert "  care_logs: đã bỏ 0 dòng, xong lượt cuối " in hoi("retention", **on).stdout
+    with fresh_database.transaction(SYSTEM) as session:
+        lines = session.scalars(
+            select(AuditEntry.detail).where(AuditEntry.action == "retention:traceability:choose")
+        ).all()
+    assert [line["value"] for line in lines] == ["delete", "keep"]

@@ -50,6 +50,7 @@ class BatchPage:
     unit: str
     certificates: tuple[ShownCertificate, ...]
     way: tuple[Line | Gap, ...]
+    records_ended_on: date | None
     shops: tuple[Place, ...]
     next_change_at: datetime | None
 
@@ -140,6 +141,7 @@ def batch_page(session: Session, code: str) -> BatchPage:
         unit=batch.unit,
         certificates=certificates,
         way=tuple(way),
+        records_ended_on=batch.records_ended_on,
         shops=shops,
         next_change_at=min((c for c in changes if c > now), default=None),
     )
