@@ -12,6 +12,7 @@ from app.errors import SetupError
 
 ROOT = Path(__file__).resolve().parent.parent
 OWNER_VARIABLE = "HOI_DATABASE_OWNER_URL"
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 MAKE_SECRET = "python3 -c 'import secrets; print(secrets.token_hex(32))'"  # noqa: S105 - a command, not a secret
 
 
@@ -43,7 +44,18 @@ class Settings(BaseSettings):
     web_port: int = Field(default=8000, ge=1, le=65535, description="cổng web; bận thì lấy cổng trống kế tiếp")
     web_workers: int = Field(default=1, ge=1, le=64, description="số tiến trình web")
     web_threads: int = Field(default=8, ge=1, le=128, description="số luồng của một tiến trình web")
-    worker_processes: int = Field(default=2, ge=1, le=64, description="số tiến trình xử lý việc nền")
+    worker_processes: int = Field(
+        default_factory=lambda: min(8, max(1, CORES // 2)),
+        ge=1,
+        le=64,
+        description="số tiến trình xử lý việc người dùng vừa làm; trống thì bằng nửa số lõi",
+    )
+    bulk_processes: int = Field(
+        default_factory=lambda: min(4, max(1, CORES // 4)),
+        ge=1,
+        le=64,
+        description="số tiến trình xử lý việc dài (nhập danh sách, suy lại); trống thì bằng một phần tư số lõi",
+    )
     caller_threads: int = Field(
         default=8, ge=1, le=64, description="số luồng gọi ra ngoài (sàn, thư); gian hàng chậm chỉ giữ các luồng này"
     )
@@ -125,7 +137,8 @@ class Settings(BaseSettings):
         """How many connections to PostgreSQL our processes may hold at once, with some to spare for commands."""
         web = 2 * self.web_threads + 3  # a pool that may double, two that look for public pages, one for scans
         work, caller, relay, spare = 8, 8, 3, 12
-        return self.web_workers * web + self.worker_processes * work + caller + relay + spare
+        workers = self.worker_processes + self.bulk_processes
+        return self.web_workers * web + workers * work + caller + relay + spare
 
     def printed_base(self) -> str:
         """The base of every printed code; without HOI_PUBLIC_URL it is this machine and labels are watermarked."""
