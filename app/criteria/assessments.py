@@ -144,15 +144,20 @@ def _replace(
     return row
 
 
-def tallies(answer: Assessment) -> dict[str, dict[str, str]]:
-    """How the counts of records read that decide nothing by themselves, by the id of the item that they are about."""
-    found: dict[str, dict[str, str]] = {}
-    for fact in answer.facts.values():
+def tallies(answer: Assessment) -> dict[str, dict[str, Any]]:
+    """How the counts of records read that decide nothing by themselves, and on which day the facts made of them may change.
+
+    {"items": {item id: {"vi": …, "en": …}}, "facts": {fact name: civil day or None}}; empty where nothing is counted.
+    """
+    items: dict[str, Any] = {}
+    days: dict[str, Any] = {}
+    for name, fact in answer.facts.items():
         if isinstance(fact.value, ItemSet):
             for item in (*fact.value.have, *fact.value.missing, *fact.value.unknown):
                 if item.kind in facts.TALLIED:
-                    found[item.id] = {"vi": item.reason_vi, "en": item.reason_en}
-    return found
+                    items[item.id] = {"vi": item.reason_vi, "en": item.reason_en}
+                    days[name] = fact.next_change_on.isoformat() if fact.next_change_on else None
+    return {"items": items, "facts": days} if items else {}
 
 
 def answer_digest(answer: Assessment) -> str:

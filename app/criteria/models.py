@@ -91,7 +91,7 @@ class VillageAssessment(Base):
     """One answer for one village, kept for as long as the records that gave it stand; a change is a new row.
 
     `result` is the answer as it was computed. What only counts records and decides nothing goes on while the answer stands:
-    `tallies` says by the id of an item how its count reads when the answer was last confirmed, {"vi": …, "en": …}.
+    `tallies` says how its counts read when the answer was last confirmed, see `assessments.tallies`.
     `next_change_at`: from then on time alone may have changed the answer. `next_change_on` is the same as a civil day, for
     answers that know no hour.
     """

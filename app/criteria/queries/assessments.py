@@ -37,7 +37,9 @@ def assessment(row: VillageAssessment) -> Assessment:
     if not row.tallies:
         return as_computed(row)
     body = json.loads(_bytes(row.result))
-    _count(body, row.tallies)
+    _count(body, row.tallies["items"])
+    for name, day in row.tallies["facts"].items():
+        body["facts"][name]["next_change_on"] = day
     return Assessment.from_json(json.dumps(body))
 
 
