@@ -4,7 +4,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from types import FrameType
 from uuid import UUID
@@ -72,27 +73,46 @@ def queued_in(url: str) -> Queued:
     return lambda queue: int(connection.llen(queue))
 
 
-def queues_with_work(database: Database) -> list[str]:
-    """The queues in which something is due: one statement, which reads an entry or a few of an index for each queue."""
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What there is to do: events to fan out, queues in which something is due, work that a dead process may have held."""
+
+    events: bool
+    queues: tuple[str, ...]
+    dead: bool
+
+    def __bool__(self) -> bool:
+        return self.events or self.dead or bool(self.queues)
+
+
+def look(database: Database) -> Due:
+    """One statement, which reads an entry or a few of each index: what a relay does a second while nothing is due."""
     with database.transaction(SYSTEM) as session:
-        asked = {"queues": list(schedule.QUEUES), "now": clock.machine_now()}
-        return list(session.scalars(_WITH_WORK, asked))
+        now = clock.machine_now()
+        row = session.execute(
+            _LOOK,
+            {"queues": list(schedule.QUEUES), "now": now, "today": clock.now(), "dead": now - DEAD_AFTER},
+        ).one()
+        return Due(row.events, tuple(row.queues), row.dead)
 
 
-_WITH_WORK = text(
-    "SELECT q FROM unnest(CAST(:queues AS text[])) AS q"
+_LOOK = text(
+    "SELECT EXISTS (SELECT FROM outbox_events WHERE fanned_out_at IS NULL AND due_at <= :today) AS events,"
+    " ARRAY (SELECT q FROM unnest(CAST(:queues AS text[])) WITH ORDINALITY AS u (q, number)"
     " WHERE EXISTS (SELECT FROM outbox_deliveries d WHERE d.queue = q AND d.done_at IS NULL AND d.dead_at IS NULL"
-    " AND d.run_after <= :now AND (d.lease_until IS NULL OR d.lease_until < :now))"
+    " AND d.run_after <= :now AND (d.lease_until IS NULL OR d.lease_until < :now)) ORDER BY number) AS queues,"
+    " EXISTS (SELECT FROM outbox_deliveries WHERE done_at IS NULL AND dead_at IS NULL AND alive_at < :dead"
+    " AND lease_until > :now) AS dead"
 )
 
 
-def send_due(database: Database, broker: Celery, queued: Queued) -> int:
-    """Lease what is due and send it, as far as the queues have room. What the broker loses is sent again when its lease ends.
+def send_due(database: Database, broker: Celery, queued: Queued, queues: Iterable[str] = schedule.QUEUES) -> int:
+    """Lease what is due in these queues and send it, as far as they have room. What the broker loses is sent again when its lease ends.
 
     A message is void when its lease ends, so that a long queue never holds two live ones for the same delivery.
     Returns how many were sent. Raises what the broker raises; what it did not take is due again at once.
     """
-    return sum(_send_due(database, broker, queue, MOST_QUEUED - queued(queue)) for queue in queues_with_work(database))
+    return sum(_send_due(database, broker, queue, MOST_QUEUED - queued(queue)) for queue in queues)
 
 
 def _send_due(database: Database, broker: Celery, queue: str, room: int) -> int:
@@ -234,17 +254,23 @@ class Relay:
         while not self._stop.is_set():
             try:
                 self._begin()
-                while fan_out(self._database) == BATCH:
-                    pass
-                self._sweep()
-                sent = send_due(self._database, self._broker, self._queued)
-                self._wait_for_bell(BUSY_POLL_SECONDS if sent else POLL_SECONDS)
+                self._wait_for_bell(BUSY_POLL_SECONDS if self._round(look(self._database)) else POLL_SECONDS)
             except Exception as error:  # noqa: BLE001 - what stops one round must not stop the next
                 log.warning("relay waits for its servers", error=type(error).__name__, detail=str(error)[:300])
                 self._close_bell()
                 self._sweep_at = time.monotonic() + CALM_SECONDS
                 self._stop.wait(1)
         self._close_bell()
+
+    def _round(self, due: Due) -> int:
+        """Do what there is to do. Returns how many deliveries were sent."""
+        if due.events:
+            while fan_out(self._database) == BATCH:
+                pass
+            due = look(self._database)
+        if due.dead:
+            self._sweep()
+        return send_due(self._database, self._broker, self._queued, due.queues)
 
     def _begin(self) -> None:
         if not self._sorted:

@@ -221,17 +221,48 @@ def test_what_is_due_is_read_in_proportion_to_what_is_sent(fresh_database: Datab
     assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 400
 
 
-def test_queues_in_which_nothing_is_due_are_not_looked_into(fresh_database: Database) -> None:
+def test_one_look_says_what_there_is_to_do(fresh_database: Database) -> None:
     heap(fresh_database, 10, schedule.WORK, due=False)
-    assert relay.queues_with_work(fresh_database) == []
+    nothing = relay.look(fresh_database)
+    assert (nothing, bool(nothing)) == (relay.Due(events=False, queues=(), dead=False), False)
     heap(fresh_database, 10, schedule.BULK)
-    assert relay.queues_with_work(fresh_database) == [schedule.BULK]
+    assert relay.look(fresh_database) == relay.Due(events=False, queues=(schedule.BULK,), dead=False)
+    with fresh_database.transaction(SYSTEM) as session:
+        outbox.publish(session, SYSTEM, Told(1), due_at=clock.now() + LATER)
+    assert not relay.look(fresh_database).events
+    tell(fresh_database, 1)
+    assert relay.look(fresh_database).events
+    now = clock.machine_now()
+    with fresh_database.transaction(SYSTEM) as session:
+        session.execute(update(Delivery).values(lease_until=now + LATER, alive_at=now))
+    assert relay.look(fresh_database) == relay.Due(events=True, queues=(), dead=False)
+    with fresh_database.transaction(SYSTEM) as session:
+        session.execute(update(Delivery).values(alive_at=now - 2 * relay.DEAD_AFTER))
+    assert relay.look(fresh_database).dead
 
-    def asked(queue: str) -> int:
-        assert queue == schedule.BULK
-        return relay.MOST_QUEUED
 
-    assert relay.send_due(fresh_database, Broker(), asked) == 0  # type: ignore[arg-type]  # as much of a broker as is asked
+def test_a_relay_with_nothing_due_asks_one_question_a_second(
+    fresh_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heap(fresh_database, 1000, schedule.WORK, due=False)
+    looked, waited = [], []
+    real = relay.look
+    loop = relay.Relay(fresh_database, Broker(), lambda _queue: 1 / 0, fresh_database.url)  # type: ignore[arg-type]
+
+    def look_(database: Database) -> relay.Due:
+        looked.append(real(database))
+        return looked[-1]
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 3:
+            loop.stop()
+
+    monkeypatch.setattr(relay, "look", look_)
+    monkeypatch.setattr(loop, "_wait_for_bell", wait)
+    monkeypatch.setattr(relay, "fan_out", lambda _database: 1 / 0)
+    loop.run()
+    assert (len(looked), waited) == (3, [relay.POLL_SECONDS] * 3)
 
 
 def test_what_an_earlier_version_owed_goes_into_the_queue_of_this_one(fresh_database: Database) -> None:
