@@ -152,8 +152,8 @@ def measured(database: Database, settings: Settings, address: str, seconds: floa
         "steps_a_second": round(len(written.answered) / seconds, 1),
         "answer_to_phone_p95_s": round(sorted(written.seconds)[int(len(written.seconds) * 0.95)], 3),
         "lost": stored.lost,
-        "wrong": len(written.wrong),
-        "first_wrong": written.wrong[:1],
+        "wrong": len(written.wrong) + len(rebuilds.wrong),
+        "first_wrong": [*rebuilds.wrong, *written.wrong][:1],
         "imports": rebuilds.imports,
         "rebuilds": rebuilds.begun,
     }
@@ -242,11 +242,16 @@ class Rebuilds:
 
     begun: int = 0
     imports: int = 0
+    wrong: list[str] = field(default_factory=list)
 
 
 def keep_busy(database: Database, settings: Settings, rebuilds: Rebuilds, over: threading.Event) -> None:
     """A list of villages is imported, and whenever every village has been derived all are marked anew."""
-    job_id = _import(database, settings)
+    try:
+        job_id = _import(database, settings)
+    except Exception as error:  # noqa: BLE001 - without it nothing would be measured beside an import
+        rebuilds.wrong.append(repr(error))
+        return
     while not over.wait(1.0):
         with database.transaction(SYSTEM) as session:
             if not session.scalar(select(func.count()).where(VillageToDerive.awaited.is_(False))):
@@ -258,9 +263,8 @@ def keep_busy(database: Database, settings: Settings, rebuilds: Rebuilds, over: 
 def _import(database: Database, settings: Settings) -> UUID:
     with database.transaction(SYSTEM) as session:
         official = actors.actor_for(session, key("person", "tinh"))
-        commune = session.scalars(
-            select(Place.code).where(Place.level == "commune").order_by(Place.code).limit(1)
-        ).one()
+        communes = select(Place.code).where(Place.level == "commune", Place.valid_to.is_(None))
+        commune = session.scalars(communes.order_by(Place.code).limit(1)).one()
     lines = [f"{commune};D{number:05d};thôn;Thôn Đo {number}" for number in range(IMPORTED)]
     raw = "\n".join(["Mã xã;Mã thôn;Loại;Tên thôn", *lines]).encode()
     store = MediaStore(settings)

@@ -59,7 +59,7 @@ def batched_to(session: Session, site_ids: Collection[UUID]) -> dict[UUID, date]
     rows = session.execute(
         select(Site.id, Site.batched_to).where(among(Site.id, site_ids), Site.batched_to.is_not(None))
     )
-    return dict(rows.all())
+    return {site_id: day for site_id, day in rows if day is not None}
 
 
 @dataclass(frozen=True, slots=True)
