@@ -85,6 +85,7 @@ def main() -> int:
     parser.add_argument("--long", action="store_true", help="ten minutes")
     asked = parser.parse_args()
     seconds = 600.0 if asked.long else asked.seconds
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by the way out below: nothing is left running
     with tempfile.TemporaryDirectory(prefix="hoi-bench-") as folder:
         running = subprocess.Popen(
             [str(ROOT / "hoi"), "demo"],
