@@ -70,18 +70,30 @@ class DeliveryGivenUp(Event):
 class Delivery(Base):
     """One reaction's debt to one event. Paid when `done_at` is set, in the transaction of the effect.
 
+    `queue` is the one of its reaction, so that what is due in one is read in order, however much waits in the others.
     `attempts` counts failures that were told, `starts` beginnings that came to no end since the last one that did: the
     process died of them, or with them. `alive_at`: when whoever works on it last said so; none while nobody has begun.
     """
 
     __tablename__ = "outbox_deliveries"
     __table_args__ = (
-        Index("ix_outbox_deliveries_open", "run_after", postgresql_where=text("done_at IS NULL AND dead_at IS NULL")),
+        Index(
+            "ix_outbox_deliveries_open",
+            "queue",
+            "run_after",
+            postgresql_where=text("done_at IS NULL AND dead_at IS NULL"),
+        ),
+        Index(
+            "ix_outbox_deliveries_begun",
+            "alive_at",
+            postgresql_where=text("done_at IS NULL AND dead_at IS NULL AND alive_at IS NOT NULL"),
+        ),
         Index("ix_outbox_deliveries_dead", "dead_at", postgresql_where=text("dead_at IS NOT NULL")),
     )
 
     event_id: Mapped[UUID] = mapped_column(ForeignKey("outbox_events.id"), primary_key=True)
     reaction: Mapped[str] = mapped_column(primary_key=True)
+    queue: Mapped[str] = mapped_column(default="hoi")
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     starts: Mapped[int] = mapped_column(Integer, default=0)
     run_after: Mapped[datetime]

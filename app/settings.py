@@ -13,6 +13,7 @@ from app.errors import SetupError
 
 ROOT = Path(__file__).resolve().parent.parent
 OWNER_VARIABLE = "HOI_DATABASE_OWNER_URL"
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 MAKE_SECRET = "python3 -c 'import secrets; print(secrets.token_hex(32))'"  # noqa: S105 - a command, not a secret
 
 DEMO_MIB = 1024
@@ -63,7 +64,18 @@ class Settings(BaseSettings):
         description="số tiến trình web; để trống thì bằng số nhân của máy, vừa với bộ nhớ, nhiều nhất 16",
     )
     web_threads: int = Field(default=8, ge=1, le=128, description="số luồng của một tiến trình web")
-    worker_processes: int = Field(default=2, ge=1, le=64, description="số tiến trình xử lý việc nền")
+    worker_processes: int = Field(
+        default_factory=lambda: min(8, max(1, CORES // 2)),
+        ge=1,
+        le=64,
+        description="số tiến trình xử lý việc người dùng vừa làm; trống thì bằng nửa số lõi",
+    )
+    bulk_processes: int = Field(
+        default_factory=lambda: min(4, max(1, CORES // 4)),
+        ge=1,
+        le=64,
+        description="số tiến trình xử lý việc dài (nhập danh sách, suy lại); trống thì bằng một phần tư số lõi",
+    )
     caller_threads: int = Field(
         default=8, ge=1, le=64, description="số luồng gọi ra ngoài (sàn, thư); gian hàng chậm chỉ giữ các luồng này"
     )
@@ -145,7 +157,8 @@ class Settings(BaseSettings):
         """How many connections to PostgreSQL our processes may hold at once, with some to spare for commands."""
         web = 2 * self.web_threads + 3  # a pool that may double, two that look for public pages, one for scans
         work, caller, relay, spare = 8, 8, 3, 12
-        return self.web_workers * web + self.worker_processes * work + caller + relay + spare
+        workers = self.worker_processes + self.bulk_processes
+        return self.web_workers * web + workers * work + caller + relay + spare
 
     def memory(self) -> int:
         """MiB that the embedded PostgreSQL may count on, of which it takes half. The demo is a guest on somebody's computer."""

@@ -429,7 +429,7 @@ class Run(Protocol):
 
 @pytest.fixture
 def run_processes(request: pytest.FixtureRequest, tmp_path: Path, redis_url: str) -> Iterator[Run]:
-    """`run("web", "relay", "worker", "caller")` on `fresh_database`: the supervisor's own commands, on free ports.
+    """`run("web", "relay", "worker", "bulk", "caller")` on `fresh_database`: the supervisor's own commands, on free ports.
 
     `public`: printed codes lead to this very web.
     """
@@ -440,7 +440,7 @@ def run_processes(request: pytest.FixtureRequest, tmp_path: Path, redis_url: str
             held = supervisor.free_port("127.0.0.1", free_start())
             stack.callback(held.hold.close)
             var = local.prepare(tmp_path / "var")
-            own: dict[str, object] = {"web_port": held.number, "worker_processes": 1}
+            own: dict[str, object] = {"web_port": held.number, "worker_processes": 1, "bulk_processes": 1}
             if public:
                 own["public_url"] = f"http://127.0.0.1:{held.number}"
             settings = make_settings(var, on.url, redis_url, **own | values)
@@ -449,7 +449,8 @@ def run_processes(request: pytest.FixtureRequest, tmp_path: Path, redis_url: str
             makers: dict[str, Callable[[], supervisor.Child]] = {
                 "web": lambda: supervisor.web("127.0.0.1", held.number, 1, 4),
                 "relay": supervisor.relay,
-                "worker": supervisor.worker,
+                "worker": lambda: supervisor.worker(settings.worker_processes),
+                "bulk": lambda: supervisor.bulk(settings.bulk_processes),
                 "caller": lambda: supervisor.caller(settings.caller_threads),
                 "scheduler": lambda: supervisor.scheduler(var),
             }
@@ -484,8 +485,8 @@ def running_web(run_processes: Run) -> Callable[..., Running]:
 
 @pytest.fixture
 def running_worker(run_processes: Run) -> Callable[..., Running]:
-    """`running_worker()`: relay, worker and caller on `fresh_database`."""
-    return lambda **values: run_processes("relay", "worker", "caller", **values)
+    """`running_worker()`: relay, workers and caller on `fresh_database`."""
+    return lambda **values: run_processes("relay", "worker", "bulk", "caller", **values)
 
 
 @pytest.fixture(scope="session")

@@ -70,7 +70,6 @@ def make(settings: Settings) -> Celery:
         task_default_queue=schedule.WORK,
         beat_schedule=schedule.entries(),
         worker_prefetch_multiplier=1,
-        worker_concurrency=settings.worker_processes,
         worker_max_tasks_per_child=2000,
         timezone="Asia/Ho_Chi_Minh",
         enable_utc=True,

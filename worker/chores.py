@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 from app import audit, clock, jobs, media, outbox, retention
 from app.accounts import retention as accounts_retention
 from app.actor import SYSTEM, Actor
-from app.criteria import assessments
+from app.criteria import derivation
 from app.criteria import retention as criteria_retention
 from app.db import Database
 from app.jobs import Job, Report
 from app.notices import retention as notices_retention
-from app.outbox import Event
+from app.outbox import Event, NotYet
 from app.places import lists
 from app.places.events import ListForgotten
 from app.retention import Verb
@@ -42,6 +42,10 @@ ENDS: dict[str, Verb] = {
     "batch_sources": trace_retention.end_records,  # before the steps, which stay while a batch names them
     "care_logs": trace_retention.forget_steps,
 }
+
+# A village derived with many others costs 20 ms, alone 130 ms; a batch is how long a step of one of its villages may wait.
+AWAITED_BATCH, AWAITED_SECONDS = 50, 2.0
+BULK_BATCH, BULK_SECONDS = 100, 240.0
 
 
 def make_partitions(database: Database, _settings: Settings) -> None:
@@ -121,20 +125,22 @@ def delete_forgotten_list(database: Database, settings: Settings, event: ListFor
         lists.delete_forgotten_list(session, media.store_for(settings), event.sha256)
 
 
-def derive_due_villages(database: Database, _settings: Settings) -> None:
-    """Answers that the calendar alone may have changed: a certificate ended, a window of days moved on."""
+def mark_due_villages(database: Database, _settings: Settings) -> None:
+    """Answers that time alone may have changed: a certificate ended, a window of days moved on, a sighting grew too old."""
     with database.transaction(SYSTEM) as session:
-        assessments.derive_due(session, SYSTEM)
+        derivation.mark_due(session, SYSTEM)
 
 
-def derive_selling_villages(database: Database, _settings: Settings, _event: Event | None = None) -> None:
-    """A sighting on a marketplace grows too old by the hour, and the list of floors that count may change."""
-    assessments.rebuild_selling(database)
+def derive_awaited_villages(database: Database, _settings: Settings, _event: Event) -> None:
+    """What people wait for, in small transactions; after two seconds others of the queue have their turn."""
+    if derivation.drain(database, awaited=True, batch=AWAITED_BATCH, seconds=AWAITED_SECONDS).more:
+        raise NotYet(timedelta())
 
 
-def derive_all_villages(database: Database, _settings: Settings, _event: Event | None = None) -> None:
-    """A choice of the province, or new villages, may change any answer."""
-    assessments.rebuild(database)
+def derive_marked_villages(database: Database, _settings: Settings, event: Event | None = None) -> None:
+    """Everything that is marked. As a chore it picks up what a process left that died of its work."""
+    if derivation.drain(database, batch=BULK_BATCH, seconds=BULK_SECONDS).more and event is not None:
+        raise NotYet(timedelta())
 
 
 def import_villages(session: Session, actor: Actor, job: Job, report: Report) -> dict[str, Any]:

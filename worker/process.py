@@ -56,7 +56,7 @@ def _refuse_without_key(**_: object) -> None:
 def _about_to_fork(**_: object) -> None:
     """Load what the children will need, and keep the collector from touching it: they share these pages, 30 MiB each."""
     for reaction in reactions.REACTIONS:
-        if reaction.queue == schedule.WORK:
+        if reaction.queue in {schedule.WORK, schedule.BULK}:
             reaction.find_verb()
             reaction.find_call()
     configure_mappers()

@@ -24,7 +24,7 @@ from app.accounts.events import (
     RoleOffered,
 )
 from app.actor import Actor
-from app.criteria.events import AssessmentChanged, ParameterChosen, VillageFactRecorded
+from app.criteria.events import AssessmentChanged, ParameterChosen, VillageFactRecorded, VillagesMarked
 from app.db import Database
 from app.jobs import Handler, JobRequested
 from app.marketplace_sync.events import (
@@ -53,9 +53,9 @@ from app.trace.events import (
     SiteChanged,
     StockMoved,
 )
-from worker.schedule import CALLS, WORK
+from worker.schedule import BULK, CALLS, WORK
 
-Verb = Callable[[Session, Actor, Any], None]
+Verb = Callable[[Session, Actor, Any], None]  # an event, or a list of them where the reaction takes many
 LongVerb = Callable[[Database, Settings, Any], object]
 
 
@@ -65,6 +65,10 @@ class Reaction:
 
     The lease says how long a message may wait in the broker, and how long a `call` may take. Whoever runs a verb also
     holds the delivery's row, so nobody else begins it however long it takes.
+
+    many   its verb takes a list of events: what is due at one moment is paid together, each alone again where that failed
+    once   it looks at what is there and not at the event, so of events that come at once only the last is answered
+    when   a flag of the event and what it must be; an event that was written before there was such a flag is answered
     """
 
     event: type[Event]
@@ -73,6 +77,13 @@ class Reaction:
     call: str | None = None
     lease_seconds: int = 60
     queue: str = WORK
+    many: bool = False
+    once: bool = False
+    when: tuple[str, bool] | None = None
+
+    def answers(self, body: dict[str, Any]) -> bool:
+        """Whether something follows from the event with this body."""
+        return self.when is None or body.get(self.when[0], True) is self.when[1]
 
     def find_verb(self) -> Verb | None:
         return resolve_name(self.verb) if self.verb else None
@@ -94,7 +105,7 @@ def job_handler(kind: str) -> Handler:
 
 
 REACTIONS: tuple[Reaction, ...] = (
-    Reaction(JobRequested, "jobs.run", lease_seconds=660),
+    Reaction(JobRequested, "jobs.run", lease_seconds=660, queue=BULK),
     # Who is told what
     Reaction(NoticeCreated, "notices.deliver", call="app.notices.service:deliver", lease_seconds=300, queue=CALLS),
     Reaction(CardScanned, "notices.card_scanned", verb="app.notices.service:card_scanned"),
@@ -103,15 +114,13 @@ REACTIONS: tuple[Reaction, ...] = (
     Reaction(PersonErased, "notices.person_erased", verb="app.notices.service:person_erased"),
     Reaction(DeliveryGivenUp, "notices.delivery_given_up", verb="app.notices.service:delivery_given_up"),
     # The diary and what rests on it
-    Reaction(CareLogRecorded, "trace.check_site", verb="app.trace.holds:check_site"),
+    Reaction(CareLogRecorded, "trace.check_site", verb="app.trace.holds:check_site", when=("touches_batches", True)),
     Reaction(CareLogCorrected, "trace.check_corrected_site", verb="app.trace.holds:check_site"),
     Reaction(BatchCreated, "trace.check_new_batch", verb="app.trace.holds:check_new_batch"),
     Reaction(BatchHeld, "trace.tell_held", verb="app.trace.holds:tell_held"),
     # A public page is rendered anew when what it shows has changed
     Reaction(BatchChanged, "trace.page_of_batch", verb="app.trace.pages:after_batch_changed"),
-    Reaction(CareLogRecorded, "trace.pages_of_site", verb="app.trace.pages:after_site_written"),
-    Reaction(CareLogCorrected, "trace.pages_of_corrected_site", verb="app.trace.pages:after_site_written"),
-    Reaction(SiteChanged, "trace.pages_of_moved_site", verb="app.trace.pages:after_site_written"),
+    Reaction(SiteChanged, "trace.pages_of_moved_site", verb="app.trace.pages:after_site_changed"),
     Reaction(ProductChanged, "trace.pages_of_product", verb="app.trace.pages:after_product_news"),
     Reaction(ListingObserved, "trace.pages_of_listing", verb="app.trace.pages:after_product_news"),
     Reaction(DeclaredConfirmed, "trace.pages_of_declared", verb="app.trace.pages:after_product_news"),
@@ -177,43 +186,68 @@ REACTIONS: tuple[Reaction, ...] = (
         "marketplace_sync.tell_of_silent_account",
         verb="app.marketplace_sync.troubles:tell_of_silent_account",
     ),
-    # A village's answer follows every record it rests on
-    Reaction(VillageFactRecorded, "criteria.derive_of_fact", verb="app.criteria.assessments:derive_of_fact"),
-    Reaction(PremisesChanged, "criteria.derive_of_premises", verb="app.criteria.assessments:derive_of_fact"),
-    Reaction(ProductChanged, "criteria.derive_of_product", verb="app.criteria.assessments:derive_of_product"),
-    Reaction(ProductRetired, "criteria.derive_of_retired_product", verb="app.criteria.assessments:derive_of_product"),
-    Reaction(ListingObserved, "criteria.derive_of_listing", verb="app.criteria.assessments:derive_of_product"),
-    Reaction(DeclaredConfirmed, "criteria.derive_of_declared", verb="app.criteria.assessments:derive_of_product"),
+    # A village's answer follows every record it rests on: reactions mark the village, and what is marked is derived together
+    Reaction(VillageFactRecorded, "criteria.derive_of_fact", verb="app.criteria.derivation:derive_of_fact"),
+    Reaction(PremisesChanged, "criteria.derive_of_premises", verb="app.criteria.derivation:derive_of_fact"),
+    Reaction(ProductChanged, "criteria.derive_of_product", verb="app.criteria.derivation:derive_of_product"),
+    Reaction(ProductRetired, "criteria.derive_of_retired_product", verb="app.criteria.derivation:derive_of_product"),
     Reaction(
-        CertificateRecorded, "criteria.derive_of_certificate", verb="app.criteria.assessments:derive_of_certificate"
+        ListingObserved,
+        "criteria.derive_of_listing",
+        verb="app.criteria.derivation:derive_of_listings",
+        many=True,
+        queue=BULK,
     ),
-    Reaction(CertificateLapsed, "criteria.derive_of_lapse", verb="app.criteria.assessments:derive_of_certificate"),
+    Reaction(DeclaredConfirmed, "criteria.derive_of_declared", verb="app.criteria.derivation:derive_of_product"),
     Reaction(
-        OrganisationChanged, "criteria.derive_of_organisation", verb="app.criteria.assessments:derive_of_organisation"
+        CertificateRecorded, "criteria.derive_of_certificate", verb="app.criteria.derivation:derive_of_certificate"
     ),
-    Reaction(CareLogRecorded, "criteria.derive_of_diary", verb="app.criteria.assessments:derive_of_diary"),
-    Reaction(CareLogCorrected, "criteria.derive_of_corrected_diary", verb="app.criteria.assessments:derive_of_diary"),
-    Reaction(SiteChanged, "criteria.derive_of_moved_site", verb="app.criteria.assessments:derive_of_diary"),
-    Reaction(AssessmentChanged, "criteria.tell_of_change", verb="app.criteria.assessments:tell_of_change"),
+    Reaction(CertificateLapsed, "criteria.derive_of_lapse", verb="app.criteria.derivation:derive_of_certificate"),
     Reaction(
-        FloorListChanged,
-        "criteria.rebuild_selling",
-        call="worker.chores:derive_selling_villages",
+        OrganisationChanged, "criteria.derive_of_organisation", verb="app.criteria.derivation:derive_of_organisation"
+    ),
+    Reaction(CareLogRecorded, "criteria.derive_of_diary", verb="app.criteria.derivation:derive_of_diary", many=True),
+    Reaction(
+        CareLogCorrected,
+        "criteria.derive_of_corrected_diary",
+        verb="app.criteria.derivation:derive_of_diary",
+        many=True,
+    ),
+    Reaction(SiteChanged, "criteria.derive_of_moved_site", verb="app.criteria.derivation:derive_of_diary", many=True),
+    Reaction(
+        VillagesMarked,
+        "criteria.derive_marked",
+        call="worker.chores:derive_awaited_villages",
+        lease_seconds=120,
+        once=True,
+        when=("awaited", True),
+    ),
+    Reaction(
+        VillagesMarked,
+        "criteria.derive_marked_in_bulk",
+        call="worker.chores:derive_marked_villages",
         lease_seconds=300,
+        queue=BULK,
+        once=True,
+        when=("awaited", False),
     ),
     Reaction(
-        ParameterChosen,
-        "criteria.rebuild_chosen",
-        call="worker.chores:derive_all_villages",
-        lease_seconds=600,
+        AssessmentChanged,
+        "criteria.tell_of_change",
+        verb="app.criteria.assessments:tell_of_change",
+        when=("awaited", True),
     ),
-    Reaction(ListForgotten, "places.delete_forgotten_list", call="worker.chores:delete_forgotten_list"),
     Reaction(
-        VillagesImported,
-        "criteria.rebuild_imported",
-        call="worker.chores:derive_all_villages",
-        lease_seconds=600,
+        AssessmentChanged,
+        "criteria.tell_of_change_in_bulk",
+        verb="app.criteria.assessments:tell_of_change",
+        queue=BULK,
+        when=("awaited", False),
     ),
+    Reaction(FloorListChanged, "criteria.rebuild_selling", verb="app.criteria.derivation:mark_selling", queue=BULK),
+    Reaction(ParameterChosen, "criteria.rebuild_chosen", verb="app.criteria.derivation:mark_all", queue=BULK),
+    Reaction(VillagesImported, "criteria.rebuild_imported", verb="app.criteria.derivation:mark_all", queue=BULK),
+    Reaction(ListForgotten, "places.delete_forgotten_list", call="worker.chores:delete_forgotten_list", queue=BULK),
 )
 
 BY_NAME: dict[str, Reaction] = {r.name: r for r in REACTIONS}

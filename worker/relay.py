@@ -4,7 +4,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from types import FrameType
 from uuid import UUID
@@ -12,8 +13,9 @@ from uuid import UUID
 import psycopg
 import structlog
 from celery import Celery
-from sqlalchemy import ColumnElement, or_, select, tuple_, update
+from sqlalchemy import or_, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
 
 from app import clock, outbox
 from app import settings as settings_module
@@ -30,6 +32,7 @@ BATCH = 500
 # Messages of one queue that nobody has taken yet. Whoever takes ten a second begins each before its lease of a minute
 # ends; a longer queue would only be made of messages that expire before their turn.
 MOST_QUEUED = 500
+MOST_TOGETHER = 100  # deliveries of one message, for reactions that take many events at once
 POLL_SECONDS = 1.0
 SWEEP_SECONDS = 2.0
 CALM_SECONDS = 5.0  # after an outage of the database, until everybody who lives had the time to say so
@@ -42,7 +45,7 @@ def fan_out(database: Database) -> int:
     """Write a delivery row for each reaction to each event whose time has come. Returns how many events."""
     with database.transaction(SYSTEM) as session:
         events = session.execute(
-            select(OutboxEvent.id, OutboxEvent.name)
+            select(OutboxEvent.id, OutboxEvent.name, OutboxEvent.body)
             .where(OutboxEvent.fanned_out_at.is_(None), OutboxEvent.due_at <= clock.now())
             .order_by(OutboxEvent.position)
             .limit(BATCH)
@@ -51,10 +54,12 @@ def fan_out(database: Database) -> int:
         if not events:
             return 0
         now = clock.machine_now()
+        owed = [(e.id, r) for e in events for r in reactions.BY_EVENT.get(e.name, ()) if r.answers(e.body)]
+        last = {r.name: event_id for event_id, r in owed}  # looking once does for all of them
         rows = [
-            {"event_id": e.id, "reaction": r.name, "attempts": 0, "run_after": now}
-            for e in events
-            for r in reactions.BY_EVENT.get(e.name, ())
+            {"event_id": event_id, "reaction": r.name, "queue": r.queue, "attempts": 0, "run_after": now}
+            for event_id, r in owed
+            if not r.once or last[r.name] == event_id
         ]
         if rows:
             session.execute(insert(Delivery).on_conflict_do_nothing(), rows)
@@ -68,53 +73,126 @@ def queued_in(url: str) -> Queued:
     return lambda queue: int(connection.llen(queue))
 
 
-def send_due(database: Database, broker: Celery, queued: Queued) -> int:
-    """Lease what is due and send it, as far as the queues have room. What the broker loses is sent again when its lease ends.
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What there is to do: events to fan out, queues in which something is due, work that a dead process may have held."""
+
+    events: bool
+    queues: tuple[str, ...]
+    dead: bool
+
+    def __bool__(self) -> bool:
+        return self.events or self.dead or bool(self.queues)
+
+
+def look(database: Database) -> Due:
+    """One statement, which reads an entry or a few of each index: what a relay does a second while nothing is due."""
+    with database.transaction(SYSTEM) as session:
+        now = clock.machine_now()
+        row = session.execute(
+            _LOOK,
+            {"queues": list(schedule.QUEUES), "now": now, "today": clock.now(), "dead": now - DEAD_AFTER},
+        ).one()
+        return Due(row.events, tuple(row.queues), row.dead)
+
+
+_LOOK = text(
+    "SELECT EXISTS (SELECT FROM outbox_events WHERE fanned_out_at IS NULL AND due_at <= :today) AS events,"
+    " ARRAY (SELECT q FROM unnest(CAST(:queues AS text[])) WITH ORDINALITY AS u (q, number)"
+    " WHERE EXISTS (SELECT FROM outbox_deliveries d WHERE d.queue = q AND d.done_at IS NULL AND d.dead_at IS NULL"
+    " AND d.run_after <= :now AND (d.lease_until IS NULL OR d.lease_until < :now)) ORDER BY number) AS queues,"
+    " EXISTS (SELECT FROM outbox_deliveries WHERE done_at IS NULL AND dead_at IS NULL AND alive_at < :dead"
+    " AND lease_until > :now) AS dead"
+)
+
+
+def send_due(database: Database, broker: Celery, queued: Queued, queues: Iterable[str] = schedule.QUEUES) -> int:
+    """Lease what is due in these queues and send it, as far as they have room. What the broker loses is sent again when its lease ends.
 
     A message is void when its lease ends, so that a long queue never holds two live ones for the same delivery.
     Returns how many were sent. Raises what the broker raises; what it did not take is due again at once.
     """
-    return sum(_send_due(database, broker, queue, MOST_QUEUED - queued(queue)) for queue in schedule.QUEUES)
+    return sum(_send_due(database, broker, queue, MOST_QUEUED - queued(queue)) for queue in queues)
 
 
 def _send_due(database: Database, broker: Celery, queue: str, room: int) -> int:
     if room <= 0:
         return 0
-    now = clock.machine_now()
     with database.transaction(SYSTEM) as session:
-        due = (
-            session.execute(
-                select(Delivery)
-                .where(
-                    Delivery.done_at.is_(None),
-                    Delivery.dead_at.is_(None),
-                    Delivery.run_after <= now,
-                    or_(Delivery.lease_until.is_(None), Delivery.lease_until < now),
-                    _belongs_to(queue),
-                )
-                .order_by(Delivery.run_after)
-                .limit(room)
-                .with_for_update(skip_locked=True)
-            )
-            .scalars()
-            .all()
-        )
-        wanted = []
-        for delivery in due:
-            reaction = reactions.BY_NAME.get(delivery.reaction)
-            if reaction is None:
-                outbox.give_up(session, delivery, "no such reaction in this version")
-                continue
-            delivery.lease_until, delivery.alive_at = now + timedelta(seconds=reaction.lease_seconds), None
-            wanted.append((delivery.event_id, delivery.reaction))
-    for number, (event_id, name) in enumerate(wanted):
-        message, lease = (str(event_id), name), reactions.BY_NAME[name].lease_seconds
+        messages = _together(_lease(session, queue, room))
+    for number, (event_ids, name) in enumerate(messages):
+        reaction = reactions.BY_NAME[name]
+        task = ("hoi.react_to_all", (event_ids, name)) if reaction.many else ("hoi.react", (event_ids[0], name))
         try:
-            broker.send_task("hoi.react", args=message, queue=queue, retry=False, expires=lease)
+            broker.send_task(task[0], args=task[1], queue=queue, retry=False, expires=reaction.lease_seconds)
         except Exception:  # also a broker that answers: no memory left, read-only, disk full
-            _give_back(database, wanted[number:])
+            _give_back(database, [(UUID(one), name) for ids, name in messages[number:] for one in ids])
             raise
-    return len(wanted)
+    return sum(len(event_ids) for event_ids, _ in messages)
+
+
+def _lease(session: Session, queue: str, room: int) -> list[tuple[UUID, str]]:
+    """Take what is due first, and give up what this version has no reaction for."""
+    now = clock.machine_now()
+    due = session.scalars(
+        select(Delivery)
+        .where(
+            Delivery.queue == queue,
+            Delivery.done_at.is_(None),
+            Delivery.dead_at.is_(None),
+            Delivery.run_after <= now,
+            or_(Delivery.lease_until.is_(None), Delivery.lease_until < now),
+        )
+        .order_by(Delivery.run_after)
+        .limit(room)
+        .with_for_update(skip_locked=True)
+    ).all()
+    wanted = []
+    for delivery in due:
+        reaction = reactions.BY_NAME.get(delivery.reaction)
+        if reaction is None:
+            outbox.give_up(session, delivery, "no such reaction in this version")
+            continue
+        delivery.lease_until, delivery.alive_at = now + timedelta(seconds=reaction.lease_seconds), None
+        wanted.append((delivery.event_id, delivery.reaction))
+    return wanted
+
+
+def _together(wanted: list[tuple[UUID, str]]) -> list[tuple[list[str], str]]:
+    """One message for each delivery, or for up to MOST_TOGETHER of a reaction that takes many; in the order given."""
+    messages: list[tuple[list[str], str]] = []
+    open_ones: dict[str, list[str]] = {}
+    for event_id, name in wanted:
+        together = open_ones.get(name)
+        if together is None or len(together) == MOST_TOGETHER:
+            together = []
+            messages.append((together, name))
+            if reactions.BY_NAME[name].many:
+                open_ones[name] = together
+        together.append(str(event_id))
+    return messages
+
+
+def sort_into_queues(database: Database) -> int:
+    """Put what is owed into the queues that this version reads, where an earlier one had other queues. Returns how many.
+
+    Reactions that this version does not know come with the work, to be given up.
+    """
+    belongs = {r.name: r.queue for r in reactions.BY_NAME.values()}
+    with database.transaction(SYSTEM) as session:
+        asked = {"names": list(belongs), "queues": list(belongs.values()), "work": schedule.WORK}
+        moved = session.scalars(_SORT, asked)
+        return len(moved.all())
+
+
+_SORT = text(
+    "WITH belongs AS (SELECT * FROM unnest(CAST(:names AS text[]), CAST(:queues AS text[])) AS b (reaction, queue)),"
+    " wrong AS (SELECT d.event_id, d.reaction, coalesce(b.queue, :work) AS queue FROM outbox_deliveries d"
+    " LEFT JOIN belongs b USING (reaction) WHERE d.done_at IS NULL AND d.dead_at IS NULL"
+    " AND d.queue <> coalesce(b.queue, :work) FOR UPDATE OF d SKIP LOCKED)"
+    " UPDATE outbox_deliveries d SET queue = w.queue FROM wrong w"
+    " WHERE d.event_id = w.event_id AND d.reaction = w.reaction RETURNING d.event_id"
+)
 
 
 def release_dead(database: Database) -> int:
@@ -145,13 +223,6 @@ def release_dead(database: Database) -> int:
         return len(dead)
 
 
-def _belongs_to(queue: str) -> ColumnElement[bool]:
-    """Reactions that this version does not know come with the work, to be given up."""
-    if queue == schedule.WORK:
-        return Delivery.reaction.not_in([r.name for r in reactions.BY_NAME.values() if r.queue != queue])
-    return Delivery.reaction.in_([r.name for r in reactions.BY_NAME.values() if r.queue == queue])
-
-
 def _give_back(database: Database, unsent: list[tuple[UUID, str]]) -> None:
     """Nobody works on these: they are due again as soon as the broker answers, not only when their lease would end."""
     with database.transaction(SYSTEM) as session:
@@ -174,6 +245,7 @@ class Relay:
         self._stop = threading.Event()
         self._bell: psycopg.Connection | None = None
         self._sweep_at = 0.0
+        self._sorted = False
 
     def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
         self._stop.set()
@@ -181,17 +253,29 @@ class Relay:
     def run(self) -> None:
         while not self._stop.is_set():
             try:
-                while fan_out(self._database) == BATCH:
-                    pass
-                self._sweep()
-                sent = send_due(self._database, self._broker, self._queued)
-                self._wait_for_bell(BUSY_POLL_SECONDS if sent else POLL_SECONDS)
+                self._begin()
+                self._wait_for_bell(BUSY_POLL_SECONDS if self._round(look(self._database)) else POLL_SECONDS)
             except Exception as error:  # noqa: BLE001 - what stops one round must not stop the next
                 log.warning("relay waits for its servers", error=type(error).__name__, detail=str(error)[:300])
                 self._close_bell()
                 self._sweep_at = time.monotonic() + CALM_SECONDS
                 self._stop.wait(1)
         self._close_bell()
+
+    def _round(self, due: Due) -> int:
+        """Do what there is to do. Returns how many deliveries were sent."""
+        if due.events:
+            while fan_out(self._database) == BATCH:
+                pass
+            due = look(self._database)
+        if due.dead:
+            self._sweep()
+        return send_due(self._database, self._broker, self._queued, due.queues)
+
+    def _begin(self) -> None:
+        if not self._sorted:
+            sort_into_queues(self._database)
+            self._sorted = True
 
     def _sweep(self) -> None:
         now = time.monotonic()

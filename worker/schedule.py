@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-WORK = "hoi"
+WORK = "hoi"  # what follows from what people just did: nothing in it takes longer than a second or two
+BULK = "hoi.bulk"  # jobs, rebuilds and chores: however long they take, a farmer's step does not wait for them
 CALLS = "hoi.calls"  # work that waits for another company: a slow shop must not hold up a farmer's step
-QUEUES = (WORK, CALLS)
+QUEUES = (WORK, BULK, CALLS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,7 @@ class Chore:
 
     verb: str
     every_seconds: float
-    queue: str = WORK
+    queue: str = BULK
 
 
 CHORES: dict[str, Chore] = {
@@ -24,9 +25,9 @@ CHORES: dict[str, Chore] = {
     "forget_settled_events": Chore("worker.chores:forget_settled_events", 24 * 3600),
     "forget_sign_in_lines": Chore("worker.chores:forget_sign_in_lines", 24 * 3600),
     "forget_lists": Chore("worker.chores:forget_lists", 3600),
-    "end_what_is_old": Chore("worker.chores:end_what_is_old", 3600),
-    "derive_due_villages": Chore("worker.chores:derive_due_villages", 300),
-    "derive_selling_villages": Chore("worker.chores:derive_selling_villages", 900),
+    "end_what_is_old": Chore("worker.chores:end_what_is_old", 3600, BULK),
+    "mark_due_villages": Chore("worker.chores:mark_due_villages", 300),
+    "derive_marked_villages": Chore("worker.chores:derive_marked_villages", 60),
     "look_at_listings": Chore("app.marketplace_sync.looks:look", 5, CALLS),
 }
 

@@ -38,6 +38,11 @@ def react(_task: Task, event_id: str, reaction_name: str) -> None:  # type: igno
     pay(process_database(), UUID(event_id), reaction_name)
 
 
+@celery.task(name="hoi.react_to_all")
+def react_to_all(event_ids: list[str], reaction_name: str) -> None:
+    pay_all(process_database(), [UUID(one) for one in event_ids], reaction_name)
+
+
 @celery.task(name="hoi.scheduled")
 def scheduled(name: str) -> None:
     try:
@@ -66,6 +71,55 @@ def pay(database: Database, event_id: UUID, reaction_name: str) -> None:
         reason = reason_of(error)
     if reason is not None:  # not in the handler: if this fails too, Celery's log would quote the first error's text
         put_off(database, event_id, reaction_name, reason)
+
+
+def pay_all(database: Database, event_ids: list[UUID], reaction_name: str) -> None:
+    """Run a reaction that takes many events for all of these, in one transaction; where that fails, for each alone.
+
+    Those that were begun before and came to no end are done alone at once: one of them may be what the process died of.
+    """
+    reaction = reactions.BY_NAME[reaction_name]
+    structlog.contextvars.clear_contextvars()
+    alone = event_ids
+    try:
+        with database.transaction(SYSTEM) as session:
+            session.execute(text("SET LOCAL synchronous_commit = off"))
+            now = clock.machine_now()
+            begun = [d for d, _ in _open_all(session, event_ids, reaction_name) if d.lease_until and not d.starts]
+            for delivery in begun:
+                delivery.starts, delivery.alive_at = 1, now
+                delivery.lease_until = now + timedelta(seconds=reaction.lease_seconds)
+            together = [d.event_id for d in begun]
+        with database.transaction(SYSTEM) as session:
+            opened = _open_all(session, together, reaction_name)
+            if opened and (verb := reaction.find_verb()):
+                verb(session, SYSTEM, [outbox.read(reaction.event, row.body) for _, row in opened])
+            for delivery, _ in opened:
+                delivery.done_at = clock.machine_now()
+        alone = [one for one in event_ids if one not in set(together)]
+    except Exception as error:  # noqa: BLE001 - each is tried alone, and told alone
+        log_failure("reaction to many failed", error, reaction=reaction_name)
+    for event_id in alone:
+        pay(database, event_id, reaction_name)
+
+
+def _open_all(session: Session, event_ids: list[UUID], name: str) -> list[tuple[Delivery, OutboxEvent]]:
+    """Those of the deliveries that nobody settled or is at, held by this transaction, with their events in order."""
+    if not event_ids:
+        return []
+    rows = session.execute(
+        select(Delivery, OutboxEvent)
+        .join(OutboxEvent, OutboxEvent.id == Delivery.event_id)
+        .where(
+            Delivery.event_id.in_(event_ids),
+            Delivery.reaction == name,
+            Delivery.done_at.is_(None),
+            Delivery.dead_at.is_(None),
+        )
+        .order_by(OutboxEvent.position)
+        .with_for_update(of=Delivery, skip_locked=True)
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
 def reason_of(error: BaseException) -> str:
@@ -151,7 +205,7 @@ def _pay_verb(database: Database, begun: OutboxEvent, reaction: reactions.Reacti
         if isinstance(event, JobRequested):
             jobs.run(database, session, event.job_id, reactions.job_handler, actor)
         elif verb := reaction.find_verb():
-            verb(session, actor, event)
+            verb(session, actor, [event] if reaction.many else event)
         delivery.done_at = clock.machine_now()
 
 

@@ -147,7 +147,7 @@ def rebuild() -> None:
             pages = resolve_name("app.trace.pages:forget_all")(session)
         say(f"✓ {pages} trang công khai sẽ được dựng lại khi có người mở")
         with step("Đã suy lại kết quả của mọi thôn"):
-            changed = resolve_name("app.criteria.assessments:rebuild")(database)
+            changed = resolve_name("app.criteria.derivation:rebuild")(database).changed
     say(f"  {changed} kết quả khác trước" if changed else "  Không kết quả nào khác trước")
 
 

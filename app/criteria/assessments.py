@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -11,41 +12,50 @@ from sqlalchemy.orm import Session
 
 from app import clock, outbox
 from app.accounts import queries as accounts
-from app.accounts.events import OrganisationChanged
-from app.actor import SYSTEM, Actor
+from app.actor import Actor
 from app.criteria import facts, queries
-from app.criteria.events import AssessmentChanged, VillageFactRecorded
+from app.criteria.events import AssessmentChanged
 from app.criteria.flags import departures, flag_of
 from app.criteria.models import VillageAssessment
-from app.criteria.rules import VALUE_LABELS, Assessment, Pack, Value, evaluate
-from app.db import Database, Words, canonical_json, new_id
-from app.marketplace_sync.events import DeclaredConfirmed, ListingObserved
+from app.criteria.rules import VALUE_LABELS, Assessment, ItemSet, Pack, Value, evaluate
+from app.db import Words, canonical_json, new_id
 from app.notices import service as notices
 from app.notices.models import Urgency
 from app.places import queries as places
-from app.places.events import PremisesChanged
-from app.products import queries as products
-from app.products.events import CertificateLapsed, CertificateRecorded, ProductChanged, ProductRetired
-from app.trace import queries as trace
-from app.trace.events import CareLogCorrected, CareLogRecorded, SiteChanged
 
 
 def assess(
-    session: Session, village_ids: Iterable[UUID], pack: Pack, *, as_of: date, known_at: datetime
+    session: Session,
+    village_ids: Iterable[UUID],
+    pack: Pack,
+    *,
+    as_of: date,
+    known_at: datetime,
+    hours: dict[UUID, datetime] | None = None,
 ) -> dict[UUID, Assessment]:
-    """Answers for these villages on a date, as it was known at a moment; nothing is stored."""
+    """Answers for these villages on a date, as it was known at a moment; nothing is stored.
+
+    Into `hours` goes, for villages where time alone may change a fact within a day, when.
+    """
     wanted = list(village_ids)
     chosen = queries.choices(session, pack.id, as_of=as_of, known_at=known_at)
     parameters = pack.settings(chosen)
-    sheets = facts.provide(session, wanted, as_of=as_of, known_at=known_at, parameters=parameters)
+    sheets = facts.provide(session, wanted, as_of=as_of, known_at=known_at, parameters=parameters, hours=hours)
     attributes = queries.attributes(session, wanted, pack.attributes, as_of=as_of, known_at=known_at)
     return {village: evaluate(pack, sheets[village], attributes[village], as_of, chosen) for village in wanted}
 
 
-def derive(session: Session, actor: Actor, village_ids: Iterable[UUID], pack_id: str = queries.SMART_VILLAGE) -> int:
+def derive(
+    session: Session,
+    actor: Actor,
+    village_ids: Iterable[UUID],
+    pack_id: str = queries.SMART_VILLAGE,
+    *,
+    awaited: Collection[UUID] = (),
+) -> int:
     """Derive today's answers and store those that changed. Returns how many changed.
 
-    A village that is no more keeps its last answer.
+    A village that is no more keeps its last answer. `awaited`: the villages whose change somebody waits for.
     Safe to run twice and side by side: the villages' current rows are locked in one order.
     """
     wanted = sorted(places.existing(session, village_ids, clock.today()))
@@ -67,34 +77,46 @@ def derive(session: Session, actor: Actor, village_ids: Iterable[UUID], pack_id:
         )
     }
     changed = 0
-    for village_id, answer in assess(session, wanted, pack, as_of=as_of, known_at=now).items():
+    hours: dict[UUID, datetime] = {}
+    for village_id, answer in assess(session, wanted, pack, as_of=as_of, known_at=now, hours=hours).items():
         old = before.get(village_id)
-        digest = _answer_digest(answer)
+        digest = answer_digest(answer)
         next_change = _next_change(answer, as_of)
-        if old is not None and old.answer_sha256 == digest:
-            session.execute(
-                update(VillageAssessment)
-                .where(VillageAssessment.id == old.id)
-                .values(confirmed_at=now, next_change_on=next_change)
-            )
+        soon = [clock.start_of_day(next_change)] if next_change else []
+        soon += [hours[village_id]] if village_id in hours else []
+        standing: dict[str, Any] = {
+            "confirmed_at": now,
+            "next_change_on": next_change,
+            "next_change_at": min(soon, default=None),
+        }
+        if old is not None and _same(old, digest):
+            standing["tallies"] = tallies(answer)
+            session.execute(update(VillageAssessment).where(VillageAssessment.id == old.id).values(**standing))
             continue
         changed += 1
-        _replace(session, actor, village_id, pack, answer, old=old, digest=digest, next_change=next_change, now=now)
+        row = _replace(session, village_id, pack, answer, old=old, digest=digest, standing=standing)
+        session.flush()  # the next village's row must not meet this one's unique index out of order
+        if old is None or old.overall != row.overall or old.values != row.values:
+            news = AssessmentChanged(village_id=village_id, assessment_id=row.id, awaited=village_id in awaited)
+            outbox.publish(session, actor, news)
     return changed
+
+
+def _same(old: VillageAssessment, digest: str) -> bool:
+    """Whether the answer stands. Rows of before counts were left out of the digest are asked what theirs would be now."""
+    return old.answer_sha256 == digest or answer_digest(queries.as_computed(old)) == digest
 
 
 def _replace(
     session: Session,
-    actor: Actor,
     village_id: UUID,
     pack: Pack,
     answer: Assessment,
     *,
     old: VillageAssessment | None,
     digest: str,
-    next_change: date | None,
-    now: datetime,
-) -> None:
+    standing: Mapping[str, Any],
+) -> VillageAssessment:
     flags: list[dict[str, object]] = []
     if old is not None:
         session.execute(update(VillageAssessment).where(VillageAssessment.id == old.id).values(current=False))
@@ -106,8 +128,7 @@ def _replace(
         pack_version=pack.version,
         pack_sha256=pack.sha256,
         as_of=answer.as_of,
-        computed_at=now,
-        confirmed_at=now,
+        computed_at=standing["confirmed_at"],
         overall=answer.overall.value.value,
         values={r.id: r.answer.value.value for r in answer.results},
         met=answer.overall.have or 0,
@@ -115,17 +136,35 @@ def _replace(
         result={"canonical": answer.to_json()},
         flags=flags,
         answer_sha256=digest,
-        next_change_on=next_change,
+        tallies={},
         current=True,
+        **standing,
     )
     session.add(row)
-    session.flush()  # the next village's row must not meet this one's unique index out of order
-    if old is None or old.overall != row.overall or old.values != row.values:
-        outbox.publish(session, actor, AssessmentChanged(village_id=village_id, assessment_id=row.id))
+    return row
 
 
-def _answer_digest(answer: Assessment) -> str:
-    """What counts as the same answer: everything but the day it was computed on."""
+def tallies(answer: Assessment) -> dict[str, dict[str, Any]]:
+    """How the counts of records read that decide nothing by themselves, and on which day the facts made of them may change.
+
+    {"items": {item id: {"vi": …, "en": …}}, "facts": {fact name: civil day or None}}; empty where nothing is counted.
+    """
+    items: dict[str, Any] = {}
+    days: dict[str, Any] = {}
+    for name, fact in answer.facts.items():
+        if isinstance(fact.value, ItemSet):
+            for item in (*fact.value.have, *fact.value.missing, *fact.value.unknown):
+                if item.kind in facts.TALLIED:
+                    items[item.id] = {"vi": item.reason_vi, "en": item.reason_en}
+                    days[name] = fact.next_change_on.isoformat() if fact.next_change_on else None
+    return {"items": items, "facts": days} if items else {}
+
+
+def answer_digest(answer: Assessment) -> str:
+    """What counts as the same answer: everything but the day it was computed on, and counts that decide nothing.
+
+    In which set an item stands is the answer; how many records of its put it there is not (`facts.TALLIED`).
+    """
     body = json.loads(answer.to_json())
     body.pop("as_of")
     for fact in body["facts"].values():
@@ -133,6 +172,7 @@ def _answer_digest(answer: Assessment) -> str:
         fact.pop("next_change_on", None)
     _drop(body["results"], "next_change_on")
     _drop(body["overall"], "next_change_on")
+    _drop_tallies(body)
     return hashlib.sha256(canonical_json(body).encode()).hexdigest()
 
 
@@ -146,72 +186,24 @@ def _drop(node: object, key: str) -> None:
             _drop(value, key)
 
 
+def _drop_tallies(node: object) -> None:
+    if isinstance(node, dict):
+        if node.get("kind") in facts.TALLIED and "reason_vi" in node:
+            node.pop("reason_vi")
+            node.pop("reason_en")
+        for value in node.values():
+            _drop_tallies(value)
+    elif isinstance(node, list):
+        for value in node:
+            _drop_tallies(value)
+
+
 def _next_change(answer: Assessment, as_of: date) -> date | None:
     """The first day on which time alone may change the answer or any fact behind it."""
     days = [a.next_change_on for r in answer.results for a in r.answer.walk() if a.next_change_on]
     days += [f.next_change_on for f in answer.facts.values() if f.next_change_on]
     later = [day for day in days if day > as_of]
     return min(later, default=None)
-
-
-def derive_of_fact(session: Session, actor: Actor, event: VillageFactRecorded | PremisesChanged) -> None:
-    derive(session, actor, [event.village_id])
-
-
-def derive_of_product(
-    session: Session, actor: Actor, event: ProductChanged | ProductRetired | ListingObserved | DeclaredConfirmed
-) -> None:
-    derive(session, actor, queries.villages_of_products(session, [event.product_id]))
-
-
-def derive_of_certificate(session: Session, actor: Actor, event: CertificateRecorded | CertificateLapsed) -> None:
-    affected = (
-        [event.product_id]
-        if event.product_id is not None
-        else products.ids_of_organisation(session, [event.organisation_id])
-    )
-    derive(session, actor, queries.villages_of_products(session, affected))
-
-
-def derive_of_organisation(session: Session, actor: Actor, event: OrganisationChanged) -> None:
-    """A holder moved: the village it left is among those whose answer speaks of its products."""
-    affected = products.ids_of_organisation(session, [event.organisation_id])
-    if affected:
-        derive(session, actor, queries.villages_of_products(session, affected) | set(queries.selling(session)))
-
-
-def derive_of_diary(session: Session, actor: Actor, event: CareLogRecorded | CareLogCorrected | SiteChanged) -> None:
-    """Only where the diary is asked for: everywhere else a step changes no answer, and steps are many."""
-    villages = trace.villages_of_site(session, event.site_id)
-    derive(session, actor, queries.villages_with_agriculture(session, villages))
-
-
-def derive_due(session: Session, actor: Actor) -> int:
-    """Derive the villages whose answer time alone may have changed since some earlier day."""
-    return derive(session, actor, queries.due(session, clock.today()))
-
-
-def rebuild(database: Database, village_ids: Iterable[UUID] | None = None, *, batch: int = 200) -> int:
-    """Derive these villages (None: every village of today), each batch in a transaction of its own.
-
-    The projection can always be rebuilt from the records. Returns how many answers changed.
-    """
-    if village_ids is None:
-        with database.transaction(SYSTEM) as session:
-            village_ids = [v.id for v in places.all_villages(session, clock.today())]
-    wanted = sorted(village_ids)
-    changed = 0
-    for start in range(0, len(wanted), batch):
-        with database.transaction(SYSTEM) as session:
-            changed += derive(session, SYSTEM, wanted[start : start + batch])
-    return changed
-
-
-def rebuild_selling(database: Database) -> int:
-    """Derive every village that has OCOP products: a list of floors changed, or sightings grew too old."""
-    with database.transaction(SYSTEM) as session:
-        wanted = queries.villages_with_products(session)
-    return rebuild(database, wanted)
 
 
 def tell_of_change(session: Session, actor: Actor, event: AssessmentChanged) -> None:

@@ -88,7 +88,13 @@ class ParameterChoice(Base):
 
 
 class VillageAssessment(Base):
-    """One answer for one village, kept for as long as the records that gave it stand; a change is a new row."""
+    """One answer for one village, kept for as long as the records that gave it stand; a change is a new row.
+
+    `result` is the answer as it was computed. What only counts records and decides nothing goes on while the answer stands:
+    `tallies` says how its counts read when the answer was last confirmed, see `assessments.tallies`.
+    `next_change_at`: from then on time alone may have changed the answer. `next_change_on` is the same as a civil day, for
+    answers that know no hour.
+    """
 
     __tablename__ = "village_assessments"
     __table_args__ = (
@@ -96,7 +102,7 @@ class VillageAssessment(Base):
             "uq_village_assessments_current", "village_id", "pack_id", unique=True, postgresql_where=text('"current"')
         ),
         Index("ix_village_assessments_village_id", "village_id", "computed_at"),
-        Index("ix_village_assessments_next_change_on", "next_change_on", postgresql_where=text('"current"')),
+        Index("ix_village_assessments_next_change_at", "next_change_at", postgresql_where=text('"current"')),
     )
 
     id: Mapped[Id]
@@ -115,4 +121,18 @@ class VillageAssessment(Base):
     flags: Mapped[list[Any]]
     answer_sha256: Mapped[str]
     next_change_on: Mapped[date | None]
+    next_change_at: Mapped[datetime | None]
+    tallies: Mapped[dict[str, Any]] = mapped_column(default=dict)
     current: Mapped[bool]
+
+
+class VillageToDerive(Base):
+    """A village whose records changed since it was derived. `times`: how often that was said, `asked_at` first."""
+
+    __tablename__ = "villages_to_derive"
+
+    village_id: Mapped[UUID] = mapped_column(ForeignKey("places.id"), primary_key=True)
+    pack_id: Mapped[str] = mapped_column(primary_key=True)
+    asked_at: Mapped[datetime]
+    awaited: Mapped[bool]
+    times: Mapped[int] = mapped_column(Integer)

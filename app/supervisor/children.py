@@ -47,8 +47,16 @@ CELERY = (sys.executable, "-m", "celery", "-A", "worker.celery_app:celery")
 WORKER = (*CELERY, "worker", "--include", "worker.tasks", "--loglevel", "INFO", "--without-gossip", "--without-mingle")
 
 
-def worker() -> Child:
-    return Child("worker", "Xử lý việc nền", (*WORKER, "--queues", "hoi", "--hostname", "work@%h"), stop_seconds=5)
+def worker(processes: int) -> Child:
+    """Only what follows from what people just did, so that nobody waits for a job, an import or a rebuild."""
+    own = ("--queues", "hoi", "--hostname", "work@%h", "--concurrency", str(processes))
+    return Child("worker", "Xử lý việc người dùng", (*WORKER, *own), stop_seconds=5)
+
+
+def bulk(processes: int) -> Child:
+    """Jobs, rebuilds and chores, however long they take."""
+    own = ("--queues", "hoi.bulk", "--hostname", "bulk@%h", "--concurrency", str(processes))
+    return Child("bulk", "Xử lý việc dài", (*WORKER, *own), stop_seconds=5)
 
 
 def caller(threads: int) -> Child:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from app.actor import Actor
 from app.db import canonical_json, json_ready, new_id
 from app.errors import Conflict, HoiError, forbidden
 from app.outbox import publish
+from app.trace import queries
 from app.trace.events import CareLogRecorded
 from app.trace.models import CareLog, ConflictingSubmission
 from app.trace.schemas import CareLogIn, CorrectionIn, StepFacts
@@ -157,8 +158,14 @@ def keep_conflicts(session: Session, kept: Sequence[dict[str, Any]]) -> None:
 def announce(session: Session, actor: Actor, rows: Sequence[dict[str, Any]]) -> None:
     """One event for each site and one line in the trail for each holder, whatever the number of steps."""
     by_site = {row["site_id"]: row for row in rows}
-    for row in by_site.values():
-        publish(session, actor, CareLogRecorded(row["id"], row["site_id"], row["organisation_id"]))
+    first: dict[UUID, date] = {}
+    for row in rows:
+        day = clock.local(row["happened_at"]).date()
+        first[row["site_id"]] = min(day, first.get(row["site_id"], day))
+    batched = queries.batched_to(session, by_site)  # after the rows were written: see the triggers of migration 0034
+    for site_id, row in by_site.items():
+        touches = site_id in batched and first[site_id] <= batched[site_id]
+        publish(session, actor, CareLogRecorded(row["id"], site_id, row["organisation_id"], touches, first[site_id]))
     for organisation_id in {row["organisation_id"] for row in rows}:
         count = sum(row["organisation_id"] == organisation_id for row in rows)
         audit.record(session, actor, "trace:care_log:record", organisation_id=organisation_id, count=count)

@@ -1,6 +1,7 @@
 """What happens between field and pack, told to the parts above."""
 
 from dataclasses import dataclass
+from datetime import date
 from typing import ClassVar
 from uuid import UUID
 
@@ -18,12 +19,18 @@ class SiteChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class CareLogRecorded(Event):
-    """Steps arrived for a site: one event for all that came in one call; `care_log_id` is one of them. Read the site's diary."""
+    """Steps arrived for a site: one event for all that came in one call; `care_log_id` is one of them. Read the site's diary.
+
+    `touches_batches`: some batch shows, or may have to be held for, one of them. `first_day` (Vietnam) is that of the
+    earliest step; None where a step came by a correction. Events of before these were told say that they may touch anything.
+    """
 
     name: ClassVar[str] = "trace.care_log_recorded"
     care_log_id: UUID
     site_id: UUID
     organisation_id: UUID
+    touches_batches: bool = True
+    first_day: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

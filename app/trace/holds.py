@@ -1,6 +1,6 @@
 """The rules that put a batch on hold: a harvest before the days to wait were over, and a harvest that the diary takes back."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -10,24 +10,31 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.accounts import queries as accounts
+from app.accounts.queries import among
 from app.actor import Actor, Role
 from app.db import Words, new_id
 from app.notices import service as notices
 from app.notices.models import Urgency
 from app.outbox import publish
-from app.trace import queries, steps
+from app.trace import pages, queries, steps
 from app.trace.batch_events import announce_change
 from app.trace.events import BatchCreated, BatchHeld, CareLogCorrected, CareLogRecorded
-from app.trace.models import Batch, BatchEvent, BatchEventKind, BatchSource, CareLog
+from app.trace.models import Batch, BatchEvent, BatchEventKind, BatchSource, CareLog, Site
 
 
 def check_site(session: Session, actor: Actor, event: CareLogRecorded | CareLogCorrected) -> None:
-    """The diary of a site has changed: put batches on hold whose harvest it contradicts. Safe to run twice; runs as SYSTEM.
+    """The diary of a site has changed: put batches on hold whose harvest it contradicts, and have their pages rendered anew.
 
-    Late steps of a phone that was offline, and corrections, arrive after a batch was made.
+    Late steps of a phone that was offline, and corrections, arrive after a batch was made. New steps are on the page of a
+    batch, and can hold it, only up to the day it was made, or its last harvest was. Safe to run twice; runs as SYSTEM.
     """
-    for batch_id in queries.batches_of_site(session, event.site_id):
+    first_day = event.first_day if isinstance(event, CareLogRecorded) else None
+    touched = queries.showing(session, queries.batches_of_site(session, event.site_id), first_day)
+    if first_day is None:  # a correction may have moved the day up to which these batches show their sites
+        _wait_for_writers(session, touched)
+    for batch_id in touched:
         _check(session, actor, batch_id)
+    pages.forget(session, touched)
 
 
 def check_new_batch(session: Session, actor: Actor, event: BatchCreated) -> None:
@@ -35,7 +42,18 @@ def check_new_batch(session: Session, actor: Actor, event: BatchCreated) -> None
 
     A step that is written while the batch is being made sees no batch, and the batch does not see the step.
     """
+    _wait_for_writers(session, [event.batch_id])
     _check(session, actor, event.batch_id)
+    pages.forget(session, [event.batch_id])
+
+
+def _wait_for_writers(session: Session, batch_ids: Collection[UUID]) -> None:
+    """Let those commit who write steps of these batches' sites and may have read `Site.batched_to` as it was before.
+
+    They hold a key-share lock on the site, as every foreign key does. Who writes from now on reads it as it is.
+    """
+    sites = queries.sites_of_batches(session, batch_ids)
+    session.execute(select(Site.id).where(among(Site.id, sites)).order_by(Site.id).with_for_update())
 
 
 def _check(session: Session, actor: Actor, batch_id: UUID) -> None:

@@ -79,7 +79,10 @@ def one_of(column: str, values: type[StrEnum] | tuple[str, ...]) -> CheckConstra
 
 
 class Site(Base):
-    """Where something grows or is worked on. The position is private: no public page ever shows it."""
+    """Where something grows or is worked on. The position is private: no public page ever shows it.
+
+    `batched_to` (Vietnam) is kept by triggers: up to and with which day of its diary some batch made from it shows the steps.
+    """
 
     __tablename__ = "sites"
     __table_args__ = (
@@ -105,6 +108,7 @@ class Site(Base):
     created_at: Mapped[datetime]
     person_id: Mapped[UUID | None] = mapped_column(ForeignKey("people.id"))
     version: Mapped[int] = mapped_column(Integer, default=1)
+    batched_to: Mapped[date | None]
 
 
 class SiteVillage(Base):

@@ -18,7 +18,7 @@ from app.places.events import PlaceChanged
 from app.products import queries as products
 from app.products.events import CertificateLapsed, CertificateRecorded
 from app.trace import queries
-from app.trace.events import BatchChanged, CareLogCorrected, CareLogRecorded, SiteChanged
+from app.trace.events import BatchChanged, SiteChanged
 from app.trace.scan_addresses import path_of_code
 
 LANGUAGES = ("vi", "en")
@@ -178,9 +178,7 @@ def after_batch_changed(session: Session, _actor: Actor, event: BatchChanged) ->
     forget(session, [event.batch_id])
 
 
-def after_site_written(
-    session: Session, _actor: Actor, event: CareLogRecorded | CareLogCorrected | SiteChanged
-) -> None:
+def after_site_changed(session: Session, _actor: Actor, event: SiteChanged) -> None:
     forget(session, queries.batches_of_site(session, event.site_id))
 
 

@@ -368,7 +368,7 @@ def test_every_page_is_whole_and_open_to_everybody(
     browser: Browser,
     long_run: bool,  # noqa: FBT001 - a fixture's value
 ) -> None:
-    demo = province("web", "relay", "worker", "caller")
+    demo = province("web", "relay", "worker", "bulk", "caller")
     walk, tokens = walk_everywhere(demo, everything=long_run)
     assert walk.dead == []
     assert walk.pages - walk.reached - UNLINKED.keys() == set()

@@ -69,7 +69,7 @@ class Killer:
 def test_nothing_acknowledged_is_lost_or_doubled_when_processes_are_killed(
     farm: Farm, run_processes: Any, wait_for: Any, counts: Callable[[int, int], int]
 ) -> None:
-    running = run_processes("web", "relay", "worker", "caller")
+    running = run_processes("web", "relay", "worker", "bulk", "caller")
     wait_for(Settling(farm.database, running), 60, "the farm's own events to be paid")
     remember_versions(farm)
     phones = start_phones(running.url, farm, count=3, seed=SEED)

@@ -27,7 +27,7 @@ def test_a_caller_killed_while_publishing_leaves_one_item_and_it_ends_live(
     move_clock: Callable[[timedelta], None],
     counts: Callable[[int, int], int],
 ) -> None:
-    running = run_processes("relay", "worker", "caller")
+    running = run_processes("relay", "worker", "bulk", "caller")
     kills: Counter[str] = Counter()
     wanted: dict[str, int] = {}
     for number in range(counts(3, 50)):

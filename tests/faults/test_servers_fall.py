@@ -76,7 +76,7 @@ def test_postgresql_gone_under_writes_is_told_survived_and_loses_nothing(
     counts: Callable[[int, int], int],
 ) -> None:
     home = home_of(servers)
-    running = run_processes("web", "relay", "worker", "caller")
+    running = run_processes("web", "relay", "worker", "bulk", "caller")
     wait_for(Settling(farm.database, running), 60, "the farm's own events to be paid")
     remember_versions(farm)
     first = running.keeper.pids()
@@ -147,7 +147,7 @@ def test_valkey_killed_restarted_or_emptied_under_deliveries_pays_everything_onc
     wait_for: Any,
     counts: Callable[[int, int], int],
 ) -> None:
-    running = run_processes("web", "relay", "worker", "caller")
+    running = run_processes("web", "relay", "worker", "bulk", "caller")
     wait_for(Settling(farm.database, running), 60, "the farm's own events to be paid")
     remember_versions(farm)
     first = running.keeper.pids()
@@ -184,7 +184,7 @@ def test_valkey_killed_restarted_or_emptied_under_deliveries_pays_everything_onc
 def test_a_valkey_without_memory_is_waited_for_and_nothing_has_to_wait_for_its_lease(
     farm: Farm, servers: TestServers, run_processes: Any, wait_for: Any
 ) -> None:
-    running = run_processes("relay", "worker", "caller")
+    running = run_processes("relay", "worker", "bulk", "caller")
     wait_for(Settling(farm.database, running), 60, "the farm's own events to be paid")
     first = running.keeper.pids()
     assert ask_valkey(servers, "CONFIG SET maxmemory-policy noeviction") == b"+OK\r\n"

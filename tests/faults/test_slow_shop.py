@@ -27,7 +27,7 @@ def paid(world: World, event_id: UUID) -> set[str]:
 
 @pytest.mark.faults
 def test_work_goes_on_while_a_shop_holds_every_call(world: World, run_processes: Any, wait_for: Any) -> None:
-    running = run_processes("relay", "worker", "caller", caller_threads=1)
+    running = run_processes("relay", "worker", "bulk", "caller", caller_threads=1)
     world.woo.fail("create", "hang_after_commit")
     listing_id = world.want()
     wait_for(lambda: all(f["remaining"] == 0 for f in world.woo.state()["faults"]), 60, "the shop to be asked")

@@ -43,7 +43,7 @@ def job_of(database: Database, job_id: UUID) -> Job:
 def test_a_killed_import_goes_on_within_seconds(
     fresh_database: Database, run_processes: Any, wait_for: Callable[..., object], who: str
 ) -> None:
-    running = run_processes("relay", "worker")
+    running = run_processes("relay", "bulk")
     official, store = as_official(), MediaStore(running.settings)
     with fresh_database.transaction(SYSTEM) as session:
         reference.load_reference(session)
@@ -51,7 +51,7 @@ def test_a_killed_import_goes_on_within_seconds(
     raw = "\n".join(["Mã xã;Mã thôn;Loại;Tên thôn", *lines]).encode()
     job_id = press(fresh_database, official, store, send(fresh_database, official, store, raw))
     wait_for(lambda: 0 < job_of(fresh_database, job_id).done < VILLAGES, 60, "the import to be under way")
-    leader = running.pid("worker")
+    leader = running.pid("bulk")
     below = children_of(leader)
     for pid in [leader, *below] if who == "the whole worker" else below:
         kill(pid)

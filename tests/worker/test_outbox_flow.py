@@ -39,9 +39,12 @@ class FakeBroker:
     def __init__(self) -> None:
         self.sent: list[tuple[str, str]] = []
         self.lives: list[float] = []
+        self.queues: list[str] = []
 
     def send_task(self, name: str, *, args: tuple[str, str], queue: str, expires: float, **_: object) -> None:
-        assert (name, queue) in {("hoi.react", schedule.WORK), ("hoi.react", schedule.CALLS)}
+        assert name in {"hoi.react", "hoi.react_to_all"}
+        assert queue in schedule.QUEUES
+        self.queues.append(queue)
         self.sent.append(args)
         self.lives.append(expires)
 
@@ -242,7 +245,7 @@ def test_the_length_of_a_queue_is_asked_of_valkey(settings: Settings) -> None:
     with broker.connection_for_write() as connection:
         for _ in range(3):
             broker.send_task("hoi.react", args=("x", "y"), queue=schedule.WORK, connection=connection)
-    assert [queued(queue) for queue in schedule.QUEUES] == [3, 0]
+    assert [queued(queue) for queue in schedule.QUEUES] == [3, 0, 0]
 
 
 @pytest.mark.usefixtures("one_reaction")

@@ -58,7 +58,7 @@ def test_everything_scheduled_names_a_verb_that_exists() -> None:
     for name, chore in schedule.CHORES.items():
         assert takes(resolve_name(chore.verb), "database", "settings"), name
         assert chore.every_seconds >= 2
-    assert {e["options"]["queue"] for e in schedule.entries().values()} == {schedule.WORK, schedule.CALLS}
+    assert {e["options"]["queue"] for e in schedule.entries().values()} == {schedule.BULK, schedule.CALLS}
 
 
 def test_what_calls_another_company_never_holds_up_the_rest() -> None:
@@ -70,6 +70,15 @@ def test_what_calls_another_company_never_holds_up_the_rest() -> None:
         "marketplace_sync.check_account",
     }
     assert schedule.CHORES["look_at_listings"].queue == schedule.CALLS
+
+
+def test_what_may_take_long_is_not_where_steps_are_followed() -> None:
+    """No job, no rebuild, no chore and no call but the drain, which ends after two seconds."""
+    people = [r for r in reactions.REACTIONS if r.queue == schedule.WORK]
+    assert {r.name for r in people if r.call} == {"criteria.derive_marked"}
+    assert {r.name for r in people} >= {"trace.check_site", "criteria.derive_of_diary", "criteria.tell_of_change"}
+    assert JobRequested not in {r.event for r in people}
+    assert schedule.WORK not in {chore.queue for chore in schedule.CHORES.values()}
 
 
 def test_relay_and_scheduler_load_no_part_of_the_business() -> None:

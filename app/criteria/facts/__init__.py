@@ -3,6 +3,7 @@
 Set-wise: a fixed number of statements whatever the number of villages. A fact that nobody recorded is not given.
 """
 
+from app.criteria.facts.models import TALLIED
 from app.criteria.facts.sheets import provide
 
-__all__ = ["provide"]
+__all__ = ["TALLIED", "provide"]

@@ -20,6 +20,10 @@ FIELD_FACTS = {
     "smart_agriculture": "models_smart_agriculture",
 }
 
+# Items whose reason counts records ("Đã ghi 12 bước"). The count grows with every step, and what it decides is said by the
+# set in which the item stands.
+TALLIED = frozenset({"household"})
+
 
 def models(sheet: dict[str, Fact], rows: dict[str, list[VillageFact]], question: Question) -> None:
     by_field: dict[str, list[VillageFact]] = defaultdict(list)

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -14,7 +14,10 @@ from app.marketplace_sync import queries as marketplace
 from app.products import queries as products
 
 
-def ocop(session: Session, sheets: dict[UUID, dict[str, Fact]], question: Question) -> None:
+def ocop(
+    session: Session, sheets: dict[UUID, dict[str, Fact]], question: Question, hours: dict[UUID, datetime]
+) -> None:
+    """Into `hours` goes, by village, when the first sighting that a product counts by grows too old."""
     rows = products.ocop_products_of_villages(
         session,
         list(sheets),
@@ -67,6 +70,9 @@ def ocop(session: Session, sheets: dict[UUID, dict[str, Fact]], question: Questi
                 dead.append(with_reason(item, *_lapsed_words(row.lapsed_on)))
                 continue
             verdict, vi, en, change = _sale(evidence.get(row.product_id, []), question)
+            ages = _grows_too_old(evidence.get(row.product_id, []))
+            if ages is not None:
+                hours[village] = min(ages, hours.get(village, ages))
             if change is not None:
                 changes.append(change)
             (live if verdict == "live" else unknown if verdict == "unknown" else dead).append(with_reason(item, vi, en))
@@ -121,6 +127,11 @@ def _mistaken_words(mended_on: date) -> tuple[str, str]:
         f"Chứng nhận OCOP ghi nhầm, đã sửa ngày {day}.",
         f"Its OCOP certificate was recorded by mistake; that was put right on {day}.",
     )
+
+
+def _grows_too_old(found: Sequence[marketplace.Evidence]) -> datetime | None:
+    """When the last of what was seen on sale on a counted floor counts no more."""
+    return max((e.expires_at for e in found if e.counted and e.state == "live" and e.expires_at), default=None)
 
 
 def _sale(found: Sequence[marketplace.Evidence], question: Question) -> tuple[str, str, str, date | None]:

@@ -24,8 +24,12 @@ def provide(
     as_of: date,
     known_at: datetime,
     parameters: Mapping[str, int | str],
+    hours: dict[UUID, datetime] | None = None,
 ) -> dict[UUID, dict[str, Fact]]:
-    """A sheet of facts for every village asked about. Shapes and names: the pack's [[fact]] declarations."""
+    """A sheet of facts for every village asked about. Shapes and names: the pack's [[fact]] declarations.
+
+    Facts name the civil day on which time alone may change them; where there is an hour, it goes into `hours`.
+    """
     question = Question(as_of, known_at, parameters)
     sheets: dict[UUID, dict[str, Fact]] = {village: {} for village in village_ids}
     recorded = queries.standing_facts(session, village_ids, as_of=as_of, known_at=known_at)
@@ -39,6 +43,6 @@ def provide(
         wifi(sheet, by_kind, question)
         models(sheet, by_kind, question)
     digital_addresses(session, sheets, recorded, question)
-    ocop(session, sheets, question)
+    ocop(session, sheets, question, {} if hours is None else hours)
     diary(session, sheets, recorded, question)
     return sheets

@@ -3,6 +3,7 @@
 from app.criteria.queries.assessments import (
     FLAGGED,
     answer_at,
+    as_computed,
     assessment,
     before,
     computed_at,
@@ -44,6 +45,7 @@ __all__ = [
     "When",
     "about_me",
     "answer_at",
+    "as_computed",
     "assessment",
     "attributes",
     "before",

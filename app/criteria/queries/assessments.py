@@ -1,13 +1,15 @@
 """The stored answers of villages: today's, earlier ones, and those that time alone may change."""
 
+import json
 from collections.abc import Collection
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, defer
 
+from app import clock
 from app.accounts.queries import among
 from app.criteria.models import VillageAssessment
 from app.criteria.queries.choices import SMART_VILLAGE
@@ -31,7 +33,31 @@ def current(
 
 
 def assessment(row: VillageAssessment) -> Assessment:
+    """The answer with its counts as they read when it was last confirmed."""
+    if not row.tallies:
+        return as_computed(row)
+    body = json.loads(_bytes(row.result))
+    _count(body, row.tallies["items"])
+    for name, day in row.tallies["facts"].items():
+        body["facts"][name]["next_change_on"] = day
+    return Assessment.from_json(json.dumps(body))
+
+
+def as_computed(row: VillageAssessment) -> Assessment:
+    """The answer as it was when it was first given."""
     return Assessment.from_json(_bytes(row.result))
+
+
+def _count(node: object, tallies: dict[str, dict[str, str]]) -> None:
+    if isinstance(node, dict):
+        said = tallies.get(str(node.get("id"))) if "reason_vi" in node else None
+        if said is not None:
+            node["reason_vi"], node["reason_en"] = said["vi"], said["en"]
+        for value in node.values():
+            _count(value, tallies)
+    elif isinstance(node, list):
+        for value in node:
+            _count(value, tallies)
 
 
 def _bytes(result: dict[str, Any]) -> str:
@@ -124,15 +150,17 @@ def history(
     )
 
 
-def due(session: Session, today: date, *, limit: int = 500) -> list[UUID]:
+def due(session: Session, now: datetime) -> list[UUID]:
     """Villages whose answer time alone may have changed."""
     return list(
         session.scalars(
             select(VillageAssessment.village_id)
             .join(Place, Place.id == VillageAssessment.village_id)
-            .where(VillageAssessment.current, VillageAssessment.next_change_on <= today, in_force(today))
-            .order_by(VillageAssessment.next_change_on)
-            .limit(limit)
+            .where(
+                VillageAssessment.current,
+                VillageAssessment.next_change_at <= now,
+                in_force(clock.local(now).date()),
+            )
         )
     )
 

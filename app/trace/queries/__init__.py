@@ -14,6 +14,8 @@ from app.trace.queries.batches import (
     lots_of_harvest,
     next_lot,
     public_reason,
+    showing,
+    sites_of_batches,
     standing,
     standings,
 )
@@ -40,7 +42,15 @@ from app.trace.queries.pre_harvest import (
     waiting_after,
 )
 from app.trace.queries.rights import PAGE
-from app.trace.queries.sites import cycle, cycles_of, site, site_lines, village_of_sites, villages_of_site
+from app.trace.queries.sites import (
+    batched_to,
+    cycle,
+    cycles_of,
+    site,
+    site_lines,
+    village_of_sites,
+    villages_of_sites,
+)
 from app.trace.queries.sources import (
     Harvest,
     harvest_day,
@@ -65,6 +75,7 @@ __all__ = [
     "batch",
     "batch_by_code",
     "batch_lines",
+    "batched_to",
     "batches_of_products",
     "batches_of_site",
     "binds_longest",
@@ -94,8 +105,10 @@ __all__ = [
     "public_reason",
     "recent_materials",
     "root_id",
+    "showing",
     "site",
     "site_lines",
+    "sites_of_batches",
     "sources_of",
     "standing",
     "standings",
@@ -103,7 +116,7 @@ __all__ = [
     "too_early",
     "used_of_harvests",
     "village_of_sites",
-    "villages_of_site",
+    "villages_of_sites",
     "waiting",
     "waiting_after",
     "written_from_outside",

@@ -171,6 +171,26 @@ def batches_of_site(session: Session, site_id: UUID) -> list[UUID]:
     return list(session.scalars(select(BatchSource.batch_id).where(named).distinct().order_by(BatchSource.batch_id)))
 
 
+def showing(session: Session, batch_ids: Collection[UUID], first_day: date | None) -> list[UUID]:
+    """Those of the batches whose way may show a step of that day or a later one (Vietnam); None: any step.
+
+    It ends on the day the batch was made; where a harvest was corrected it may end later, so such batches are all among them.
+    """
+    if first_day is None:
+        return sorted(batch_ids)
+    corrected = exists().where(BatchSource.batch_id == Batch.id, CareLog.corrects_id == BatchSource.care_log_id)
+    query = select(Batch.id).where(among(Batch.id, batch_ids), or_(Batch.made_on >= first_day, corrected))
+    return list(session.scalars(query.order_by(Batch.id)))
+
+
+def sites_of_batches(session: Session, batch_ids: Collection[UUID]) -> set[UUID]:
+    """The sites that the harvests in these batches were ever said to be of."""
+    roots = select(BatchSource.care_log_id).where(among(BatchSource.batch_id, batch_ids))
+    first = select(CareLog.site_id).where(CareLog.id.in_(roots))
+    corrected = select(CareLog.site_id).where(CareLog.corrects_id.in_(roots))
+    return set(session.scalars(first.union(corrected)))
+
+
 def lots_of_harvest(session: Session, care_log_id: UUID) -> list[str]:
     """The lots made from this harvest, which is named by the first row of its chain."""
     query = select(Batch.lot).join(BatchSource, BatchSource.batch_id == Batch.id)

@@ -49,9 +49,17 @@ def village_of_sites(session: Session, site_ids: Collection[UUID], on: date) -> 
     return {row.site_id: row.village_id for row in rows}
 
 
-def villages_of_site(session: Session, site_id: UUID) -> list[UUID]:
-    """Every village the site ever lay in: whose answers may change with its diary."""
-    return list(session.scalars(select(SiteVillage.village_id).where(SiteVillage.site_id == site_id).distinct()))
+def villages_of_sites(session: Session, site_ids: Collection[UUID]) -> set[UUID]:
+    """Every village these sites ever lay in: whose answers may change with their diaries."""
+    return set(session.scalars(select(SiteVillage.village_id).where(among(SiteVillage.site_id, site_ids)).distinct()))
+
+
+def batched_to(session: Session, site_ids: Collection[UUID]) -> dict[UUID, date]:
+    """Up to and with which day (Vietnam) batches made from these sites show their diaries; those of none are missing."""
+    rows = session.execute(
+        select(Site.id, Site.batched_to).where(among(Site.id, site_ids), Site.batched_to.is_not(None))
+    )
+    return {site_id: day for site_id, day in rows if day is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import ProgrammingError
 
 from app.actor import SYSTEM
-from app.criteria import assessments, queries
+from app.criteria import assessments, derivation, queries
 from app.criteria.events import AssessmentChanged
 from app.criteria.models import VillageAssessment
 from app.db import new_id
@@ -73,7 +73,8 @@ def test_pass_because_a_product_left_the_list_is_flagged_with_name_day_and_reaso
     assert current(province).next_change_on == date(2026, 11, 24)
     clock_at(datetime(2026, 11, 23, 17, 30, tzinfo=UTC))
     with province.database.transaction(SYSTEM) as session:
-        assert assessments.derive_due(session, SYSTEM) == 1
+        assert derivation.mark_due(session, SYSTEM) == 1
+    assert derivation.drain(province.database).changed == 1
     after = current(province)
     assert after.values["ocop-tren-san"] == "met"
     (flag,) = after.flags
@@ -227,21 +228,43 @@ def test_retired_product_and_one_made_elsewhere_are_named_with_day_and_reason(
     assert (yesterday.have, yesterday.of) == (1, 3)
 
 
-def test_old_sighting_is_found_by_the_quarter_hour_round(
+def test_old_sighting_is_found_in_the_hour_it_grows_too_old_and_not_before(
     province: Province, clock_at: Callable[[datetime], None]
 ) -> None:
     province.product("Na dai")
     province.seen("Na dai", hours_ago=47)
     province.derive()
     assert current(province).values["ocop-tren-san"] == "met"
-    clock_at(datetime(2026, 11, 23, 4, 5, tzinfo=UTC))
-    assert assessments.rebuild_selling(province.database) == 1
+    ends = current(province).next_change_at
+    assert ends == datetime(2026, 11, 23, 4, tzinfo=UTC)
+
+    def due() -> int:
+        with province.database.transaction(SYSTEM) as session:
+            return derivation.mark_due(session, SYSTEM)
+
+    clock_at(ends - timedelta(seconds=1))
+    assert due() == 0
+    clock_at(ends + timedelta(seconds=1))
+    assert due() == 1
+    assert derivation.drain(province.database).changed == 1
     assert current(province).values["ocop-tren-san"] == "insufficient"
+    assert due() == 0, "nothing more follows from time alone"
+
+
+def test_of_two_sightings_the_first_product_to_grow_old_decides_and_of_one_product_the_last(
+    province: Province,
+) -> None:
+    province.product("Na dai")
+    province.product("Mật ong")
+    for name, hours in (("Na dai", 47), ("Na dai", 45), ("Mật ong", 44)):
+        province.seen(name, hours_ago=hours)
+    province.derive()
+    assert current(province).next_change_at == datetime(2026, 11, 23, 6, tzinfo=UTC)
 
 
 def test_rebuild_gives_every_village_of_today_its_answer(province: Province) -> None:
-    assert assessments.rebuild(province.database, batch=2) == 3
-    assert assessments.rebuild(province.database, batch=2) == 0
+    assert derivation.rebuild(province.database, batch=2).changed == 3
+    assert derivation.rebuild(province.database, batch=2).changed == 0
     assert rows(province, VillageAssessment) == 3
 
 

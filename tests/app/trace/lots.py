@@ -14,7 +14,7 @@ from app.trace import batch_events, batches, diary, holds, queries
 from app.trace.events import CareLogCorrected, CareLogRecorded
 from app.trace.schemas import BatchEventIn, CareLogIn, CorrectionIn, NewBatch
 from tests.app.trace.farm import a_log, write
-from worker import relay, tasks
+from worker import reactions, relay, tasks
 
 
 def make(database: Database, actor: Actor, product: UUID, *sources: CareLogIn, **facts: Any) -> UUID:
@@ -43,6 +43,8 @@ def react(database: Database) -> None:
             select(OutboxEvent).where(OutboxEvent.name.in_(kinds)).order_by(OutboxEvent.position)
         ).all()
         for row in rows:
+            if not reactions.BY_NAME["trace.check_site"].answers(row.body):
+                continue
             holds.check_site(session, SYSTEM, read(kinds[row.name], row.body))
 
 
