@@ -25,7 +25,7 @@ CHORES: dict[str, Chore] = {
     "forget_settled_events": Chore("worker.chores:forget_settled_events", 24 * 3600),
     "forget_sign_in_lines": Chore("worker.chores:forget_sign_in_lines", 24 * 3600),
     "forget_lists": Chore("worker.chores:forget_lists", 3600),
-    "end_what_is_old": Chore("worker.chores:end_what_is_old", 3600, BULK),
+    "end_what_is_old": Chore("worker.chores:end_what_is_old", 3600),
     "mark_due_villages": Chore("worker.chores:mark_due_villages", 300),
     "derive_marked_villages": Chore("worker.chores:derive_marked_villages", 60),
     "look_at_listings": Chore("app.marketplace_sync.looks:look", 5, CALLS),
