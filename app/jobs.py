@@ -15,7 +15,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app import clock
 from app.actor import SYSTEM, Actor
-from app.db import Base, Database, Id, Words, json_ready, new_id
+from app.db import Base, Database, Id, Words, json_ready, keyset, new_id
 from app.errors import HoiError, not_found
 from app.outbox import Event, publish
 from app.retention import MOST, Step, whole
@@ -40,7 +40,7 @@ class Job(Base):
     """
 
     __tablename__ = "jobs"
-    __table_args__ = (Index("ix_jobs_person_id", "person_id"),)
+    __table_args__ = (Index("ix_jobs_person_id", "person_id", "queued_at", "id"),)
 
     id: Mapped[Id]
     kind: Mapped[str]
@@ -109,10 +109,12 @@ def read(session: Session, actor: Actor, job_id: UUID) -> Job:
     return job
 
 
-def recent(session: Session, actor: Actor, *, limit: int = 10) -> list[Job]:
-    return list(
-        session.scalars(select(Job).where(Job.person_id == actor.person_id).order_by(Job.queued_at.desc()).limit(limit))
-    )
+NEWEST = keyset.Order((Job.queued_at, datetime), (Job.id, UUID), newest_first=True)
+
+
+def own(session: Session, actor: Actor, mark: str = "") -> keyset.Paged[Job]:
+    """A page of what this person asked for, the newest first. Raises BadAddress for a mark that is none."""
+    return keyset.paged(session, select(Job).where(Job.person_id == actor.person_id), NEWEST, mark)
 
 
 def is_stalled(job: Job) -> bool:

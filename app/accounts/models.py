@@ -111,7 +111,8 @@ class Organisation(Base):
         CheckConstraint("kind = 'authority' OR commune_id IS NOT NULL", name="commune"),
         UniqueConstraint("tax_code"),
         Index("ix_organisations_village_id", "village_id"),
-        Index("ix_organisations_commune_id", "commune_id"),
+        Index("ix_organisations_of_commune", "commune_id", text("vn_numbered(name_folded)"), "id"),
+        Index("ix_organisations_by_name", text("vn_numbered(name_folded)"), "id"),
         Index(
             "ix_organisations_name_folded",
             "name_folded",
@@ -139,7 +140,7 @@ class Membership(Base):
         one_of("role", Role),
         CheckConstraint("valid_to >= valid_from - 1", name="order"),
         CheckConstraint("(valid_to IS NULL) = (ended_at IS NULL)", name="ended"),
-        Index("ix_memberships_person_id", "person_id"),
+        Index("ix_memberships_person_id", "person_id", "recorded_at", "id"),
         Index("ix_memberships_organisation_id", "organisation_id"),
         Index(
             "uq_memberships_open",

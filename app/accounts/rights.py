@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from uuid import UUID
 
+from sqlalchemy import ColumnElement, and_, or_, true
 from sqlalchemy.orm import Session
 
 from app import audit
@@ -23,6 +24,21 @@ def may_in(actor: Actor, right: Right, organisation: Organisation) -> bool:
         return True
     apart = right in _DIARY and organisation.kind not in _ON_BEHALF
     return not apart and actor.may_at(right, organisation.village_id, organisation.commune_id)
+
+
+def lying_where(actor: Actor, right: Right) -> ColumnElement[bool]:
+    """`may_in` as a condition on organisations."""
+    if actor.may_everywhere(right):
+        return true()
+    there = actor.places_where(right)
+    lies = or_(queries.among(Organisation.village_id, there), queries.among(Organisation.commune_id, there))
+    if right in _DIARY:
+        lies = and_(lies, Organisation.kind.in_(_ON_BEHALF))
+    return (
+        or_(queries.among(Organisation.id, actor.where(right)), lies)
+        if there
+        else (queries.among(Organisation.id, actor.where(right)))
+    )
 
 
 def on_behalf_of(session: Session, actor: Actor, organisation: Organisation) -> Actor:

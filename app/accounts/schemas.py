@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 import phonenumbers
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints, field_validator
 from stdnum.exceptions import ValidationError as NumberError
 from stdnum.vn import mst
 
@@ -128,12 +128,6 @@ class SignInForm(Form):
     phone: Annotated[str, StringConstraints(max_length=40)]
     password: Password
     kept: Annotated[str, StringConstraints(max_length=200_000)] = ""
-
-
-class PageNumber(Form):
-    """Which page of a long list, from 1."""
-
-    page: Counter = Field(default=1, ge=1, le=10_000)
 
 
 class ChangePassword(Form):
@@ -290,5 +284,46 @@ class EraseForm(Form):
         return value
 
 
-class Search(Form):
+class PageMark(Form):
+    """Which page of a long list: the mark that a page before gave; empty for the first one."""
+
+    trang: str = ""
+
+
+class Organisations(PageMark):
+    """A part of the name or the tax code, the kind, and the commune in which they lie."""
+
     q: Annotated[str, StringConstraints(max_length=100)] = ""
+    loai: OrganisationKind | None = None
+    xa: UUID | None = None
+
+
+class People(PageMark):
+    """Which of an organisation's people, households and offers: `trang` is the page of the people, `trang_ho` of the
+    households, `trang_moi` of the offers.
+    """
+
+    q: Annotated[str, StringConstraints(max_length=100)] = ""
+    trang_ho: str = ""
+    trang_moi: str = ""
+
+
+class Account(PageMark):
+    """Pages of the lists of one's own account: `trang` of the roles, the others of sign-ins, phones and requests about data."""
+
+    trang_phien: str = ""
+    trang_may: str = ""
+    trang_yeu_cau: str = ""
+
+
+class Joining(Form):
+    """The cooperatives of which commune a household may join, and a part of their names."""
+
+    commune: UUID | None = None
+    q: Annotated[str, StringConstraints(max_length=100)] = ""
+
+
+class Choosing(Form):
+    """A part of the name of whom a form is about, where there are too many for one box."""
+
+    tim: Annotated[str, StringConstraints(max_length=100)] = ""

@@ -7,7 +7,7 @@ import base64
 import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
@@ -22,6 +22,7 @@ MOST_COUNTED = 1000
 LONGEST_MARK = 1000  # characters
 AFTER, BEFORE = "s", "t"  # "sau", "trước"
 
+Thing = TypeVar("Thing")
 Column = ColumnElement[Any] | InstrumentedAttribute[Any]
 
 
@@ -87,12 +88,12 @@ class Count:
 class Listed:
     """One page of a list. `previous` and `next` are the marks of the neighbouring pages; None where there is none."""
 
-    rows: Sequence[Row[Any]]
+    rows: Sequence[Row[*tuple[Any, ...]]]
     previous: str | None
     next: str | None
 
 
-def count(session: Session, query: Select[Any], most: int = MOST_COUNTED) -> Count:
+def count(session: Session, query: Select[*tuple[Any, ...]], most: int = MOST_COUNTED) -> Count:
     """How many rows the query finds, exact up to `most`."""
     some: Select[Any] = (
         query.with_only_columns(literal_column("1"), maintain_column_froms=True).order_by(None).limit(most + 1)
@@ -101,7 +102,9 @@ def count(session: Session, query: Select[Any], most: int = MOST_COUNTED) -> Cou
     return Count(min(found, most), more=found > most)
 
 
-def listed(session: Session, query: Select[Any], order: Order, mark: str | None = None, *, size: int = PAGE) -> Listed:
+def listed(
+    session: Session, query: Select[*tuple[Any, ...]], order: Order, mark: str | None = None, *, size: int = PAGE
+) -> Listed:
     """The rows of the query on the page that `mark` names, in this order; without a mark the first page.
 
     Each row ends with the columns of the order, unnamed. Raises BadAddress for a mark that is none.
@@ -124,6 +127,21 @@ def listed(session: Session, query: Select[Any], order: Order, mark: str | None 
         previous=order.mark(BEFORE, rows[0][-width:]) if rows and earlier else None,
         next=order.mark(AFTER, rows[-1][-width:]) if rows and later else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Paged(Generic[Thing]):
+    """One page of a list of things, the marks of its neighbours, and how many the whole list has."""
+
+    rows: list[Thing]
+    listed: Listed
+    count: Count
+
+
+def paged(session: Session, query: Select[Thing], order: Order, mark: str | None = None) -> Paged[Thing]:
+    """The page that `mark` names of a query for one thing a row, with its count. Raises BadAddress as `listed` does."""
+    found = listed(session, query, order, mark)
+    return Paged([row[0] for row in found.rows], found, count(session, query))
 
 
 def ids(found: Listed) -> list[UUID]:

@@ -37,9 +37,9 @@ class Notice(Base):
     __table_args__ = (
         one_of("urgency", Urgency),
         UniqueConstraint("person_id", "key"),
-        Index("ix_notices_person_id", "person_id", "created_at"),
+        Index("ix_notices_person_id", "person_id", "created_at", "id"),
+        Index("ix_notices_unseen", "person_id", "created_at", "id", postgresql_where=text("seen_at IS NULL")),
         Index("ix_notices_created_at", "created_at"),
-        Index("ix_notices_unseen", "person_id", postgresql_where=text("seen_at IS NULL")),
     )
 
     id: Mapped[Id]

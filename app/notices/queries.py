@@ -1,15 +1,16 @@
 """What a person was told."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Uuid, and_, case, cast, exists, func, or_, select
+from sqlalchemy import Select, Uuid, and_, case, cast, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models import RoleOffer
 from app.actor import Actor
-from app.db import picked
+from app.db import keyset, picked
 from app.errors import not_found
 from app.notices.models import Notice, NoticeDelivery, Urgency
 
@@ -22,20 +23,53 @@ _SETTLED_OFFER = and_(
 _WANTS_EYES = and_(Notice.seen_at.is_(None), ~exists().where(_SETTLED_OFFER))
 
 
-def inbox(session: Session, actor: Actor, *, limit: int = 100) -> Sequence[Notice]:
-    """The actor's own notices, those that still want to be seen first, then the newest."""
-    return session.scalars(
-        select(Notice)
-        .where(Notice.person_id == actor.person_id)
-        .order_by(_WANTS_EYES.desc(), Notice.created_at.desc(), Notice.id.desc())
-        .limit(limit)
-    ).all()
+NEWEST = keyset.Order((Notice.created_at, datetime), (Notice.id, UUID), newest_first=True)
+# A mark of the inbox begins with its part: what still wants to be seen, then the rest.
+_WAITING, _REST = "m", "c"
+_END_OF_WAITING = _WAITING + NEWEST.mark(keyset.BEFORE, (datetime.min.replace(tzinfo=UTC), UUID(int=0)))
+MOST_UNSEEN = 99  # told apart by the bell
+
+
+def inbox(session: Session, actor: Actor, mark: str = "") -> keyset.Paged[Notice]:
+    """A page of the actor's own notices, those that still want to be seen first, then the newest; and how many they are.
+
+    Raises BadAddress for a mark that is none.
+    """
+    mine = select(Notice).where(Notice.person_id == actor.person_id)
+    if mark.startswith(_REST):
+        found = _rest(session, mine, mark[1:])
+    else:
+        found = _waiting(session, mine, mark.removeprefix(_WAITING))
+    return keyset.Paged([row[0] for row in found.rows], found, keyset.count(session, mine))
+
+
+def _waiting(session: Session, mine: Select[Notice], mark: str) -> keyset.Listed:
+    """The last page of them is filled up with the newest of the rest, for whom reads on from there."""
+    found = keyset.listed(session, mine.where(_WANTS_EYES), NEWEST, mark)
+    previous = _WAITING + found.previous if found.previous else _END_OF_WAITING if mark and not found.rows else None
+    if found.next:
+        return keyset.Listed(found.rows, previous, _WAITING + found.next)
+    room = keyset.PAGE - len(found.rows)
+    more = keyset.listed(session, mine.where(~_WANTS_EYES), NEWEST, size=room or 1)
+    if not room:
+        return keyset.Listed(found.rows, previous, _REST if more.rows else None)
+    return keyset.Listed([*found.rows, *more.rows], previous, more.next and _REST + more.next)
+
+
+def _rest(session: Session, mine: Select[Notice], mark: str) -> keyset.Listed:
+    found = keyset.listed(session, mine.where(~_WANTS_EYES), NEWEST, mark)
+    return keyset.Listed(
+        found.rows,
+        _REST + found.previous if found.previous else _END_OF_WAITING,
+        found.next and _REST + found.next,
+    )
 
 
 def unseen_count(session: Session, actor: Actor) -> int:
-    """How many notices still want to be seen: what the bell shows."""
-    query = select(func.count()).select_from(Notice).where(Notice.person_id == actor.person_id, _WANTS_EYES)
-    return int(session.scalar(query) or 0)
+    """How many notices still want to be seen: what the bell shows. MOST_UNSEEN + 1 stands for any number above it."""
+    query = select(Notice.id).where(Notice.person_id == actor.person_id, _WANTS_EYES)
+    found = keyset.count(session, query, MOST_UNSEEN)
+    return found.number + found.more
 
 
 def settled_offers(session: Session, notices: Collection[Notice]) -> dict[UUID, RoleOffer]:

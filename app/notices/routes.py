@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from flask import Blueprint, Response, redirect, url_for
+from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.notices import queries, service
@@ -15,11 +15,11 @@ blueprint = Blueprint("notices", __name__, template_folder="templates")
 def inbox() -> Response:
     known = signed_in()
     with transaction() as db:
-        told = queries.inbox(db, known)
+        found = queries.inbox(db, known, request.args.get("trang", ""))
         return page(
             "notices/inbox.html",
-            notices=told,
-            settled=queries.settled_offers(db, told),
+            found=found,
+            settled=queries.settled_offers(db, found.rows),
             unseen=queries.unseen_count(db, known),
         )
 

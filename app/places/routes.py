@@ -15,6 +15,7 @@ from app.places.schemas import (
     ApplyImport,
     Browse,
     CommuneGroup,
+    Listed,
     NewImport,
     NewName,
     PremisesEnd,
@@ -28,8 +29,8 @@ from app.web import accept_files, language, page, parse, parse_query, signed_in,
 blueprint = Blueprint("places", __name__, template_folder="templates")
 accept_files(blueprint, {"new_import_send": media.MAX_BYTES})
 
-SHOWN_PROBLEMS = 500
-SHOWN_CHANGES = 200
+SHOWN_PROBLEMS = 50
+SHOWN_CHANGES = 50
 
 
 def _manager() -> Actor:
@@ -49,7 +50,8 @@ def browse() -> Response:
     asked = parse_query(Browse)
     on = asked.on or clock.today()
     with transaction() as session:
-        found = queries.search_places(session, asked.q, on=on)
+        page_of_found = queries.search_page(session, asked.q, on=on, mark=asked.trang) if asked.q else None
+        found = page_of_found.rows if page_of_found else []
         above = queries.chains(session, [p.id for p in found])
         lines = [] if asked.q else queries.commune_lines(session, on)
         old_communes = [] if lines or asked.q else queries.current_communes(session, on)
@@ -66,6 +68,7 @@ def browse() -> Response:
             province=queries.province(session),
             lines=lines,
             old_communes=[(p, named(p)) for p in old_communes],
+            page_of_found=page_of_found,
             found=[(p, named(p), queries.full_name(named(p), [named(a) for a in above.get(p.id, ())])) for p in found],
             may_manage=service.may_manage(actor),
         )
@@ -74,14 +77,20 @@ def browse() -> Response:
 @blueprint.get("/dia-ban/<uuid:place_id>")
 def show(place_id: UUID) -> Response:
     actor = signed_in()
+    asked = parse_query(Listed)
     with transaction() as session:
         place = queries.place(session, place_id)
         on = place.valid_to or clock.today()
-        below = queries.children(session, place_id, on)
-        premises = queries.premises_of(session, place_id, on) if place.level == Level.VILLAGE else []
+        below = queries.child_page(session, place_id, on, asked.trang)
+        premises = (
+            queries.premises_page(session, place_id, on, search=asked.q, mark=asked.trang_noi)
+            if place.level == Level.VILLAGE
+            else None
+        )
         return page(
             "places/show.html",
             place=place,
+            asked=asked,
             above=queries.ancestors(session, place_id),
             below=below,
             counts=queries.village_counts(session, on) if place.level in {Level.PROVINCE, Level.DISTRICT} else {},
@@ -217,7 +226,7 @@ def new_import() -> Response:
         return page(
             "places/import_new.html",
             columns=imports.COLUMNS,
-            recent=queries.recent_imports(session, actor),
+            sent=queries.own_imports(session, actor, parse_query(Listed).trang),
             effective_on=clock.today() if has_villages else service.MERGER,
             max_rows=MAX_ROWS,
             kept_days=lists.LISTS_KEPT.days,

@@ -21,6 +21,15 @@ class Browse(Form):
 
     q: Annotated[str, StringConstraints(max_length=100)] = ""
     on: OldDay | None = None
+    trang: str = ""
+
+
+class Listed(Form):
+    """Which page of what lies below a place or was sent, and of a village's premises, of whose labels `q` is a part."""
+
+    q: Annotated[str, StringConstraints(max_length=100)] = ""
+    trang: str = ""
+    trang_noi: str = ""
 
 
 class InCommune(Form):

@@ -11,8 +11,8 @@ from werkzeug.wrappers import Response as BaseResponse
 from app import clock, media
 from app.accounts import queries as accounts
 from app.accounts.models import Organisation
+from app.accounts.schemas import Choosing
 from app.actor import Actor, Right, check_may
-from app.db import sort_key
 from app.errors import forbidden
 from app.places import queries as places
 from app.places.queries import VillageChoices
@@ -60,13 +60,6 @@ def _keep(session: Session, read: Read | None) -> str | None:
     return media.keep(session, media.store_for(web().settings), read) if read is not None else None
 
 
-def _holders(session: Session, actor: Actor) -> list[Organisation]:
-    """The organisations for which this actor may make products, own ones first."""
-    own = {m.organisation_id for m in actor.memberships}
-    found = [o for o in accounts.organisations(session, actor) if actor.may(Right.MANAGE_PRODUCTS, o.id)]
-    return sorted(found, key=lambda o: (o.id not in own, sort_key(o.name), o.id))
-
-
 def _villages(session: Session, holders: Collection[Organisation], chosen: Collection[UUID] = ()) -> VillageChoices:
     """Those of the holders' communes, of the commune asked for, and those chosen already."""
     near, asked = [o.commune_id for o in holders], parse_query(InCommune).commune
@@ -94,7 +87,7 @@ def products() -> Response:
             states=queries.ocop_states(session, ids, clock.today()),
             holders=accounts.organisation_names(session, {p.organisation_id for p in rows}),
             groups=OCOP_GROUPS,
-            may_create=bool(_holders(session, actor)),
+            may_create=bool(actor.where(Right.MANAGE_PRODUCTS)),
         )
 
 
@@ -122,13 +115,16 @@ def product(product_id: UUID) -> Response:
 def new() -> Response:
     actor = signed_in()
     with transaction() as session:
-        holders = _holders(session, actor)
-        if not holders:
+        if not actor.where(Right.MANAGE_PRODUCTS):
             raise forbidden()
+        asked = parse_query(Choosing).tim
+        holders, count = accounts.choices(session, actor, Right.MANAGE_PRODUCTS, search=asked)
         return page(
             "products/form.html",
             product=None,
             holders=holders,
+            holder_count=count,
+            asked_holder=asked,
             villages=_villages(session, holders),
             chosen=set(),
             groups=OCOP_GROUPS,

@@ -1,6 +1,7 @@
 """Questions about consent and what people asked about their data."""
 
 from collections.abc import Collection
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Uuid, func, literal, select
@@ -8,6 +9,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from app.accounts.models import Consent, DataRequest, Purpose
+from app.db import keyset
 
 
 def consents_now(session: Session, person_id: UUID) -> dict[Purpose, Consent]:
@@ -42,10 +44,16 @@ def data_requests_of(session: Session, person_id: UUID) -> list[DataRequest]:
     )
 
 
-def open_data_requests(session: Session) -> list[DataRequest]:
-    """What administrators still owe an answer or a deed, the nearest deadline first."""
-    return list(
-        session.scalars(
-            select(DataRequest).where(DataRequest.fulfilled_at.is_(None)).order_by(DataRequest.fulfil_due_at)
-        )
-    )
+NEWEST_ASKED = keyset.Order((DataRequest.received_at, datetime), (DataRequest.id, UUID), newest_first=True)
+BY_DEADLINE = keyset.Order((DataRequest.fulfil_due_at, datetime), (DataRequest.id, UUID))
+
+
+def data_request_page(session: Session, person_id: UUID, mark: str = "") -> keyset.Paged[DataRequest]:
+    """A page of what a person asked about their data, the newest first. Raises BadAddress for a mark that is none."""
+    return keyset.paged(session, select(DataRequest).where(DataRequest.person_id == person_id), NEWEST_ASKED, mark)
+
+
+def open_data_requests(session: Session, mark: str = "") -> keyset.Paged[DataRequest]:
+    """A page of what administrators still owe an answer or a deed, the nearest deadline first. Raises BadAddress."""
+    query = select(DataRequest).where(DataRequest.fulfilled_at.is_(None))
+    return keyset.paged(session, query, BY_DEADLINE, mark)

@@ -4,14 +4,14 @@ from collections.abc import Collection
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, func, literal, or_, select
+from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.accounts.models import HouseholdMembership, Organisation, OrganisationKind
 from app.accounts.queries.scope import among, known_then, valid_on, visible
-from app.actor import Actor
-from app.db import fold, identity, numbered
+from app.actor import Actor, Right
+from app.db import fold, identity, keyset, numbered
 from app.errors import not_found
 
 
@@ -31,6 +31,11 @@ def organisation_names(session: Session, organisation_ids: Collection[UUID]) -> 
     return {UUID(str(row.id)): row.name for row in session.execute(select(names.c.id, names.c.name))}
 
 
+BY_NAME = keyset.Order((numbered(Organisation.name_folded), str), (Organisation.id, UUID))
+MOST_CHOICES = 200  # of one select box
+MOST_NAMED = 1000  # a name that more of them bear is found sooner by walking the list in its order
+
+
 def organisations(
     session: Session,
     actor: Actor,
@@ -38,40 +43,88 @@ def organisations(
     search: str = "",
     kinds: Collection[OrganisationKind] = (),
     commune_id: UUID | None = None,
-    limit: int = 200,
-) -> list[Organisation]:
-    """Those the actor may open, by name."""
-    query = (
-        select(Organisation)
-        .where(visible(actor))
-        .order_by(numbered(Organisation.name_folded), Organisation.id)
-        .limit(limit)
-    )
-    if search:
-        query = query.where(Organisation.name_folded.contains(fold(search), autoescape=True))
+    mark: str = "",
+) -> keyset.Paged[Organisation]:
+    """A page of those the actor may open, by name. `search`: a part of the name, tones or not, or an organisation's tax code.
+
+    Raises BadAddress for a mark that is none.
+    """
+    query = select(Organisation).where(visible(actor))
+    if search.strip():
+        query = query.where(_named(session, search.strip()))
     if kinds:
         query = query.where(Organisation.kind.in_(kinds))
     if commune_id is not None:
         query = query.where(Organisation.commune_id == commune_id)
-    return list(session.scalars(query))
+    return keyset.paged(session, query, BY_NAME, mark)
+
+
+def choices(
+    session: Session, actor: Actor, right: Right, *, search: str = "", also: Collection[UUID] = ()
+) -> tuple[list[Organisation], keyset.Count]:
+    """Organisations in which the actor has the right, to choose one of: those of the actor's own roles first, then by name;
+    and how many bear what is searched. Up to MOST_CHOICES, the others are found by a part of their name; those of `also` in
+    which the right holds are always there.
+    """
+    query = select(Organisation).where(visible(actor))
+    if not actor.may_everywhere(right):
+        query = query.where(among(Organisation.id, actor.where(right)))
+    asked = query.where(_named(session, search.strip())) if search.strip() else query
+    own_first = among(Organisation.id, {m.organisation_id for m in actor.memberships}).desc()
+    rows = list(session.scalars(asked.order_by(own_first, *BY_NAME.by()).limit(MOST_CHOICES)))
+    missing = set(also) - {o.id for o in rows}
+    if missing:
+        rows += session.scalars(query.where(among(Organisation.id, missing)).order_by(*BY_NAME.by()))
+    return rows, keyset.count(session, asked)
+
+
+def _named(session: Session, part: str) -> ColumnElement[bool]:
+    """Whose name has this part, or whose tax code it is; a person's number finds nobody.
+
+    The database asks the index of names only outside of row-level security, so it names the few of them first.
+    """
+    pattern = "%" + fold(part).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    found = func.hoi_organisations_named(pattern, part, MOST_NAMED + 1).table_valued("id")
+    ids = [UUID(str(row.id)) for row in session.execute(select(found.c.id))]
+    if len(ids) <= MOST_NAMED:
+        return among(Organisation.id, ids)
+    return Organisation.name_folded.contains(fold(part), autoescape=True)
 
 
 def member_households(
     session: Session, actor: Actor, cooperative_id: UUID, on: date | None = None, known_at: datetime | None = None
 ) -> list[Organisation]:
     """The households that are thành viên of the cooperative on a date, as far as the actor may open them, by label."""
-    return list(
-        session.scalars(
-            select(Organisation)
-            .join(HouseholdMembership, HouseholdMembership.household_id == Organisation.id)
-            .where(
-                visible(actor),
-                HouseholdMembership.cooperative_id == cooperative_id,
-                known_then(HouseholdMembership, on or clock.today(), known_at),
-            )
-            .order_by(numbered(Organisation.name_folded), Organisation.id)
-        )
+    query = _members_of(actor, cooperative_id, on or clock.today(), known_at)
+    return list(session.scalars(query.order_by(*BY_NAME.by())))
+
+
+def member_household_page(
+    session: Session, actor: Actor, cooperative_id: UUID, *, search: str = "", mark: str = ""
+) -> keyset.Paged[Organisation]:
+    """A page of today's members of the cooperative, as far as the actor may open them, by label; `search` is a part of it.
+
+    Raises BadAddress for a mark that is none.
+    """
+    query = _members_of(actor, cooperative_id, clock.today())
+    if search.strip():
+        query = query.where(Organisation.name_folded.contains(fold(search.strip()), autoescape=True))
+    return keyset.paged(session, query, BY_NAME, mark)
+
+
+def member_household(session: Session, actor: Actor, cooperative_id: UUID, household_id: UUID) -> Organisation:
+    """One of today's members of the cooperative. Raises NotFound."""
+    found = session.scalar(_members_of(actor, cooperative_id, clock.today()).where(Organisation.id == household_id))
+    if found is None:
+        raise not_found("thành viên này", "this member")
+    return found
+
+
+def _members_of(actor: Actor, cooperative_id: UUID, on: date, known_at: datetime | None = None) -> Select[Organisation]:
+    member = select(HouseholdMembership.household_id).where(
+        HouseholdMembership.cooperative_id == cooperative_id, known_then(HouseholdMembership, on, known_at)
     )
+    return select(Organisation).where(visible(actor), Organisation.id.in_(member))
 
 
 def households_labelled(

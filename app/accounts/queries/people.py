@@ -2,16 +2,17 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, func, literal, or_, select, text
+from sqlalchemy import ARRAY, Select, Uuid, func, literal, or_, select, text
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.accounts.models import Membership, PersonalData
 from app.accounts.queries.scope import among, valid_on
 from app.actor import Actor, Role
+from app.db import fold, keyset
 from app.errors import not_found
 
 NO_NAME_VI = "một người của hộ"
@@ -35,27 +36,78 @@ class Member:
 
 def members(session: Session, actor: Actor, organisation_ids: Collection[UUID]) -> list[Member]:
     """Who holds which role today in these organisations, as far as the actor acts for them."""
+    query = _members(actor, organisation_ids).order_by(
+        Membership.organisation_id, PersonalData.full_name, Membership.id
+    )
+    return [_member(m, d) for m, d in session.execute(query)]
+
+
+_NAME = func.vn_fold(func.coalesce(PersonalData.full_name, ""))
+_BY_NAME = keyset.Order((_NAME, str), (Membership.id, UUID))
+_BY_TIME = keyset.Order((Membership.recorded_at, datetime), (Membership.id, UUID))
+
+
+def member_page(
+    session: Session, actor: Actor, organisation_id: UUID, *, search: str = "", mark: str = ""
+) -> keyset.Paged[Member]:
+    """A page of today's roles in an organisation the actor acts for, by the names of who holds them, of which `search` is a part.
+
+    Raises BadAddress for a mark that is none.
+    """
+    query = _members(actor, [organisation_id])
+    if search.strip():
+        query = query.where(_NAME.contains(fold(search.strip()), autoescape=True))
+    found = keyset.listed(session, query, _BY_NAME, mark)
+    return keyset.Paged([_member(row[0], row[1]) for row in found.rows], found, keyset.count(session, query))
+
+
+def roles_in(
+    session: Session, actor: Actor, person_id: UUID, organisation_ids: Collection[UUID], *, mark: str = ""
+) -> keyset.Paged[Member]:
+    """A page of the roles of one person today in these organisations, as far as the actor acts for them, the oldest first.
+
+    Raises BadAddress for a mark that is none.
+    """
+    query = _members(actor, organisation_ids).where(Membership.person_id == person_id)
+    found = keyset.listed(session, query, _BY_TIME, mark)
+    return keyset.Paged([_member(row[0], row[1]) for row in found.rows], found, keyset.count(session, query))
+
+
+def farms(session: Session, actor: Actor, person_id: UUID, organisation_ids: Collection[UUID]) -> bool:
+    """Whether the person is a farmer today in one of these organisations, as far as the actor acts for them."""
+    query = _members(actor, organisation_ids).where(Membership.person_id == person_id, Membership.role == Role.FARMER)
+    return session.scalar(select(query.exists())) or False
+
+
+def member(session: Session, actor: Actor, organisation_id: UUID, membership_id: UUID) -> Member:
+    """One role of today in an organisation the actor acts for. Raises NotFound."""
+    row = session.execute(_members(actor, [organisation_id]).where(Membership.id == membership_id)).one_or_none()
+    if row is None:
+        raise not_found("vai trò này", "this role")
+    return _member(row[0], row[1])
+
+
+def _members(actor: Actor, organisation_ids: Collection[UUID]) -> Select[Membership, PersonalData]:
     scope = set(organisation_ids) if actor.kind == "system" else set(organisation_ids) & actor.organisations
-    rows = session.execute(
+    return (
         select(Membership, PersonalData)
         .outerjoin(PersonalData, PersonalData.person_id == Membership.person_id)
         .where(among(Membership.organisation_id, scope), valid_on(Membership, clock.today()))
-        .order_by(Membership.organisation_id, PersonalData.full_name, Membership.id)
     )
-    return [
-        Member(
-            membership_id=m.id,
-            person_id=m.person_id,
-            organisation_id=m.organisation_id,
-            role=Role(m.role),
-            place_id=m.place_id,
-            valid_from=m.valid_from,
-            name=d.full_name if d else None,
-            address_as=d.address_as if d else None,
-            phone=d.phone if d else None,
-        )
-        for m, d in rows
-    ]
+
+
+def _member(held: Membership, data: PersonalData | None) -> Member:
+    return Member(
+        membership_id=held.id,
+        person_id=held.person_id,
+        organisation_id=held.organisation_id,
+        role=Role(held.role),
+        place_id=held.place_id,
+        valid_from=held.valid_from,
+        name=data.full_name if data else None,
+        address_as=data.address_as if data else None,
+        phone=data.phone if data else None,
+    )
 
 
 def looked_after(session: Session, actor: Actor, person_id: UUID) -> PersonalData:

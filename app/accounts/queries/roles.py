@@ -1,7 +1,7 @@
 """Questions about who holds, is offered and manages what."""
 
 from collections.abc import Collection
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import and_, func, select
@@ -11,6 +11,7 @@ from app import clock
 from app.accounts.models import Membership, RoleOffer
 from app.accounts.queries.scope import valid_on
 from app.actor import OFFICIAL_ROLES, Role
+from app.db import keyset
 
 _OPEN = and_(RoleOffer.answered_at.is_(None), RoleOffer.withdrawn_at.is_(None))
 
@@ -39,16 +40,37 @@ def roles_of(session: Session, person_id: UUID, on: date) -> list[Membership]:
     )
 
 
+_FIRST_OFFERED = keyset.Order((RoleOffer.offered_at, datetime), (RoleOffer.id, UUID))
+BY_TIME = keyset.Order((Membership.recorded_at, datetime), (Membership.id, UUID))
+
+
+def role_page(
+    session: Session, person_id: UUID, on: date, *, mark: str = "", roles: Collection[Role] = ()
+) -> keyset.Paged[Membership]:
+    """A page of `roles_of`, the oldest first; no role named means any. Raises BadAddress for a mark that is none."""
+    query = select(Membership).where(Membership.person_id == person_id, valid_on(Membership, on))
+    if roles:
+        query = query.where(Membership.role.in_(set(roles)))
+    return keyset.paged(session, query, BY_TIME, mark)
+
+
 def offers_to(session: Session, person_id: UUID) -> list[RoleOffer]:
     """The roles that wait for this person's word, the oldest first."""
     query = select(RoleOffer).where(RoleOffer.person_id == person_id, _OPEN)
     return list(session.scalars(query.order_by(RoleOffer.offered_at, RoleOffer.id)))
 
 
-def offers_of(session: Session, organisation_id: UUID) -> list[RoleOffer]:
-    """The roles of this organisation that wait for somebody's word, the oldest first."""
+def offers_of(
+    session: Session, organisation_id: UUID, *, offered_by: UUID | None = None, mark: str = ""
+) -> keyset.Paged[RoleOffer]:
+    """A page of the roles of this organisation, by whomever or by one person, that wait for somebody's word, the oldest first.
+
+    Raises BadAddress for a mark that is none.
+    """
     query = select(RoleOffer).where(RoleOffer.organisation_id == organisation_id, _OPEN)
-    return list(session.scalars(query.order_by(RoleOffer.offered_at, RoleOffer.id)))
+    if offered_by is not None:
+        query = query.where(RoleOffer.offered_by == offered_by)
+    return keyset.paged(session, query, _FIRST_OFFERED, mark)
 
 
 def all_roles(session: Session, person_id: UUID) -> list[tuple[UUID, Role]]:

@@ -1,53 +1,54 @@
 """Questions about what signs people in: open sign-ins, phones, cards and phones that wait."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.orm import Session
 
 from app import audit
 from app.accounts.models import Card, CardRequest, CardRequestState, Device, PersonalData, SignIn
+from app.accounts.queries.scope import among
+from app.db import keyset
+
+LAST_SEEN_SIGN_IN = keyset.Order((SignIn.last_seen_at, datetime), (SignIn.id, UUID), newest_first=True)
+LAST_SEEN_DEVICE = keyset.Order((Device.last_seen_at, datetime), (Device.id, UUID), newest_first=True)
 
 
-def open_sign_ins(session: Session, person_id: UUID, now: datetime) -> list[SignIn]:
-    """`now` is machine time."""
-    return list(
-        session.scalars(
-            select(SignIn)
-            .where(SignIn.person_id == person_id, SignIn.ended_at.is_(None), SignIn.expires_at > now)
-            .order_by(SignIn.last_seen_at.desc())
-        )
-    )
+def open_sign_ins(session: Session, person_id: UUID, now: datetime, mark: str = "") -> keyset.Paged[SignIn]:
+    """A page of them, the last used first. `now` is machine time. Raises BadAddress for a mark that is none."""
+    query = select(SignIn).where(SignIn.person_id == person_id, SignIn.ended_at.is_(None), SignIn.expires_at > now)
+    return keyset.paged(session, query, LAST_SEEN_SIGN_IN, mark)
 
 
-LINES_A_PAGE = 50
+NEWEST_LINE = keyset.Order((audit.AuditEntry.at, datetime), (audit.AuditEntry.id, UUID), newest_first=True)
 
 
-def sign_in_lines(session: Session, person_id: UUID, page: int) -> tuple[list[audit.AuditEntry], bool]:
-    """What the trail says of signing in as this person, refused tries too, the newest first; and whether there is more.
+def sign_in_lines(session: Session, person_id: UUID, mark: str = "") -> keyset.Listed:
+    """A page of what the trail says of signing in as this person, refused tries too, the newest first: rows that begin with an
+    AuditEntry. Raises BadAddress for a mark that is none.
 
     As SYSTEM: nobody was signed in yet when these lines were written. The caller asks for oneself.
     """
-    found = session.scalars(
-        select(audit.AuditEntry)
-        .where(audit.AuditEntry.subject_id == person_id, audit.AuditEntry.action.in_(audit.SIGN_INS))
-        .order_by(audit.AuditEntry.at.desc(), audit.AuditEntry.id.desc())
-        .offset((page - 1) * LINES_A_PAGE)
-        .limit(LINES_A_PAGE + 1)
-    ).all()
-    return list(found[:LINES_A_PAGE]), len(found) > LINES_A_PAGE
+    query = select(audit.AuditEntry).where(
+        audit.AuditEntry.subject_id == person_id, audit.AuditEntry.action.in_(audit.SIGN_INS)
+    )
+    return keyset.listed(session, query, NEWEST_LINE, mark)
 
 
 def devices_of(session: Session, person_id: UUID) -> list[Device]:
-    return list(
-        session.scalars(
-            select(Device)
-            .where(Device.person_id == person_id, Device.revoked_at.is_(None))
-            .order_by(Device.last_seen_at.desc())
-        )
-    )
+    """Every phone bound to a card of this person, the last used first."""
+    return list(session.scalars(_bound(person_id).order_by(*LAST_SEEN_DEVICE.by())))
+
+
+def device_page(session: Session, person_id: UUID, mark: str = "") -> keyset.Paged[Device]:
+    """A page of them. Raises BadAddress for a mark that is none."""
+    return keyset.paged(session, _bound(person_id), LAST_SEEN_DEVICE, mark)
+
+
+def _bound(person_id: UUID) -> Select[Device]:
+    return select(Device).where(Device.person_id == person_id, Device.revoked_at.is_(None))
 
 
 def open_card(session: Session, person_id: UUID, organisation_id: UUID) -> Card | None:
@@ -64,33 +65,31 @@ def open_cards(session: Session, organisation_id: UUID) -> dict[UUID, Card]:
     return {c.person_id: c for c in rows}
 
 
+FIRST_ASKED = keyset.Order((CardRequest.asked_at, datetime), (CardRequest.id, UUID))
+
+
 def waiting_requests(
-    session: Session, organisation_ids: Collection[UUID], now: datetime
-) -> Sequence[tuple[CardRequest, PersonalData]]:
-    """Phones that wait for these organisations' word. `now` is machine time."""
-    rows = session.execute(
+    session: Session, organisation_ids: Collection[UUID], now: datetime, mark: str = ""
+) -> keyset.Listed:
+    """A page of the phones that wait for these organisations' word, the longest waiting first: rows that begin with a
+    CardRequest and the PersonalData of its person. `now` is machine time. Raises BadAddress for a mark that is none.
+    """
+    query = (
         select(CardRequest, PersonalData)
         .join(PersonalData, PersonalData.person_id == CardRequest.person_id)
-        .where(
-            CardRequest.organisation_id.in_(set(organisation_ids)),
-            CardRequest.state == CardRequestState.WAITING,
-            CardRequest.expires_at > now,
-        )
-        .order_by(CardRequest.asked_at)
+        .where(_waits(organisation_ids, now))
     )
-    return [(row[0], row[1]) for row in rows]
+    return keyset.listed(session, query, FIRST_ASKED, mark)
 
 
 def waiting_count(session: Session, organisation_ids: Collection[UUID], now: datetime) -> int:
-    return int(
-        session.scalar(
-            select(func.count())
-            .select_from(CardRequest)
-            .where(
-                CardRequest.organisation_id.in_(set(organisation_ids)),
-                CardRequest.state == CardRequestState.WAITING,
-                CardRequest.expires_at > now,
-            )
-        )
-        or 0
+    """How many phones wait; up to keyset.MOST_COUNTED are told apart."""
+    return keyset.count(session, select(CardRequest.id).where(_waits(organisation_ids, now))).number
+
+
+def _waits(organisation_ids: Collection[UUID], now: datetime) -> ColumnElement[bool]:
+    return and_(
+        among(CardRequest.organisation_id, organisation_ids),
+        CardRequest.state == CardRequestState.WAITING,
+        CardRequest.expires_at > now,
     )

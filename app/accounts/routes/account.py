@@ -21,27 +21,33 @@ from app.web import page, parse, parse_query, signed_in, transaction
 @blueprint.get("/tai-khoan")
 def account() -> Response:
     known = signed_in()
+    asked = parse_query(schemas.Account)
     with transaction() as db:
         return page(
-            "accounts/account.html", me=queries.looked_after(db, known, own_person_id(known)), **sessions(db, known)
+            "accounts/account.html",
+            me=queries.looked_after(db, known, own_person_id(known)),
+            **sessions(db, known, asked),
         )
 
 
-def sessions(db: Session, known: Actor) -> dict[str, Any]:
+def sessions(db: Session, known: Actor, asked: schemas.Account) -> dict[str, Any]:
+    """What every page about oneself shows of roles, sign-ins and phones; by card only the roles that a card signs in for."""
     decides = actors.card_suffices(db, known)
-    held = queries.roles_of(db, own_person_id(known), clock.today())
-    shown = [m for m in held if decides or known.has(Role(m.role), organisation_id=m.organisation_id)]
+    own = own_person_id(known)
+    shown = queries.role_page(
+        db, own, clock.today(), mark=asked.trang, roles=() if decides else known.roles or {Role.FARMER}
+    )
     offered = queries.offers_to(db, own_person_id(known)) if decides else []
     return {
         "decides": decides,
-        "roles": shown,
+        "held": shown,
         "offers": offered,
         "names": queries.organisation_names(
-            db, {m.organisation_id for m in shown} | {o.organisation_id for o in offered}
+            db, {m.organisation_id for m in shown.rows} | {o.organisation_id for o in offered}
         ),
-        "place_names": places.full_names(db, {m.place_id for m in shown if m.place_id}),
-        "sign_ins": queries.open_sign_ins(db, own_person_id(known), clock.machine_now()),
-        "devices": queries.devices_of(db, own_person_id(known)),
+        "place_names": places.full_names(db, {m.place_id for m in shown.rows if m.place_id}),
+        "sign_ins": queries.open_sign_ins(db, own, clock.machine_now(), asked.trang_phien),
+        "devices": queries.device_page(db, own, asked.trang_may),
         "here": known.sign_in_id,
         "by_card": known.device_id is not None,
     }
@@ -51,12 +57,12 @@ def sessions(db: Session, known: Actor) -> dict[str, Any]:
 def recent_sign_ins() -> Response:
     """Not by card: a lent phone must not show where its owner signs in."""
     known = signed_in()
-    number = parse_query(schemas.PageNumber).page
+    mark = parse_query(schemas.PageMark).trang
     with transaction() as db:
         actors.check_card_suffices(db, known)
     with transaction(SYSTEM) as db:
-        lines, more = queries.sign_in_lines(db, own_person_id(known), number)
-        return page("accounts/recent_sign_ins.html", lines=lines, number=number, more=more)
+        found = queries.sign_in_lines(db, own_person_id(known), mark)
+        return page("accounts/recent_sign_ins.html", found=found, lines=[row[0] for row in found.rows])
 
 
 @blueprint.get("/tai-khoan/vai-tro/<uuid:membership_id>/thoi")

@@ -15,7 +15,7 @@ from app.actor import PUBLIC, SYSTEM, Actor, Role
 from app.db import Words
 from app.errors import forbidden
 from app.places import queries as places
-from app.web import own_address, read_cookie, transaction, visitor_address
+from app.web import counting, own_address, read_cookie, transaction, visitor_address
 
 blueprint = Blueprint("accounts", "app.accounts", template_folder="templates")
 
@@ -58,9 +58,16 @@ def _me() -> tuple[str, str]:
         with transaction() as db:
             name = queries.greeting(db, known.person_id)
             names = queries.organisation_names(db, {m.organisation_id for m in known.memberships})
-        g.me = (name, ", ".join(sorted(set(names.values()))))
+        g.me = (name, _in_short(sorted(set(names.values()))))
     found: tuple[str, str] = g.me
     return found
+
+
+def _in_short(names: list[str]) -> str:
+    """A few names, and how many more: the bar has room for a line or two."""
+    shown = ", ".join(names[:MOST_IN_THE_BAR])
+    more = len(names) - MOST_IN_THE_BAR
+    return shown if more <= 0 else counting("%(names)s và %(n)s đơn vị khác", n=more, names=shown)
 
 
 @blueprint.app_template_filter("role_word")
@@ -86,6 +93,7 @@ def agent() -> str:
     return request.headers.get("User-Agent", "")[:400]
 
 
+MOST_IN_THE_BAR = 3
 BROWSER_COOKIE = "hoi_quen"  # a browser that somebody signed in with before; it signs nobody in
 
 

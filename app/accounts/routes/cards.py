@@ -12,7 +12,7 @@ from app import clock
 from app.accounts import card_requests, cards, devices, queries, schemas
 from app.accounts.routes.base import blueprint, next_address, signing_key
 from app.actor import Right
-from app.web import page, parse, require, signed_in, transaction, web
+from app.web import page, parse, parse_query, require, signed_in, transaction, web
 
 
 @blueprint.post("/don-vi/<uuid:organisation_id>/in-the")
@@ -82,7 +82,9 @@ def waiting_phones() -> Response:
     known = require(Right.MANAGE_MEMBERS)
     with transaction() as db:
         managed = known.where(Right.MANAGE_MEMBERS)
-        response = page("accounts/card_requests.html", rows=queries.waiting_requests(db, managed, clock.machine_now()))
+        mark = parse_query(schemas.PageMark).trang
+        found = queries.waiting_requests(db, managed, clock.machine_now(), mark)
+        response = page("accounts/card_requests.html", found=found, rows=[(row[0], row[1]) for row in found.rows])
     response.headers["Refresh"] = "15"
     return response
 

@@ -51,9 +51,7 @@ def household_leaves(organisation_id: UUID, household_id: UUID) -> Response:
         row = queries.organisation(db, known, organisation_id)
         if not known.may_everywhere(Right.ADMINISTER):
             check_may(known, Right.MANAGE_MEMBERS, organisation_id)
-        household = next((h for h in queries.member_households(db, known, row.id) if h.id == household_id), None)
-        if household is None:
-            raise not_found("thành viên này", "this member")
+        household = queries.member_household(db, known, row.id, household_id)
         return page("accounts/household_leaves.html", organisation=row, household=household)
 
 
@@ -70,20 +68,24 @@ def household_leaves_send(organisation_id: UUID, household_id: UUID) -> BaseResp
 def household_joins(organisation_id: UUID) -> Response:
     """Which cooperative a household joins, of its own commune or of another."""
     known = require(Right.ADMINISTER)
-    asked = parse_query(InCommune)
+    asked = parse_query(schemas.Joining)
     with transaction() as db:
         row = queries.organisation(db, known, organisation_id)
         if row.kind != OrganisationKind.HOUSEHOLD:
             raise not_found("hộ này", "this household")
         commune_id = asked.commune or row.commune_id
         member_of = queries.cooperatives_of(db, row.id, clock.today())
-        found = queries.organisations(db, known, kinds=households.TAKES_IN_HOUSEHOLDS, commune_id=commune_id)
+        found = queries.organisations(
+            db, known, search=asked.q, kinds=households.TAKES_IN_HOUSEHOLDS, commune_id=commune_id
+        )
         return page(
             "accounts/join_household.html",
             organisation=row,
             commune_id=commune_id,
             communes=places.commune_choices(db, clock.today()),
-            cooperatives=[(o.id, o.name) for o in found if o.id not in member_of],
+            cooperatives=[(o.id, o.name) for o in found.rows if o.id not in member_of],
+            more=found.listed.next is not None,
+            search=asked.q,
         )
 
 

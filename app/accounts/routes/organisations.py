@@ -11,25 +11,29 @@ from werkzeug.wrappers import Response as BaseResponse
 from app import clock
 from app.accounts import organisations, queries, rights, schemas
 from app.accounts.models import Organisation, OrganisationKind
-from app.accounts.routes.base import blueprint, communes_and_villages
+from app.accounts.routes.base import KIND_WORDS, blueprint, communes_and_villages
 from app.actor import Actor, Right
+from app.db import keyset
 from app.errors import forbidden
 from app.places import queries as places
 from app.places.schemas import InCommune
-from app.web import page, parse, parse_query, require, signed_in, transaction
+from app.web import language, page, parse, parse_query, require, signed_in, transaction
 
 
 @blueprint.get("/don-vi", endpoint="organisations")
 def all_organisations() -> Response:
     known = signed_in()
-    asked = parse_query(schemas.Search)
+    asked = parse_query(schemas.Organisations)
     with transaction() as db:
-        rows = queries.organisations(db, known, search=asked.q)
+        kinds = [asked.loai] if asked.loai else []
+        found = queries.organisations(db, known, search=asked.q, kinds=kinds, commune_id=asked.xa, mark=asked.trang)
         return page(
             "accounts/organisations.html",
             asked=asked,
-            rows=rows,
-            place_names=places.full_names(db, {p for o in rows if (p := o.village_id or o.commune_id)}),
+            found=found,
+            kinds=[(kind, KIND_WORDS[kind].text(language())) for kind in OrganisationKind],
+            communes=places.commune_choices(db, clock.today()),
+            place_names=places.full_names(db, {p for o in found.rows if (p := o.village_id or o.commune_id)}),
         )
 
 
@@ -66,29 +70,40 @@ def new_organisation_send() -> BaseResponse:
 @blueprint.get("/don-vi/<uuid:organisation_id>")
 def organisation(organisation_id: UUID) -> Response:
     known = signed_in()
+    asked = parse_query(schemas.People)
     with transaction() as db:
         row = queries.organisation(db, known, organisation_id)
-        return page("accounts/organisation.html", organisation=row, **_people_page(db, known, row))
+        return page("accounts/organisation.html", organisation=row, asked=asked, **_people_page(db, known, row, asked))
 
 
-def _people_page(db: Session, known: Actor, row: Organisation) -> dict[str, Any]:
+def _people_page(db: Session, known: Actor, row: Organisation, asked: schemas.People) -> dict[str, Any]:
     """Everybody who may open the organisation sees what it is; its people only who looks after them."""
     may_look = known.may(Right.MANAGE_PEOPLE, row.id)
     wider = rights.look_after(db, known, row.id) if may_look else known
-    households = queries.member_households(db, known, row.id) if row.kind != OrganisationKind.HOUSEHOLD else []
+    households = (
+        queries.member_household_page(db, known, row.id, search=asked.q, mark=asked.trang_ho)
+        if row.kind != OrganisationKind.HOUSEHOLD
+        else None
+    )
     place_id = row.village_id or row.commune_id
-    people = queries.members(db, wider, [row.id]) if may_look else []
+    people = queries.member_page(db, wider, row.id, search=asked.q, mark=asked.trang) if may_look else None
+    shown = [h.id for h in households.rows] if households else []
+    living_there: dict[UUID, list[queries.Member]] = {}
+    for member in queries.members(db, wider, shown) if may_look and shown else []:
+        living_there.setdefault(member.organisation_id, []).append(member)
+    lengths = [found.count.number for found in (people, households) if found]
     return {
         "may_look": may_look,
         "people": people,
         "households": households,
-        "offers": [o for o in queries.offers_of(db, row.id) if may_look or o.offered_by == known.person_id],
-        "household_people": queries.members(db, wider, [h.id for h in households]) if may_look else [],
+        "offers": queries.offers_of(db, row.id, offered_by=None if may_look else known.person_id, mark=asked.trang_moi),
+        "searchable": bool(asked.q) or max(lengths, default=0) > keyset.PAGE,
+        "living_there": living_there,
         "cooperatives": queries.organisation_names(db, queries.cooperatives_of(db, row.id, clock.today())),
         "manages": known.may(Right.MANAGE_MEMBERS, row.id),
         "administers": known.may_everywhere(Right.ADMINISTER),
         "place": places.full_names(db, [place_id])[place_id] if place_id else "",
-        "place_names": places.full_names(db, {p.place_id for p in people if p.place_id}),
+        "place_names": places.full_names(db, {p.place_id for p in people.rows if p.place_id} if people else ()),
         "waiting": queries.waiting_count(db, known.where(Right.MANAGE_MEMBERS), clock.machine_now()),
     }
 

@@ -17,7 +17,7 @@ from app.accounts.routes.base import blueprint, next_address, own_person_id
 from app.actor import SYSTEM, Actor, Right
 from app.db import json_ready
 from app.errors import not_found
-from app.web import clear_sign_in_cookie, language, page, parse, require, signed_in, transaction
+from app.web import clear_sign_in_cookie, language, page, parse, parse_query, require, signed_in, transaction
 
 DataAboutMe = Callable[[Session, Actor], Any]
 
@@ -62,16 +62,17 @@ def withdraw(purpose: str) -> BaseResponse:
 @blueprint.get("/du-lieu-cua-toi")
 def my_data() -> Response:
     known = signed_in()
+    shown = parse_query(schemas.Account)
     with transaction() as db:
         return page(
             "accounts/my_data.html",
             me=queries.looked_after(db, known, own_person_id(known)),
             consents=queries.consents_now(db, own_person_id(known)),
             asked=consent_verbs.ASKED,
-            requests=queries.data_requests_of(db, own_person_id(known)),
+            requests=queries.data_request_page(db, own_person_id(known), shown.trang_yeu_cau),
             kinds=list(RequestKind),
             rights=consent_verbs.RIGHTS,
-            **sessions(db, known),
+            **sessions(db, known, shown),
         )
 
 
@@ -127,7 +128,8 @@ def erase_me_send() -> BaseResponse:
 def data_requests() -> Response:
     require(Right.ADMINISTER)
     with transaction() as db:
-        return page("accounts/data_requests.html", requests=queries.open_data_requests(db), now_is=clock.now())
+        mark = parse_query(schemas.PageMark).trang
+        return page("accounts/data_requests.html", found=queries.open_data_requests(db, mark), now_is=clock.now())
 
 
 @blueprint.get("/quan-tri/yeu-cau-du-lieu/<uuid:data_request_id>")

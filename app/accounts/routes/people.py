@@ -11,11 +11,11 @@ from app import clock
 from app.accounts import offers, people, queries, rights, roles, schemas
 from app.accounts.models import AddressAs, Organisation
 from app.accounts.routes.base import blueprint, count_lookup
-from app.actor import OFFICIAL_ROLES, Actor, Right, Role
-from app.errors import forbidden, not_found
+from app.actor import OFFICIAL_ROLES, Actor, Right
+from app.errors import forbidden
 from app.places import queries as places
 from app.places.models import Level
-from app.web import page, parse, signed_in, transaction
+from app.web import page, parse, parse_query, signed_in, transaction
 
 
 @blueprint.get("/don-vi/<uuid:organisation_id>/them-nguoi")
@@ -71,23 +71,23 @@ def _person_page(db: Session, known: Actor, organisation_id: UUID, person_id: UU
     row = queries.organisation(db, known, organisation_id)
     wider = rights.look_after(db, known, organisation_id)
     data = queries.looked_after(db, wider, person_id)
-    held = [m for m in queries.members(db, wider, wider.organisations) if m.person_id == person_id]
+    asked = parse_query(schemas.Account)
+    held = queries.roles_in(db, wider, person_id, wider.organisations, mark=asked.trang)
     managed = sorted(known.where(Right.MANAGE_MEMBERS))
-    printers = [
-        c for c in managed if c == organisation_id or c in queries.cooperatives_of(db, organisation_id, clock.today())
-    ]
-    names = queries.organisation_names(db, {m.organisation_id for m in held} | set(managed))
+    joined = queries.cooperatives_of(db, organisation_id, clock.today())
+    printers = [c for c in managed if c == organisation_id or c in joined]
+    names = queries.organisation_names(db, {m.organisation_id for m in held.rows})
     return page(
         "accounts/person.html",
         organisation=row,
         data=data,
         held=held,
         names=names,
-        place_names=places.full_names(db, {m.place_id for m in held if m.place_id}),
+        place_names=places.full_names(db, {m.place_id for m in held.rows if m.place_id}),
         roles=roles.grantable(known, row),
-        printer=printers[0] if printers and any(m.role == Role.FARMER for m in held) else None,
+        printer=printers[0] if printers and queries.farms(db, wider, person_id, wider.organisations) else None,
         card=queries.open_card(db, person_id, printers[0]) if printers else None,
-        devices=queries.devices_of(db, person_id),
+        devices=queries.device_page(db, person_id, asked.trang_may),
         machine_now=clock.machine_now(),
         password=password,
     )
@@ -122,9 +122,7 @@ def end_role(organisation_id: UUID, membership_id: UUID) -> Response:
     with transaction() as db:
         row = queries.organisation(db, known, organisation_id)
         wider = rights.look_after(db, known, organisation_id)
-        held = next((m for m in queries.members(db, wider, [row.id]) if m.membership_id == membership_id), None)
-        if held is None:
-            raise not_found("vai trò này", "this role")
+        held = queries.member(db, wider, row.id, membership_id)
         return page("accounts/end_role.html", organisation=row, held=held)
 
 

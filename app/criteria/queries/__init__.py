@@ -25,7 +25,14 @@ from app.criteria.queries.choices import (
 )
 from app.criteria.queries.own_data import about_me
 from app.criteria.queries.products import holders_of, villages_of_products, villages_with_products
-from app.criteria.queries.tallies import Tally, by_criterion, tallies, villages_answering
+from app.criteria.queries.tallies import (
+    Tally,
+    by_criterion,
+    computed_at_in,
+    tallies,
+    villages_answering,
+    villages_of_commune,
+)
 from app.criteria.queries.village_facts import (
     When,
     evidence_of,
@@ -33,6 +40,7 @@ from app.criteria.queries.village_facts import (
     newest_fact_at,
     points_to_file,
     standing_facts,
+    standing_page,
     superseded_ids,
     villages_with_agriculture,
 )
@@ -55,6 +63,7 @@ __all__ = [
     "choices_in_force",
     "choices_to_come",
     "computed_at",
+    "computed_at_in",
     "current",
     "due",
     "evidence_of",
@@ -71,9 +80,11 @@ __all__ = [
     "selling",
     "settings",
     "standing_facts",
+    "standing_page",
     "superseded_ids",
     "tallies",
     "villages_answering",
+    "villages_of_commune",
     "villages_of_products",
     "villages_with_agriculture",
     "villages_with_products",

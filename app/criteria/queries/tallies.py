@@ -3,10 +3,10 @@
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Label, and_, func, select, text, true
+from sqlalchemy import ColumnElement, Integer, Label, and_, func, select, text, true
 from sqlalchemy.orm import Session, aliased
 
 from app.accounts.queries import among
@@ -14,6 +14,7 @@ from app.actor import Actor, Right
 from app.criteria.models import VillageAssessment
 from app.criteria.queries.choices import SMART_VILLAGE
 from app.criteria.rules import Value
+from app.db import keyset
 from app.places.models import Level, Place
 from app.places.queries import in_force
 
@@ -110,6 +111,12 @@ def by_criterion(
     return found
 
 
+_COMMUNE = aliased(Place)
+COMMUNE_BY_COMMUNE = keyset.Order(
+    (_COMMUNE.sort_key, str), (_COMMUNE.code, str), (Place.sort_key, str), (Place.code, str), (Place.id, UUID)
+)
+
+
 def villages_answering(
     session: Session,
     actor: Actor,
@@ -118,30 +125,65 @@ def villages_answering(
     answers: Collection[Value],
     *,
     commune_id: UUID | None = None,
-    page: int,
-    per_page: int,
+    mark: str = "",
     pack_id: str = SMART_VILLAGE,
-) -> list[Place]:
-    """One page of the villages that by_criterion() counts with these answers, among the actor's places: commune by commune.
+) -> keyset.Paged[Place]:
+    """A page of the villages that by_criterion() counts with these answers, among the actor's places: commune by commune.
 
-    A village without an answer yet lacks data.
+    A village without an answer yet lacks data. Raises BadAddress for a mark that is none.
     """
-    commune = aliased(Place)
     answer = func.coalesce(VillageAssessment.values[criterion_id].astext, Value.INSUFFICIENT.value)
     query = (
         select(Place)
         .outerjoin(VillageAssessment, _standing(pack_id))
-        .outerjoin(commune, commune.id == Place.parent_id)
+        .join(_COMMUNE, _COMMUNE.id == Place.parent_id)
         .where(
             Place.level == Level.VILLAGE,
             in_force(on),
             among(Place.id, actor.places_where(Right.OVERSEE)),
             answer.in_([a.value for a in answers]),
         )
-        .order_by(commune.sort_key, commune.code, Place.sort_key, Place.code)
-        .limit(per_page)
-        .offset((page - 1) * per_page)
     )
     if commune_id is not None:
         query = query.where(Place.parent_id == commune_id)
-    return list(session.scalars(query))
+    return keyset.paged(session, query, COMMUNE_BY_COMMUNE, mark)
+
+
+_NAMED = ((Place.sort_key, str), (Place.code, str), (Place.id, UUID))
+BY_NAME = keyset.Order(*_NAMED)
+BEST_FIRST = keyset.Order((-func.coalesce(VillageAssessment.met, -1, type_=Integer), int), *_NAMED)
+
+
+def villages_of_commune(
+    session: Session,
+    commune_id: UUID,
+    on: date,
+    *,
+    overall: Collection[Value] = (),
+    best_first: bool = False,
+    mark: str = "",
+    pack_id: str = SMART_VILLAGE,
+) -> keyset.Paged[Place]:
+    """A page of a commune's villages with one of these overall answers (none named: any), by name or by how many criteria are met.
+
+    A village without an answer yet lacks data. Raises BadAddress for a mark that is none.
+    """
+    query = (
+        select(Place)
+        .outerjoin(VillageAssessment, _standing(pack_id))
+        .where(Place.level == Level.VILLAGE, in_force(on), Place.parent_id == commune_id)
+    )
+    if overall:
+        answer = func.coalesce(VillageAssessment.overall, Value.INSUFFICIENT.value)
+        query = query.where(answer.in_([v.value for v in overall]))
+    return keyset.paged(session, query, BEST_FIRST if best_first else BY_NAME, mark)
+
+
+def computed_at_in(session: Session, commune_id: UUID, on: date, pack_id: str = SMART_VILLAGE) -> datetime | None:
+    """When the newest answer of the commune's villages was confirmed."""
+    return session.scalar(
+        select(func.max(VillageAssessment.confirmed_at))
+        .select_from(Place)
+        .join(VillageAssessment, _standing(pack_id))
+        .where(Place.level == Level.VILLAGE, in_force(on), Place.parent_id == commune_id)
+    )

@@ -6,14 +6,17 @@ from datetime import date, datetime
 from typing import TypedDict
 from uuid import UUID
 
-from sqlalchemy import cast, exists, func, literal, select
+from sqlalchemy import Select, cast, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session, aliased
 
+from app import clock
 from app.accounts.queries import among
 from app.actor import Actor, Right
 from app.criteria.models import VillageFact
 from app.criteria.queries.villages import require_village
+from app.criteria.schemas import Kind
+from app.db import keyset
 
 
 class When(TypedDict):
@@ -36,26 +39,48 @@ def standing_facts(
     session: Session, village_ids: Iterable[UUID], *, as_of: date, known_at: datetime, kinds: Sequence[str] = ()
 ) -> dict[UUID, list[VillageFact]]:
     """The rows that stand: observed by `as_of`, recorded by `known_at`, not superseded by then, not taken back."""
-    later = aliased(VillageFact)
-    query = (
-        select(VillageFact)
-        .where(
-            VillageFact.village_id.in_(list(village_ids)),
-            VillageFact.observed_on <= as_of,
-            VillageFact.recorded_at <= known_at,
-            VillageFact.withdrawn.is_(False),
-            ~exists().where(
-                later.supersedes_id == VillageFact.id, later.recorded_at <= known_at, later.observed_on <= as_of
-            ),
-        )
-        .order_by(VillageFact.observed_on.desc(), VillageFact.recorded_at.desc())
-    )
-    if kinds:
-        query = query.where(VillageFact.kind.in_(kinds))
+    query = _standing(list(village_ids), as_of, known_at, kinds)
+    query = query.order_by(VillageFact.observed_on.desc(), VillageFact.recorded_at.desc())
     found: dict[UUID, list[VillageFact]] = defaultdict(list)
     for row in session.scalars(query):
         found[row.village_id].append(row)
     return found
+
+
+LAST_SEEN = keyset.Order(
+    (VillageFact.observed_on, date), (VillageFact.recorded_at, datetime), (VillageFact.id, UUID), newest_first=True
+)
+
+
+def standing_page(
+    session: Session, village_id: UUID, kind: Kind, *, on: date, mark: str = "", without: str = ""
+) -> keyset.Paged[VillageFact]:
+    """A page of the entries of a register that stand on a day, the last observed first; `without`: only those in whose value
+    this field is empty. Raises BadAddress for a mark that is none.
+    """
+    query = _standing([village_id], on, clock.now(), [kind])
+    if without:
+        query = query.where(func.coalesce(VillageFact.value[without].astext, "") == "")
+    return keyset.paged(session, query, LAST_SEEN, mark)
+
+
+def _standing(
+    village_ids: Collection[UUID], as_of: date, known_at: datetime, kinds: Collection[str] = ()
+) -> Select[VillageFact]:
+    later = aliased(VillageFact)
+    query = select(VillageFact).where(
+        VillageFact.village_id.in_(village_ids),
+        VillageFact.observed_on <= as_of,
+        VillageFact.recorded_at <= known_at,
+        VillageFact.withdrawn.is_(False),
+        ~exists().where(
+            later.supersedes_id == VillageFact.id, later.recorded_at <= known_at, later.observed_on <= as_of
+        ),
+    )
+    return query.where(VillageFact.kind.in_(kinds)) if kinds else query
+
+
+NEWEST = keyset.Order((VillageFact.recorded_at, datetime), (VillageFact.id, UUID), newest_first=True)
 
 
 def fact_history(
@@ -66,16 +91,19 @@ def fact_history(
     *,
     as_of: date | None = None,
     known_at: datetime | None = None,
-    limit: int = 200,
-) -> list[VillageFact]:
-    """The newest rows of these kinds, the newest first, up to a day and a state of knowledge; nothing is ever edited."""
+    mark: str = "",
+) -> keyset.Paged[VillageFact]:
+    """A page of the rows of these kinds, the newest first, up to a day and a state of knowledge; nothing is ever edited.
+
+    Raises BadAddress for a mark that is none.
+    """
     require_village(actor, village_id)
     query = select(VillageFact).where(VillageFact.village_id == village_id, VillageFact.kind.in_(kinds))
     if as_of is not None:
         query = query.where(VillageFact.observed_on <= as_of)
     if known_at is not None:
         query = query.where(VillageFact.recorded_at <= known_at)
-    return list(session.scalars(query.order_by(VillageFact.recorded_at.desc(), VillageFact.id.desc()).limit(limit)))
+    return keyset.paged(session, query, NEWEST, mark)
 
 
 def newest_fact_at(session: Session, village_id: UUID) -> datetime | None:

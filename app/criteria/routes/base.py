@@ -49,8 +49,11 @@ def recorder(village_id: UUID) -> Actor:
     return require(*RECORDERS)
 
 
+COUNTED = ("household", "office")
+
+
 def counted(premises: list[Premises]) -> list[Premises]:
-    return [p for p in premises if p.kind in {"household", "office"}]
+    return [p for p in premises if p.kind in COUNTED]
 
 
 def page_of(kind: str) -> tuple[tuple[Kind, ...], str]:

@@ -1,22 +1,23 @@
 """Recording what is true of a village."""
 
 from datetime import date
-from typing import Annotated, Literal, get_origin
+from typing import Annotated, Any, Literal, get_origin
 from uuid import UUID
 
 from flask import Response, flash, redirect, request, url_for
 from flask_babel import gettext as _
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock, media
 from app.actor import Actor
 from app.criteria import queries, village_facts
 from app.criteria.models import VillageFact, needs_proof
-from app.criteria.routes.base import PAGES, blueprint, counted, page_of, recorded, recorded_unproven, recorder
+from app.criteria.routes.base import COUNTED, PAGES, blueprint, counted, page_of, recorded, recorded_unproven, recorder
 from app.criteria.routes.digital_addresses import record_addresses
 from app.criteria.routes.proofs import MAX_PROOFS, Link, evidence, sent_proofs
-from app.criteria.schemas import FIELDS, VALUES, NewVillageFact, NoModel, Shape
+from app.criteria.schemas import FIELDS, VALUES, Kind, NewVillageFact, NoModel, Shape
 from app.db import new_id
 from app.errors import not_found
 from app.fields import ClientId, Day
@@ -49,10 +50,16 @@ class Withdrawn(BaseModel):
 
 
 class Asked(BaseModel):
-    """Which thing a form is about; none means a new one."""
+    """Which thing a form is about, none means a new one; which page of what was recorded, of the register's entries, and of the
+    places that are listed, of whose names `q` is a part.
+    """
 
     model_config = ConfigDict(frozen=True)
     muc: UUID | None = None
+    trang: str = ""
+    trang_so: str = ""
+    trang_noi: str = ""
+    q: Annotated[str, StringConstraints(max_length=100)] = ""
 
 
 class Declared(BaseModel):
@@ -81,7 +88,11 @@ def recording(village_id: UUID) -> Response:
             pack=queries.pack(),
             premises=counted(places.premises_of(session, village_id, clock.today())),
             history=queries.fact_history(
-                session, actor, village_id, [k for k in VALUES if k != "digital_address"], limit=20
+                session,
+                actor,
+                village_id,
+                [k for k in VALUES if k != "digital_address"],
+                mark=request.args.get("trang", ""),
             ),
         )
 
@@ -104,7 +115,7 @@ def record(village_id: UUID, kind: str) -> Response:
         standing = queries.standing_facts(session, [village_id], as_of=today, known_at=clock.now(), kinds=kinds).get(
             village_id, []
         )
-        history = queries.fact_history(session, actor, village_id, kinds, limit=400)
+        history = queries.fact_history(session, actor, village_id, kinds, mark=asked.trang)
         main = [r for r in standing if r.kind == kinds[0]]
         about = next((r for r in main if r.subject == asked.muc), None) if asked.muc else None
         if kinds[0] not in MANY and main:
@@ -120,13 +131,29 @@ def record(village_id: UUID, kind: str) -> Response:
             declared_none={r.value["field"]: r for r in standing if r.kind == "no_model"},
             fields=FIELDS,
             history=history,
-            superseded=queries.superseded_ids(session, [r.id for r in history]),
-            premises=counted(places.premises_of(session, village_id, today)),
+            superseded=queries.superseded_ids(session, [r.id for r in history.rows]),
+            asked=asked,
+            **_listed(session, village_id, kinds[0], asked, today),
             premises_names=places.premises_labels(session, village_id) if kind == "dia-chi-so" else {},
             codes={UUID(r.value["premises_id"]): r.value.get("code") for r in standing if r.kind == "digital_address"},
             households=queries.households_of(session, [village_id]),
             max_proofs=MAX_PROOFS,
         )
+
+
+def _listed(session: Session, village_id: UUID, kind: Kind, asked: Asked, today: date) -> dict[str, Any]:
+    """The entries of a register, and the places that have a code each: a page of either."""
+    if kind == "digital_address":
+        return {
+            "premises_count": len(counted(places.premises_of(session, village_id, today))),
+            "premises": places.premises_page(
+                session, village_id, today, kinds=COUNTED, search=asked.q, mark=asked.trang_noi
+            ),
+        }
+    if kind not in MANY:
+        return {}
+    without = "answered_on" if kind == "feedback" else ""
+    return {"entries": queries.standing_page(session, village_id, kind, on=today, mark=asked.trang_so, without=without)}
 
 
 @blueprint.post("/thon/<uuid:village_id>/ghi/<kind>")

@@ -6,14 +6,15 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import ColumnElement, Select, case, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from app import clock
 from app.accounts import queries as accounts
 from app.accounts import rights
+from app.accounts.models import Organisation
 from app.actor import Actor, Right
-from app.db import Words
+from app.db import Words, fold, keyset, numbered
 from app.doors.farmer import pictures
 from app.errors import not_found
 from app.trace import queries as trace
@@ -77,12 +78,22 @@ def house(session: Session, actor: Actor, asked: UUID | None) -> House | None:
     return House(found.id, found.name, found.village_id, acting_for, witness, writer)
 
 
-def households(session: Session, actor: Actor, search: str, most: int = 60) -> tuple[list[HouseRow], int]:
-    """Whom this actor may write for, own households first, then by name; and how many there are in all."""
-    known = accounts.organisations(session, actor, search=search, limit=2000)
-    theirs = [o for o in known if rights.may_in(actor, Right.KEEP_DIARY, o)]
-    theirs.sort(key=lambda o: not actor.may(Right.REPRESENT, o.id))
-    shown = theirs[:most]
+def households(session: Session, actor: Actor, search: str, mark: str = "") -> keyset.Paged[HouseRow]:
+    """A page of whom this actor may write for, own households first, then by name. `search` is a part of the name.
+
+    Raises BadAddress for a mark that is none.
+    """
+    own = accounts.among(Organisation.id, actor.where(Right.REPRESENT))
+    order = keyset.Order(
+        (case((own, 0), else_=1), int), (numbered(Organisation.name_folded), str), (Organisation.id, UUID)
+    )
+    query: Select[Organisation] = select(Organisation).where(
+        accounts.visible(actor), rights.lying_where(actor, Right.KEEP_DIARY)
+    )
+    if search.strip():
+        query = query.where(Organisation.name_folded.contains(fold(search.strip()), autoescape=True))
+    found = keyset.paged(session, query, order, mark)
+    shown = found.rows
     first = aliased(CareLog)
     counted = session.execute(
         select(CareLog.organisation_id, func.count().label("steps"))
@@ -96,7 +107,8 @@ def households(session: Session, actor: Actor, search: str, most: int = 60) -> t
         .group_by(CareLog.organisation_id)
     )
     written = {row.organisation_id: row.steps for row in counted}
-    return [HouseRow(o.id, o.name, written.get(o.id, 0)) for o in shown], len(theirs)
+    rows = [HouseRow(o.id, o.name, written.get(o.id, 0)) for o in shown]
+    return keyset.Paged(rows, found.listed, found.count)
 
 
 @dataclass(frozen=True, slots=True)

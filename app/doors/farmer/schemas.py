@@ -125,7 +125,10 @@ class Asked(Form):
 
 
 class SearchHouse(Form):
+    """A part of a household's name, and which page of the list: the mark that a page before gave."""
+
     q: Annotated[str, StringConstraints(max_length=100)] = ""
+    trang: str = ""
 
 
 class Older(Form):

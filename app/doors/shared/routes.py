@@ -50,7 +50,8 @@ def show(job_id: UUID) -> Response:
 @job_pages.get("/viec-nen")
 def listed() -> Response:
     with transaction(signed_in()) as session:
-        return page("shared/jobs.html", jobs=jobs.recent(session, current_actor(), limit=50))
+        found = jobs.own(session, current_actor(), request.args.get("trang", ""))
+        return page("shared/jobs.html", found=found)
 
 
 # --- uploads -----------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from app.places.queries.attributes import CommuneLine, attribute, attribute_hist
 from app.places.queries.choices import VillageChoices, commune_choices, village_choices
 from app.places.queries.dates import in_force
 from app.places.queries.history import Kin, became, became_of, ending_of, names_of, names_on, was_before
-from app.places.queries.lists import failed_job, import_of, lists_to_forget, recent_imports
+from app.places.queries.lists import failed_job, import_of, lists_to_forget, own_imports
 from app.places.queries.own_data import about_me
 from app.places.queries.premises import (
     premises_counts,
@@ -12,14 +12,16 @@ from app.places.queries.premises import (
     premises_labels,
     premises_of,
     premises_of_villages,
+    premises_page,
 )
-from app.places.queries.search import search_places
+from app.places.queries.search import search_page, search_places
 from app.places.queries.units import (
     all_by_code,
     all_villages,
     ancestors,
     by_code,
     chains,
+    child_page,
     children,
     closed_by_code,
     current_communes,
@@ -53,6 +55,7 @@ __all__ = [
     "became_of",
     "by_code",
     "chains",
+    "child_page",
     "children",
     "closed_by_code",
     "commune_choices",
@@ -71,6 +74,7 @@ __all__ = [
     "names_of",
     "names_on",
     "open_village",
+    "own_imports",
     "place",
     "places",
     "premises_counts",
@@ -78,9 +82,10 @@ __all__ = [
     "premises_labels",
     "premises_of",
     "premises_of_villages",
+    "premises_page",
     "province",
     "reach",
-    "recent_imports",
+    "search_page",
     "search_places",
     "village_choices",
     "village_counts",

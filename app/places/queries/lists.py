@@ -7,6 +7,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, aliased
 
 from app.actor import Actor
+from app.db import keyset
 from app.errors import not_found
 from app.jobs import Job, JobState
 from app.media import MediaBlob
@@ -24,15 +25,13 @@ def import_of(session: Session, actor: Actor, import_id: UUID, *, lock: bool = F
     return found
 
 
-def recent_imports(session: Session, actor: Actor, *, limit: int = 10) -> list[PlaceImport]:
-    return list(
-        session.scalars(
-            select(PlaceImport)
-            .where(PlaceImport.person_id == actor.person_id)
-            .order_by(PlaceImport.created_at.desc())
-            .limit(limit)
-        )
-    )
+NEWEST = keyset.Order((PlaceImport.created_at, datetime), (PlaceImport.id, UUID), newest_first=True)
+
+
+def own_imports(session: Session, actor: Actor, mark: str = "") -> keyset.Paged[PlaceImport]:
+    """A page of the lists that the actor sent, the newest first. Raises BadAddress for a mark that is none."""
+    query = select(PlaceImport).where(PlaceImport.person_id == actor.person_id)
+    return keyset.paged(session, query, NEWEST, mark)
 
 
 def lists_to_forget(session: Session, before: datetime) -> list[str]:

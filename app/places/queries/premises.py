@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Uuid, any_, func, literal, select
 from sqlalchemy.orm import Session, aliased
 
+from app.db import fold, keyset
 from app.places.models import Premises
 from app.places.queries.dates import then_in_force
 
@@ -21,6 +22,21 @@ def premises_of(session: Session, village_id: UUID, on: date, known_at: datetime
             .order_by(Premises.kind, Premises.label_folded, Premises.id)
         )
     )
+
+
+IN_ORDER = keyset.Order((Premises.kind, str), (Premises.label_folded, str), (Premises.id, UUID))
+
+
+def premises_page(
+    session: Session, village_id: UUID, on: date, *, kinds: Collection[str] = (), search: str = "", mark: str = ""
+) -> keyset.Paged[Premises]:
+    """A page of `premises_of`, of these kinds (none: of any), whose label has this part. Raises BadAddress for a mark that is none."""
+    query = select(Premises).where(Premises.village_id == village_id, then_in_force(Premises, on, None))
+    if kinds:
+        query = query.where(Premises.kind.in_(kinds))
+    if search.strip():
+        query = query.where(Premises.label_folded.contains(fold(search.strip()), autoescape=True))
+    return keyset.paged(session, query, IN_ORDER, mark)
 
 
 def premises_counts(

@@ -1,13 +1,15 @@
 """Finding places by their name or code, as people type them."""
 
 import re
+from collections.abc import Collection
 from datetime import date
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, case, func, literal, or_, select
+from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, case, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from app import clock
-from app.db import fold, nfc
+from app.db import fold, keyset, nfc
 from app.places.models import Level, Place, PlaceName
 from app.places.queries.dates import in_force, then_in_force
 
@@ -24,6 +26,7 @@ _PREFIX = re.compile(r"^(" + "|".join(re.escape(fold(w)) for w in KIND_WORDS) + 
 _PREFIXED = re.compile(r"^(" + "|".join(KIND_WORDS) + r")\s+(?=\S)", re.IGNORECASE)
 _BETWEEN = re.compile(r"[\s\-–.,;]+")
 _WORDS = 12
+_BY_NAME: tuple[tuple[keyset.Column, type], ...] = ((Place.sort_key, str), (Place.code, str), (Place.id, UUID))
 
 
 def search_places(
@@ -37,6 +40,43 @@ def search_places(
 
     Whole names come first, then beginnings, then the rest; what matches with its accents goes before what does not.
     """
+    for query, order in _searches(text, on or clock.today(), then=on):
+        found = session.scalars(_of(query, [level] if level else ()).order_by(*order.by()).limit(limit)).all()
+        if found:
+            return list(found)
+    return []
+
+
+def search_page(
+    session: Session,
+    text: str,
+    *,
+    on: date,
+    levels: Collection[str] = (),
+    within: Collection[UUID] | None = None,
+    mark: str = "",
+) -> keyset.Paged[Place]:
+    """A page of what `search_places` finds, of these levels (none: of any) and among the places `within`.
+
+    Raises BadAddress for a mark that is none.
+    """
+    for query, order in _searches(text, on, then=on):
+        wanted = _of(query, levels)
+        if within is not None:
+            wanted = wanted.where(Place.id == any_(literal(sorted(within), ARRAY(Uuid()))))
+        count = keyset.count(session, wanted)
+        if count.number:
+            found = keyset.listed(session, wanted, order, mark)
+            return keyset.Paged([row[0] for row in found.rows], found, count)
+    return keyset.Paged([], keyset.Listed([], None, None), keyset.Count(0))
+
+
+def _of(query: Select[Place], levels: Collection[str]) -> Select[Place]:
+    return query.where(Place.level.in_(levels)) if levels else query
+
+
+def _searches(text: str, on: date, *, then: date | None) -> list[tuple[Select[Place], keyset.Order]]:
+    """The ways to find what was typed, each asked where the one before found nothing, and the order of what it finds."""
     typed = _ABBREVIATED.sub(_spelled_out, nfc(text))
     wanted = fold(typed)
     bare = _PREFIX.sub("", wanted)
@@ -50,31 +90,24 @@ def search_places(
             bare, autoescape=True
         ),  # as it is written: “1, 2” has two signs where the pattern has one
     )
-    if on is not None:
-        then = func.vn_fold(PlaceName.name).like(f"%{pattern}%", escape="\\")
-        named = or_(named, Place.id.in_(select(PlaceName.place_id).where(then, then_in_force(PlaceName, on, None))))
+    if then is not None:
+        bore = func.vn_fold(PlaceName.name).like(f"%{pattern}%", escape="\\")
+        named = or_(named, Place.id.in_(select(PlaceName.place_id).where(bore, then_in_force(PlaceName, then, None))))
     exact_accents = Place.name.ilike(f"%{_pattern(_PREFIXED.sub('', typed))}%", escape="\\")
-    query = (
-        select(Place)
-        .where(in_force(on or clock.today()), or_(named, _coded(nfc(text).upper())))
-        .order_by(
-            case(
-                (Place.name_folded.like(pattern, escape="\\"), 0),
-                (Place.name_folded.like(f"{pattern}%", escape="\\"), 1),
-                else_=2,
-            ),
-            case((exact_accents, 0), else_=1),
-            case((Place.kind_word == word, 0), else_=1),
-            case((Place.level == Level.PROVINCE, 0), (Place.level == Level.COMMUNE, 1), else_=2),
-            Place.sort_key,
-            Place.code,
-        )
-        .limit(limit)
+    found = select(Place).where(in_force(on), or_(named, _coded(nfc(text).upper())))
+    beginning = case(
+        (Place.name_folded.like(pattern, escape="\\"), 0),
+        (Place.name_folded.like(f"{pattern}%", escape="\\"), 1),
+        else_=2,
     )
-    if level is not None:
-        query = query.where(Place.level == level)
-    found = list(session.scalars(query))
-    return found or list(session.scalars(_with_the_one_above(wanted, level, on or clock.today()).limit(limit)))
+    order = keyset.Order(
+        (beginning, int),
+        (case((exact_accents, 0), else_=1), int),
+        (case((Place.kind_word == word, 0), else_=1), int),
+        (case((Place.level == Level.PROVINCE, 0), (Place.level == Level.COMMUNE, 1), else_=2), int),
+        *_BY_NAME,
+    )
+    return [(found, order), (_with_the_one_above(wanted, on), keyset.Order(*_BY_NAME))]
 
 
 def _spelled_out(short: re.Match[str]) -> str:
@@ -94,7 +127,7 @@ def _coded(code: str) -> ColumnElement[bool]:
     return Place.code == code if not code.isdigit() or not bare else func.ltrim(Place.code, "0") == bare
 
 
-def _with_the_one_above(wanted: str, level: str | None, on: date) -> Select[Place]:
+def _with_the_one_above(wanted: str, on: date) -> Select[Place]:
     """Places whose own name and kind and those of the place above hold every word; none for a single word."""
     above = aliased(Place)
     whole = func.concat(
@@ -102,10 +135,8 @@ def _with_the_one_above(wanted: str, level: str | None, on: date) -> Select[Plac
         func.vn_fold(above.kind_word), " ", above.name_folded, " ",
     )  # fmt: skip
     words = [w for w in _BETWEEN.split(wanted) if w][:_WORDS]
-    query = (
+    return (
         select(Place)
         .join(above, above.id == Place.parent_id)
         .where(in_force(on), literal(len(words) > 1), *(whole.contains(f" {w} ", autoescape=True) for w in words))
-        .order_by(Place.sort_key, Place.code)
     )
-    return query if level is None else query.where(Place.level == level)

@@ -9,6 +9,7 @@ from sqlalchemy import ARRAY, Text, Uuid, and_, any_, func, literal, select, tru
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.db import keyset
 from app.errors import not_found
 from app.places.models import Level, Place, PlaceName
 from app.places.queries.dates import in_force
@@ -67,6 +68,14 @@ def children(session: Session, place_id: UUID, on: date) -> list[Place]:
             .order_by(Place.level, Place.sort_key, Place.code)
         )
     )
+
+
+BELOW = keyset.Order((Place.level, str), (Place.sort_key, str), (Place.code, str), (Place.id, UUID))
+
+
+def child_page(session: Session, place_id: UUID, on: date, mark: str = "") -> keyset.Paged[Place]:
+    """A page of `children`. Raises BadAddress for a mark that is none."""
+    return keyset.paged(session, select(Place).where(Place.parent_id == place_id, in_force(on)), BELOW, mark)
 
 
 def current_communes(session: Session, on: date) -> list[Place]:

@@ -11,8 +11,8 @@ from werkzeug.wrappers import Response as BaseResponse
 from app import clock
 from app.accounts import queries as accounts
 from app.accounts.models import Organisation
-from app.actor import Actor, Right
-from app.db import sort_key
+from app.accounts.schemas import Choosing
+from app.actor import Right
 from app.errors import forbidden
 from app.places import queries as places
 from app.places.queries import VillageChoices
@@ -38,12 +38,6 @@ def _site_kinds() -> dict[str, str]:
     }
 
 
-def _holders(session: Session, actor: Actor) -> list[Organisation]:
-    own = {m.organisation_id for m in actor.memberships}
-    found = [o for o in accounts.organisations(session, actor) if actor.may(Right.KEEP_DIARY, o.id)]
-    return sorted(found, key=lambda o: (o.id not in own, sort_key(o.name), o.id))
-
-
 def _villages(session: Session, holders: Collection[Organisation], present: UUID | None = None) -> VillageChoices:
     """Those of the holders' communes, of the commune asked for, and the present one."""
     near, asked = [o.commune_id for o in holders], parse_query(InCommune).commune
@@ -65,7 +59,7 @@ def sites() -> Response:
             conflicts=queries.conflicts_of(session, actor),
             kinds=_site_kinds(),
             steps=steps.STEPS,
-            may_create=bool(_holders(session, actor)),
+            may_create=bool(actor.where(Right.KEEP_DIARY)),
         )
 
 
@@ -73,14 +67,17 @@ def sites() -> Response:
 def new_site() -> Response:
     actor = signed_in()
     with transaction() as session:
-        holders = _holders(session, actor)
-        if not holders:
+        if not actor.where(Right.KEEP_DIARY):
             raise forbidden()
+        asked = parse_query(Choosing).tim
+        holders, count = accounts.choices(session, actor, Right.KEEP_DIARY, search=asked)
         return page(
             "trace/site_form.html",
             site=None,
             village_id=None,
             holders=[(o.id, o.name) for o in holders],
+            holder_count=count,
+            asked_holder=asked,
             villages=_villages(session, holders),
             kinds=_site_kinds(),
             units=unit_options(AREA_UNITS),

@@ -47,7 +47,9 @@ def test_somebody_of_elsewhere_is_asked_and_nothing_of_them_is_seen_before_they_
     minh = province.actor("minh")
     with province.database.transaction(minh) as session:
         assert session.get(PersonalData, province["khac"]) is None
-        assert [(o.role, o.answered_at) for o in queries.offers_of(session, province["coop"])] == [("purchaser", None)]
+        assert [(o.role, o.answered_at) for o in queries.offers_of(session, province["coop"]).rows] == [
+            ("purchaser", None)
+        ]
         with pytest.raises(NotFound):
             queries.looked_after(session, rights.look_after(session, minh, province["coop"]), province["khac"])
     assert province["coop"] not in province.actor("khac").organisations
@@ -175,7 +177,7 @@ def test_who_manages_there_takes_an_open_offer_back_once(province: Province, by:
     with province.database.transaction(khac) as session:
         assert queries.offers_to(session, province["khac"]) == []
     with province.database.transaction(province.actor("minh")) as session:
-        assert queries.offers_of(session, province["coop"]) == []
+        assert queries.offers_of(session, province["coop"]).rows == []
     for accepted in (True, False):
         with pytest.raises(Conflict) as refused, province.database.transaction(khac) as session:
             offers.answer_offer(session, khac, offer, accepted=accepted)

@@ -69,7 +69,7 @@ def test_an_objection_is_answered_by_an_administrator_once(province: Province) -
     with pytest.raises(NotFound), province.database.transaction(minh) as session:
         privacy.open_request(session, form.id)
     with province.database.transaction(admin) as session:
-        assert [r.id for r in queries.open_data_requests(session)] == [form.id]
+        assert [r.id for r in queries.open_data_requests(session).rows] == [form.id]
         privacy.answer_request(session, admin, form.id, answer)
     with pytest.raises(Conflict), province.database.transaction(admin) as session:
         privacy.answer_request(session, admin, form.id, AnswerIn(answer="Khác"))

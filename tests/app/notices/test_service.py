@@ -101,9 +101,9 @@ def test_somebody_may_be_told_by_one_who_cannot_read_it(province: Province) -> N
     tell(province, "khac", by="minh")
     minh, khac = province.actor("minh"), province.actor("khac")
     with province.database.transaction(minh) as session:
-        assert queries.inbox(session, minh) == []
+        assert queries.inbox(session, minh).rows == []
     with province.database.transaction(khac) as session:
-        found = queries.inbox(session, khac)
+        found = queries.inbox(session, khac).rows
         assert [n.title.vi for n in found] == ["Chứng nhận sắp hết hạn"]
         assert queries.unseen_count(session, khac) == 1
     with pytest.raises(NotFound), province.database.transaction(minh) as session:
@@ -354,7 +354,7 @@ def test_an_offer_taken_back_or_answered_asks_for_nothing_any_more(province: Pro
 
     def waiting() -> tuple[int, list[bool]]:
         with province.database.transaction(khac) as session:
-            told = queries.inbox(session, khac)
+            told = queries.inbox(session, khac).rows
             settled = queries.settled_offers(session, told)
             return queries.unseen_count(session, khac), [n.id in settled for n in told]
 

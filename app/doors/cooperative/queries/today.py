@@ -97,12 +97,19 @@ class Today:
         return sum(len(part) for part in parts)
 
 
+def _phones(session: Session, managed: Collection[UUID]) -> list[tuple[CardRequest, PersonalData]]:
+    """Those that wait longest; the page of phones has them all."""
+    return [(row[0], row[1]) for row in accounts.waiting_requests(session, managed, clock.machine_now()).rows]
+
+
 def today(session: Session, actor: Actor) -> Today:
     own = own_organisations(actor)
     managed = actor.where(Right.MANAGE_MEMBERS)
     names = _product_names(session, own)
     return Today(
-        phones=accounts.waiting_requests(session, managed, clock.machine_now()) if managed else [],
+        phones=[(row[0], row[1]) for row in accounts.waiting_requests(session, managed, clock.machine_now()).rows]
+        if managed
+        else [],
         listings=_troubled(session, own),
         accounts=list(
             session.scalars(

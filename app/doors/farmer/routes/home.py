@@ -60,8 +60,8 @@ def households() -> Response:
     asked = parse_query(schemas.SearchHouse)
     actor = signed_in_writer()
     with transaction() as session:
-        found, total = queries.households(session, actor, asked.q)
-        return page("farmer/households.html", households=found, total=total, search=asked.q)
+        found = queries.households(session, actor, asked.q, asked.trang)
+        return page("farmer/households.html", found=found, search=asked.q)
 
 
 @blueprint.get("/muc-khac")

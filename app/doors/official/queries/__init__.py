@@ -1,7 +1,7 @@
 """What an official's pages show: stored answers rolled up, and one village with everything behind its answer."""
 
 from app.doors.official.queries.own import own_places, place_of
-from app.doors.official.queries.proof import proof
+from app.doors.official.queries.proof import proof, proofs, records
 from app.doors.official.queries.roll_ups import (
     CommuneLine,
     VillageLine,
@@ -24,6 +24,8 @@ __all__ = [
     "own_places",
     "place_of",
     "proof",
+    "proofs",
+    "records",
     "total",
     "village",
     "village_lines",

@@ -1,5 +1,6 @@
 """The record behind one criterion of a village: facts, products, the diary."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
@@ -9,7 +10,7 @@ from app.actor import SYSTEM, Actor
 from app.criteria import queries as criteria
 from app.criteria.models import VillageFact
 from app.criteria.rules import Fact, ItemSet
-from app.db import Database
+from app.db import Database, keyset
 from app.doors.official.queries.village import Clause, VillageView
 from app.errors import not_found
 from app.marketplace_sync import queries as marketplace
@@ -17,8 +18,6 @@ from app.places import queries as places
 from app.products import queries as products
 from app.products.models import Certificate
 from app.trace import queries as trace
-
-HISTORY_LIMIT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +56,26 @@ class DiaryLine:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """`standing` are the records that the answer rests on; `recorded` the newest of all that was ever written, to read.
-
-    `looks` are those behind the products' evidence that this official may open, by id.
-    """
+    """What one criterion's answer rests on. `standing` are the records of the village behind it."""
 
     clause: Clause
     facts: list[FactLine]
     standing: list[VillageFact]
-    recorded: list[VillageFact]
+    products: list[ProductLine]
+    diary: list[DiaryLine]
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """A page of all that was ever written of a criterion, to read; `superseded` are those of it that a later one corrects.
+
+    `looks` are those behind the products' evidence that this official may open, by id.
+    """
+
+    page: keyset.Paged[VillageFact]
     superseded: set[UUID]
     premises_names: dict[str, str]
-    products: list[ProductLine]
     looks: dict[UUID, marketplace.Look]
-    diary: list[DiaryLine]
 
 
 KINDS_OF: dict[str, tuple[str, ...]] = {
@@ -87,29 +92,60 @@ def proof(database: Database, actor: Actor, view: VillageView, criterion_id: str
     clause = next((c for c in view.clauses if c.criterion.id == criterion_id), None)
     if clause is None:
         raise not_found("tiêu chí này", "this criterion")
-    used = dict.fromkeys(n for leaf in clause.answer.walk() if not leaf.children for n in leaf.facts_used)
-    sold = _product_lines(database, view) if "ocop_products" in used else []
+    return proofs(database, actor, view, [clause], language)[0]
+
+
+def proofs(
+    database: Database, actor: Actor, view: VillageView, clauses: Sequence[Clause], language: str
+) -> list[Proof]:
+    """Everything behind each of these answers, read once for all of them."""
+    used = {c.criterion.id: _facts_of(c) for c in clauses}
+    named = {name for names in used.values() for name in names}
+    sold = _product_lines(database, view) if "ocop_products" in named else []
+    kept = _diary_lines(database, view) if "smart_agriculture_households" in named else []
+    kinds = [kind for c in clauses for kind in KINDS_OF.get(c.criterion.id, ())]
     with database.transaction(actor) as session:
-        kinds = KINDS_OF.get(criterion_id, ())
-        when: criteria.When = {"as_of": view.as_of, "known_at": view.known_at}
-        standing = criteria.standing_facts(session, [view.village.id], **when, kinds=kinds) if kinds else {}
-        recorded = criteria.fact_history(session, actor, view.village.id, kinds, **when, limit=HISTORY_LIMIT)
-        superseded = criteria.superseded_ids(session, [r.id for r in recorded], **when)
-        names = places.premises_labels(session, view.village.id) if criterion_id == "dia-chi-so" else {}
-        looks = marketplace.declared_looks(
-            session, actor, {e.look_id for line in sold for e in line.evidence if e.look_id}
+        standing = (
+            criteria.standing_facts(session, [view.village.id], kinds=kinds, **_when(view)).get(view.village.id, [])
+            if kinds
+            else []
         )
-    return Proof(
-        clause=clause,
-        facts=[_fact_line(view, name, language) for name in used],
-        standing=standing.get(view.village.id, []),
-        recorded=recorded,
-        superseded=superseded,
-        premises_names=names,
-        products=sold,
-        looks=looks,
-        diary=_diary_lines(database, view) if "smart_agriculture_households" in used else [],
-    )
+    return [
+        Proof(
+            clause=c,
+            facts=[_fact_line(view, name, language) for name in used[c.criterion.id]],
+            standing=[row for row in standing if row.kind in KINDS_OF.get(c.criterion.id, ())],
+            products=sold if "ocop_products" in used[c.criterion.id] else [],
+            diary=kept if "smart_agriculture_households" in used[c.criterion.id] else [],
+        )
+        for c in clauses
+    ]
+
+
+def records(database: Database, actor: Actor, view: VillageView, proof: Proof, mark: str) -> Records:
+    """What was written of the criterion until the view's day, the newest first. Raises BadAddress for a mark that is none."""
+    criterion_id = proof.clause.criterion.id
+    with database.transaction(actor) as session:
+        found = criteria.fact_history(
+            session, actor, view.village.id, KINDS_OF.get(criterion_id, ()), mark=mark, **_when(view)
+        )
+        return Records(
+            page=found,
+            superseded=criteria.superseded_ids(session, [r.id for r in found.rows], **_when(view)),
+            premises_names=places.premises_labels(session, view.village.id) if criterion_id == "dia-chi-so" else {},
+            looks=marketplace.declared_looks(
+                session, actor, {e.look_id for line in proof.products for e in line.evidence if e.look_id}
+            ),
+        )
+
+
+def _facts_of(clause: Clause) -> list[str]:
+    """The facts that the answer used, each once, in its order."""
+    return list(dict.fromkeys(n for leaf in clause.answer.walk() if not leaf.children for n in leaf.facts_used))
+
+
+def _when(view: VillageView) -> criteria.When:
+    return {"as_of": view.as_of, "known_at": view.known_at}
 
 
 def _fact_line(view: VillageView, name: str, language: str) -> FactLine:

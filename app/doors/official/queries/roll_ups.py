@@ -12,6 +12,7 @@ from app.criteria import queries as criteria
 from app.criteria.models import VillageAssessment
 from app.criteria.queries import Tally
 from app.criteria.rules import Criterion, Pack, Value
+from app.db import keyset
 from app.errors import not_found
 from app.places import queries as places
 from app.places.models import Level, Place
@@ -98,7 +99,7 @@ def clause_line(
     return found
 
 
-def villages_named(session: Session, actor: Actor, text: str, on: date) -> list[Place]:
-    """Villages and communes of the official's places that bear this name, accents or not."""
-    found = places.search_places(session, text, on=on, limit=200)
-    return [p for p in found if actor.may_at(Right.OVERSEE, p.id) and p.level in {Level.VILLAGE, Level.COMMUNE}][:50]
+def villages_named(session: Session, actor: Actor, text: str, on: date, mark: str = "") -> keyset.Paged[Place]:
+    """A page of the villages and communes of the official's places that bear this name, accents or not. Raises BadAddress."""
+    within = None if actor.may_everywhere(Right.OVERSEE) else actor.places_where(Right.OVERSEE)
+    return places.search_page(session, text, on=on, levels=(Level.VILLAGE, Level.COMMUNE), within=within, mark=mark)

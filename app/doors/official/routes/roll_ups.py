@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from flask import Response, redirect
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, StringConstraints
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -14,7 +14,6 @@ from app.criteria import queries as criteria
 from app.criteria.rules import Value, outside_period
 from app.doors.official import queries
 from app.doors.official.routes.base import URLS, blueprint, place_url, signed_in_official, title_of, trail_to
-from app.fields import Counter
 from app.places import queries as places
 from app.places.models import Level, Place
 from app.web import page, parse_query, transaction
@@ -28,6 +27,7 @@ class Browse(BaseModel):
     xep: Literal["ten", "dat", "chua-dat", "thieu", "thon"] = "ten"
     loc: Literal["tat-ca", "dat", "chua-dat", "thieu"] = "tat-ca"
     xem: Literal["bang", "o"] = "bang"
+    trang: str = ""
 
 
 class Answers(BaseModel):
@@ -35,7 +35,7 @@ class Answers(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     loc: Literal["tat-ca", "dat", "chua-dat", "thieu", "khong-ap-dung"] = "tat-ca"
-    trang: Annotated[Counter, Field(ge=1, le=10000)] = 1
+    trang: str = ""
 
 
 ANSWERS: dict[str, tuple[Value, ...]] = {
@@ -45,7 +45,6 @@ ANSWERS: dict[str, tuple[Value, ...]] = {
     "thieu": (Value.INSUFFICIENT,),
     "khong-ap-dung": (Value.NOT_APPLICABLE,),
 }
-PAGE = 100
 
 
 @blueprint.get("/thon-thong-minh")
@@ -75,8 +74,8 @@ def province() -> Response:
         pack = criteria.pack()
         lines = queries.commune_lines(session, today)
         total = queries.total(line.tally for line in lines)
-        found = queries.villages_named(session, actor, asked.q, today) if asked.q else []
-        above = places.chains(session, [p.id for p in found])
+        found = queries.villages_named(session, actor, asked.q, today, asked.trang) if asked.q else None
+        above = places.chains(session, [p.id for p in found.rows]) if found else {}
         return page(
             "official/province.html",
             here=here,
@@ -87,7 +86,8 @@ def province() -> Response:
             communes=len(lines),
             total=total,
             clauses=queries.clause_lines(session, today, pack, total.total),
-            found=[(p, place_url(p), places.full_name(p, above.get(p.id, ()))) for p in found],
+            found=found,
+            named=[(p, place_url(p), places.full_name(p, above.get(p.id, ()))) for p in found.rows] if found else [],
             computed_at=criteria.computed_at(session),
         )
 
@@ -120,13 +120,15 @@ def commune(commune_id: UUID) -> Response:
     with transaction() as session:
         here = queries.place_of(session, actor, commune_id, Level.COMMUNE)
         pack = criteria.pack()
-        lines = queries.village_lines(session, places.current_villages(session, commune_id, today))
-        wanted: dict[str, set[str | None]] = {"dat": {"met"}, "chua-dat": {"unmet"}, "thieu": {"insufficient", None}}
-        overall = wanted.get(asked.loc)
+        found = criteria.villages_of_commune(
+            session,
+            commune_id,
+            today,
+            overall=() if asked.loc == "tat-ca" else ANSWERS[asked.loc],
+            best_first=asked.xep == "dat",
+            mark=asked.trang,
+        )
         total = criteria.tallies(session, today).get(commune_id, criteria.Tally())
-        shown = [x for x in lines if overall is None or (x.assessment.overall if x.assessment else None) in overall]
-        if asked.xep == "dat":
-            shown.sort(key=lambda x: -(x.assessment.met if x.assessment else -1))
         return page(
             "official/commune.html",
             here=here,
@@ -134,10 +136,11 @@ def commune(commune_id: UUID) -> Response:
             pack=pack,
             trail=trail_to(actor, places.ancestors(session, commune_id), title_of(here)),
             outside=outside_period(pack, today),
-            lines=shown,
+            lines=queries.village_lines(session, found.rows),
+            found=found,
             total=total,
             clauses=queries.clause_lines(session, today, pack, total.total, commune_id),
-            computed_at=max((x.assessment.confirmed_at for x in lines if x.assessment), default=None),
+            computed_at=criteria.computed_at_in(session, commune_id, today),
         )
 
 
@@ -158,25 +161,21 @@ def commune_clause(commune_id: UUID, criterion_id: str) -> Response:
 
 
 def _clause_page(session: Session, actor: Actor, here: Place, criterion_id: str) -> Response:
-    """The villages of a place by their answer to one criterion; a page past the end is the last one."""
+    """The villages of a place by their answer to one criterion."""
     asked = parse_query(Answers)
     today = clock.today()
     commune_id = here.id if here.level == Level.COMMUNE else None
     tallies = criteria.tallies(session, today)
     counted = sum(t.total for place_id, t in tallies.items() if commune_id in {None, place_id})
     clause = queries.clause_line(session, today, criteria.pack(), counted, criterion_id, commune_id)
-    listed = clause.answering(ANSWERS[asked.loc])
-    page_count = max(1, -(-listed // PAGE))
-    number = min(asked.trang, page_count)
-    villages = criteria.villages_answering(
+    found = criteria.villages_answering(
         session,
         actor,
         today,
         criterion_id,
         ANSWERS[asked.loc],
         commune_id=commune_id,
-        page=number,
-        per_page=PAGE,
+        mark=asked.trang,
     )
     return page(
         "official/clause.html",
@@ -184,9 +183,8 @@ def _clause_page(session: Session, actor: Actor, here: Place, criterion_id: str)
         asked=asked,
         clause=clause,
         counts={key: clause.answering(values) for key, values in ANSWERS.items()},
-        lines=queries.village_lines(session, villages),
-        communes=places.places(session, {v.parent_id for v in villages if v.parent_id}) if commune_id is None else {},
-        number=number,
-        page_count=page_count,
+        lines=queries.village_lines(session, found.rows),
+        found=found,
+        communes=places.places(session, {v.parent_id for v in found.rows if v.parent_id}) if commune_id is None else {},
         trail=trail_to(actor, [here, *places.ancestors(session, here.id)], ""),
     )

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from flask import Response
+from flask import Response, request
 from pydantic import BaseModel, ConfigDict
 
 from app import clock
@@ -82,11 +82,13 @@ def village(village_id: UUID) -> Response:
 @blueprint.get("/thon/<uuid:village_id>/tieu-chi/<criterion_id>")
 def criterion(village_id: UUID, criterion_id: str) -> Response:
     actor, dials, view = _view(village_id)
+    proof = queries.proof(web().database, actor, view, criterion_id, language())
     return page(
         "official/criterion.html",
         view=view,
         dials=dials,
-        proof=queries.proof(web().database, actor, view, criterion_id, language()),
+        proof=proof,
+        records=queries.records(web().database, actor, view, proof, request.args.get("trang", "")),
         trail=trail_to(actor, [view.village, *view.above], ""),
         may_record=any(actor.may_at(right, village_id) for right in RECORDERS),
     )
@@ -96,5 +98,5 @@ def criterion(village_id: UUID, criterion_id: str) -> Response:
 def dossier(village_id: UUID) -> Response:
     """The self-assessment on paper."""
     actor, dials, view = _view(village_id)
-    proofs = [queries.proof(web().database, actor, view, c.criterion.id, language()) for c in view.clauses]
+    proofs = queries.proofs(web().database, actor, view, view.clauses, language())
     return page("official/dossier.html", view=view, dials=dials, proofs=proofs)

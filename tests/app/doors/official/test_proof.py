@@ -67,7 +67,7 @@ def test_paper_counts_every_premises_and_only_what_stood_on_the_day(
     assert "Nhà văn hóa có Wi-Fi miễn phí (21/11/2026" in then
     assert "Nhà văn hóa chưa có Wi-Fi miễn phí (25/11/2026" not in then
     history = text_of(client.get(f"/thon/{province.village}/tieu-chi/dia-chi-so"))
-    assert "Chỉ hiện 200 lần ghi mới nhất." in history
+    assert "Mọi lần ghi: 240" in history
     past = text_of(client.get(f"/thon/{province.village}/tieu-chi/wifi-nha-van-hoa?biet_den=2026-11-24"))
     assert "chưa có Wi-Fi miễn phí" not in past
     assert "đã có lần ghi sau thay thế" not in past

@@ -20,6 +20,7 @@ from app.places.models import ImportKind
 from tests.actors import acting
 from tests.app.criteria.world import Province
 from tests.app.doors.official.conftest import SignIn, text_of
+from tests.app.long_lists import MOST_STATEMENTS, counted_statements, every
 
 
 def test_flags_are_counted_in_commune_province_and_table_and_titled_by_outcome(
@@ -199,10 +200,8 @@ def test_villages_of_a_clause_are_only_those_of_the_officials_places(province: P
     for who, villages in (("foreigner", ["Xa"]), ("commune", ["Bản Thử", "Nà Mẫu"])):
         actor = province.actors[who]
         with province.database.transaction(actor) as session:
-            found = villages_answering(
-                session, actor, clock.today(), "wifi-nha-van-hoa", list(Value), page=1, per_page=100
-            )
-            assert [v.name for v in found] == villages
+            found = villages_answering(session, actor, clock.today(), "wifi-nha-van-hoa", list(Value))
+            assert [v.name for v in found.rows] == villages
 
 
 @pytest.mark.parametrize(
@@ -210,8 +209,8 @@ def test_villages_of_a_clause_are_only_those_of_the_officials_places(province: P
     [
         ("khong-co", 404),
         ("wifi-nha-van-hoa?loc=met", 422),
-        ("wifi-nha-van-hoa?trang=0", 422),
-        ("wifi-nha-van-hoa?trang=x", 422),
+        ("wifi-nha-van-hoa?trang=0", 400),
+        ("wifi-nha-van-hoa?trang=x", 400),
         ("wifi-nha-van-hoa?loc=&trang=", 200),
     ],
 )
@@ -230,8 +229,41 @@ def test_villages_of_a_clause_come_in_pages(province: Province, sign_in: SignIn)
     )
     client = sign_in("province")
     at = "/tinh/tieu-chi/wifi-nha-van-hoa?loc=dat"
-    first, second, past = (listed(client, f"{at}&trang={number}") for number in (1, 2, 9))
-    assert (len(first), len(second), past) == (100, 20, second)
-    assert sorted(first + second) == sorted(f"Thôn Mới {n}" for n in range(0, 240, 2))
-    assert "Trang 2 / 2" in text_of(client.get(f"{at}&trang=9"))
-    assert f'rel="prev" href="{at.replace("&", "&amp;")}&amp;trang=1"' in client.get(f"{at}&trang=2").text
+    row = r'<th scope="row"><a href="/thon/[^"]+">([^<]+)</a>'
+    assert every(client, at, row) == [f"Thôn Mới {n}" for n in range(0, 240, 2)]
+    assert "Đạt 120" in text_of(client.get(at))
+
+
+def test_a_commune_of_many_villages_comes_in_pages_by_name_and_best_first(province: Province, sign_in: SignIn) -> None:
+    ids = province.many_villages(120)
+    before = province.actors["commune"]
+    province.actors["commune"] = acting(
+        *before.memberships, places=before.places | frozenset(ids), person_id=before.person_id
+    )
+    province.record("wifi", available=True)
+    province.derive("village", "sister")
+    at, row = f"/xa/{province.commune}", r'<th scope="row"><a href="/thon/[^"]+">([^<]+)</a>'
+    client = sign_in("commune")
+    with counted_statements(province.database) as sent:
+        client.get(at)
+    assert len(sent) <= MOST_STATEMENTS, sent
+    new = [f"Thôn Mới {n}" for n in range(120)]
+    by_name = every(client, at, row)
+    assert by_name == ["Thôn Bản Thử", *new, "Thôn Nà Mẫu"]
+    assert sorted(every(client, f"{at}?xep=dat", row)) == sorted(by_name)
+    assert every(client, f"{at}?loc=dat", row) == [f"Thôn Mới {n}" for n in range(0, 120, 2)]
+    assert client.get(f"{at}?trang=x").status_code == 400
+
+
+def test_what_a_search_of_the_province_finds_is_all_reached(province: Province, sign_in: SignIn) -> None:
+    ids = province.many_villages(120)
+    before = province.actors["province"]
+    province.actors["province"] = acting(
+        *before.memberships, places=before.places | frozenset(ids), person_id=before.person_id
+    )
+    client = sign_in("province")
+    assert every(client, "/tinh?q=thon moi", r'<a class="link-row" [^>]*>.*?<b>([^<]+)</b>') == [
+        f"Thôn Mới {n}" for n in range(120)
+    ]
+    assert "Nơi tìm thấy: 120" in text_of(client.get("/tinh?q=thon moi"))
+    assert client.get("/tinh?q=thon moi&trang=x").status_code == 400
