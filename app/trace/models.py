@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import AwareDateTime, Base, Id, Words
+from app.db import AwareDateTime, Base, Id, Words, folded, in_order
 from app.trace import steps
 
 
@@ -96,6 +96,8 @@ class Site(Base):
     id: Mapped[Id]
     organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisations.id"))
     name: Mapped[str]
+    name_folded: Mapped[str] = folded("name")
+    name_sorted: Mapped[str] = in_order("name")
     kind: Mapped[str]
     area: Mapped[Decimal | None]
     area_unit: Mapped[str | None]
@@ -184,6 +186,12 @@ class CareLog(Base):
         Index("ix_care_logs_cycle_id", "cycle_id"),
         Index("ix_care_logs_organisation_id", "organisation_id", "happened_at"),
         Index("ix_care_logs_corrects_id", "corrects_id", postgresql_where=text("corrects_id IS NOT NULL")),
+        Index(
+            "ix_care_logs_harvests",
+            "organisation_id",
+            "happened_at",
+            postgresql_where=text("kind IN ('harvesting', 'honey_extracting')"),
+        ),
         Index("ix_care_logs_photos", "photos", postgresql_using="gin"),
     )
 
@@ -249,6 +257,7 @@ class Batch(Base):
         UniqueConstraint("organisation_id", "lot"),
         UniqueConstraint("id", "organisation_id"),
         Index("ix_batches_product_id", "product_id"),
+        Index("ix_batches_created_at", "created_at", "id"),
     )
 
     id: Mapped[Id]
@@ -299,6 +308,9 @@ class BatchEvent(Base):
         one_of("kind", BatchEventKind),
         ForeignKeyConstraint(["batch_id", "organisation_id"], ["batches.id", "batches.organisation_id"]),
         Index("ix_batch_events_batch_id", "batch_id"),
+        Index(
+            "ix_batch_events_stops", "batch_id", "position", postgresql_where=text("kind IN ('held', 'recalled')")
+        ),
         Index(
             "uq_batch_events_finding",
             "batch_id",
@@ -375,7 +387,7 @@ class StockMovement(Base):
         UniqueConstraint("id", "organisation_id"),
         UniqueConstraint("corrects_id"),
         Index("ix_stock_movements_variant_id", "variant_id", "batch_id"),
-        Index("ix_stock_movements_batch_id", "batch_id"),
+        Index("ix_stock_movements_batch_id", "batch_id", "position"),
     )
 
     id: Mapped[Id]
