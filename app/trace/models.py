@@ -308,9 +308,7 @@ class BatchEvent(Base):
         one_of("kind", BatchEventKind),
         ForeignKeyConstraint(["batch_id", "organisation_id"], ["batches.id", "batches.organisation_id"]),
         Index("ix_batch_events_batch_id", "batch_id"),
-        Index(
-            "ix_batch_events_stops", "batch_id", "position", postgresql_where=text("kind IN ('held', 'recalled')")
-        ),
+        Index("ix_batch_events_stops", "batch_id", "position", postgresql_where=text("kind IN ('held', 'recalled')")),
         Index(
             "uq_batch_events_finding",
             "batch_id",

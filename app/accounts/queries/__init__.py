@@ -9,6 +9,7 @@ from app.accounts.queries.organisations import (
     organisation,
     organisation_names,
     organisations,
+    organisations_to_choose,
 )
 from app.accounts.queries.people import (
     Member,
@@ -74,6 +75,7 @@ __all__ = [
     "organisation",
     "organisation_names",
     "organisations",
+    "organisations_to_choose",
     "people_answering_for",
     "people_of",
     "person_by_phone",

@@ -11,7 +11,8 @@ from app import clock
 from app.accounts.models import HouseholdMembership, Organisation, OrganisationKind
 from app.accounts.queries.scope import among, known_then, valid_on, visible
 from app.actor import Actor
-from app.db import fold, identity, numbered
+from app.db import fold, identity, keyset, numbered
+from app.db.keyset import Choices
 from app.errors import not_found
 
 
@@ -54,6 +55,31 @@ def organisations(
     if commune_id is not None:
         query = query.where(Organisation.commune_id == commune_id)
     return list(session.scalars(query))
+
+
+BY_NAME = keyset.Order((Organisation.name_sorted, str), (Organisation.id, UUID))
+
+
+def organisations_to_choose(
+    session: Session,
+    organisation_ids: Collection[UUID],
+    *,
+    own: Collection[UUID] = (),
+    search: str = "",
+    chosen: UUID | None = None,
+) -> Choices:
+    """For a select: id, name and commune of these organisations, `own` ones first; see `keyset.choices`."""
+    return keyset.choices(
+        session,
+        select(Organisation.id, Organisation.name, Organisation.commune_id).where(
+            among(Organisation.id, organisation_ids)
+        ),
+        BY_NAME,
+        search=Organisation.name_folded.contains(fold(search), autoescape=True) if search else None,
+        asked=search,
+        chosen=Organisation.id == chosen if chosen else None,
+        own=among(Organisation.id, own) if own else None,
+    )
 
 
 def member_households(

@@ -23,6 +23,7 @@ certifier = Blueprint("certifier", __name__, template_folder="templates")
 class Search(BaseModel):
     model_config = ConfigDict(frozen=True)
     q: str = Field(default="", max_length=80)
+    trang: str = ""
 
 
 @blueprint.get("/hop-tac-xa")
@@ -45,16 +46,24 @@ def reading_room() -> Response:
     asked = parse_query(Search)
     with transaction() as session:
         return page(
-            "cooperative/certifier.html", sites=queries.sites_to_see(session, actor, search=asked.q), asked=asked
+            "cooperative/certifier.html",
+            found=queries.sites_to_see(session, actor, search=asked.q, mark=asked.trang),
+            page_url=lambda mark: url_for("certifier.home", q=asked.q or None, trang=mark),
+            asked=asked,
         )
 
 
 @certifier.get("/chung-nhan/<uuid:site_id>")
 def finding_form(site_id: UUID) -> Response:
-    actor = require(Right.CORRECT_FINDING)
+    actor, asked = require(Right.CORRECT_FINDING), parse_query(Search)
     with transaction() as session:
-        seen = queries.site_to_see(session, actor, site_id)
-        return page("cooperative/finding.html", seen=seen, steps=STEPS, witnesses=_witnesses())
+        return page(
+            "cooperative/finding.html",
+            seen=queries.site_to_see(session, actor, site_id, asked.trang),
+            page_url=lambda mark: url_for("certifier.finding_form", site_id=site_id, trang=mark),
+            steps=STEPS,
+            witnesses=_witnesses(),
+        )
 
 
 def _witnesses() -> dict[str, str]:

@@ -12,7 +12,9 @@ NAMES = {"organisations": "name", "products": "(name ->> 'vi'::text)", "sites": 
 
 
 def upgrade() -> None:
-    op.add_column("sites", sa.Column("name_folded", sa.Text(), sa.Computed("vn_fold(name)", persisted=True), nullable=False))
+    op.add_column(
+        "sites", sa.Column("name_folded", sa.Text(), sa.Computed("vn_fold(name)", persisted=True), nullable=False)
+    )
     for table, name in NAMES.items():
         op.add_column(
             table,

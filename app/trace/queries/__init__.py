@@ -4,7 +4,7 @@ from app.trace.queries.batches import (
     BatchState,
     batch,
     batch_by_code,
-    batch_lines,
+    batch_list,
     batches_of_products,
     batches_of_site,
     codes_of,
@@ -19,10 +19,13 @@ from app.trace.queries.batches import (
 )
 from app.trace.queries.chains import current_logs, root_id
 from app.trace.queries.diary import (
+    Conflicts,
+    Diary,
     DiaryLine,
     care_log,
     care_logs_of_cycle,
     chain,
+    conflicts,
     conflicts_of,
     diary_of_site,
     logs_in_window,
@@ -39,9 +42,18 @@ from app.trace.queries.pre_harvest import (
     waiting,
     waiting_after,
 )
-from app.trace.queries.rights import PAGE
-from app.trace.queries.sites import cycle, cycles_of, site, site_lines, village_of_sites, villages_of_site
+from app.trace.queries.sites import (
+    SiteList,
+    cycle,
+    cycles_of,
+    site,
+    site_lines,
+    site_list,
+    village_of_sites,
+    villages_of_site,
+)
 from app.trace.queries.sources import (
+    HARVEST_DAYS,
     Harvest,
     harvest_day,
     harvest_days,
@@ -50,21 +62,24 @@ from app.trace.queries.sources import (
     sources_of,
     used_of_harvests,
 )
-from app.trace.queries.stock import movement_of_batch, movements_of
+from app.trace.queries.stock import is_taken_back, ledger, moved, movement_of_batch, movements_of
 from app.trace.queries.writers import written_from_outside
 
 __all__ = [
-    "PAGE",
+    "HARVEST_DAYS",
     "UNKNOWN_WAIT_DAYS",
     "BatchState",
+    "Conflicts",
+    "Diary",
     "DiaryLine",
     "FarmerSite",
     "FarmerToday",
     "Harvest",
+    "SiteList",
     "Waiting",
     "batch",
     "batch_by_code",
-    "batch_lines",
+    "batch_list",
     "batches_of_products",
     "batches_of_site",
     "binds_longest",
@@ -72,6 +87,7 @@ __all__ = [
     "care_logs_of_cycle",
     "chain",
     "codes_of",
+    "conflicts",
     "conflicts_of",
     "current_logs",
     "cycle",
@@ -84,9 +100,12 @@ __all__ = [
     "harvests",
     "hold_of",
     "is_held",
+    "is_taken_back",
+    "ledger",
     "left_of",
     "logs_in_window",
     "lots_of_harvest",
+    "moved",
     "movement_of_batch",
     "movements_of",
     "next_lot",
@@ -96,6 +115,7 @@ __all__ = [
     "root_id",
     "site",
     "site_lines",
+    "site_list",
     "sources_of",
     "standing",
     "standings",

@@ -195,6 +195,6 @@ def _links(session: Session, actor: Actor, names: dict[UUID, Words]) -> list[Wai
 
 
 def _conflicts(session: Session, actor: Actor) -> list[tuple[ConflictingSubmission, str]]:
-    found = trace.conflicts_of(session, actor, limit=20)
+    found = trace.conflicts(session, actor, size=20).rows
     names = accounts.organisation_names(session, {c.organisation_id for c in found})
     return [(c, names.get(c.organisation_id, "")) for c in found if actor.reads(c.organisation_id)]

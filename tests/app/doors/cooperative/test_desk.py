@@ -200,7 +200,7 @@ def test_a_finding_elsewhere_or_by_somebody_else_is_refused(demo_province: Demo,
 def test_a_certifier_reads_the_sites_of_their_commune_only(demo_province: Demo) -> None:
     actor = actor_of(demo_province, "chung-nhan")
     with demo_province.database.transaction(actor) as session:
-        holders = {s.holder for s in queries.sites_to_see(session, actor)}
+        holders = {s.holder for s in queries.sites_to_see(session, actor).lines}
     assert "Hộ số 01 Nà Mẫu" in holders
     assert [h for h in holders if "Bản Luông" in h] == []
     assert demo_province.enter("chung-nhan").get("/chung-nhan").status_code == 200
