@@ -3,11 +3,13 @@
 from collections.abc import Collection
 from uuid import UUID
 
+from sqlalchemy import ColumnElement, and_, or_, true
 from sqlalchemy.orm import Session
 
 from app import audit
 from app.accounts import actors, queries
 from app.accounts.models import Membership, Organisation, OrganisationKind
+from app.accounts.queries import among
 from app.actor import Actor, Right, Role, check_may
 from app.db import lock_ids
 from app.errors import Conflict, not_found
@@ -23,6 +25,17 @@ def may_in(actor: Actor, right: Right, organisation: Organisation) -> bool:
         return True
     apart = right in _DIARY and organisation.kind not in _ON_BEHALF
     return not apart and actor.may_at(right, organisation.village_id, organisation.commune_id)
+
+
+def held_in(actor: Actor, right: Right) -> ColumnElement[bool]:
+    """The organisations in which the right holds: the rule of `may_in`, as a condition."""
+    if actor.may_everywhere(right):
+        return true()
+    there = actor.places_where(right)
+    in_place = or_(among(Organisation.village_id, there), among(Organisation.commune_id, there))
+    if right in _DIARY:
+        in_place = and_(Organisation.kind.in_(_ON_BEHALF), in_place)
+    return or_(among(Organisation.id, actor.where(right)), in_place)
 
 
 def on_behalf_of(session: Session, actor: Actor, organisation: Organisation) -> Actor:

@@ -1,6 +1,7 @@
 """Pages of products: the list, one product with its packs and certificates, and the forms that change them."""
 
 from collections.abc import Collection
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -52,6 +53,9 @@ accept_files(
 )
 
 
+ENDING = timedelta(days=90)  # of so many days the desk warns: a new assessment takes its dossier about three months
+
+
 Read = media.PhotoRead | media.PdfRead
 
 
@@ -87,9 +91,20 @@ def _managed(session: Session, actor: Actor, product_id: UUID) -> Product:
 def products() -> Response:
     actor = signed_in()
     asked = parse_query(ProductFilter)
-    chosen: dict[str, Any] = {"q": asked.q or None, "retired": 1 if asked.retired else None}
+    chosen: dict[str, Any] = {
+        "q": asked.q or None,
+        "retired": 1 if asked.retired else None,
+        "ending": 1 if asked.ending else None,
+    }
     with transaction() as session:
-        found = queries.product_list(session, actor, search=asked.q, retired=asked.retired, mark=asked.trang)
+        found = queries.product_list(
+            session,
+            actor,
+            search=asked.q,
+            retired=asked.retired,
+            ending_by=clock.today() + ENDING if asked.ending else None,
+            mark=asked.trang,
+        )
         ids = [p.id for p in found.products]
         return page(
             "products/list.html",

@@ -229,6 +229,7 @@ class Retire(Form):
 class ProductFilter(Form):
     q: Annotated[str, StringConstraints(max_length=100)] = ""
     retired: Ticked = False
+    ending: Ticked = False
     trang: str = ""
 
 

@@ -28,14 +28,15 @@ class Search(BaseModel):
 
 @blueprint.get("/hop-tac-xa")
 def home() -> Response:
-    actor = require(Right.SELL)
+    actor, asked = require(Right.SELL), parse_query(Search)
     with transaction() as session:
-        goods = queries.on_sale(session, actor)
+        goods = queries.on_sale(session, actor, asked.trang)
         return page(
             "cooperative/home.html",
             todo=queries.today(session, actor),
             goods=goods,
-            numbers=queries.numbers(session, actor, {g.product.id: list(g.places) for g in goods}),
+            page_url=lambda mark: url_for("cooperative.home", trang=mark, _anchor="noi-ban"),
+            numbers=queries.numbers(session, actor, goods.evidence),
             now=clock.now(),
         )
 

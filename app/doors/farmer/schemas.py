@@ -126,11 +126,12 @@ class Asked(Form):
 
 class SearchHouse(Form):
     q: Annotated[str, StringConstraints(max_length=100)] = ""
+    trang: str = ""
 
 
 class Older(Form):
     ho: UUID | None = None
-    truoc: Moment | None = None
+    trang: str = ""
 
 
 class Withdrawal(Form):

@@ -2,17 +2,18 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from app.accounts.queries import among
 from app.actor import Actor, Right
 from app.db import fold, keyset
 from app.db.keyset import Choices, Count, Listed
 from app.errors import not_found
-from app.products.models import Product, Variant
+from app.products.models import Certificate, Product, Variant
 from app.products.queries.rights import seen
 
 
@@ -38,21 +39,45 @@ class ProductList:
 
 
 def product_list(
-    session: Session, actor: Actor, *, search: str = "", retired: bool = False, mark: str = ""
+    session: Session,
+    actor: Actor,
+    *,
+    search: str = "",
+    retired: bool = False,
+    ending_by: date | None = None,
+    mark: str = "",
 ) -> ProductList:
     """The products of the organisations this actor acts for (an official: of the places), by name. A search finds a part of the
-    Vietnamese name or of the SKU of a pack. Raises BadAddress for a mark that is none.
+    Vietnamese name or of the SKU of a pack. `ending_by`: those with a certificate whose last day is by then. Raises BadAddress for a mark that is none.
     """
     query = select(Product).where(seen(actor))
     if not actor.may_somewhere(Right.OVERSEE):
         query = query.where(among(Product.organisation_id, actor.organisations))
     if not retired:
         query = query.where(Product.retired_on.is_(None))
+    if ending_by is not None:
+        query = query.where(Product.id.in_(_ending(ending_by)))
     if search:
         packed = select(Variant.product_id).where(Variant.sku.contains(search.strip().upper(), autoescape=True))
         query = query.where(or_(_named(search), Product.id.in_(packed)))
     found = keyset.listed(session, query, BY_NAME, mark)
     return ProductList([row.Product for row in found.rows], found, keyset.count(session, query))
+
+
+def _ending(by: date) -> Select[UUID | None]:
+    """The products of which a scheme's last certificate has no day after this one: a renewal beside the old one counts."""
+    later = aliased(Certificate)
+    return (
+        select(Certificate.product_id)
+        .where(
+            Certificate.product_id.is_not(None),
+            Certificate.valid_to.is_not(None),
+            Certificate.withdrawn_on.is_(None),
+            ~select(later.id).where(later.supersedes_id == Certificate.id).exists(),
+        )
+        .group_by(Certificate.product_id, Certificate.scheme)
+        .having(func.max(Certificate.valid_to) <= by)
+    )
 
 
 def products_to_choose(

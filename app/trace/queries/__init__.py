@@ -2,6 +2,7 @@
 
 from app.trace.queries.batches import (
     BatchState,
+    Wanted,
     batch,
     batch_by_code,
     batch_list,
@@ -77,6 +78,7 @@ __all__ = [
     "Harvest",
     "SiteList",
     "Waiting",
+    "Wanted",
     "batch",
     "batch_by_code",
     "batch_list",

@@ -23,6 +23,7 @@ from app.trace.queries.rights import visible
 from app.trace.queries.sources import harvest_days
 
 BatchState = Literal["open", "held", "recalled"]
+Wanted = BatchState | Literal["stopped"]  # what a list may be asked for; stopped: on hold or recalled
 
 
 def batch(session: Session, actor: Actor, batch_id: UUID) -> Batch:
@@ -120,11 +121,13 @@ def _stopped_by(kinds: tuple[BatchEventKind, BatchEventKind]) -> ColumnElement[b
     return Batch.id.in_(select(event.batch_id).where(event.kind == kinds[0], ~ended))
 
 
-def _is_in(state: BatchState) -> ColumnElement[bool]:
+def _is_in(state: Wanted) -> ColumnElement[bool]:
     """The same rule as `standings`, as a condition."""
     recalled, held = _stopped_by(_RECALL), _stopped_by(_HOLD)
     if state == "recalled":
         return recalled
+    if state == "stopped":
+        return or_(recalled, held)
     return and_(~recalled, held if state == "held" else ~held)
 
 
@@ -145,7 +148,7 @@ def batch_list(
     actor: Actor,
     *,
     product_id: UUID | None = None,
-    state: BatchState | None = None,
+    state: Wanted | None = None,
     search: str = "",
     mark: str = "",
 ) -> BatchList:

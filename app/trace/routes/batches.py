@@ -48,7 +48,7 @@ class BatchFilter(Form):
     """Which batches a list shows."""
 
     product: UUID | None = None
-    state: queries.BatchState | None = None
+    state: queries.Wanted | None = None
     q: Annotated[str, StringConstraints(max_length=100)] = ""
     trang: str = ""
 
@@ -101,7 +101,12 @@ def batches() -> Response:
                 session, actor, product_id=asked.product, state=asked.state, search=asked.q, mark=asked.trang
             ),
             asked=asked,
-            states=[("open", _("Bán được")), ("held", _("Tạm giữ")), ("recalled", _("Đang thu hồi"))],
+            states=[
+                ("open", _("Bán được")),
+                ("held", _("Tạm giữ")),
+                ("recalled", _("Đang thu hồi")),
+                ("stopped", _("Tạm giữ hoặc thu hồi")),
+            ],
             page_url=lambda mark: url_for("trace.batches", **chosen, trang=mark),
             may_create=actor.may_somewhere(Right.HANDLE_GOODS),
         )

@@ -30,7 +30,7 @@ def test_what_waits_for_the_storys_cooperative(demo_province: Demo) -> None:
     with demo_province.database.transaction(actor) as session:
         todo = queries.today(session, actor)
     assert todo.count == 5
-    assert [(s.batch.lot, s.state) for s in todo.lots] == [("NA-RAI-02", "held"), ("MAT-01", "recalled")]
+    assert [(s.batch.lot, s.state) for s in todo.lots] == [("MAT-01", "recalled"), ("NA-RAI-02", "held")]
     assert [(e.product.vi, e.days_left) for e in todo.endings] == [("Mật ong rừng Nà Mẫu", -41), ("Na dai Nà Mẫu", 20)]
     assert [w.product.vi for w in todo.links] == ["Na sấy dẻo Nà Mẫu"]
     assert (list(todo.phones), list(todo.listings), list(todo.accounts), list(todo.conflicts)) == ([], [], [], [])
@@ -72,7 +72,7 @@ def test_a_link_waits_until_somebody_has_looked_whose_look_counts(demo_province:
             if row is not None:
                 session.add(row)
             session.flush()
-            places = next(g.places for g in queries.on_sale(session, actor) if g.product.id == dried)
+            places = next(g.places for g in queries.on_sale(session, actor).lines if g.product.id == dried)
             waiting = [w.product.vi for w in queries.today(session, actor).links]
             shown.append((waiting, [e.state for e in places if e.declared_id == link.id]))
         session.rollback()
@@ -84,7 +84,7 @@ def test_numbers_say_what_they_are_out_of(demo_province: Demo) -> None:
     actor = actor_of(demo_province, "hop-tac-xa")
     with demo_province.database.transaction(actor) as session:
         goods = queries.on_sale(session, actor)
-        numbers = queries.numbers(session, actor, {g.product.id: list(g.places) for g in goods})
+        numbers = queries.numbers(session, actor, goods.evidence)
     assert (numbers.steps, numbers.households_writing, numbers.households) == (2, 2, 8)
     assert numbers.since == clock.today() - timedelta(days=6)
     assert (numbers.scans, numbers.codes) == (0, 3)
@@ -96,7 +96,7 @@ def test_numbers_say_what_they_are_out_of(demo_province: Demo) -> None:
 def test_an_own_shop_is_live_and_shown_as_not_counted(demo_province: Demo) -> None:
     actor = actor_of(demo_province, "to-hop-tac")
     with demo_province.database.transaction(actor) as session:
-        goods = {g.product.id: g for g in queries.on_sale(session, actor)}
+        goods = {g.product.id: g for g in queries.on_sale(session, actor).lines}
     (shop,) = goods[key("product", "thach-den")].places
     assert (shop.state, shop.counted, shop.floor_name.vi) == ("live", False, "Cửa hàng riêng Pò Pán (mẫu)")
 
