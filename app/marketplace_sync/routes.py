@@ -66,14 +66,13 @@ def listings() -> Response:
         accounts = queries.accounts_of(session, actor)
         offers = queries.first_offers(session, accounts, FEW_OFFERS if len(accounts) <= FEW_ACCOUNTS else 0)
         declared = queries.declared_list(session, actor, size=FEW_LINKS)
-        variants = queries.variants(session, {listing.variant_id for listing, _account, _seen in found.lines})
-        shown = {v.product_id for v in variants.values()} | {row.product_id for row, _looks in declared.lines}
+        shown = {v.product_id for v in found.variants.values()} | {row.product_id for row, _looks in declared.lines}
         return page(
             "marketplace_sync/listings.html",
             found=found,
             asked=asked,
             page_url=lambda mark: url_for("marketplace_sync.listings", **chosen, trang=mark),
-            variants=variants,
+            variants=found.variants,
             products=queries.product_names(
                 session, shown | {o.variant.product_id for some in offers.values() for o in some.lines}
             ),

@@ -30,10 +30,11 @@ class Search(BaseModel):
 def home() -> Response:
     actor, asked = require(Right.SELL), parse_query(Search)
     with transaction() as session:
-        goods = queries.on_sale(session, actor, asked.trang)
+        colleagues = queries.colleagues_count(session)
+        goods = queries.on_sale(session, actor, asked.trang, colleagues=colleagues)
         return page(
             "cooperative/home.html",
-            todo=queries.today(session, actor),
+            todo=queries.today(session, actor, colleagues=colleagues),
             goods=goods,
             page_url=lambda mark: url_for("cooperative.home", trang=mark, _anchor="noi-ban"),
             numbers=queries.numbers(session, actor, goods.evidence),

@@ -19,7 +19,6 @@ from app.marketplace_sync.queries.listings import (
     listing_list,
     product_names,
     sightings,
-    variants,
     waits_for_seller,
 )
 from app.marketplace_sync.queries.offers import RETIRED, Offer, first_offers, is_retired, obstacle, offer_list
@@ -53,6 +52,5 @@ __all__ = [
     "points_to_file",
     "product_names",
     "sightings",
-    "variants",
     "waits_for_seller",
 ]

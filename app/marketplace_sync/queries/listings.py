@@ -32,9 +32,10 @@ NEWEST = keyset.Order((Listing.created_at, datetime), (Listing.id, UUID), newest
 
 @dataclass(frozen=True, slots=True)
 class ListingList:
-    """One page of listings, each with its account and its newest sighting, and how many there are in all."""
+    """One page of listings, each with its account and its newest sighting, their packs by id, and how many listings there are."""
 
     lines: Sequence[tuple[Listing, ChannelAccount, ListingObservation | None]]
+    variants: dict[UUID, Variant]
     page: Listed
     total: Count
 
@@ -46,7 +47,11 @@ def listing_list(
 
     A search finds a part of the product's Vietnamese name or of the pack's SKU. `troubled`: those that wait for their seller.
     """
-    query = select(Listing).where(among(Listing.organisation_id, actor.where(Right.SELL)))
+    query = (
+        select(Listing, Variant)
+        .join(Variant, Variant.id == Listing.variant_id)
+        .where(among(Listing.organisation_id, actor.where(Right.SELL)))
+    )
     if search:
         named = select(Product.id).where(Product.name_folded.contains(fold(search), autoescape=True))
         packed = select(Variant.id).where(Variant.sku.contains(search.strip().upper(), autoescape=True))
@@ -57,7 +62,12 @@ def listing_list(
     shown = [row.Listing for row in found.rows]
     rows = listings_with_sightings(session, {listing.product_id for listing in shown}, clock.now())
     known = {row[0].id: row for row in rows}
-    return ListingList([known[i.id] for i in shown if i.id in known], found, keyset.count(session, query))
+    return ListingList(
+        [known[i.id] for i in shown if i.id in known],
+        {row.Variant.id: row.Variant for row in found.rows},
+        found,
+        keyset.count(session, query),
+    )
 
 
 def waits_for_seller() -> ColumnElement[bool]:
@@ -94,10 +104,6 @@ def listings_with_sightings(
 def product_names(session: Session, product_ids: Collection[UUID]) -> dict[UUID, Words]:
     rows = session.execute(select(Product.id, Product.name).where(Product.id.in_(list(product_ids))))
     return dict(rows.all())
-
-
-def variants(session: Session, variant_ids: Collection[UUID]) -> dict[UUID, Variant]:
-    return {v.id: v for v in session.scalars(select(Variant).where(among(Variant.id, variant_ids)))}
 
 
 def sightings(session: Session, listing_id: UUID, *, limit: int = 30) -> list[ListingObservation]:

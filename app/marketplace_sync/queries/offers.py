@@ -155,8 +155,9 @@ def _shelves(session: Session, variant_ids: Collection[UUID]) -> dict[UUID, _She
     left = stock.on_hand(session, variant_ids)
     levels = stock.levels(session, [v for v in variant_ids if not left.get(v)])
     lots = {lot for by_lot in levels.values() for lot, level in by_lot.items() if lot is not None and level.left > 0}
-    states = trace.standings(session, lots)
-    codes = {row.id: row.lot for row in session.execute(select(Batch.id, Batch.lot).where(Batch.id.in_(lots)))}
+    states = trace.standings(session, lots) if lots else {}
+    named = session.execute(select(Batch.id, Batch.lot).where(Batch.id.in_(lots))) if lots else ()
+    codes = {row.id: row.lot for row in named}
     ahead = {
         row.variant_id: int(row.sold)
         for row in session.execute(

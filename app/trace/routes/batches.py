@@ -78,6 +78,9 @@ _DECISIONS = {
 }
 
 
+_HOLDS = {BatchEventKind.HELD, BatchEventKind.RELEASED}
+
+
 def _event_words() -> dict[str, str]:
     return {
         BatchEventKind.CREATED: _("Tạo lô"),
@@ -269,7 +272,7 @@ def batch(batch_id: UUID) -> Response:
             product=product,
             harvested_on=queries.harvest_days(session, [row])[row.id],
             standing=queries.standing(session, row.id),
-            held=queries.is_held(session, row.id),
+            held=[e.kind for e in events if e.kind in _HOLDS][-1:] == [BatchEventKind.HELD],
             asked=asked,
             events=events if asked.all else events[-NEWEST_EVENTS:],
             event_count=len(events),

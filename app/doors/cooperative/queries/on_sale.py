@@ -52,7 +52,7 @@ class Goods:
     evidence: dict[UUID, list[Evidence]]
 
 
-def on_sale(session: Session, actor: Actor, mark: str = "") -> Goods:
+def on_sale(session: Session, actor: Actor, mark: str = "", *, colleagues: bool) -> Goods:
     """Raises BadAddress for a mark that is none."""
     own = own_organisations(actor)
     query = select(Product).where(among(Product.organisation_id, own), Product.retired_on.is_(None))
@@ -67,7 +67,7 @@ def on_sale(session: Session, actor: Actor, mark: str = "") -> Goods:
         packs.setdefault(pack.product_id, []).append(pack)
     left = stock.on_hand(session, [p.id for rows in packs.values() for p in rows])
     evidence = marketplace.live_evidence(
-        session, every, as_of=clock.today(), known_at=clock.now(), colleagues_count=colleagues_count(session)
+        session, every, as_of=clock.today(), known_at=clock.now(), colleagues_count=colleagues
     )
     rows = session.execute(select(Listing.id, Listing.state).where(among(Listing.product_id, ids)))
     states = {row.id: row.state for row in rows}

@@ -1,26 +1,24 @@
 """What needs a decision today."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from app import clock
 from app.accounts import queries as accounts
-from app.accounts.models import CardRequest, PersonalData
+from app.accounts.models import CardRequest, Organisation, PersonalData
 from app.accounts.queries import among
 from app.actor import Actor, Right
 from app.db import Words, keyset
 from app.db.keyset import Count, Query, Rows
-from app.doors.cooperative.queries.on_sale import colleagues_count
 from app.doors.cooperative.queries.own import own_organisations
 from app.marketplace_sync import queries as marketplace
-from app.marketplace_sync.models import TROUBLED, ChannelAccount, DeclaredListing, Listing
+from app.marketplace_sync.models import TROUBLED, ChannelAccount, DeclaredConfirmation, DeclaredListing, Floor, Listing
 from app.products.models import Certificate, Product
-from app.trace import queries as trace
 from app.trace.models import Batch, BatchEvent, ConflictingSubmission
 
 SHOWN = 5  # of each kind; the page says how many there are besides and leads to them
@@ -101,7 +99,8 @@ class Today:
         return sum(len(part) for part in parts) + sum(self.besides.values())
 
 
-def today(session: Session, actor: Actor) -> Today:
+def today(session: Session, actor: Actor, *, colleagues: bool) -> Today:
+    """`colleagues`: whether a colleague's look at a declared link counts; see `colleagues_count`."""
     own = own_organisations(actor)
     managed = actor.where(Right.MANAGE_MEMBERS)
     phones = accounts.waiting_requests(session, managed, clock.machine_now()) if managed else []
@@ -110,7 +109,7 @@ def today(session: Session, actor: Actor) -> Today:
     stopped, many_accounts = _some(session, broken.order_by(ChannelAccount.created_at, ChannelAccount.id))
     lots, many_lots = _stopped(session, own)
     endings, many_endings = _endings(session, own)
-    links, many_links = _links(session, actor)
+    links, many_links = _links(session, own, colleagues=colleagues)
     conflicts, many_conflicts = _conflicts(session, actor)
     totals = {
         "listings": (len(listings), many_listings),
@@ -204,18 +203,32 @@ def _endings(session: Session, own: Collection[UUID]) -> tuple[list[Ending], Cou
     ], total
 
 
-def _links(session: Session, actor: Actor) -> tuple[list[Waiting], Count]:
-    floors = {f.id: f.name for f in marketplace.floors(session)}
-    found = marketplace.declared_list(
-        session, actor.only(Right.SELL), waiting=True, colleagues_count=colleagues_count(session), size=SHOWN
+def _links(session: Session, own: Collection[UUID], *, colleagues: bool) -> tuple[list[Waiting], Count]:
+    """The newest first. Nobody has looked whose look says anything; see `Looks.that_counts`."""
+    looked = exists().where(DeclaredConfirmation.declared_listing_id == DeclaredListing.id)
+    rows, total = _some(
+        session,
+        select(DeclaredListing, Product.name, Floor.name)
+        .join(Product, Product.id == DeclaredListing.product_id)
+        .join(Floor, Floor.id == DeclaredListing.floor_id)
+        .where(
+            among(DeclaredListing.organisation_id, own),
+            DeclaredListing.withdrawn_at.is_(None),
+            Product.retired_on.is_(None),
+            ~(looked if colleagues else looked.where(~DeclaredConfirmation.by_colleague)),
+        )
+        .order_by(DeclaredListing.declared_at.desc(), DeclaredListing.id.desc()),
     )
-    names = marketplace.product_names(session, {declared.product_id for declared, _looks in found.lines})
-    return [
-        Waiting(declared, names[declared.product_id], floors[declared.floor_id]) for declared, _looks in found.lines
-    ], found.total
+    return [Waiting(declared, product, floor) for declared, product, floor, _number in rows], total
 
 
 def _conflicts(session: Session, actor: Actor) -> tuple[list[tuple[ConflictingSubmission, str]], Count]:
-    found = trace.conflicts(session, replace(actor, places=frozenset()), size=SHOWN)
-    names = accounts.organisation_names(session, {c.organisation_id for c in found.rows})
-    return [(c, names.get(c.organisation_id, "")) for c in found.rows], found.total
+    """The newest first, with the names of the actor's households."""
+    rows, total = _some(
+        session,
+        select(ConflictingSubmission, Organisation.name)
+        .outerjoin(Organisation, Organisation.id == ConflictingSubmission.organisation_id)
+        .where(among(ConflictingSubmission.organisation_id, actor.organisations))
+        .order_by(ConflictingSubmission.received_at.desc(), ConflictingSubmission.id.desc()),
+    )
+    return [(conflict, holder or "") for conflict, holder, _number in rows], total
