@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.actor import Role
-from app.db import Base, Id, folded
+from app.db import Base, Id, folded, in_order
 
 
 class OrganisationKind(StrEnum):
@@ -111,8 +111,8 @@ class Organisation(Base):
         CheckConstraint("kind = 'authority' OR commune_id IS NOT NULL", name="commune"),
         UniqueConstraint("tax_code"),
         Index("ix_organisations_village_id", "village_id"),
-        Index("ix_organisations_of_commune", "commune_id", text("vn_numbered(name_folded)"), "id"),
-        Index("ix_organisations_by_name", text("vn_numbered(name_folded)"), "id"),
+        Index("ix_organisations_of_commune", "commune_id", "name_sorted", "id"),
+        Index("ix_organisations_name_sorted", "name_sorted", "id"),
         Index(
             "ix_organisations_name_folded",
             "name_folded",
@@ -125,6 +125,7 @@ class Organisation(Base):
     kind: Mapped[str]
     name: Mapped[str]
     name_folded: Mapped[str] = folded("name")
+    name_sorted: Mapped[str] = in_order("name")
     tax_code: Mapped[str | None]
     village_id: Mapped[UUID | None] = mapped_column(ForeignKey("places.id"))
     commune_id: Mapped[UUID | None] = mapped_column(ForeignKey("places.id"))

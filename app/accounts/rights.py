@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app import audit
 from app.accounts import actors, queries
 from app.accounts.models import Membership, Organisation, OrganisationKind
+from app.accounts.queries import among
 from app.actor import Actor, Right, Role, check_may
 from app.db import lock_ids
 from app.errors import Conflict, not_found
@@ -26,19 +27,15 @@ def may_in(actor: Actor, right: Right, organisation: Organisation) -> bool:
     return not apart and actor.may_at(right, organisation.village_id, organisation.commune_id)
 
 
-def lying_where(actor: Actor, right: Right) -> ColumnElement[bool]:
-    """`may_in` as a condition on organisations."""
+def held_in(actor: Actor, right: Right) -> ColumnElement[bool]:
+    """The organisations in which the right holds: the rule of `may_in`, as a condition."""
     if actor.may_everywhere(right):
         return true()
     there = actor.places_where(right)
-    lies = or_(queries.among(Organisation.village_id, there), queries.among(Organisation.commune_id, there))
+    in_place = or_(among(Organisation.village_id, there), among(Organisation.commune_id, there))
     if right in _DIARY:
-        lies = and_(lies, Organisation.kind.in_(_ON_BEHALF))
-    return (
-        or_(queries.among(Organisation.id, actor.where(right)), lies)
-        if there
-        else (queries.among(Organisation.id, actor.where(right)))
-    )
+        in_place = and_(Organisation.kind.in_(_ON_BEHALF), in_place)
+    return or_(among(Organisation.id, actor.where(right)), in_place)
 
 
 def on_behalf_of(session: Session, actor: Actor, organisation: Organisation) -> Actor:

@@ -12,7 +12,7 @@ from app.db.database import (
 )
 from app.db.personal import holds_personal_number, names_a_person, no_personal_numbers
 from app.db.rows import canonical_json, check_version, insert_once, json_ready, lock_ids, picked
-from app.db.schema import AwareDateTime, Base, Dong, Id, folded, new_id, numbered
+from app.db.schema import AwareDateTime, Base, Dong, Id, folded, in_order, new_id, numbered
 from app.db.texts import Words, fold, identity, nfc, sort_key
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "folded",
     "holds_personal_number",
     "identity",
+    "in_order",
     "insert_once",
     "is_busy",
     "json_ready",

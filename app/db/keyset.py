@@ -7,11 +7,11 @@ import base64
 import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import ColumnElement, Row, Select, func, literal, literal_column, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, literal_column, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.types import NullType
 
@@ -19,22 +19,27 @@ from app.errors import BadAddress
 
 PAGE = 50  # lines of one page of a list
 MOST_COUNTED = 1000
+MOST_CHOICES = 200  # lines of a select; who has more searches
 LONGEST_MARK = 1000  # characters
 AFTER, BEFORE = "s", "t"  # "sau", "trước"
 
 Thing = TypeVar("Thing")
 Column = ColumnElement[Any] | InstrumentedAttribute[Any]
+Query = Select[*tuple[Any, ...]]
+Rows = Sequence[Row[*tuple[Any, ...]]]
 
 
 class Order:
     """What a list is ordered by: columns that are never NULL with their Python types, the last of them unique.
 
-    All of them ascend, or with `newest_first` all descend, as one index can give them.
+    All of them ascend, or with `newest_first` all descend, as one index can give them. `joined`: they are of several tables, so
+    an index gives the first column only.
     """
 
-    def __init__(self, *keys: tuple[Column, type], newest_first: bool = False) -> None:
+    def __init__(self, *keys: tuple[Column, type], newest_first: bool = False, joined: bool = False) -> None:
         self.columns = tuple(column for column, _ in keys)
         self.newest_first = newest_first
+        self.joined = joined
         kinds: Any = tuple[tuple(kind for _, kind in keys)]  # type: ignore[misc]  # made of what is given
         self._types: TypeAdapter[tuple[Any, ...]] = TypeAdapter(kinds)
 
@@ -43,14 +48,14 @@ class Order:
 
     def beyond(self, values: Sequence[Any], *, backwards: bool = False) -> ColumnElement[bool]:
         """Rows that come after these values, or before them."""
-        here = tuple_(*self.columns)
-        there = tuple_(
-            *(
-                literal(value, None if isinstance(column.type, NullType) else column.type)
-                for value, column in zip(values, self.columns, strict=True)
-            )
-        )
-        return here < there if self.newest_first is not backwards else here > there
+        given = [
+            literal(value, None if isinstance(column.type, NullType) else column.type)
+            for value, column in zip(values, self.columns, strict=True)
+        ]
+        here, there, first = tuple_(*self.columns), tuple_(*given), self.columns[0]
+        if self.newest_first is not backwards:
+            return and_(here < there, first <= given[0]) if self.joined else here < there
+        return and_(here > there, first >= given[0]) if self.joined else here > there
 
     def mark(self, direction: str, values: Sequence[Any]) -> str:
         packed = self._types.dump_json(tuple(values))
@@ -88,23 +93,30 @@ class Count:
 class Listed:
     """One page of a list. `previous` and `next` are the marks of the neighbouring pages; None where there is none."""
 
-    rows: Sequence[Row[*tuple[Any, ...]]]
+    rows: Rows
     previous: str | None
     next: str | None
 
 
-def count(session: Session, query: Select[*tuple[Any, ...]], most: int = MOST_COUNTED) -> Count:
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a select offers: the rows, whether there are `more` than it shows, and what was searched for."""
+
+    rows: Rows
+    more: bool
+    asked: str = ""
+
+
+def count(session: Session, query: Query, most: int = MOST_COUNTED) -> Count:
     """How many rows the query finds, exact up to `most`."""
-    some: Select[Any] = (
+    some: Query = (
         query.with_only_columns(literal_column("1"), maintain_column_froms=True).order_by(None).limit(most + 1)
     )
     found = session.scalar(select(func.count()).select_from(some.subquery())) or 0
     return Count(min(found, most), more=found > most)
 
 
-def listed(
-    session: Session, query: Select[*tuple[Any, ...]], order: Order, mark: str | None = None, *, size: int = PAGE
-) -> Listed:
+def listed(session: Session, query: Query, order: Order, mark: str | None = None, *, size: int = PAGE) -> Listed:
     """The rows of the query on the page that `mark` names, in this order; without a mark the first page.
 
     Each row ends with the columns of the order, unnamed. Raises BadAddress for a mark that is none.
@@ -142,6 +154,27 @@ def paged(session: Session, query: Select[Thing], order: Order, mark: str | None
     """The page that `mark` names of a query for one thing a row, with its count. Raises BadAddress as `listed` does."""
     found = listed(session, query, order, mark)
     return Paged([row[0] for row in found.rows], found, count(session, query))
+
+
+def choices(
+    session: Session,
+    query: Query,
+    order: Order,
+    *,
+    search: ColumnElement[bool] | None = None,
+    asked: str = "",
+    chosen: ColumnElement[bool] | None = None,
+    own: ColumnElement[bool] | None = None,
+    most: int = MOST_CHOICES,
+) -> Choices:
+    """The first rows of the query for a select: those that `search` finds, where something was asked, and always the `chosen` ones.
+
+    `own`: those that stand before the others.
+    """
+    wanted = query if search is None else query.where(search if chosen is None else or_(search, chosen))
+    first = [condition.desc() for condition in (chosen, own) if condition is not None]
+    found = session.execute(wanted.order_by(None).order_by(*first, *order.by()).limit(most + 1)).all()
+    return Choices(found[:most], more=len(found) > most, asked=asked)
 
 
 def ids(found: Listed) -> list[UUID]:

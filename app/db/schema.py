@@ -80,6 +80,15 @@ def folded(column: str) -> Mapped[str]:
     return mapped_column(Text, Computed(f"vn_fold({column})", persisted=True))
 
 
+def in_order(column: str) -> Mapped[str]:
+    """A stored column that a list of names is ordered by, with the numbers inside as numbers: `numbered` of the folded name.
+
+    A page of a list begins by it inside the index, which a function of a column could not: it would be asked of each row
+    after the row's own rule.
+    """
+    return mapped_column(Text, Computed(f"vn_numbered(vn_fold({column}))", persisted=True))
+
+
 def numbered(column: ColumnElement[str] | InstrumentedAttribute[str]) -> ColumnElement[str]:
     """The order of a list of names by their folded column: numbers inside sort as numbers (Hộ số 2 before Hộ số 10)."""
     return func.vn_numbered(column)

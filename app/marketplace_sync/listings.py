@@ -7,8 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import audit, clock, outbox
-from app.accounts.queries import among
-from app.actor import Actor, Right
+from app.actor import Actor
 from app.errors import Conflict, Forbidden, Invalid
 from app.marketplace_sync import queries
 from app.marketplace_sync.channel_accounts import own_account
@@ -111,14 +110,6 @@ def look_now(session: Session, actor: Actor, listing_id: UUID) -> None:
 def _own_listing(session: Session, actor: Actor, listing_id: UUID) -> Listing:
     queries.listing(session, actor, listing_id)
     return session.scalars(select(Listing).where(Listing.id == listing_id).with_for_update()).one()
-
-
-def variants_to_list(session: Session, actor: Actor) -> list[Variant]:
-    return list(
-        session.scalars(
-            select(Variant).where(among(Variant.organisation_id, actor.where(Right.SELL))).order_by(Variant.sku)
-        )
-    )
 
 
 def refresh(

@@ -152,6 +152,7 @@ class Listing(Base):
         ),
         ForeignKeyConstraint(["variant_id", "organisation_id"], ["variants.id", "variants.organisation_id"]),
         Index("ix_listings_product_id", "product_id"),
+        Index("ix_listings_created_at", "organisation_id", "created_at", "id"),
         Index("ix_listings_next_look_at", "next_look_at", postgresql_where=text("remote_id IS NOT NULL")),
     )
 

@@ -1,5 +1,6 @@
 """Pages of selling online: accounts, listings and their evidence, declared links, and the province's list of floors."""
 
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, flash, g, redirect, request, url_for
@@ -10,13 +11,15 @@ from app import clock, media
 from app.accounts import queries as accounts
 from app.actor import Actor, Right, check_may
 from app.db import Words
-from app.errors import Invalid, not_found
+from app.errors import Invalid
 from app.marketplace_sync import account_checks, channel_accounts, queries
 from app.marketplace_sync import declared as declared_verbs
 from app.marketplace_sync import floors as floor_verbs
 from app.marketplace_sync import listings as listing_verbs
 from app.marketplace_sync.models import TROUBLED, AccountCheck
 from app.marketplace_sync.schemas import (
+    LinkFilter,
+    ListingFilter,
     NewAccount,
     NewConfirmation,
     NewDeclared,
@@ -25,10 +28,29 @@ from app.marketplace_sync.schemas import (
     WantListing,
 )
 from app.products import queries as products
-from app.web import accept_files, language, page, parse, parse_data, require, signed_in, transaction, web
+from app.products.schemas import Searched
+from app.web import (
+    accept_files,
+    language,
+    page,
+    parse,
+    parse_data,
+    parse_query,
+    picked,
+    require,
+    signed_in,
+    transaction,
+    web,
+)
 
 blueprint = Blueprint("marketplace_sync", __name__, template_folder="templates")
 accept_files(blueprint, {"confirm": media.MAX_PHOTO_BYTES})
+
+
+FEW_OFFERS = 5  # of an account that the overview shows; the others stand on a page of their own
+FEW_ACCOUNTS = 4  # with more of them the overview only leads to those pages
+FEW_LINKS = 5
+LINKS_A_PAGE = 25  # each with pictures of the looks and a form to withdraw it
 
 
 def _seller() -> Actor:
@@ -37,21 +59,47 @@ def _seller() -> Actor:
 
 @blueprint.get("/san")
 def listings() -> Response:
-    actor = _seller()
+    actor, asked = _seller(), parse_query(ListingFilter)
+    chosen: dict[str, Any] = {"q": asked.q or None, "troubled": 1 if asked.troubled else None}
     with transaction() as session:
-        rows = queries.listings_of(session, actor)
-        variants = {v.id: v for v in listing_verbs.variants_to_list(session, actor)}
+        found = queries.listing_list(session, actor, search=asked.q, troubled=asked.troubled, mark=asked.trang)
         accounts = queries.accounts_of(session, actor)
+        offers = queries.first_offers(session, accounts, FEW_OFFERS if len(accounts) <= FEW_ACCOUNTS else 0)
+        declared = queries.declared_list(session, actor, size=FEW_LINKS)
+        shown = {v.product_id for v in found.variants.values()} | {row.product_id for row, _looks in declared.lines}
         return page(
             "marketplace_sync/listings.html",
-            rows=rows,
-            variants=variants,
-            products=queries.product_names(session, {v.product_id for v in variants.values()}),
+            found=found,
+            asked=asked,
+            page_url=lambda mark: url_for("marketplace_sync.listings", **chosen, trang=mark),
+            variants=found.variants,
+            products=queries.product_names(
+                session, shown | {o.variant.product_id for some in offers.values() for o in some.lines}
+            ),
             accounts=accounts,
-            declared=queries.declared_of(session, actor),
+            declared=declared,
             floors={f.id: f for f in queries.floors(session)},
             counted=queries.counted_floors(session, as_of=clock.today(), known_at=clock.now()),
-            offers=queries.offers(session, accounts),
+            offers=offers,
+        )
+
+
+@blueprint.get("/san/tai-khoan/<uuid:account_id>/dua-len")
+def offers(account_id: UUID) -> Response:
+    """What may be put on sale on one account, by pages, with a search."""
+    actor, asked = _seller(), parse_query(ListingFilter)
+    with transaction() as session:
+        account = queries.account(session, actor, account_id)
+        found = queries.offer_list(session, account, search=asked.q, mark=asked.trang)
+        return page(
+            "marketplace_sync/offers.html",
+            account=account,
+            found=found,
+            asked=asked,
+            page_url=lambda mark: url_for(
+                "marketplace_sync.offers", account_id=account_id, q=asked.q or None, trang=mark
+            ),
+            products=queries.product_names(session, {o.variant.product_id for o in found.lines}),
         )
 
 
@@ -234,10 +282,12 @@ def reconnect(account_id: UUID) -> BaseResponse:
 def declare() -> Response:
     actor = _seller()
     with transaction() as session:
-        variants = listing_verbs.variants_to_list(session, actor)
+        choices = products.products_to_choose(
+            session, actor.where(Right.SELL), search=parse_query(Searched).tim, chosen=picked("product_id")
+        )
         return page(
             "marketplace_sync/declare.html",
-            products=queries.product_names(session, {v.product_id for v in variants}),
+            choices=choices,
             floors=[f for f in queries.floors(session) if f.kind == "marketplace"],
         )
 
@@ -253,12 +303,18 @@ def declare_send() -> BaseResponse:
 
 @blueprint.get("/san/da-khai")
 def declared() -> Response:
-    actor = require(*declared_verbs.READERS)
+    actor, asked = require(*declared_verbs.READERS), parse_query(LinkFilter)
+    chosen: dict[str, Any] = {"q": asked.q or None, "waiting": 1 if asked.waiting else None}
     with transaction() as session:
-        rows = queries.declared_of(session, actor)
+        found = queries.declared_list(
+            session, actor, search=asked.q, waiting=asked.waiting, mark=asked.trang, size=LINKS_A_PAGE
+        )
+        rows = found.lines
         return page(
             "marketplace_sync/declared.html",
-            rows=rows,
+            found=found,
+            asked=asked,
+            page_url=lambda mark: url_for("marketplace_sync.declared", **chosen, trang=mark),
             products=queries.product_names(session, {r[0].product_id for r in rows}),
             floors={f.id: f for f in queries.floors(session)},
             looks=queries.declared_looks(session, actor, [look.id for _row, two in rows for look in two.shown]),
@@ -272,16 +328,14 @@ def declared() -> Response:
 def confirm_form(declared_id: UUID) -> Response:
     actor = require(Right.CONFIRM_LINK)
     with transaction() as session:
-        rows = [r for r in queries.declared_of(session, actor) if r[0].id == declared_id]
-        if not rows:
-            raise not_found("đường dẫn này", "this link")
+        row = queries.declared_listing(session, actor, declared_id)
         return page(
             "marketplace_sync/confirm.html",
-            row=rows[0][0],
-            product=queries.product_names(session, {rows[0][0].product_id})[rows[0][0].product_id],
-            floor={f.id: f for f in queries.floors(session)}[rows[0][0].floor_id],
-            mine=rows[0][0].declared_by == actor.person_id,
-            by_colleague=queries.is_of_the_seller(session, actor, rows[0][0]),
+            row=row,
+            product=queries.product_names(session, {row.product_id})[row.product_id],
+            floor={f.id: f for f in queries.floors(session)}[row.floor_id],
+            mine=row.declared_by == actor.person_id,
+            by_colleague=queries.is_of_the_seller(session, actor, row),
         )
 
 

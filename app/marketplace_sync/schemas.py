@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 
 from app.db import nfc
 from app.fields import ClientId, Day, Whole
+from app.products.schemas import Ticked
 
 Text200 = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Link = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]{3,500}$")]
@@ -36,6 +37,22 @@ class NewFloorDecision(Shape):
     counted: bool
     effective_on: Day
     legal_basis: Annotated[str, StringConstraints(min_length=3, max_length=300)]
+
+
+class ListingFilter(Shape):
+    """Which listings, or packs to put on sale, a list shows. `troubled`: those that wait for their seller."""
+
+    q: Annotated[str, StringConstraints(max_length=100)] = ""
+    troubled: Ticked = False
+    trang: str = ""
+
+
+class LinkFilter(Shape):
+    """Which declared links a list shows. `waiting`: at which nobody from outside the seller has looked."""
+
+    q: Annotated[str, StringConstraints(max_length=100)] = ""
+    waiting: Ticked = False
+    trang: str = ""
 
 
 class NewAccount(Shape):

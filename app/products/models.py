@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, Dong, Id, Words, folded
+from app.db import Base, Dong, Id, Words, folded, in_order
 
 
 class Scheme(StrEnum):
@@ -45,6 +45,7 @@ class Product(Base):
         UniqueConstraint("id", "organisation_id"),
         Index("ix_products_organisation_id", "organisation_id"),
         Index("ix_products_photo_sha256", "photo_sha256"),
+        Index("ix_products_name_sorted", "name_sorted", "id"),
         Index(
             "ix_products_name_folded",
             "name_folded",
@@ -57,6 +58,7 @@ class Product(Base):
     organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisations.id"))
     name: Mapped[Words]
     name_folded: Mapped[str] = folded("(name ->> 'vi'::text)")
+    name_sorted: Mapped[str] = in_order("(name ->> 'vi'::text)")
     description: Mapped[Words | None]
     ocop_group: Mapped[int | None] = mapped_column(SmallInteger)
     ocop_scheme_year: Mapped[int | None] = mapped_column(SmallInteger)

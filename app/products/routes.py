@@ -1,6 +1,8 @@
 """Pages of products: the list, one product with its packs and certificates, and the forms that change them."""
 
 from collections.abc import Collection
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, flash, redirect, url_for
@@ -10,8 +12,6 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock, media
 from app.accounts import queries as accounts
-from app.accounts.models import Organisation
-from app.accounts.schemas import Choosing
 from app.actor import Actor, Right, check_may
 from app.errors import forbidden
 from app.places import queries as places
@@ -25,20 +25,35 @@ from app.products.schemas import (
     SCHEMES,
     EditProduct,
     EditVariant,
-    Listed,
     NewCertificate,
     NewProduct,
     NewVariant,
+    ProductFilter,
     Retire,
+    Searched,
     WithdrawCertificate,
 )
-from app.web import accept_files, page, parse, parse_query, sent_file, signed_in, transaction, unit_options, web
+from app.web import (
+    accept_files,
+    page,
+    parse,
+    parse_query,
+    picked,
+    sent_file,
+    signed_in,
+    transaction,
+    unit_options,
+    web,
+)
 
 blueprint = Blueprint("products", __name__, template_folder="templates")
 accept_files(
     blueprint,
     {"create": media.MAX_PHOTO_BYTES, "edit_send": media.MAX_PHOTO_BYTES, "certify_send": media.MAX_PHOTO_BYTES},
 )
+
+
+ENDING = timedelta(days=90)  # of so many days the desk warns: a new assessment takes its dossier about three months
 
 
 Read = media.PhotoRead | media.PdfRead
@@ -60,9 +75,9 @@ def _keep(session: Session, read: Read | None) -> str | None:
     return media.keep(session, media.store_for(web().settings), read) if read is not None else None
 
 
-def _villages(session: Session, holders: Collection[Organisation], chosen: Collection[UUID] = ()) -> VillageChoices:
+def _villages(session: Session, communes: Collection[UUID | None], chosen: Collection[UUID] = ()) -> VillageChoices:
     """Those of the holders' communes, of the commune asked for, and those chosen already."""
-    near, asked = [o.commune_id for o in holders], parse_query(InCommune).commune
+    near, asked = list(communes), parse_query(InCommune).commune
     return places.village_choices(session, near, clock.today(), asked=asked, also=chosen)
 
 
@@ -75,17 +90,30 @@ def _managed(session: Session, actor: Actor, product_id: UUID) -> Product:
 @blueprint.get("/san-pham")
 def products() -> Response:
     actor = signed_in()
-    asked = parse_query(Listed)
+    asked = parse_query(ProductFilter)
+    chosen: dict[str, Any] = {
+        "q": asked.q or None,
+        "retired": 1 if asked.retired else None,
+        "ending": 1 if asked.ending else None,
+    }
     with transaction() as session:
-        rows = queries.products_of(session, actor, search=asked.q, retired=asked.retired)
-        ids = [p.id for p in rows]
+        found = queries.product_list(
+            session,
+            actor,
+            search=asked.q,
+            retired=asked.retired,
+            ending_by=clock.today() + ENDING if asked.ending else None,
+            mark=asked.trang,
+        )
+        ids = [p.id for p in found.products]
         return page(
             "products/list.html",
             asked=asked,
-            rows=rows,
+            found=found,
+            page_url=lambda mark: url_for("products.products", **chosen, trang=mark),
             packs=queries.variants_of(session, ids),
             states=queries.ocop_states(session, ids, clock.today()),
-            holders=accounts.organisation_names(session, {p.organisation_id for p in rows}),
+            holders=accounts.organisation_names(session, {p.organisation_id for p in found.products}),
             groups=OCOP_GROUPS,
             may_create=bool(actor.where(Right.MANAGE_PRODUCTS)),
         )
@@ -115,17 +143,18 @@ def product(product_id: UUID) -> Response:
 def new() -> Response:
     actor = signed_in()
     with transaction() as session:
-        if not actor.where(Right.MANAGE_PRODUCTS):
+        mine = actor.where(Right.MANAGE_PRODUCTS)
+        if not mine:
             raise forbidden()
-        asked = parse_query(Choosing).tim
-        holders, count = accounts.choices(session, actor, Right.MANAGE_PRODUCTS, search=asked)
+        own = {m.organisation_id for m in actor.memberships}
+        holders = accounts.organisations_to_choose(
+            session, mine, own=own, search=parse_query(Searched).tim, chosen=picked("organisation_id")
+        )
         return page(
             "products/form.html",
             product=None,
             holders=holders,
-            holder_count=count,
-            asked_holder=asked,
-            villages=_villages(session, holders),
+            villages=_villages(session, {o.commune_id for o in holders.rows}),
             chosen=set(),
             groups=OCOP_GROUPS,
         )
@@ -152,8 +181,7 @@ def edit(product_id: UUID) -> Response:
         return page(
             "products/form.html",
             product=row,
-            holders=[holder],
-            villages=_villages(session, [holder], chosen),
+            villages=_villages(session, {holder.commune_id}, chosen),
             chosen=set(chosen),
             groups=OCOP_GROUPS,
         )

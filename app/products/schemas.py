@@ -226,6 +226,14 @@ class Retire(Form):
     version: Counter
 
 
-class Listed(Form):
+class ProductFilter(Form):
     q: Annotated[str, StringConstraints(max_length=100)] = ""
     retired: Ticked = False
+    ending: Ticked = False
+    trang: str = ""
+
+
+class Searched(Form):
+    """What a form's long choice is searched for: `tim`, in the address."""
+
+    tim: Annotated[str, StringConstraints(max_length=100)] = ""

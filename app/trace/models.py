@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import AwareDateTime, Base, Id, Words
+from app.db import AwareDateTime, Base, Id, Words, folded, in_order
 from app.trace import steps
 
 
@@ -99,6 +99,8 @@ class Site(Base):
     id: Mapped[Id]
     organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisations.id"))
     name: Mapped[str]
+    name_folded: Mapped[str] = folded("name")
+    name_sorted: Mapped[str] = in_order("name")
     kind: Mapped[str]
     area: Mapped[Decimal | None]
     area_unit: Mapped[str | None]
@@ -188,6 +190,12 @@ class CareLog(Base):
         Index("ix_care_logs_cycle_id", "cycle_id"),
         Index("ix_care_logs_organisation_id", "organisation_id", "happened_at"),
         Index("ix_care_logs_corrects_id", "corrects_id", postgresql_where=text("corrects_id IS NOT NULL")),
+        Index(
+            "ix_care_logs_harvests",
+            "organisation_id",
+            "happened_at",
+            postgresql_where=text("kind IN ('harvesting', 'honey_extracting')"),
+        ),
         Index("ix_care_logs_photos", "photos", postgresql_using="gin"),
     )
 
@@ -255,6 +263,7 @@ class Batch(Base):
         UniqueConstraint("id", "organisation_id"),
         Index("ix_batches_product_id", "product_id"),
         Index("ix_batches_records", "made_on", postgresql_where=text("records_ended_on IS NULL")),
+        Index("ix_batches_created_at", "created_at", "id"),
     )
 
     id: Mapped[Id]
@@ -307,6 +316,7 @@ class BatchEvent(Base):
         ForeignKeyConstraint(["batch_id", "organisation_id"], ["batches.id", "batches.organisation_id"]),
         Index("ix_batch_events_batch_id", "batch_id"),
         Index("ix_batch_events_cause_id", "cause_id", postgresql_where=text("cause_id IS NOT NULL")),
+        Index("ix_batch_events_stops", "batch_id", "position", postgresql_where=text("kind IN ('held', 'recalled')")),
         Index(
             "uq_batch_events_finding",
             "batch_id",
@@ -383,7 +393,7 @@ class StockMovement(Base):
         UniqueConstraint("id", "organisation_id"),
         UniqueConstraint("corrects_id"),
         Index("ix_stock_movements_variant_id", "variant_id", "batch_id"),
-        Index("ix_stock_movements_batch_id", "batch_id"),
+        Index("ix_stock_movements_batch_id", "batch_id", "position"),
     )
 
     id: Mapped[Id]

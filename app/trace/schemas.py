@@ -186,7 +186,17 @@ class DiaryFilter(Form):
     cycle: UUID | None = None
     first: Day | None = None
     last: Day | None = None
-    page: Annotated[Counter, Field(ge=1, le=10000)] = 1
+    trang: str = ""
+
+
+class SiteFilter(Form):
+    q: Annotated[str, StringConstraints(max_length=100)] = ""
+    trang: str = ""
+
+
+class ConflictFilter(Form):
+    site: UUID | None = None
+    trang: str = ""
 
 
 # --- batches -----------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from app.web.parsing import (
     parse,
     parse_data,
     parse_query,
+    picked,
     sent_file,
 )
 from app.web.process import Web, is_https, web
@@ -60,6 +61,7 @@ __all__ = [
     "parse",
     "parse_data",
     "parse_query",
+    "picked",
     "problem",
     "quantity",
     "read_cookie",

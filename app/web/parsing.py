@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import TypeVar, get_origin
+from uuid import UUID
 
 from flask import Blueprint, Flask, request
 from flask.blueprints import BlueprintSetupState
@@ -69,6 +70,15 @@ def parse_data(schema: type[SchemaT], data: Mapping[str, object]) -> SchemaT:
     except ValidationError as error:
         found = [invalid_from(d) for d in error.errors(include_url=False)]
         raise found[0] if len(found) == 1 else InvalidMany(found) from None
+
+
+def picked(field: str) -> UUID | None:
+    """The id that was chosen in a form which is shown again, or in the address; None where there is none."""
+    sent = request.form.get(field) or request.args.get(field)
+    try:
+        return UUID(sent) if sent else None
+    except ValueError:
+        return None
 
 
 def accept_files(blueprint: Blueprint, endpoints: Mapping[str, int]) -> None:

@@ -9,7 +9,6 @@ from app.accounts.queries.consents import (
     who_said_no,
 )
 from app.accounts.queries.organisations import (
-    choices,
     cooperatives_of,
     households_labelled,
     member_household,
@@ -19,6 +18,7 @@ from app.accounts.queries.organisations import (
     organisation,
     organisation_names,
     organisations,
+    organisations_to_choose,
 )
 from app.accounts.queries.people import (
     Member,
@@ -68,7 +68,6 @@ __all__ = [
     "agrees",
     "all_roles",
     "among",
-    "choices",
     "consents_now",
     "cooperatives_of",
     "data_request_page",
@@ -98,6 +97,7 @@ __all__ = [
     "organisation",
     "organisation_names",
     "organisations",
+    "organisations_to_choose",
     "people_answering_for",
     "people_of",
     "person_by_phone",

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.accounts.models import HouseholdMembership, Organisation, OrganisationKind
 from app.accounts.queries.scope import among, known_then, valid_on, visible
-from app.actor import Actor, Right
-from app.db import fold, identity, keyset, numbered
+from app.actor import Actor
+from app.db import fold, identity, keyset
+from app.db.keyset import Choices
 from app.errors import not_found
 
 
@@ -31,8 +32,7 @@ def organisation_names(session: Session, organisation_ids: Collection[UUID]) -> 
     return {UUID(str(row.id)): row.name for row in session.execute(select(names.c.id, names.c.name))}
 
 
-BY_NAME = keyset.Order((numbered(Organisation.name_folded), str), (Organisation.id, UUID))
-MOST_CHOICES = 200  # of one select box
+BY_NAME = keyset.Order((Organisation.name_sorted, str), (Organisation.id, UUID))
 MOST_NAMED = 1000  # a name that more of them bear is found sooner by walking the list in its order
 
 
@@ -59,25 +59,6 @@ def organisations(
     return keyset.paged(session, query, BY_NAME, mark)
 
 
-def choices(
-    session: Session, actor: Actor, right: Right, *, search: str = "", also: Collection[UUID] = ()
-) -> tuple[list[Organisation], keyset.Count]:
-    """Organisations in which the actor has the right, to choose one of: those of the actor's own roles first, then by name;
-    and how many bear what is searched. Up to MOST_CHOICES, the others are found by a part of their name; those of `also` in
-    which the right holds are always there.
-    """
-    query = select(Organisation).where(visible(actor))
-    if not actor.may_everywhere(right):
-        query = query.where(among(Organisation.id, actor.where(right)))
-    asked = query.where(_named(session, search.strip())) if search.strip() else query
-    own_first = among(Organisation.id, {m.organisation_id for m in actor.memberships}).desc()
-    rows = list(session.scalars(asked.order_by(own_first, *BY_NAME.by()).limit(MOST_CHOICES)))
-    missing = set(also) - {o.id for o in rows}
-    if missing:
-        rows += session.scalars(query.where(among(Organisation.id, missing)).order_by(*BY_NAME.by()))
-    return rows, keyset.count(session, asked)
-
-
 def _named(session: Session, part: str) -> ColumnElement[bool]:
     """Whose name has this part, or whose tax code it is; a person's number finds nobody.
 
@@ -89,6 +70,28 @@ def _named(session: Session, part: str) -> ColumnElement[bool]:
     if len(ids) <= MOST_NAMED:
         return among(Organisation.id, ids)
     return Organisation.name_folded.contains(fold(part), autoescape=True)
+
+
+def organisations_to_choose(
+    session: Session,
+    organisation_ids: Collection[UUID],
+    *,
+    own: Collection[UUID] = (),
+    search: str = "",
+    chosen: UUID | None = None,
+) -> Choices:
+    """For a select: id, name and commune of these organisations, `own` ones first; see `keyset.choices`."""
+    return keyset.choices(
+        session,
+        select(Organisation.id, Organisation.name, Organisation.commune_id).where(
+            among(Organisation.id, organisation_ids)
+        ),
+        BY_NAME,
+        search=Organisation.name_folded.contains(fold(search), autoescape=True) if search else None,
+        asked=search,
+        chosen=Organisation.id == chosen if chosen else None,
+        own=among(Organisation.id, own) if own else None,
+    )
 
 
 def member_households(

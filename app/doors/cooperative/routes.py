@@ -23,18 +23,21 @@ certifier = Blueprint("certifier", __name__, template_folder="templates")
 class Search(BaseModel):
     model_config = ConfigDict(frozen=True)
     q: str = Field(default="", max_length=80)
+    trang: str = ""
 
 
 @blueprint.get("/hop-tac-xa")
 def home() -> Response:
-    actor = require(Right.SELL)
+    actor, asked = require(Right.SELL), parse_query(Search)
     with transaction() as session:
-        goods = queries.on_sale(session, actor)
+        colleagues = queries.colleagues_count(session)
+        goods = queries.on_sale(session, actor, asked.trang, colleagues=colleagues)
         return page(
             "cooperative/home.html",
-            todo=queries.today(session, actor),
+            todo=queries.today(session, actor, colleagues=colleagues),
             goods=goods,
-            numbers=queries.numbers(session, actor, {g.product.id: list(g.places) for g in goods}),
+            page_url=lambda mark: url_for("cooperative.home", trang=mark, _anchor="noi-ban"),
+            numbers=queries.numbers(session, actor, goods.evidence),
             now=clock.now(),
         )
 
@@ -45,16 +48,24 @@ def reading_room() -> Response:
     asked = parse_query(Search)
     with transaction() as session:
         return page(
-            "cooperative/certifier.html", sites=queries.sites_to_see(session, actor, search=asked.q), asked=asked
+            "cooperative/certifier.html",
+            found=queries.sites_to_see(session, actor, search=asked.q, mark=asked.trang),
+            page_url=lambda mark: url_for("certifier.home", q=asked.q or None, trang=mark),
+            asked=asked,
         )
 
 
 @certifier.get("/chung-nhan/<uuid:site_id>")
 def finding_form(site_id: UUID) -> Response:
-    actor = require(Right.CORRECT_FINDING)
+    actor, asked = require(Right.CORRECT_FINDING), parse_query(Search)
     with transaction() as session:
-        seen = queries.site_to_see(session, actor, site_id)
-        return page("cooperative/finding.html", seen=seen, steps=STEPS, witnesses=_witnesses())
+        return page(
+            "cooperative/finding.html",
+            seen=queries.site_to_see(session, actor, site_id, asked.trang),
+            page_url=lambda mark: url_for("certifier.finding_form", site_id=site_id, trang=mark),
+            steps=STEPS,
+            witnesses=_witnesses(),
+        )
 
 
 def _witnesses() -> dict[str, str]:

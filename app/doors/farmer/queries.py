@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, case, exists, func, select
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from app import clock
@@ -14,7 +14,8 @@ from app.accounts import queries as accounts
 from app.accounts import rights
 from app.accounts.models import Organisation
 from app.actor import Actor, Right
-from app.db import Words, fold, keyset, numbered
+from app.db import Words, fold, keyset
+from app.db.keyset import Count, Listed
 from app.doors.farmer import pictures
 from app.errors import not_found
 from app.trace import queries as trace
@@ -78,37 +79,56 @@ def house(session: Session, actor: Actor, asked: UUID | None) -> House | None:
     return House(found.id, found.name, found.village_id, acting_for, witness, writer)
 
 
-def households(session: Session, actor: Actor, search: str, mark: str = "") -> keyset.Paged[HouseRow]:
-    """A page of whom this actor may write for, own households first, then by name. `search` is a part of the name.
+BY_NAME = keyset.Order((Organisation.name_sorted, str), (Organisation.id, UUID))
 
-    Raises BadAddress for a mark that is none.
-    """
-    own = accounts.among(Organisation.id, actor.where(Right.REPRESENT))
-    order = keyset.Order(
-        (case((own, 0), else_=1), int), (numbered(Organisation.name_folded), str), (Organisation.id, UUID)
+
+@dataclass(frozen=True, slots=True)
+class HouseList:
+    """The actor's own households, on the first page only; one page of the others they may write for, and how many others there are."""
+
+    own: Sequence[HouseRow]
+    others: Sequence[HouseRow]
+    page: Listed
+    total: Count
+
+
+def households(session: Session, actor: Actor, search: str = "", mark: str = "") -> HouseList:
+    """Whom this actor may write for, by name. Raises BadAddress for a mark that is none."""
+    query = select(Organisation).where(accounts.visible(actor), rights.held_in(actor, Right.KEEP_DIARY))
+    if search:
+        query = query.where(Organisation.name_folded.contains(fold(search), autoescape=True))
+    home = accounts.among(Organisation.id, actor.where(Right.REPRESENT))
+    own = [] if mark else session.scalars(query.where(home).order_by(*BY_NAME.by())).all()
+    foreign = query.where(~home)
+    found = keyset.listed(session, foreign, BY_NAME, mark)
+    others = [row.Organisation for row in found.rows]
+    written = _written_today(session, [o.id for o in (*own, *others)])
+
+    def rows(some: Sequence[Organisation]) -> list[HouseRow]:
+        return [HouseRow(o.id, o.name, written.get(o.id, 0)) for o in some]
+
+    return HouseList(rows(own), rows(others), found, keyset.count(session, foreign))
+
+
+def _written_today(session: Session, house_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Household to the steps first written today that stand; read from today's rows, not from the whole diary."""
+    back, after = aliased(CareLog), aliased(CareLog)
+    taken_back = exists().where(
+        back.corrects_id == CareLog.id,
+        back.withdrawn,
+        ~exists().where(after.corrects_id == CareLog.id, after.position > back.position),
     )
-    query: Select[Organisation] = select(Organisation).where(
-        accounts.visible(actor), rights.lying_where(actor, Right.KEEP_DIARY)
-    )
-    if search.strip():
-        query = query.where(Organisation.name_folded.contains(fold(search.strip()), autoescape=True))
-    found = keyset.paged(session, query, order, mark)
-    shown = found.rows
-    first = aliased(CareLog)
     counted = session.execute(
         select(CareLog.organisation_id, func.count().label("steps"))
-        .join(first, first.id == func.coalesce(CareLog.corrects_id, CareLog.id))
         .where(
-            accounts.among(CareLog.organisation_id, [o.id for o in shown]),
-            first.recorded_at >= clock.start_of_day(clock.today()),
-            ~_corrected_since(),
-            CareLog.withdrawn.is_(False),
+            accounts.among(CareLog.organisation_id, house_ids),
+            CareLog.recorded_at >= clock.start_of_day(clock.today()),
+            CareLog.corrects_id.is_(None),
+            ~taken_back,
         )
         .group_by(CareLog.organisation_id)
     )
-    written = {row.organisation_id: row.steps for row in counted}
-    rows = [HouseRow(o.id, o.name, written.get(o.id, 0)) for o in shown]
-    return keyset.Paged(rows, found.listed, found.count)
+    return {row.organisation_id: row.steps for row in counted}
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +236,6 @@ def recent(
     house_id: UUID,
     *,
     site_id: UUID | None = None,
-    before: datetime | None = None,
     most: int = 5,
     withdrawn: bool = True,
 ) -> list[LogView]:
@@ -229,11 +248,19 @@ def recent(
     )
     if site_id is not None:
         query = query.where(CareLog.site_id == site_id)
-    if before is not None:
-        query = query.where(CareLog.happened_at < before)
     if not withdrawn:
         query = query.where(CareLog.withdrawn.is_(False))
     return views(session, list(session.scalars(query)))
+
+
+NEWEST_STEP = keyset.Order((CareLog.happened_at, datetime), (CareLog.position, int), newest_first=True)
+
+
+def diary(session: Session, house_id: UUID, mark: str = "") -> tuple[list[LogView], Listed]:
+    """A page of what was written in the household, the newest step first, each as it stands now. Raises BadAddress."""
+    query = select(CareLog).where(CareLog.organisation_id == house_id, ~_corrected_since())
+    found = keyset.listed(session, query, NEWEST_STEP, mark)
+    return views(session, [row.CareLog for row in found.rows]), found
 
 
 def _corrected_since() -> ColumnElement[bool]:

@@ -133,7 +133,7 @@ class SearchHouse(Form):
 
 class Older(Form):
     ho: UUID | None = None
-    truoc: Moment | None = None
+    trang: str = ""
 
 
 class Withdrawal(Form):

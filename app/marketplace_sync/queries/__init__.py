@@ -5,16 +5,23 @@ from app.marketplace_sync.queries.channel_accounts import account, account_check
 from app.marketplace_sync.queries.declared import (
     Look,
     Looks,
+    declared_list,
     declared_listing,
     declared_looks,
-    declared_of,
     is_of_the_seller,
     points_to_file,
 )
 from app.marketplace_sync.queries.evidence import Evidence, live_evidence
 from app.marketplace_sync.queries.floors import counted_floors, floor_decisions, floor_of_host, floors
-from app.marketplace_sync.queries.listings import calls, listing, listings_of, product_names, sightings
-from app.marketplace_sync.queries.offers import RETIRED, Offer, is_retired, obstacle, offers
+from app.marketplace_sync.queries.listings import (
+    calls,
+    listing,
+    listing_list,
+    product_names,
+    sightings,
+    waits_for_seller,
+)
+from app.marketplace_sync.queries.offers import RETIRED, Offer, first_offers, is_retired, obstacle, offer_list
 
 __all__ = [
     "RETIRED",
@@ -28,20 +35,22 @@ __all__ = [
     "accounts_of",
     "calls",
     "counted_floors",
+    "declared_list",
     "declared_listing",
     "declared_looks",
-    "declared_of",
+    "first_offers",
     "floor_decisions",
     "floor_of_host",
     "floors",
     "is_of_the_seller",
     "is_retired",
     "listing",
-    "listings_of",
+    "listing_list",
     "live_evidence",
     "obstacle",
-    "offers",
+    "offer_list",
     "points_to_file",
     "product_names",
     "sightings",
+    "waits_for_seller",
 ]

@@ -1,6 +1,6 @@
 """Links that people declared, with the newest look at each."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -12,8 +12,11 @@ from app import clock
 from app.accounts import queries as accounts
 from app.accounts.models import Organisation
 from app.actor import Actor
+from app.db import fold, keyset
+from app.db.keyset import Count, Listed
 from app.errors import not_found
 from app.marketplace_sync.models import DeclaredConfirmation, DeclaredListing
+from app.products.models import Product
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +68,44 @@ def is_of_the_seller(session: Session, actor: Actor, declared: DeclaredListing) 
     )
 
 
-def declared_of(session: Session, actor: Actor) -> list[tuple[DeclaredListing, Looks]]:
-    """Open declared listings that the actor sees, each with the newest looks at it."""
-    products = set(session.scalars(select(DeclaredListing.product_id).where(_declared_seen_by(actor))))
-    return declared_with_looks(session, products, clock.now()) if products else []
+NEWEST = keyset.Order((DeclaredListing.declared_at, datetime), (DeclaredListing.id, UUID), newest_first=True)
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredList:
+    """One page of declared links, each with the newest looks at it, and how many there are in all."""
+
+    lines: Sequence[tuple[DeclaredListing, Looks]]
+    page: Listed
+    total: Count
+
+
+def declared_list(
+    session: Session,
+    actor: Actor,
+    *,
+    search: str = "",
+    waiting: bool = False,
+    colleagues_count: bool = False,
+    mark: str = "",
+    size: int = keyset.PAGE,
+) -> DeclaredList:
+    """Open declared listings that the actor sees, the newest first. Raises BadAddress for a mark that is none.
+
+    A search finds a part of the product's Vietnamese name or of the address. `waiting`: those at which nobody has looked whose
+    look says anything.
+    """
+    query = select(DeclaredListing).where(_declared_seen_by(actor))
+    if search:
+        named = select(Product.id).where(Product.name_folded.contains(fold(search), autoescape=True))
+        at = DeclaredListing.url.contains(search.strip(), autoescape=True)
+        query = query.where(or_(DeclaredListing.product_id.in_(named), at))
+    if waiting:
+        looked = exists().where(DeclaredConfirmation.declared_listing_id == DeclaredListing.id)
+        query = query.where(~(looked if colleagues_count else looked.where(~DeclaredConfirmation.by_colleague)))
+    found = keyset.listed(session, query, NEWEST, mark, size=size)
+    rows = [row.DeclaredListing for row in found.rows]
+    return DeclaredList(_with_looks(session, rows, clock.now()), found, keyset.count(session, query))
 
 
 def _declared_seen_by(actor: Actor) -> ColumnElement[bool]:
@@ -92,6 +129,12 @@ def declared_with_looks(
             (DeclaredListing.withdrawn_at.is_(None)) | (DeclaredListing.withdrawn_at > moment),
         )
     ).all()
+    return _with_looks(session, rows, moment)
+
+
+def _with_looks(
+    session: Session, rows: Sequence[DeclaredListing], moment: datetime
+) -> list[tuple[DeclaredListing, Looks]]:
     newest: dict[tuple[UUID, bool], DeclaredConfirmation] = {}
     for look in session.scalars(
         select(DeclaredConfirmation)

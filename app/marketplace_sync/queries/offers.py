@@ -1,13 +1,14 @@
 """Which packs may be put on sale on an account, and of which there is nothing to sell now, and why."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, exists, func, literal, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from app.db import Words, numbered
+from app.db import Words, fold, keyset
+from app.db.keyset import Count, Listed
 from app.marketplace_sync.models import ChannelAccount, Listing
 from app.products.models import Product, Variant
 from app.trace import queries as trace
@@ -38,36 +39,96 @@ def is_retired(session: Session, variant: Variant) -> bool:
     return variant.retired_on is not None or session.get_one(Product, variant.product_id).retired_on is not None
 
 
-def offers(session: Session, accounts: Iterable[ChannelAccount]) -> dict[UUID, list[Offer]]:
-    """By account that works: the packs of its own organisation that are not wanted on sale there, those in stock first."""
+BY_PRODUCT = keyset.Order((Product.name_sorted, str), (Variant.sku, str), (Variant.id, UUID), joined=True)
+
+
+@dataclass(frozen=True, slots=True)
+class OfferList:
+    """One page of what may be put on sale on an account, what is in stock first on it, and how many packs there are in all."""
+
+    lines: Sequence[Offer]
+    page: Listed
+    total: Count
+
+
+def offer_list(
+    session: Session, account: ChannelAccount, *, search: str = "", mark: str = "", size: int = keyset.PAGE
+) -> OfferList:
+    """The packs of the account's organisation that are not wanted on sale there, by product. Raises BadAddress for a bad mark.
+
+    A search finds a part of the product's Vietnamese name or of the SKU.
+    """
+    query = _offered(account)
+    if search:
+        named = Product.name_folded.contains(fold(search), autoescape=True)
+        query = query.where(or_(named, Variant.sku.contains(search.strip().upper(), autoescape=True)))
+    found = keyset.listed(session, query, BY_PRODUCT, mark, size=size)
+    packs = [row.Variant for row in found.rows]
+    return OfferList(_offers(session, [(account, packs)])[account.id], found, keyset.count(session, query))
+
+
+@dataclass(frozen=True, slots=True)
+class FirstOffers:
+    """The first packs that may be put on sale on an account, and whether there are `more`."""
+
+    lines: Sequence[Offer]
+    more: bool
+
+
+def first_offers(session: Session, accounts: Iterable[ChannelAccount], most: int) -> dict[UUID, FirstOffers]:
+    """By account that works, the first of the packs that `offer_list` gives; in as many statements for many accounts as for one."""
     active = [a for a in accounts if a.state == "active"]
-    packs = session.scalars(
+    if not active:
+        return {}
+    numbered = (
+        select(
+            ChannelAccount.id.label("account_id"),
+            Variant.id.label("variant_id"),
+            func.row_number().over(partition_by=ChannelAccount.id, order_by=BY_PRODUCT.by()).label("place"),
+        )
+        .join(Variant, Variant.organisation_id == ChannelAccount.organisation_id)
+        .join(Product, Product.id == Variant.product_id)
+        .where(ChannelAccount.id.in_([a.id for a in active]), *_may_be_offered(ChannelAccount.id))
+        .subquery()
+    )
+    rows = session.execute(
+        select(numbered.c.account_id, Variant)
+        .join(Variant, Variant.id == numbered.c.variant_id)
+        .where(numbered.c.place <= most + 1)
+        .order_by(numbered.c.account_id, numbered.c.place)
+    ).all()
+    packs: dict[UUID, list[Variant]] = {a.id: [] for a in active}
+    for account_id, pack in rows:
+        packs[account_id].append(pack)
+    found = _offers(session, [(a, packs[a.id][:most]) for a in active])
+    return {a.id: FirstOffers(found[a.id], more=len(packs[a.id]) > most) for a in active}
+
+
+def _offered(account: ChannelAccount) -> Select[Variant]:
+    return (
         select(Variant)
         .join(Product, Product.id == Variant.product_id)
-        .where(
-            Variant.organisation_id.in_({a.organisation_id for a in active}),
-            Variant.retired_on.is_(None),
-            Product.retired_on.is_(None),
-        )
-        .order_by(numbered(Product.name_folded), Variant.sku, Variant.id)
-    ).all()
-    wanted = session.execute(
-        select(Listing.account_id, Listing.variant_id).where(
-            Listing.account_id.in_({a.id for a in active}), Listing.wanted == "live"
-        )
+        .where(Variant.organisation_id == account.organisation_id, *_may_be_offered(literal(account.id)))
     )
-    taken = {(row.account_id, row.variant_id) for row in wanted}
-    shelves = _shelves(session, [p.id for p in packs])
+
+
+def _may_be_offered(account_id: ColumnElement[UUID] | InstrumentedAttribute[UUID]) -> tuple[ColumnElement[bool], ...]:
+    """Still sold, and not wanted on sale on that account."""
+    wanted = exists().where(
+        Listing.account_id == account_id, Listing.variant_id == Variant.id, Listing.wanted == "live"
+    )
+    return Variant.retired_on.is_(None), Product.retired_on.is_(None), ~wanted
+
+
+def _offers(session: Session, wanted: Sequence[tuple[ChannelAccount, Sequence[Variant]]]) -> dict[UUID, list[Offer]]:
+    """By account what is known of each of these packs, those in stock first."""
+    shelves = _shelves(session, {p.id for _account, packs in wanted for p in packs})
     return {
         a.id: sorted(
-            (
-                Offer(p, shelves[p.id].left, _obstacle(shelves[p.id], a.stock_buffer))
-                for p in packs
-                if p.organisation_id == a.organisation_id and (a.id, p.id) not in taken
-            ),
+            (Offer(p, shelves[p.id].left, _obstacle(shelves[p.id], a.stock_buffer)) for p in packs),
             key=lambda offer: offer.obstacle is not None,
         )
-        for a in active
+        for a, packs in wanted
     }
 
 
@@ -94,8 +155,9 @@ def _shelves(session: Session, variant_ids: Collection[UUID]) -> dict[UUID, _She
     left = stock.on_hand(session, variant_ids)
     levels = stock.levels(session, [v for v in variant_ids if not left.get(v)])
     lots = {lot for by_lot in levels.values() for lot, level in by_lot.items() if lot is not None and level.left > 0}
-    states = trace.standings(session, lots)
-    codes = {row.id: row.lot for row in session.execute(select(Batch.id, Batch.lot).where(Batch.id.in_(lots)))}
+    states = trace.standings(session, lots) if lots else {}
+    named = session.execute(select(Batch.id, Batch.lot).where(Batch.id.in_(lots))) if lots else ()
+    codes = {row.id: row.lot for row in named}
     ahead = {
         row.variant_id: int(row.sold)
         for row in session.execute(

@@ -17,8 +17,7 @@ $$ SELECT o.id FROM organisations o
 
 def upgrade() -> None:
     op.execute(NAMED)
-    op.execute("CREATE INDEX ix_organisations_by_name ON organisations (vn_numbered(name_folded), id)")
-    op.execute("CREATE INDEX ix_organisations_of_commune ON organisations (commune_id, vn_numbered(name_folded), id)")
+    op.create_index("ix_organisations_of_commune", "organisations", ["commune_id", "name_sorted", "id"])
     op.drop_index("ix_organisations_commune_id", table_name="organisations")
     op.drop_index("ix_jobs_person_id", table_name="jobs")
     op.create_index("ix_jobs_person_id", "jobs", ["person_id", "queued_at", "id"])

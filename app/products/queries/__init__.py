@@ -14,7 +14,14 @@ from app.products.queries.certificates import (
     state_on,
 )
 from app.products.queries.packs import variant, variants_of
-from app.products.queries.products import ids_of_organisation, is_product_photo, product, products_of, products_to_grow
+from app.products.queries.products import (
+    ids_of_organisation,
+    is_product_photo,
+    product,
+    product_list,
+    products_to_choose,
+    products_to_grow,
+)
 from app.products.queries.rights import seen
 from app.products.queries.villages import VillageProduct, ocop_products_of_villages, village_history, villages_of
 
@@ -34,7 +41,8 @@ __all__ = [
     "ocop_states",
     "points_to_file",
     "product",
-    "products_of",
+    "product_list",
+    "products_to_choose",
     "products_to_grow",
     "seen",
     "state_on",

@@ -2,9 +2,10 @@
 
 from app.trace.queries.batches import (
     BatchState,
+    Wanted,
     batch,
     batch_by_code,
-    batch_lines,
+    batch_list,
     batches_of_products,
     batches_of_site,
     codes_of,
@@ -21,10 +22,13 @@ from app.trace.queries.batches import (
 )
 from app.trace.queries.chains import current_logs, root_id
 from app.trace.queries.diary import (
+    Conflicts,
+    Diary,
     DiaryLine,
     care_log,
     care_logs_of_cycle,
     chain,
+    conflicts,
     conflicts_of,
     diary_of_site,
     logs_in_window,
@@ -41,17 +45,18 @@ from app.trace.queries.pre_harvest import (
     waiting,
     waiting_after,
 )
-from app.trace.queries.rights import PAGE
 from app.trace.queries.sites import (
+    SiteList,
     batched_to,
     cycle,
     cycles_of,
     site,
-    site_lines,
+    site_list,
     village_of_sites,
     villages_of_sites,
 )
 from app.trace.queries.sources import (
+    HARVEST_DAYS,
     Harvest,
     harvest_day,
     harvest_days,
@@ -60,21 +65,25 @@ from app.trace.queries.sources import (
     sources_of,
     used_of_harvests,
 )
-from app.trace.queries.stock import movement_of_batch, movements_of
+from app.trace.queries.stock import is_taken_back, ledger, moved, movement_of_batch, movements_of
 from app.trace.queries.writers import written_from_outside
 
 __all__ = [
-    "PAGE",
+    "HARVEST_DAYS",
     "UNKNOWN_WAIT_DAYS",
     "BatchState",
+    "Conflicts",
+    "Diary",
     "DiaryLine",
     "FarmerSite",
     "FarmerToday",
     "Harvest",
+    "SiteList",
     "Waiting",
+    "Wanted",
     "batch",
     "batch_by_code",
-    "batch_lines",
+    "batch_list",
     "batched_to",
     "batches_of_products",
     "batches_of_site",
@@ -83,6 +92,7 @@ __all__ = [
     "care_logs_of_cycle",
     "chain",
     "codes_of",
+    "conflicts",
     "conflicts_of",
     "current_logs",
     "cycle",
@@ -95,9 +105,12 @@ __all__ = [
     "harvests",
     "hold_of",
     "is_held",
+    "is_taken_back",
+    "ledger",
     "left_of",
     "logs_in_window",
     "lots_of_harvest",
+    "moved",
     "movement_of_batch",
     "movements_of",
     "next_lot",
@@ -107,7 +120,7 @@ __all__ = [
     "root_id",
     "showing",
     "site",
-    "site_lines",
+    "site_list",
     "sites_of_batches",
     "sources_of",
     "standing",

@@ -1,26 +1,29 @@
 """Batches, their state and their codes."""
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, aliased
 
 from app.accounts.queries import among
 from app.actor import Actor
-from app.db import Words, fold
+from app.db import Words, fold, keyset
+from app.db.keyset import Count, Listed
 from app.errors import not_found
 from app.logs import scrub
 from app.products.models import Product
 from app.trace.models import Batch, BatchEvent, BatchEventKind, BatchSource, CareLog, TraceCode
-from app.trace.queries.rights import PAGE, visible
+from app.trace.queries.rights import visible
 from app.trace.queries.sources import harvest_days
 
 BatchState = Literal["open", "held", "recalled"]
+Wanted = BatchState | Literal["stopped"]  # what a list may be asked for; stopped: on hold or recalled
 
 
 def batch(session: Session, actor: Actor, batch_id: UUID) -> Batch:
@@ -111,54 +114,71 @@ class BatchLine:
     codes: int
 
 
-def _last_of(kinds: tuple[BatchEventKind, ...]) -> ColumnElement[str | None]:
-    return (
-        select(BatchEvent.kind)
-        .where(BatchEvent.batch_id == Batch.id, BatchEvent.kind.in_(kinds))
-        .order_by(BatchEvent.position.desc())
-        .limit(1)
-        .correlate(Batch)
-        .scalar_subquery()
-    )
+def _stopped_by(kinds: tuple[BatchEventKind, BatchEventKind]) -> ColumnElement[bool]:
+    """Whether the last event of the two kinds is the first kind; asked of the few events of that kind, not of each batch."""
+    event, later = aliased(BatchEvent), aliased(BatchEvent)
+    ended = exists().where(later.batch_id == event.batch_id, later.kind.in_(kinds), later.position > event.position)
+    return Batch.id.in_(select(event.batch_id).where(event.kind == kinds[0], ~ended))
 
 
-def _is_in(state: BatchState) -> ColumnElement[bool]:
+def _is_in(state: Wanted) -> ColumnElement[bool]:
     """The same rule as `standings`, as a condition."""
-    recalled = func.coalesce(_last_of(_RECALL) == BatchEventKind.RECALLED, false())
-    held = func.coalesce(_last_of(_HOLD) == BatchEventKind.HELD, false())
+    recalled, held = _stopped_by(_RECALL), _stopped_by(_HOLD)
     if state == "recalled":
         return recalled
+    if state == "stopped":
+        return or_(recalled, held)
     return and_(~recalled, held if state == "held" else ~held)
 
 
-def batch_lines(
+NEWEST = keyset.Order((Batch.created_at, datetime), (Batch.id, UUID), newest_first=True)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchList:
+    """One page of batches, and how many there are in all."""
+
+    lines: Sequence[BatchLine]
+    page: Listed
+    total: Count
+
+
+def batch_list(
     session: Session,
     actor: Actor,
     *,
     product_id: UUID | None = None,
-    state: BatchState | None = None,
-    page: int = 1,
-    per_page: int = PAGE,
-) -> tuple[list[BatchLine], int]:
-    """The batches the actor may open, the newest first, and how many there are."""
-    conditions = [visible(actor, Batch.organisation_id)]
+    state: Wanted | None = None,
+    search: str = "",
+    mark: str = "",
+) -> BatchList:
+    """The batches the actor may open, the newest first. Raises BadAddress for a mark that is none.
+
+    A search finds a part of the lot's code or of the product's Vietnamese name.
+    """
+    query = select(Batch).where(visible(actor, Batch.organisation_id))
     if state is not None:
-        conditions.append(_is_in(state))
+        query = query.where(_is_in(state))
     if product_id is not None:
-        conditions.append(Batch.product_id == product_id)
-    total = session.scalar(select(func.count()).select_from(Batch).where(*conditions)) or 0
-    codes = select(func.count()).where(TraceCode.batch_id == Batch.id).correlate(Batch).scalar_subquery()
-    rows = session.execute(
-        select(Batch, Product.name, codes.label("codes"))
-        .join(Product, Product.id == Batch.product_id)
-        .where(*conditions)
-        .order_by(Batch.created_at.desc(), Batch.id)
-        .limit(per_page)
-        .offset((page - 1) * per_page)
-    ).all()
-    states = standings(session, [r.Batch.id for r in rows])
-    days = harvest_days(session, [r.Batch for r in rows])
-    return [BatchLine(r.Batch, r.name, days[r.Batch.id], states[r.Batch.id].state, r.codes) for r in rows], total
+        query = query.where(Batch.product_id == product_id)
+    if search:
+        named = select(Product.id).where(Product.name_folded.contains(fold(search), autoescape=True))
+        query = query.where(
+            or_(Batch.lot.contains(search.strip().upper(), autoescape=True), Batch.product_id.in_(named))
+        )
+    found = keyset.listed(session, query, NEWEST, mark)
+    return BatchList(_lines(session, [row.Batch for row in found.rows]), found, keyset.count(session, query))
+
+
+def _lines(session: Session, shown: Sequence[Batch]) -> list[BatchLine]:
+    ids = [b.id for b in shown]
+    names = dict(
+        session.execute(select(Product.id, Product.name).where(among(Product.id, {b.product_id for b in shown}))).all()
+    )
+    codes = Counter(session.scalars(select(TraceCode.batch_id).where(among(TraceCode.batch_id, ids))))
+    states = standings(session, ids)
+    days = harvest_days(session, shown)
+    return [BatchLine(b, names[b.product_id], days[b.id], states[b.id].state, codes[b.id]) for b in shown]
 
 
 def batches_of_site(session: Session, site_id: UUID) -> list[UUID]:

@@ -13,12 +13,18 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.accounts.queries import among
 from app.actor import Actor
-from app.db import fold, identity
+from app.db import fold, identity, keyset
+from app.db.keyset import Count, Listed
 from app.errors import not_found
 from app.trace.models import CareLog, ConflictingSubmission, Site
 from app.trace.queries.chains import current, last_of_chain, root_id
-from app.trace.queries.rights import PAGE, visible
+from app.trace.queries.rights import visible
 from app.trace.queries.sites import cycle, site
+
+NEWEST_STEP = keyset.Order((CareLog.happened_at, datetime), (CareLog.position, int), newest_first=True)
+NEWEST_CONFLICT = keyset.Order(
+    (ConflictingSubmission.received_at, datetime), (ConflictingSubmission.id, UUID), newest_first=True
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,15 @@ class DiaryLine:
     id: UUID
     log: CareLog
     corrected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Diary:
+    """One page of a diary, and how many steps there are in all."""
+
+    lines: Sequence[DiaryLine]
+    page: Listed
+    total: Count
 
 
 def lines_of(session: Session, rows: Sequence[CareLog]) -> list[DiaryLine]:
@@ -55,10 +70,10 @@ def diary_of_site(
     first: date | None = None,
     last: date | None = None,
     withdrawn: bool = False,
-    page: int = 1,
-    per_page: int = PAGE,
-) -> tuple[list[DiaryLine], int]:
-    """The steps of a site, the newest first, and how many there are in all. Raises NotFound."""
+    mark: str = "",
+    size: int = keyset.PAGE,
+) -> Diary:
+    """The steps of a site, the newest first. Raises NotFound, and BadAddress for a mark that is none."""
     place = site(session, actor, site_id)
     conditions = [CareLog.site_id == place.id, last_of_chain(None) if withdrawn else current(None)]
     if kind is not None:
@@ -69,15 +84,9 @@ def diary_of_site(
         conditions.append(CareLog.happened_at >= clock.start_of_day(first))
     if last is not None:
         conditions.append(CareLog.happened_at < clock.start_of_day(last + timedelta(days=1)))
-    total = session.scalar(select(func.count()).select_from(CareLog).where(*conditions)) or 0
-    rows = session.scalars(
-        select(CareLog)
-        .where(*conditions)
-        .order_by(CareLog.happened_at.desc(), CareLog.position.desc())
-        .limit(per_page)
-        .offset((page - 1) * per_page)
-    ).all()
-    return lines_of(session, rows), total
+    query = select(CareLog).where(*conditions)
+    found = keyset.listed(session, query, NEWEST_STEP, mark, size=size)
+    return Diary(lines_of(session, [row.CareLog for row in found.rows]), found, keyset.count(session, query))
 
 
 def care_logs_of_cycle(
@@ -112,26 +121,38 @@ def chain(session: Session, actor: Actor, care_log_id: UUID) -> list[CareLog]:
     )
 
 
-def conflicts_of(
-    session: Session,
-    actor: Actor,
-    limit: int = 50,
-    *,
-    site_id: UUID | None = None,
-    care_log_ids: Collection[UUID] | None = None,
-) -> list[ConflictingSubmission]:
-    """What came under a taken id and waits for a person to compare, the newest first; of one site or of these rows if named."""
-    query = (
-        select(ConflictingSubmission)
-        .where(visible(actor, ConflictingSubmission.organisation_id))
-        .order_by(ConflictingSubmission.received_at.desc(), ConflictingSubmission.id)
-        .limit(limit)
-    )
+@dataclass(frozen=True, slots=True)
+class Conflicts:
+    """One page of what came under a taken id, and how many there are in all."""
+
+    rows: Sequence[ConflictingSubmission]
+    page: Listed
+    total: Count
+
+
+def conflicts(
+    session: Session, actor: Actor, *, site_id: UUID | None = None, mark: str = "", size: int = keyset.PAGE
+) -> Conflicts:
+    """What came under a taken id and waits for a person to compare, the newest first; of one site if named. Raises BadAddress."""
+    query = select(ConflictingSubmission).where(visible(actor, ConflictingSubmission.organisation_id))
     if site_id is not None:
         query = query.where(ConflictingSubmission.care_log_id.in_(select(CareLog.id).where(CareLog.site_id == site_id)))
-    if care_log_ids is not None:
-        query = query.where(among(ConflictingSubmission.care_log_id, care_log_ids))
-    return list(session.scalars(query))
+    found = keyset.listed(session, query, NEWEST_CONFLICT, mark, size=size)
+    return Conflicts([row.ConflictingSubmission for row in found.rows], found, keyset.count(session, query))
+
+
+def conflicts_of(session: Session, actor: Actor, care_log_ids: Collection[UUID]) -> list[ConflictingSubmission]:
+    """What came under the ids of these steps and waits for a person to compare, the newest first."""
+    return list(
+        session.scalars(
+            select(ConflictingSubmission)
+            .where(
+                visible(actor, ConflictingSubmission.organisation_id),
+                among(ConflictingSubmission.care_log_id, care_log_ids),
+            )
+            .order_by(*NEWEST_CONFLICT.by())
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)

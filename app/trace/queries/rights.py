@@ -1,4 +1,4 @@
-"""What every question shares: which rows an actor may open, how long a page of a list is."""
+"""What every question shares: which rows an actor may open."""
 
 from sqlalchemy import ColumnElement, or_, select, true
 
@@ -6,8 +6,6 @@ from app.accounts import queries as accounts
 from app.accounts.models import Organisation
 from app.accounts.queries import among
 from app.actor import Actor
-
-PAGE = 50  # lines of one page of a list
 
 
 def visible(actor: Actor, column: object) -> ColumnElement[bool]:

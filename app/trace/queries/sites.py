@@ -1,19 +1,21 @@
 """Sites, the villages they lie in, and their cycles."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select, true
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.accounts import queries as accounts
 from app.accounts.models import Organisation
 from app.accounts.queries import among
 from app.actor import Actor
-from app.db import fold, numbered
+from app.db import fold, keyset
+from app.db.keyset import Count, Listed, Query, Rows
 from app.errors import not_found
 from app.trace.models import CareLog, Cycle, Site, SiteVillage
 from app.trace.queries.chains import current
@@ -73,24 +75,47 @@ class SiteLine:
     last_log_at: datetime | None
 
 
-def site_lines(session: Session, actor: Actor, *, search: str = "", limit: int = 500) -> list[SiteLine]:
-    """Sites the actor may open, by holder and name."""
-    query = (
-        select(Site, Organisation.name)
-        .join(Organisation, Organisation.id == Site.organisation_id)
-        .where(visible(actor, Site.organisation_id))
-        .order_by(numbered(Organisation.name_folded), numbered(func.vn_fold(Site.name)), Site.id)
-        .limit(limit)
-    )
+BY_HOLDER = keyset.Order(
+    (Organisation.name_sorted, str), (Organisation.id, UUID), (Site.name_sorted, str), (Site.id, UUID), joined=True
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SiteList:
+    """One page of sites, and how many there are in all."""
+
+    lines: Sequence[SiteLine]
+    page: Listed
+    total: Count
+
+
+def site_list(session: Session, actor: Actor, *, search: str = "", mark: str = "") -> SiteList:
+    """Sites the actor may open, by holder and name. Raises BadAddress for a mark that is none."""
+    query = _sites(actor)
     if search:
         wanted = fold(search)
         query = query.where(
             or_(
-                func.vn_fold(Site.name).contains(wanted, autoescape=True),
+                Site.name_folded.contains(wanted, autoescape=True),
                 Organisation.name_folded.contains(wanted, autoescape=True),
             )
         )
-    rows = session.execute(query).all()
+    found = keyset.listed(session, query, BY_HOLDER, mark)
+    return SiteList(_lines(session, found.rows), found, keyset.count(session, query))
+
+
+def site_lines(session: Session, actor: Actor) -> list[SiteLine]:
+    """Every site the actor may open, by holder and name: of one household, not of a province."""
+    return _lines(session, session.execute(_sites(actor).order_by(*BY_HOLDER.by())).all())
+
+
+def _sites(actor: Actor) -> Query:
+    """The holder stands in the query, so what the actor may open is asked of it alone."""
+    mine = visible(actor, Organisation.id) if actor.kind == "system" or not actor.places else accounts.visible(actor)
+    return select(Site, Organisation.name).join(Organisation, Organisation.id == Site.organisation_id).where(mine)
+
+
+def _lines(session: Session, rows: Rows) -> list[SiteLine]:
     ids = [row.Site.id for row in rows]
     today = clock.today()
     villages = village_of_sites(session, ids, today)
@@ -101,18 +126,24 @@ def site_lines(session: Session, actor: Actor, *, search: str = "", limit: int =
         .order_by(Cycle.started_on.desc(), Cycle.id)
     ):
         open_cycles[one.site_id].append(one)
-    last = {
-        row.site_id: row.moment
-        for row in session.execute(
-            select(CareLog.site_id, func.max(CareLog.happened_at).label("moment"))
-            .where(among(CareLog.site_id, ids), current(None))
-            .group_by(CareLog.site_id)
-        )
-    }
+    last = _last_written(session, ids)
     return [
         SiteLine(row.Site, row.name, villages.get(row.Site.id), tuple(open_cycles[row.Site.id]), last.get(row.Site.id))
         for row in rows
     ]
+
+
+def _last_written(session: Session, site_ids: Collection[UUID]) -> dict[UUID, datetime]:
+    """Site id to the day of its newest step that stands: one step into the index for each site, however long its diary."""
+    newest = (
+        select(CareLog.happened_at)
+        .where(CareLog.site_id == Site.id, current(None))
+        .order_by(CareLog.happened_at.desc())
+        .limit(1)
+        .lateral("newest")
+    )
+    rows = session.execute(select(Site.id, newest.c.happened_at).join(newest, true()).where(among(Site.id, site_ids)))
+    return {row.id: row.happened_at for row in rows}
 
 
 def cycles_of(session: Session, site_id: UUID) -> list[Cycle]:

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, and_, case, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -15,6 +15,8 @@ from app.accounts import queries as accounts
 from app.accounts.models import Organisation
 from app.accounts.queries import among
 from app.actor import Actor
+from app.db import fold, keyset
+from app.db.keyset import Listed, Rows
 from app.trace import steps
 from app.trace.models import Batch, BatchSource, CareLog, Cycle, Site
 from app.trace.queries.chains import current, current_logs, root_id
@@ -58,31 +60,88 @@ def left_of(log: CareLog, used: Sequence[tuple[Decimal, str]]) -> Decimal | None
     return left
 
 
-def harvests(session: Session, actor: Actor, *, product_id: UUID | None = None, days: int = 400) -> list[Harvest]:
-    """The harvests of the organisations the actor acts for of which something is left, the newest first.
+HARVEST_DAYS = 400  # so old a harvest may be and still be offered for a new batch
+NEWEST_HARVEST = keyset.Order((CareLog.happened_at, datetime), (CareLog.position, int), newest_first=True)
 
-    With a product: those of its own cycles, and those of cycles without a product.
+
+@dataclass(frozen=True, slots=True)
+class HarvestList:
+    """One page of the harvests that a batch may be made of, and those among them all that were `chosen` and are on another page."""
+
+    lines: Sequence[Harvest]
+    page: Listed
+    chosen: Sequence[Harvest]
+
+
+def harvests(
+    session: Session,
+    actor: Actor,
+    *,
+    product_id: UUID | None = None,
+    search: str = "",
+    mark: str = "",
+    chosen: Collection[UUID] = (),
+) -> HarvestList:
+    """The harvests of HARVEST_DAYS of the organisations the actor acts for of which something is left, the newest first.
+
+    With a product: those of its own cycles, and those of cycles without a product. A search finds a part of the name of the
+    site or of its holder. `chosen`: harvests by their first rows. Raises BadAddress for a mark that is none.
     """
-    query = (
-        select(CareLog, Site.name, Organisation.name)
+    every = (
+        select(CareLog, Site.name.label("site_name"), Organisation.name.label("holder"))
         .join(Site, Site.id == CareLog.site_id)
         .join(Organisation, Organisation.id == CareLog.organisation_id)
         .outerjoin(Cycle, Cycle.id == CareLog.cycle_id)
         .where(
             among(CareLog.organisation_id, actor.organisations),
             CareLog.kind.in_(steps.HARVESTS),
-            CareLog.happened_at >= clock.now() - timedelta(days=days),
+            CareLog.happened_at >= clock.now() - timedelta(days=HARVEST_DAYS),
             current(None),
+            ~func.coalesce(_all_taken(), false()),
         )
-        .order_by(CareLog.happened_at.desc(), CareLog.position.desc())
-        .limit(500)
     )
     if product_id is not None:
-        query = query.where(or_(Cycle.product_id == product_id, Cycle.product_id.is_(None)))
-    rows = session.execute(query).all()
-    used = used_of_harvests(session, [root_id(r[0]) for r in rows])
-    found = [Harvest(root_id(r[0]), r[0], r[1], r[2], left_of(r[0], used.get(root_id(r[0]), []))) for r in rows]
-    return [h for h in found if h.left is None or h.left > 0]
+        every = every.where(or_(Cycle.product_id == product_id, Cycle.product_id.is_(None)))
+    query = every
+    if search:
+        wanted = fold(search)
+        query = query.where(
+            or_(
+                Site.name_folded.contains(wanted, autoescape=True),
+                Organisation.name_folded.contains(wanted, autoescape=True),
+            )
+        )
+    found = keyset.listed(session, query, NEWEST_HARVEST, mark)
+    elsewhere = set(chosen) - {root_id(row.CareLog) for row in found.rows}
+    more = every.where(or_(among(CareLog.id, elsewhere), among(CareLog.corrects_id, elsewhere)))
+    others = session.execute(more.order_by(*NEWEST_HARVEST.by())).all() if elsewhere else []
+    return HarvestList(_harvests(session, found.rows), found, _harvests(session, others))
+
+
+def _harvests(session: Session, rows: Rows) -> list[Harvest]:
+    used = used_of_harvests(session, [root_id(row.CareLog) for row in rows])
+    return [
+        Harvest(root, row.CareLog, row.site_name, row.holder, left_of(row.CareLog, used.get(root, [])))
+        for row in rows
+        for root in [root_id(row.CareLog)]
+    ]
+
+
+def _all_taken() -> ColumnElement[bool | None]:
+    """Whether batches took all of the harvest: the rule of `left_of`, as a condition. NULL where none took of it or nobody can tell."""
+    measures = {unit: measure for unit, (measure, _rate) in steps.FACTORS.items()}
+    rates = {unit: Decimal(rate) for unit, (_measure, rate) in steps.FACTORS.items()}
+    one, two = BatchSource.unit, CareLog.unit
+    rate = case(
+        (one == two, Decimal(1)),
+        (case(measures, value=one) == case(measures, value=two), case(rates, value=one) / case(rates, value=two)),
+    )
+    return (
+        select(and_(func.count() == func.count(rate), func.sum(BatchSource.quantity * rate) >= CareLog.quantity))
+        .where(BatchSource.care_log_id == func.coalesce(CareLog.corrects_id, CareLog.id))
+        .correlate(CareLog)
+        .scalar_subquery()
+    )
 
 
 def harvest_day(batch: Batch, harvested: Collection[CareLog]) -> date:

@@ -1,34 +1,37 @@
 """Pages of batches: the list, a new one, one with all that belongs to it, decisions and codes."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
 from flask import Response, flash, g, redirect, request, url_for
 from flask_babel import gettext as _
-from pydantic import Field
+from pydantic import StringConstraints
+from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock
 from app.accounts.models import Organisation
-from app.actor import SYSTEM, Right
-from app.errors import Invalid, InvalidMany, forbidden
-from app.fields import Counter
+from app.actor import SYSTEM, Actor, Right
+from app.errors import Invalid, InvalidMany, NotFound, forbidden
 from app.products import queries as products
-from app.products.schemas import Form
+from app.products.models import Product
+from app.products.schemas import Form, Searched, Ticked
 from app.trace import batch_events, codes, pages, queries, scan_addresses, steps, stock
 from app.trace import batches as batch_verbs
 from app.trace.models import BatchEventKind, CodeKind, MovementKind
 from app.trace.routes.base import blueprint, filled_fields, movement_words, names_of_people
-from app.trace.schemas import BatchEventIn, IssueCode, NewBatch, SourceIn
+from app.trace.schemas import MOST_SOURCES, BatchEventIn, IssueCode, NewBatch, SourceIn
 from app.web import (
     language,
     page,
     parse,
     parse_data,
     parse_query,
+    picked,
     quantity,
     signed_in,
     transaction,
@@ -36,15 +39,35 @@ from app.web import (
     vn_date,
 )
 
+NEWEST_EVENTS = 30  # of a batch that its page shows at first
+FIRST_SOURCES = 30
 NEWEST_HARVESTS = 8  # so many are open on the form of a new batch; the others are folded
 
 
-class Chosen(Form):
-    """Which product a list or form is about."""
+class BatchFilter(Form):
+    """Which batches a list shows."""
 
     product: UUID | None = None
-    state: queries.BatchState | None = None
-    page: Annotated[Counter, Field(le=10000)] = 1
+    state: queries.Wanted | None = None
+    q: Annotated[str, StringConstraints(max_length=100)] = ""
+    trang: str = ""
+
+
+class BatchView(Form):
+    """`trang`: a page of the ledger. `all`: every harvest and event, not the first ones."""
+
+    trang: str = ""
+    all: Ticked = False
+
+
+class HarvestFilter(Form):
+    """Which harvests the form of a new batch shows. `find`: of whom, where; `shown`: the mark of the page it stands on; `trang`: of the
+    page that is asked for.
+    """
+
+    find: Annotated[str, StringConstraints(max_length=100)] = ""
+    shown: str = ""
+    trang: str | None = None
 
 
 _DECISIONS = {
@@ -53,6 +76,9 @@ _DECISIONS = {
     BatchEventKind.RECALLED,
     BatchEventKind.RECALL_LIFTED,
 }
+
+
+_HOLDS = {BatchEventKind.HELD, BatchEventKind.RELEASED}
 
 
 def _event_words() -> dict[str, str]:
@@ -69,62 +95,105 @@ def _event_words() -> dict[str, str]:
 @blueprint.get("/lo")
 def batches() -> Response:
     actor = signed_in()
-    asked = parse_query(Chosen)
+    asked = parse_query(BatchFilter)
+    chosen: dict[str, Any] = {"product": asked.product, "state": asked.state, "q": asked.q or None}
     with transaction() as session:
-        number = max(asked.page, 1)
-        rows, total = queries.batch_lines(session, actor, product_id=asked.product, state=asked.state, page=number)
         return page(
             "trace/batches.html",
-            rows=rows,
-            total=total,
-            number=number,
+            found=queries.batch_list(
+                session, actor, product_id=asked.product, state=asked.state, search=asked.q, mark=asked.trang
+            ),
             asked=asked,
-            states=[("open", _("Bán được")), ("held", _("Tạm giữ")), ("recalled", _("Đang thu hồi"))],
-            page_count=max(1, -(-total // queries.PAGE)),
-            page_url=lambda number: url_for("trace.batches", product=asked.product, state=asked.state, page=number),
+            states=[
+                ("open", _("Bán được")),
+                ("held", _("Tạm giữ")),
+                ("recalled", _("Đang thu hồi")),
+                ("stopped", _("Tạm giữ hoặc thu hồi")),
+            ],
+            page_url=lambda mark: url_for("trace.batches", **chosen, trang=mark),
             may_create=actor.may_somewhere(Right.HANDLE_GOODS),
         )
 
 
 @blueprint.get("/lo/moi")
 def new_batch() -> Response:
-    """First the product, then its harvests."""
+    """First the product, then its harvests: fifty a page, and whatever is ticked stays ticked on the others."""
     actor = signed_in()
-    chosen = request.form.get("product_id") or request.args.get("product")
+    asked = parse_data(HarvestFilter, {k: v for k, v in request.form.items() if k in HarvestFilter.model_fields})
+    chosen = picked("product_id") or picked("product")
+    chosen_ids = request.form.getlist("source")
     with transaction() as session:
-        mine = [p for p in products.products_of(session, actor) if actor.may(Right.HANDLE_GOODS, p.organisation_id)]
-        product = next((p for p in mine if str(p.id) == chosen), None)
-        found = queries.harvests(session, actor, product_id=product.id) if product else []
-        last = max((clock.local(h.log.happened_at).date() for h in found), default=clock.today())
-        usable = [h for h in found if h.left is not None]
+        product = _handled(session, actor, chosen) if chosen else None
+        if product is None:
+            return _which_product(session, actor)
+        found = queries.harvests(
+            session,
+            actor,
+            product_id=product.id,
+            search=asked.find,
+            mark=asked.shown if asked.trang is None else asked.trang,
+            chosen=_ids(chosen_ids),
+        )
+        last = max(
+            (clock.local(h.log.happened_at).date() for h in [*found.chosen, *found.lines]), default=clock.today()
+        )
+        usable = [h for h in found.lines if h.left is not None]
+        elsewhere = [h for h in found.chosen if h.left is not None]
         older = usable[NEWEST_HARVESTS:]
-        chosen_ids = request.form.getlist("source")
         return page(
             "trace/batch_form.html",
-            products=[(p.id, p.name.text(language())) for p in mine],
             product=product,
+            found=found,
+            find=asked.find,
+            shown=asked.shown if asked.trang is None else asked.trang,
+            days=queries.HARVEST_DAYS,
             packs=[
-                (v.id, v.name.text(language()))
-                for v in (products.variants_of(session, [product.id]).get(product.id, []) if product else [])
+                (v.id, v.name.text(language())) for v in products.variants_of(session, [product.id]).get(product.id, [])
             ],
             amounts={
                 f"amount-{h.id}": _(
                     "Lấy bao nhiêu của ngày %(day)s, %(site)s", day=vn_date(h.log.happened_at), site=h.site_name
                 )
-                for h in usable
+                for h in [*elsewhere, *usable]
             },
+            elsewhere=_by_site(elsewhere),
             newest=_by_site(usable[:NEWEST_HARVESTS]),
             older=_by_site(older),
             older_count=len(older),
-            unweighed=[h for h in found if h.left is None],
+            unweighed=[h for h in found.lines if h.left is None],
             chosen=chosen_ids,
             chosen_older=any(str(h.id) in chosen_ids for h in older),
-            totals=_totals(usable, request.form),
-            unit=usable[0].log.unit if usable else None,
-            lot=queries.next_lot(session, product, last) if product else "",
+            totals=_totals([*elsewhere, *usable], request.form),
+            unit=next((h.log.unit for h in [*elsewhere, *usable]), None),
+            lot=queries.next_lot(session, product, last),
             units=unit_options(steps.UNITS),
             last=last,
         )
+
+
+def _handled(session: Session, actor: Actor, product_id: UUID) -> Product | None:
+    """The product, where this actor may make batches of it and it is still made."""
+    try:
+        found = products.product(session, actor, product_id)
+    except NotFound:
+        return None
+    return found if found.retired_on is None and actor.may(Right.HANDLE_GOODS, found.organisation_id) else None
+
+
+def _which_product(session: Session, actor: Actor) -> Response:
+    asked = parse_query(Searched)
+    choices = products.products_to_choose(session, actor.where(Right.HANDLE_GOODS), search=asked.tim)
+    names = [(p.id, p.name.text(language())) for p in choices.rows]
+    return page("trace/batch_product.html", choices=choices, products=names)
+
+
+def _ids(sent: Sequence[str]) -> list[UUID]:
+    """Those that are ids; what else was sent is told when the batch is made."""
+    found = []
+    for text in sent[:MOST_SOURCES]:
+        with suppress(ValueError):
+            found.append(UUID(text))
+    return found
 
 
 def _by_site(harvests: Sequence[queries.Harvest]) -> list[tuple[str, list[queries.Harvest]]]:
@@ -156,7 +225,7 @@ def _totals(harvests: Sequence[queries.Harvest], form: MultiDict[str, str]) -> l
 def new_batch_send() -> BaseResponse:
     actor = signed_in()
     form = request.form
-    if "tally" in form:
+    if "tally" in form or "trang" in form:
         g.form_values = form
         return new_batch()
     ticked = form.getlist("source")
@@ -166,7 +235,9 @@ def new_batch_send() -> BaseResponse:
     ]
     amounts = [name for name in form if name.startswith("amount-")]
     try:
-        new = parse_data(NewBatch, filled_fields("source", *amounts) | {"sources": sources})
+        new = parse_data(
+            NewBatch, filled_fields("source", *HarvestFilter.model_fields, *amounts) | {"sources": sources}
+        )
     except Invalid as error:
         shown_as = {f"sources.{i}.quantity": f"amount-{chosen}" for i, chosen in enumerate(ticked)}
         for wrong in (error, *(error.errors if isinstance(error, InvalidMany) else ())):
@@ -187,32 +258,35 @@ def new_batch_send() -> BaseResponse:
 @blueprint.get("/lo/<uuid:batch_id>/kho", endpoint="batch_stock")
 def batch(batch_id: UUID) -> Response:
     """One batch; its forms post to addresses of their own, where a refused form shows this page again."""
-    actor = signed_in()
+    actor, asked = signed_in(), parse_query(BatchView)
     with transaction() as session:
         row = queries.batch(session, actor, batch_id)
         product = products.product(session, actor, row.product_id)
         packs = products.variants_of(session, [product.id]).get(product.id, [])
         levels = stock.levels(session, [p.id for p in packs])
         scans = pages.scans_by_day(session, actor, [row.id])
-        movements = queries.movements_of(session, row.id)
+        events, sources = queries.events_of(session, row.id), queries.sources_of(session, actor, row.id)
         return page(
             "trace/batch.html",
             batch=row,
             product=product,
             harvested_on=queries.harvest_days(session, [row])[row.id],
             standing=queries.standing(session, row.id),
-            held=queries.is_held(session, row.id),
-            events=queries.events_of(session, row.id),
+            held=[e.kind for e in events if e.kind in _HOLDS][-1:] == [BatchEventKind.HELD],
+            asked=asked,
+            events=events if asked.all else events[-NEWEST_EVENTS:],
+            event_count=len(events),
             event_words=_event_words(),
-            sources=queries.sources_of(session, actor, row.id),
+            sources=sources if asked.all else sources[:FIRST_SOURCES],
+            source_count=len(sources),
             codes=[
                 (c, scan_addresses.path_of_code(c.code), codes.grouped(c.code) if c.kind == CodeKind.SHORT else c.code)
                 for c in queries.codes_of(session, row.id)
             ],
             packs=packs,
             levels={p.id: levels.get(p.id, {}).get(row.id) for p in packs},
-            movements=movements,
-            taken_back={m.corrects_id for m, _pack in movements if m.corrects_id},
+            ledger=queries.ledger(session, row.id, asked.trang),
+            page_url=lambda mark: url_for("trace.batch", batch_id=row.id, trang=mark, _anchor="so-kho"),
             movement_words=movement_words(),
             scans=sum(s.scans for s in scans),
             scan_days=scans[-30:],
@@ -236,7 +310,7 @@ def decide(batch_id: UUID) -> BaseResponse:
         row = queries.batch(session, actor, batch_id)
         if not actor.may(Right.RECALL_BATCH, row.organisation_id):
             raise forbidden()
-        movements = [m for m, _pack in queries.movements_of(session, row.id)]
+        moved = queries.moved(session, row.id)
         to_buyers = {MovementKind.SOLD, MovementKind.RETURNED}
         promises = {MovementKind.RESERVED, MovementKind.RELEASED}
         facts: dict[str, Any] = {
@@ -244,9 +318,9 @@ def decide(batch_id: UUID) -> BaseResponse:
             "kind": kind,
             "product": products.product(session, actor, row.product_id),
             "event_words": _event_words(),
-            "sold": -sum(m.units for m in movements if m.kind in to_buyers),
-            "here": sum(m.units for m in movements if m.kind not in promises),
-            "promised": -sum(m.units for m in movements if m.kind in promises),
+            "sold": -sum(units for kind, units in moved.items() if kind in to_buyers),
+            "here": sum(units for kind, units in moved.items() if kind not in promises),
+            "promised": -sum(units for kind, units in moved.items() if kind in promises),
             "codes": queries.codes_of(session, row.id),
         }
     told = None

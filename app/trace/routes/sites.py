@@ -1,29 +1,31 @@
 """Pages of sites, of their diaries with filters, and of seasons."""
 
 from collections.abc import Collection
+from typing import Any
 from uuid import UUID
 
-from flask import Response, flash, redirect, request, url_for
+from flask import Response, flash, redirect, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock
 from app.accounts import queries as accounts
-from app.accounts.models import Organisation
-from app.accounts.schemas import Choosing
 from app.actor import Right
 from app.errors import forbidden
 from app.places import queries as places
 from app.places.queries import VillageChoices
 from app.places.schemas import InCommune
 from app.products import queries as products
+from app.products.schemas import Searched
 from app.trace import queries, steps
 from app.trace import sites as site_verbs
 from app.trace.models import SiteKind
 from app.trace.routes.base import blueprint, kept_photo, names_of_people, sent_photo, witness_words
-from app.trace.schemas import AREA_UNITS, DiaryFilter, EditSite, EndCycle, NewCycle, NewSite
-from app.web import language, page, parse, parse_query, signed_in, transaction, unit_options
+from app.trace.schemas import AREA_UNITS, ConflictFilter, DiaryFilter, EditSite, EndCycle, NewCycle, NewSite, SiteFilter
+from app.web import language, page, parse, parse_query, picked, signed_in, transaction, unit_options
+
+FEW_CONFLICTS = 3  # of them the list of sites tells; the others stand on a page of their own
 
 
 def _site_kinds() -> dict[str, str]:
@@ -38,28 +40,46 @@ def _site_kinds() -> dict[str, str]:
     }
 
 
-def _villages(session: Session, holders: Collection[Organisation], present: UUID | None = None) -> VillageChoices:
+def _villages(session: Session, communes: Collection[UUID | None], present: UUID | None = None) -> VillageChoices:
     """Those of the holders' communes, of the commune asked for, and the present one."""
-    near, asked = [o.commune_id for o in holders], parse_query(InCommune).commune
+    near, asked = list(communes), parse_query(InCommune).commune
     return places.village_choices(session, near, clock.today(), asked=asked, also=[present] if present else [])
 
 
 @blueprint.get("/thua")
 def sites() -> Response:
     actor = signed_in()
-    asked = request.args.get("q", "")[:100]
+    asked = parse_query(SiteFilter)
     with transaction() as session:
-        rows = queries.site_lines(session, actor, search=asked)
+        found = queries.site_list(session, actor, search=asked.q, mark=asked.trang)
         return page(
             "trace/sites.html",
-            q=asked,
-            rows=rows,
-            villages=places.full_names(session, {r.village_id for r in rows if r.village_id}),
-            waiting=queries.harvest_allowed_from(session, [r.site.id for r in rows]),
-            conflicts=queries.conflicts_of(session, actor),
+            q=asked.q,
+            found=found,
+            page_url=lambda mark: url_for("trace.sites", q=asked.q or None, trang=mark),
+            villages=places.full_names(session, {r.village_id for r in found.lines if r.village_id}),
+            waiting=queries.harvest_allowed_from(session, [r.site.id for r in found.lines]),
+            conflicts=queries.conflicts(session, actor, size=FEW_CONFLICTS),
             kinds=_site_kinds(),
             steps=steps.STEPS,
             may_create=bool(actor.where(Right.KEEP_DIARY)),
+        )
+
+
+@blueprint.get("/thua/gui-trung")
+def conflicts() -> Response:
+    """What was sent under a taken id, all of it by pages, of one site if named."""
+    actor, asked = signed_in(), parse_query(ConflictFilter)
+    with transaction() as session:
+        site = queries.site(session, actor, asked.site) if asked.site else None
+        found = queries.conflicts(session, actor, site_id=asked.site, mark=asked.trang)
+        return page(
+            "trace/conflicts.html",
+            site=site,
+            found=found,
+            page_url=lambda mark: url_for("trace.conflicts", site=asked.site, trang=mark),
+            holders=accounts.organisation_names(session, {c.organisation_id for c in found.rows}),
+            steps=steps.STEPS,
         )
 
 
@@ -67,18 +87,19 @@ def sites() -> Response:
 def new_site() -> Response:
     actor = signed_in()
     with transaction() as session:
-        if not actor.where(Right.KEEP_DIARY):
+        mine = actor.where(Right.KEEP_DIARY)
+        if not mine:
             raise forbidden()
-        asked = parse_query(Choosing).tim
-        holders, count = accounts.choices(session, actor, Right.KEEP_DIARY, search=asked)
+        own = {m.organisation_id for m in actor.memberships}
+        holders = accounts.organisations_to_choose(
+            session, mine, own=own, search=parse_query(Searched).tim, chosen=picked("organisation_id")
+        )
         return page(
             "trace/site_form.html",
             site=None,
             village_id=None,
-            holders=[(o.id, o.name) for o in holders],
-            holder_count=count,
-            asked_holder=asked,
-            villages=_villages(session, holders),
+            holders=holders,
+            villages=_villages(session, {o.commune_id for o in holders.rows}),
             kinds=_site_kinds(),
             units=unit_options(AREA_UNITS),
         )
@@ -107,8 +128,7 @@ def edit_site(site_id: UUID) -> Response:
             "trace/site_form.html",
             site=row,
             village_id=village_id,
-            holders=[(holder.id, holder.name)],
-            villages=_villages(session, [holder], village_id),
+            villages=_villages(session, {holder.commune_id}, village_id),
             kinds=_site_kinds(),
             units=unit_options(AREA_UNITS),
         )
@@ -132,7 +152,7 @@ def site(site_id: UUID) -> Response:
     asked = parse_query(DiaryFilter)
     with transaction() as session:
         row = queries.site(session, actor, site_id)
-        lines, total = queries.diary_of_site(
+        diary = queries.diary_of_site(
             session,
             actor,
             site_id,
@@ -141,7 +161,7 @@ def site(site_id: UUID) -> Response:
             first=asked.first,
             last=asked.last,
             withdrawn=True,
-            page=asked.page,
+            mark=asked.trang,
         )
         cycles = queries.cycles_of(session, site_id)
         village_id = queries.village_of_sites(session, [site_id], clock.today()).get(site_id)
@@ -149,12 +169,8 @@ def site(site_id: UUID) -> Response:
             "trace/site.html",
             site=row,
             asked=asked,
-            lines=lines,
-            total=total,
-            page_count=max(1, -(-total // queries.PAGE)),
-            page_url=lambda number: url_for(
-                "trace.site", site_id=site_id, **{**request.args.to_dict(), "page": number}
-            ),
+            diary=diary,
+            page_url=lambda mark: url_for("trace.site", site_id=site_id, **_filters(asked), trang=mark),
             cycles=cycles,
             cycle_names={c.id: c.crop for c in cycles},
             village=places.full_names(session, [village_id]).get(village_id, "") if village_id else "",
@@ -163,10 +179,20 @@ def site(site_id: UUID) -> Response:
             steps=steps.STEPS,
             kinds=_site_kinds(),
             witnesses=witness_words(),
-            conflicts={c.care_log_id for c in queries.conflicts_of(session, actor, site_id=site_id)},
+            conflicts={
+                c.care_log_id
+                for c in queries.conflicts_of(session, actor, [i for x in diary.lines for i in (x.id, x.log.id)])
+            },
+            sent_twice=queries.conflicts(session, actor, site_id=site_id, size=FEW_CONFLICTS),
             names=names_of_people(session, actor, row.organisation_id),
             may_write=actor.may(Right.KEEP_DIARY, row.organisation_id),
         )
+
+
+def _filters(asked: DiaryFilter) -> dict[str, Any]:
+    """The filters of a diary for the address of another page of it."""
+    chosen = {"kind": asked.kind, "cycle": asked.cycle, "first": asked.first, "last": asked.last}
+    return {name: str(value) for name, value in chosen.items() if value is not None}
 
 
 @blueprint.get("/thua/<uuid:site_id>/vu-moi")
@@ -176,10 +202,14 @@ def new_cycle(site_id: UUID) -> Response:
         row = queries.site(session, actor, site_id)
         if not actor.may(Right.KEEP_DIARY, row.organisation_id):
             raise forbidden()
+        choices = products.products_to_grow(
+            session, actor, search=parse_query(Searched).tim, chosen=picked("product_id")
+        )
         return page(
             "trace/cycle_form.html",
             site=row,
-            products=[(p.id, p.name.text(language())) for p in products.products_to_grow(session, actor)],
+            choices=choices,
+            products=[(p.id, p.name.text(language())) for p in choices.rows],
         )
 
 

@@ -60,12 +60,11 @@ def reverse_form(batch_id: UUID, movement_id: UUID) -> Response:
         if not actor.may(Right.HANDLE_GOODS, row.organisation_id):
             raise forbidden()
         movement = queries.movement_of_batch(session, row.id, movement_id)
-        lines = [m for m, _pack in queries.movements_of(session, row.id)]
         return page(
             "trace/reverse.html",
             batch=row,
             movement=movement,
             pack=products.variant(session, actor, movement.variant_id),
-            done=movement.corrects_id is not None or any(m.corrects_id == movement.id for m in lines),
+            done=movement.corrects_id is not None or queries.is_taken_back(session, movement.id),
             words=movement_words(),
         )

@@ -345,7 +345,7 @@ def test_an_official_sees_the_links_of_sellers_in_their_places_and_no_others(she
     link = shelf.declare()
 
     def seen() -> list[UUID]:
-        return [declared.id for declared, _ in queries.declared_of(shelf.session, shelf.people.official)]
+        return [declared.id for declared, _ in queries.declared_list(shelf.session, shelf.people.official).lines]
 
     assert seen() == [link]
     commune, village = next_commune(database)

@@ -143,8 +143,13 @@ def test_only_what_can_be_put_on_sale_is_offered(database: Database, world: Worl
         session.get_one(Product, session.get_one(Variant, of_retired).product_id).retired_on = clock.today()
         session.flush()
         accounts = [session.get_one(ChannelAccount, a) for a in (at, foreign)]
-        found = queries.offers(session, accounts)
-    assert {a: [(o.variant.id, o.left) for o in os] for a, os in found.items()} == {at: [(kept, None)], foreign: []}
+        found = queries.first_offers(session, accounts, 5)
+        listed = {a.id: queries.offer_list(session, a) for a in accounts}
+    for some in (found, listed):
+        assert {a: [(o.variant.id, o.left) for o in os.lines] for a, os in some.items()} == {
+            at: [(kept, None)],
+            foreign: [],
+        }
 
 
 def test_what_there_is_nothing_of_is_shown_with_the_reason_and_no_button(

@@ -100,14 +100,14 @@ def test_another_organisations_products_are_not_found(database: Database, world:
     product = a_product(database, world)
     pack = a_pack(database, world, product)
     with database.transaction(world.stranger) as session:
-        assert queries.products_of(session, world.stranger) == []
+        assert queries.product_list(session, world.stranger).products == []
         with pytest.raises(NotFound):
             queries.product(session, world.stranger, product)
         with pytest.raises(NotFound):
             queries.variant(session, world.stranger, pack)
         assert session.scalars(select(Product)).all() == []  # row-level security agrees with the filter
     with database.transaction(world.farmer) as session:
-        assert [p.id for p in queries.products_to_grow(session, world.farmer)] == [product]
+        assert [p.id for p in queries.products_to_grow(session, world.farmer).rows] == [product]
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_a_batch_knows_its_harvests_days_and_lot(database: Database, world: Worl
     with database.transaction(world.manager) as session:
         row = queries.batch(session, world.manager, batch)
         sources = {s.log_organisation_id: s.quantity for s in session.scalars(select(BatchSource))}
-        left = {h.id: h.left for h in queries.harvests(session, world.manager, product_id=product)}
+        left = {h.id: h.left for h in queries.harvests(session, world.manager, product_id=product).lines}
         lot = queries.next_lot(session, session.get_one(Product, product), date(2026, 11, 18))
     assert (row.harvested_on, row.made_on, row.expires_on) == (
         date(2026, 11, 18),

@@ -12,6 +12,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from app.actor import SYSTEM
 from app.db import Database
+from app.db.keyset import Count
 from app.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge
 from app.trace import diary, queries
 from tests.app.trace.farm import NOON, World, a_log, a_site, write
@@ -72,7 +73,8 @@ def test_a_correction_is_a_new_row_and_the_old_one_stays(database: Database, wor
     with database.transaction(world.farmer) as session:
         chain = queries.chain(session, world.farmer, log.id)
         line = queries.care_log(session, world.farmer, log.id)
-        listed, total = queries.diary_of_site(session, world.farmer, site)
+        found = queries.diary_of_site(session, world.farmer, site)
+        listed, total = found.lines, found.total.number
     assert [c.quantity for c in chain] == [Decimal(2), Decimal(3)]
     assert (line.id, line.log.quantity, line.corrected) == (log.id, Decimal(3), 1)
     assert ([li.id for li in listed], total) == ([log.id], 1)
@@ -98,8 +100,10 @@ def test_a_withdrawn_step_leaves_the_diary_and_stays_on_record(database: Databas
     write(database, world.farmer, log)
     with database.transaction(world.farmer) as session:
         diary.correct_care_log(session, world.farmer, log.id, correction(site, withdrawn="1"))
-        assert queries.diary_of_site(session, world.farmer, site) == ([], 0)
-        listed, total = queries.diary_of_site(session, world.farmer, site, withdrawn=True)
+        standing = queries.diary_of_site(session, world.farmer, site)
+        assert (standing.lines, standing.total) == ([], Count(0))
+        found = queries.diary_of_site(session, world.farmer, site, withdrawn=True)
+        listed, total = found.lines, found.total.number
     assert (len(listed), total, listed[0].log.withdrawn) == (1, 1, True)
 
 
@@ -143,5 +147,5 @@ def test_the_last_word_of_every_chain_counts_whatever_was_corrected(
         members[root].append(new.id)
         expected[root] = None if withdrawn else Decimal(quantity)
     with database.transaction(world.farmer) as session:
-        listed, _ = queries.diary_of_site(session, world.farmer, site)
+        listed = queries.diary_of_site(session, world.farmer, site).lines
     assert {li.id: li.log.quantity for li in listed} == {k: v for k, v in expected.items() if v is not None}

@@ -124,7 +124,7 @@ def test_a_colleague_of_the_certifier_takes_the_finding_back(
     with database.transaction(finding.colleague) as session:
         findings.correct_finding(session, finding.colleague, finding.id, gone)
     with database.transaction(world.farmer) as session:
-        assert queries.diary_of_site(session, world.farmer, finding.site) == ([], 0)
+        assert queries.diary_of_site(session, world.farmer, finding.site).lines == []
         last = queries.chain(session, world.farmer, finding.id)[-1]
     assert (last.withdrawn, last.note) == (True, "Có vỏ thuốc cấm ở bờ vườn.")
     assert last.written_by == finding.colleague.person_id

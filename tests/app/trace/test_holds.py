@@ -401,7 +401,8 @@ def test_the_day_of_harvest_is_what_the_diary_says_now(
 
     def day() -> date:
         with database.transaction(world.manager) as session:
-            (line,), total = queries.batch_lines(session, world.manager)
+            listed = queries.batch_list(session, world.manager)
+            (line,), total = listed.lines, listed.total.number
             assert (line.batch.id, total) == (batch, 1)
             assert queries.harvest_days(session, [line.batch]) == {batch: line.harvested_on}
             return line.harvested_on

@@ -104,8 +104,8 @@ def _season(session: Session, sources: Sequence[CareLog], last: date) -> list[Di
         starts.append(session.get_one(Cycle, cycle_id).started_on)
     first = last - timedelta(days=WITHOUT_CYCLE_DAYS)
     for site_id in {s.site_id for s in sources if s.cycle_id is None}:
-        rows, _ = traces.diary_of_site(session, SYSTEM, site_id, first=first, last=last, per_page=MOST_STEPS)
-        found.update((line.id, line) for line in rows if line.log.cycle_id is None)
+        diary = traces.diary_of_site(session, SYSTEM, site_id, first=first, last=last, size=MOST_STEPS)
+        found.update((line.id, line) for line in diary.lines if line.log.cycle_id is None)
     waits = traces.waiting(session, {s.site_id for s in sources}, min(starts, default=first))
     others = {w.care_log_id for of_site in waits.values() for w in of_site if w.applied_on <= last} - found.keys()
     if others:

@@ -2,7 +2,7 @@
 
 from app.doors.cooperative.queries.certifier import finding_to_correct, site_to_see, sites_to_see
 from app.doors.cooperative.queries.numbers import numbers
-from app.doors.cooperative.queries.on_sale import on_sale
+from app.doors.cooperative.queries.on_sale import colleagues_count, on_sale
 from app.doors.cooperative.queries.today import today
 
-__all__ = ["finding_to_correct", "numbers", "on_sale", "site_to_see", "sites_to_see", "today"]
+__all__ = ["colleagues_count", "finding_to_correct", "numbers", "on_sale", "site_to_see", "sites_to_see", "today"]

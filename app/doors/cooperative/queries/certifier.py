@@ -1,8 +1,7 @@
 """What a certifier reads, and which findings they may correct."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -15,40 +14,29 @@ from app.trace import queries as trace
 from app.trace.models import CareLog, Site
 
 
-@dataclass(frozen=True, slots=True)
-class SiteToSee:
-    """A site in the certifier's places, with what was last written there."""
-
-    site: Site
-    holder: str
-    last_log_at: datetime | None
-
-
-def sites_to_see(session: Session, actor: Actor, *, search: str = "") -> list[SiteToSee]:
-    return [
-        SiteToSee(s.site, s.holder, s.last_log_at)
-        for s in trace.site_lines(session, actor.only(Right.RECORD_FINDING), search=search)
-    ]
+def sites_to_see(session: Session, actor: Actor, *, search: str = "", mark: str = "") -> trace.SiteList:
+    """A page of the sites in the certifier's places. Raises BadAddress for a mark that is none."""
+    return trace.site_list(session, actor.only(Right.RECORD_FINDING), search=search, mark=mark)
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One site and the newest lines of its diary."""
+    """One site and a page of its diary, the newest lines first."""
 
     site: Site
     holder: str
-    lines: Sequence[trace.DiaryLine]
+    diary: trace.Diary
     own: Collection[UUID]  # the findings among them that this certifier may correct
 
 
-def site_to_see(session: Session, actor: Actor, site_id: UUID) -> Seen:
-    """Raises NotFound for a site outside the certifier's places."""
+def site_to_see(session: Session, actor: Actor, site_id: UUID, mark: str = "") -> Seen:
+    """Raises NotFound for a site outside the certifier's places, BadAddress for a mark that is none."""
     there = actor.only(Right.RECORD_FINDING)
     site = trace.site(session, there, site_id)
     names = accounts.organisation_names(session, [site.organisation_id])
-    lines, _total = trace.diary_of_site(session, there, site_id)
-    own = findings.own_findings(session, actor, [line.id for line in lines])
-    return Seen(site, names.get(site.organisation_id, ""), lines, own)
+    diary = trace.diary_of_site(session, there, site_id, mark=mark)
+    own = findings.own_findings(session, actor, [line.id for line in diary.lines])
+    return Seen(site, names.get(site.organisation_id, ""), diary, own)
 
 
 def finding_to_correct(session: Session, actor: Actor, care_log_id: UUID) -> tuple[Site, CareLog]:

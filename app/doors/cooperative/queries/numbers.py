@@ -114,10 +114,8 @@ def _steps(session: Session, actor: Actor, since: date) -> tuple[int, int, int]:
 
 def _scans(session: Session, own: Collection[UUID], day: date) -> tuple[int, int]:
     """Scans of a civil day, and how many codes there are to scan."""
-    codes = int(
-        session.scalar(select(func.count()).select_from(TraceCode).where(among(TraceCode.organisation_id, own))) or 0
-    )
-    scans = session.scalar(
+    codes = select(func.count()).select_from(TraceCode).where(among(TraceCode.organisation_id, own)).scalar_subquery()
+    scans = (
         select(func.coalesce(func.sum(ScanTally.scans), 0))
         .join(TraceCode, TraceCode.code == ScanTally.code)
         .where(
@@ -125,5 +123,7 @@ def _scans(session: Session, own: Collection[UUID], day: date) -> tuple[int, int
             ScanTally.received_at >= clock.start_of_day(day),
             ScanTally.received_at < clock.start_of_day(day + timedelta(days=1)),
         )
+        .scalar_subquery()
     )
-    return int(scans or 0), codes
+    row = session.execute(select(scans, codes)).one()
+    return int(row[0]), int(row[1])

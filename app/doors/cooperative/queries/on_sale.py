@@ -11,7 +11,8 @@ from app import clock
 from app.accounts.queries import among
 from app.actor import Actor
 from app.criteria import queries as criteria
-from app.db import numbered
+from app.db import keyset
+from app.db.keyset import Count, Listed
 from app.doors.cooperative.queries.own import own_organisations
 from app.marketplace_sync import queries as marketplace
 from app.marketplace_sync.models import Listing
@@ -37,16 +38,28 @@ def colleagues_count(session: Session) -> bool:
     return settings["declared_look_by"] == "colleagues_too"
 
 
-def on_sale(session: Session, actor: Actor) -> list[OnSale]:
+A_PAGE = 20  # products on the desk, each with several places where it is sold
+BY_NAME = keyset.Order((Product.name_sorted, str), (Product.id, UUID))
+
+
+@dataclass(frozen=True, slots=True)
+class Goods:
+    """One page of products with where each is on sale, how many there are in all, and what is known of all of them."""
+
+    lines: Sequence[OnSale]
+    page: Listed
+    total: Count
+    evidence: dict[UUID, list[Evidence]]
+
+
+def on_sale(session: Session, actor: Actor, mark: str = "", *, colleagues: bool) -> Goods:
+    """Raises BadAddress for a mark that is none."""
     own = own_organisations(actor)
-    found = list(
-        session.scalars(
-            select(Product)
-            .where(among(Product.organisation_id, own), Product.retired_on.is_(None))
-            .order_by(numbered(Product.name_folded), Product.id)
-        )
-    )
+    query = select(Product).where(among(Product.organisation_id, own), Product.retired_on.is_(None))
+    listed = keyset.listed(session, query, BY_NAME, mark, size=A_PAGE)
+    found = [row.Product for row in listed.rows]
     ids = [p.id for p in found]
+    every = session.scalars(query.with_only_columns(Product.id)).all()
     packs: dict[UUID, list[Variant]] = {}
     for pack in session.scalars(
         select(Variant).where(among(Variant.product_id, ids), Variant.retired_on.is_(None)).order_by(Variant.sku)
@@ -54,11 +67,11 @@ def on_sale(session: Session, actor: Actor) -> list[OnSale]:
         packs.setdefault(pack.product_id, []).append(pack)
     left = stock.on_hand(session, [p.id for rows in packs.values() for p in rows])
     evidence = marketplace.live_evidence(
-        session, ids, as_of=clock.today(), known_at=clock.now(), colleagues_count=colleagues_count(session)
+        session, every, as_of=clock.today(), known_at=clock.now(), colleagues_count=colleagues
     )
-    rows = session.execute(select(Listing.id, Listing.state).where(among(Listing.organisation_id, own)))
+    rows = session.execute(select(Listing.id, Listing.state).where(among(Listing.product_id, ids)))
     states = {row.id: row.state for row in rows}
-    return [
+    lines = [
         OnSale(
             product=p,
             packs=packs.get(p.id, []),
@@ -68,3 +81,4 @@ def on_sale(session: Session, actor: Actor) -> list[OnSale]:
         )
         for p in found
     ]
+    return Goods(lines, listed, keyset.count(session, query), evidence)

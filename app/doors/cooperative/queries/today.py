@@ -1,27 +1,27 @@
 """What needs a decision today."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from app import clock
 from app.accounts import queries as accounts
-from app.accounts.models import CardRequest, PersonalData
+from app.accounts.models import CardRequest, Organisation, PersonalData
 from app.accounts.queries import among
 from app.actor import Actor, Right
-from app.db import Words
-from app.doors.cooperative.queries.on_sale import colleagues_count
+from app.db import Words, keyset
+from app.db.keyset import Count, Query, Rows
 from app.doors.cooperative.queries.own import own_organisations
 from app.marketplace_sync import queries as marketplace
-from app.marketplace_sync.models import TROUBLED, ChannelAccount, DeclaredListing, Listing
+from app.marketplace_sync.models import TROUBLED, ChannelAccount, DeclaredConfirmation, DeclaredListing, Floor, Listing
 from app.products.models import Certificate, Product
-from app.trace import queries as trace
 from app.trace.models import Batch, BatchEvent, ConflictingSubmission
 
+SHOWN = 5  # of each kind; the page says how many there are besides and leads to them
 WARN_DAYS = 90  # a new assessment of an OCOP product takes its dossier about three months
 
 
@@ -81,7 +81,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """Everything that waits for a person of these organisations."""
+    """What waits for a person of these organisations: the first SHOWN of each kind, and how many of it there are besides."""
 
     phones: Sequence[tuple[CardRequest, PersonalData]]
     listings: Sequence[Troubled]
@@ -90,118 +90,145 @@ class Today:
     endings: Sequence[Ending]
     links: Sequence[Waiting]
     conflicts: Sequence[tuple[ConflictingSubmission, str]]
+    besides: Mapping[str, int]
+    beyond: bool  # there are more than `count`, of a kind that is not counted to its end
 
     @property
     def count(self) -> int:
         parts = (self.phones, self.listings, self.accounts, self.lots, self.endings, self.links, self.conflicts)
-        return sum(len(part) for part in parts)
+        return sum(len(part) for part in parts) + sum(self.besides.values())
 
 
-def _phones(session: Session, managed: Collection[UUID]) -> list[tuple[CardRequest, PersonalData]]:
-    """Those that wait longest; the page of phones has them all."""
-    return [(row[0], row[1]) for row in accounts.waiting_requests(session, managed, clock.machine_now()).rows]
-
-
-def today(session: Session, actor: Actor) -> Today:
+def today(session: Session, actor: Actor, *, colleagues: bool) -> Today:
+    """`colleagues`: whether a colleague's look at a declared link counts; see `colleagues_count`."""
     own = own_organisations(actor)
     managed = actor.where(Right.MANAGE_MEMBERS)
-    names = _product_names(session, own)
+    waiting = accounts.waiting_requests(session, managed, clock.machine_now()).rows if managed else []
+    broken = select(ChannelAccount).where(among(ChannelAccount.organisation_id, own), ChannelAccount.state == "broken")
+    listings, many_listings = _troubled(session, own)
+    stopped, many_accounts = _some(session, broken.order_by(ChannelAccount.created_at, ChannelAccount.id))
+    lots, many_lots = _stopped(session, own)
+    endings, many_endings = _endings(session, own)
+    links, many_links = _links(session, own, colleagues=colleagues)
+    conflicts, many_conflicts = _conflicts(session, actor)
+    totals = {
+        "listings": (len(listings), many_listings),
+        "accounts": (len(stopped), many_accounts),
+        "lots": (len(lots), many_lots),
+        "endings": (len(endings), many_endings),
+        "links": (len(links), many_links),
+        "conflicts": (len(conflicts), many_conflicts),
+    }
     return Today(
-        phones=[(row[0], row[1]) for row in accounts.waiting_requests(session, managed, clock.machine_now()).rows]
-        if managed
-        else [],
-        listings=_troubled(session, own),
-        accounts=list(
-            session.scalars(
-                select(ChannelAccount).where(
-                    among(ChannelAccount.organisation_id, own), ChannelAccount.state == "broken"
-                )
-            )
-        ),
-        lots=_stopped(session, own, names),
-        endings=_endings(session, own, names),
-        links=_links(session, actor, names),
-        conflicts=_conflicts(session, actor),
+        phones=[(row[0], row[1]) for row in waiting],
+        listings=listings,
+        accounts=[row.ChannelAccount for row in stopped],
+        lots=lots,
+        endings=endings,
+        links=links,
+        conflicts=conflicts,
+        besides={kind: total.number - shown for kind, (shown, total) in totals.items() if total.number > shown},
+        beyond=any(total.more for _shown, total in totals.values()),
     )
 
 
-def _product_names(session: Session, own: Collection[UUID]) -> dict[UUID, Words]:
-    rows = session.execute(
-        select(Product.id, Product.name).where(among(Product.organisation_id, own), Product.retired_on.is_(None))
-    )
-    return {row.id: row.name for row in rows}
+def _some(session: Session, query: Query) -> tuple[Rows, Count]:
+    """The first rows of an ordered query, and how many it finds, in one statement. The number ends each row."""
+    every = query.order_by(None).limit(keyset.MOST_COUNTED + 1).subquery()
+    number = select(func.count()).select_from(every).scalar_subquery().label("number")
+    rows = session.execute(query.add_columns(number).limit(SHOWN)).all()
+    found = rows[0].number if rows else 0
+    return rows, Count(min(found, keyset.MOST_COUNTED), more=found > keyset.MOST_COUNTED)
 
 
-def _troubled(session: Session, own: Collection[UUID]) -> list[Troubled]:
+def _troubled(session: Session, own: Collection[UUID]) -> tuple[list[Troubled], Count]:
     """Also of products that are no longer made: what is to be off sale may be on sale again."""
-    rows = session.execute(
+    rows, total = _some(
+        session,
         select(Listing, Product.name, ChannelAccount.name)
         .join(ChannelAccount, ChannelAccount.id == Listing.account_id)
         .join(Product, Product.id == Listing.product_id)
-        .where(
-            among(Listing.organisation_id, own),
-            or_(and_(Listing.wanted == "live", Listing.state.in_(TROUBLED)), Listing.note.is_not(None)),
-        )
-        .order_by(Listing.created_at)
+        .where(among(Listing.organisation_id, own), marketplace.waits_for_seller())
+        .order_by(Listing.created_at, Listing.id),
     )
-    return [Troubled(listing, product, account) for listing, product, account in rows]
+    return [Troubled(listing, product, account) for listing, product, account, _number in rows], total
 
 
-def _stopped(session: Session, own: Collection[UUID], names: dict[UUID, Words]) -> list[Stopped]:
+def _stopped(session: Session, own: Collection[UUID]) -> tuple[list[Stopped], Count]:
+    """Recalled lots first."""
     event, later = aliased(BatchEvent), aliased(BatchEvent)
     pairs = or_(
         and_(event.kind == "held", later.kind.in_(("held", "released"))),
         and_(event.kind == "recalled", later.kind.in_(("recalled", "recall_lifted"))),
     )
-    rows = session.execute(
-        select(Batch, event)
+    rows, total = _some(
+        session,
+        select(Batch, event, Product.name)
         .join(event, event.batch_id == Batch.id)
+        .join(Product, Product.id == Batch.product_id)
         .where(
             among(Batch.organisation_id, own),
+            Product.retired_on.is_(None),
             event.kind.in_(("held", "recalled")),
             ~select(later.id).where(later.batch_id == event.batch_id, later.position > event.position, pairs).exists(),
         )
-        .order_by(event.at.desc())
+        .order_by(event.kind.desc(), event.at.desc(), event.position.desc()),
     )
-    return [Stopped(b, names[b.product_id], e.kind, e) for b, e in rows if b.product_id in names]
+    return [Stopped(batch, name, held.kind, held) for batch, held, name, _number in rows], total
 
 
-def _endings(session: Session, own: Collection[UUID], names: dict[UUID, Words]) -> list[Ending]:
+def _endings(session: Session, own: Collection[UUID]) -> tuple[list[Ending], Count]:
     """Of each product and scheme the certificate that lasts longest: a renewal beside the old one ends the warning."""
     day = clock.today()
     later = aliased(Certificate)
     last = func.max(Certificate.valid_to).label("last_day")
-    rows = session.execute(
-        select(Certificate.product_id, Certificate.scheme, last)
+    rows, total = _some(
+        session,
+        select(Certificate.product_id, Certificate.scheme, last, Product.name)
+        .join(Product, Product.id == Certificate.product_id)
         .where(
             among(Certificate.organisation_id, own),
-            Certificate.product_id.is_not(None),
+            Product.retired_on.is_(None),
             Certificate.valid_to.is_not(None),
             Certificate.withdrawn_on.is_(None),
             ~select(later.id).where(later.supersedes_id == Certificate.id).exists(),
         )
-        .group_by(Certificate.product_id, Certificate.scheme)
+        .group_by(Certificate.product_id, Certificate.scheme, Product.id)
         .having(func.max(Certificate.valid_to) <= day + timedelta(days=WARN_DAYS))
-        .order_by(last)
+        .order_by(last, Certificate.product_id, Certificate.scheme),
     )
     return [
-        Ending(product_id, names[product_id], scheme, last_day, (last_day - day).days)
-        for product_id, scheme, last_day in rows
-        if product_id in names and last_day is not None
-    ]
+        Ending(product_id, name, scheme, last_day, (last_day - day).days)
+        for product_id, scheme, last_day, name, _number in rows
+    ], total
 
 
-def _links(session: Session, actor: Actor, names: dict[UUID, Words]) -> list[Waiting]:
-    floors = {f.id: f.name for f in marketplace.floors(session)}
-    colleagues = colleagues_count(session)
-    return [
-        Waiting(declared, names[declared.product_id], floors[declared.floor_id])
-        for declared, looks in marketplace.declared_of(session, actor)
-        if looks.that_counts(colleagues_count=colleagues) is None and declared.product_id in names
-    ]
+def _links(session: Session, own: Collection[UUID], *, colleagues: bool) -> tuple[list[Waiting], Count]:
+    """The newest first. Nobody has looked whose look says anything; see `Looks.that_counts`."""
+    looked = exists().where(DeclaredConfirmation.declared_listing_id == DeclaredListing.id)
+    rows, total = _some(
+        session,
+        select(DeclaredListing, Product.name, Floor.name)
+        .join(Product, Product.id == DeclaredListing.product_id)
+        .join(Floor, Floor.id == DeclaredListing.floor_id)
+        .where(
+            among(DeclaredListing.organisation_id, own),
+            DeclaredListing.withdrawn_at.is_(None),
+            Product.retired_on.is_(None),
+            ~(looked if colleagues else looked.where(~DeclaredConfirmation.by_colleague)),
+        )
+        .order_by(DeclaredListing.declared_at.desc(), DeclaredListing.id.desc()),
+    )
+    return [Waiting(declared, product, floor) for declared, product, floor, _number in rows], total
 
 
-def _conflicts(session: Session, actor: Actor) -> list[tuple[ConflictingSubmission, str]]:
-    found = trace.conflicts_of(session, actor, limit=20)
-    names = accounts.organisation_names(session, {c.organisation_id for c in found})
-    return [(c, names.get(c.organisation_id, "")) for c in found if actor.reads(c.organisation_id)]
+def _conflicts(session: Session, actor: Actor) -> tuple[list[tuple[ConflictingSubmission, str]], Count]:
+    """The newest first, with the names of the actor's households."""
+    rows, total = _some(
+        session,
+        select(ConflictingSubmission, Organisation.name)
+        .outerjoin(Organisation, Organisation.id == ConflictingSubmission.organisation_id)
+        .where(among(ConflictingSubmission.organisation_id, actor.organisations))
+        .order_by(ConflictingSubmission.received_at.desc(), ConflictingSubmission.id.desc()),
+    )
+    return [(conflict, holder or "") for conflict, holder, _number in rows], total

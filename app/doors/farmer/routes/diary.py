@@ -30,7 +30,6 @@ from app.trace.schemas import CorrectionIn
 from app.web import counting, page, parse, parse_query, quantity, transaction, vn_date
 
 NO_REASON = "Không ghi lý do"  # kept with the correction, in Vietnamese whatever the page's language
-DIARY_PAGE = 40
 
 
 @blueprint.get("/nhat-ky")
@@ -40,9 +39,16 @@ def show_diary() -> BaseResponse:
         house = queries.house(session, actor, asked.ho)
         if house is None:
             return to_households()
-        logs = queries.recent(session, house.id, before=asked.truoc, most=DIARY_PAGE)
-        older = logs[-1].happened_at if len(logs) == DIARY_PAGE else None
-        return page("farmer/diary.html", house=house, ho=household_in_address(house), logs=logs, older=older)
+        ho = household_in_address(house)
+        logs, listed = queries.diary(session, house.id, asked.trang)
+        return page(
+            "farmer/diary.html",
+            house=house,
+            ho=ho,
+            logs=logs,
+            listed=listed,
+            page_url=lambda mark: url_for("farmer.show_diary", ho=ho, trang=mark),
+        )
 
 
 @blueprint.get("/viec/<uuid:log_id>")

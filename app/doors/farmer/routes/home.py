@@ -60,8 +60,12 @@ def households() -> Response:
     asked = parse_query(schemas.SearchHouse)
     actor = signed_in_writer()
     with transaction() as session:
-        found = queries.households(session, actor, asked.q, asked.trang)
-        return page("farmer/households.html", found=found, search=asked.q)
+        return page(
+            "farmer/households.html",
+            found=queries.households(session, actor, asked.q, asked.trang),
+            page_url=lambda mark: url_for("farmer.households", q=asked.q or None, trang=mark),
+            search=asked.q,
+        )
 
 
 @blueprint.get("/muc-khac")
