@@ -4,8 +4,8 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import select, true
+from sqlalchemy.orm import Session, aliased
 
 from app import clock
 from app.actor import Actor, Right, check_may
@@ -39,27 +39,26 @@ def listings_of(session: Session, actor: Actor) -> list[tuple[Listing, ChannelAc
 def listings_with_sightings(
     session: Session, product_ids: Collection[UUID], moment: datetime
 ) -> list[tuple[Listing, ChannelAccount, ListingObservation | None]]:
+    """Listings of these products that there were at a moment, each with its account and its newest sighting until then.
+
+    One step into the index for each listing: asked about one product it reads the sightings of that product alone.
+    """
     newest = (
-        select(ListingObservation.listing_id, func.max(ListingObservation.seen_at).label("seen_at"))
-        .where(ListingObservation.seen_at <= moment)
-        .group_by(ListingObservation.listing_id)
-        .subquery()
+        select(ListingObservation)
+        .where(ListingObservation.listing_id == Listing.id, ListingObservation.seen_at <= moment)
+        .order_by(ListingObservation.seen_at.desc(), ListingObservation.id.desc())
+        .limit(1)
+        .lateral()
     )
+    seen = aliased(ListingObservation, newest)
     rows = session.execute(
-        select(Listing, ChannelAccount, ListingObservation)
+        select(Listing, ChannelAccount, seen)
         .join(ChannelAccount, ChannelAccount.id == Listing.account_id)
-        .outerjoin(newest, newest.c.listing_id == Listing.id)
-        .outerjoin(
-            ListingObservation,
-            and_(ListingObservation.listing_id == Listing.id, ListingObservation.seen_at == newest.c.seen_at),
-        )
+        .outerjoin(seen, true())
         .where(Listing.product_id.in_(list(product_ids)), Listing.created_at <= moment)
         .order_by(Listing.created_at, Listing.id)
     )
-    once: dict[UUID, tuple[Listing, ChannelAccount, ListingObservation | None]] = {}
-    for listing, account, seen in rows:
-        once.setdefault(listing.id, (listing, account, seen))
-    return list(once.values())
+    return [tuple(row) for row in rows]
 
 
 def product_names(session: Session, product_ids: Collection[UUID]) -> dict[UUID, Words]:
