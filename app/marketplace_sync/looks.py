@@ -247,6 +247,8 @@ def _mend(session: Session, settings: Settings, listing: Listing, seen: RemoteSt
 
 def _stays_off(session: Session, listing: Listing) -> bool:
     """Whether it was off sale both times it was last seen: whoever puts it on sale now does so anew."""
+    if listing.last_seen_at != listing.kept_at:
+        return not listing.last_live  # nothing had changed, or this sighting were kept
     session.flush()
     last = session.scalars(
         select(ListingObservation.live)
