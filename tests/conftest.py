@@ -450,6 +450,7 @@ def run_processes(request: pytest.FixtureRequest, tmp_path: Path, redis_url: str
                 "relay": supervisor.relay,
                 "worker": supervisor.worker,
                 "caller": lambda: supervisor.caller(settings.caller_threads),
+                "looker": lambda: supervisor.looker(settings.looker_threads),
                 "scheduler": lambda: supervisor.scheduler(var),
             }
             for name in names:
@@ -483,8 +484,8 @@ def running_web(run_processes: Run) -> Callable[..., Running]:
 
 @pytest.fixture
 def running_worker(run_processes: Run) -> Callable[..., Running]:
-    """`running_worker()`: relay, worker and caller on `fresh_database`."""
-    return lambda **values: run_processes("relay", "worker", "caller", **values)
+    """`running_worker()`: relay, worker, caller and looker on `fresh_database`."""
+    return lambda **values: run_processes("relay", "worker", "caller", "looker", **values)
 
 
 @pytest.fixture(scope="session")

@@ -53,7 +53,7 @@ from app.trace.events import (
     SiteChanged,
     StockMoved,
 )
-from worker.schedule import CALLS, WORK
+from worker.schedule import CALLS, LOOKS, WORK
 
 Verb = Callable[[Session, Actor, Any], None]
 LongVerb = Callable[[Database, Settings, Any], object]
@@ -158,7 +158,7 @@ REACTIONS: tuple[Reaction, ...] = (
         "marketplace_sync.look",
         call="app.marketplace_sync.looks:on_look_wanted",
         lease_seconds=120,
-        queue=CALLS,
+        queue=LOOKS,
     ),
     Reaction(
         AccountCheckWanted,

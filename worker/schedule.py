@@ -5,7 +5,10 @@ from typing import Any
 
 WORK = "hoi"
 CALLS = "hoi.calls"  # work that waits for another company: a slow shop must not hold up a farmer's step
-QUEUES = (WORK, CALLS)
+LOOKS = (
+    "hoi.looks"  # looks at what is on sale: thousands of pages a round must not hold up what somebody just put on sale
+)
+QUEUES = (WORK, CALLS, LOOKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ CHORES: dict[str, Chore] = {
     "forget_lists": Chore("worker.chores:forget_lists", 3600),
     "derive_due_villages": Chore("worker.chores:derive_due_villages", 300),
     "derive_selling_villages": Chore("worker.chores:derive_selling_villages", 900),
-    "look_at_listings": Chore("app.marketplace_sync.looks:look", 5, CALLS),
+    "look_at_listings": Chore("worker.chores:look_at_listings", 5, LOOKS),
 }
 
 

@@ -108,7 +108,7 @@ def _run(configured: Settings) -> None:
             signal.signal(number, signal.SIG_IGN)
         if processes is not None:
             say("\nĐang dừng…")
-            for together in (("web", "scheduler", "relay", "worker", "caller"), ("double",)):
+            for together in (("web", "scheduler", "relay", "worker", "caller", "looker"), ("double",)):
                 processes.stop(together)
 
 
@@ -145,8 +145,8 @@ def _start(processes: supervisor.Supervisor, settings: Settings, lines: list[str
         say(f"✓ Sàn mô phỏng ở http://127.0.0.1:{settings.double_port}")
     for line in lines:
         say(f"  {line}")
-    workers = (supervisor.relay(), supervisor.worker(), supervisor.caller(settings.caller_threads))
-    for child in (*workers, supervisor.scheduler(settings.var)):
+    calling = (supervisor.caller(settings.caller_threads), supervisor.looker(settings.looker_threads))
+    for child in (supervisor.relay(), supervisor.worker(), *calling, supervisor.scheduler(settings.var)):
         processes.start(child)
     say("Dừng bằng Ctrl-C.")
 

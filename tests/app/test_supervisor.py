@@ -329,6 +329,7 @@ def test_several_web_processes_keep_their_figures_together(tmp_path: Path) -> No
     [
         ("hoi-web.service", {"HOI_WEB_HOST", "HOI_WEB_PORT", "HOI_WEB_WORKERS", "HOI_WEB_THREADS"}),
         ("hoi-caller.service", {"HOI_CALLER_THREADS"}),
+        ("hoi-looker.service", {"HOI_LOOKER_THREADS"}),
         ("hoi-worker.service", set()),
     ],
 )
