@@ -14,7 +14,7 @@ from app.marketplace_sync.events import ListingObserved, ListingTroubled
 from app.marketplace_sync.models import TROUBLED, Listing, ListingObservation
 from app.settings import Settings
 
-ANNOUNCE_AGAIN = timedelta(hours=6)
+ANNOUNCE_AGAIN = timedelta(hours=12)  # four times before a sighting is too old to count
 KEPT_EVERY: Final = timedelta(hours=12)  # an observation of what has not changed: two a day at most
 QUIET_TIMES = 24  # what never changes is looked at so many times more seldom: every 6 hours where else every 15 minutes
 SAID = ("live", "buyable", "raw_state", "url", "price_dong", "stock", "reasons")
