@@ -41,7 +41,7 @@ FULL, LISTINGS = 4000, 1000
 OF_AN_ACCOUNT = 100
 PRICE, STOCK = 90_000, 40
 ROUNDS_A_DAY = 4  # what never changes is looked at every six hours
-IN_PARTS = 5  # growth.md: a province has five times as many listings as the round that is measured
+IN_PARTS = 5  # a province has five times as many listings as a full round
 LIMIT_SECONDS = 900.0
 PUSH_LIMIT = 5.0
 ROWS_LIMIT = 2.0
@@ -202,12 +202,9 @@ def _until(done: Callable[[], bool], what: str) -> None:
         time.sleep(0.05)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--long", action="store_true")
-    parser.add_argument("--rounds", type=harness.enough_runs, default=harness.RUNS)
-    asked = parser.parse_args()
-    listings, told = FULL if asked.long else LISTINGS, Told()
+def measured(listings: int, rounds: int) -> tuple[Told, float]:
+    """So many rounds after one that warms up, and the looker's memory (MiB, PSS) after them."""
+    told = Told()
     with province() as (settings, database), shop() as base_url:
         fill(database, settings, base_url, listings)
         names = ("var", "database_url", "redis_url", "clock_movable", "channel_sandbox", "log_level")
@@ -224,13 +221,22 @@ def main() -> int:
             ):
                 keeper.start(child)
             looker = keeper.pids()["looker"]
-            one_round(database, looker, Told(), listings)  # the first look at each, and the processes warm
-            for number in range(asked.rounds):
+            one_round(database, looker, Told(), listings)
+            for number in range(rounds):
                 one_round(database, looker, told, listings)
-                print(f"round {number + 1}/{asked.rounds}: {told.seconds[-1]:.1f} s", file=sys.stderr)
-            memory = _memory_mib(looker)
+                print(f"round {number + 1}/{rounds}: {told.seconds[-1]:.1f} s", file=sys.stderr)
+            return told, _memory_mib(looker)
         finally:
             keeper.stop()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("--rounds", type=harness.enough_runs, default=harness.RUNS)
+    asked = parser.parse_args()
+    listings = FULL if asked.long else LISTINGS
+    told, memory = measured(listings, asked.rounds)
     # Four rounds make a day, and begin and end where every look may be the one that is kept.
     rows_a_day = sum(told.rows[:ROUNDS_A_DAY]) / listings
     value = IN_PARTS * statistics.median(told.seconds) * FULL / listings
