@@ -88,7 +88,7 @@ def test_looks_fails_when_a_goal_is_missed(
     ok: bool,
 ) -> None:
     told = looks.Told([seconds] * 5, rows, [0.1, push], [0.003] * 5)
-    monkeypatch.setattr(looks, "measured", lambda listings, rounds: (told, 100.0))
+    monkeypatch.setattr(looks, "measured", lambda *_: (told, 100.0))
     monkeypatch.setattr("sys.argv", ["looks"])
     assert looks.main() == (0 if ok else 1)
     said: dict[str, Any] = json.loads(capsys.readouterr().out.splitlines()[-1])
