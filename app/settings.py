@@ -79,6 +79,12 @@ class Settings(BaseSettings):
     caller_threads: int = Field(
         default=8, ge=1, le=64, description="số luồng gọi ra ngoài (sàn, thư); gian hàng chậm chỉ giữ các luồng này"
     )
+    looker_threads: int = Field(
+        default=4,
+        ge=2,
+        le=64,
+        description="số luồng xem lại tin bán trên sàn, mỗi luồng một gian hàng; một luồng luôn dành cho lần xem có người chờ",
+    )
     trusted_proxies: int = Field(
         default=0, ge=0, le=5, description="số lớp proxy đứng trước, để biết địa chỉ và https thật"
     )
@@ -156,9 +162,9 @@ class Settings(BaseSettings):
     def most_connections(self) -> int:
         """How many connections to PostgreSQL our processes may hold at once, with some to spare for commands."""
         web = 2 * self.web_threads + 3  # a pool that may double, two that look for public pages, one for scans
-        work, caller, relay, spare = 8, 8, 3, 12
+        work, caller, looker, relay, spare = 8, 8, 8, 3, 12
         workers = self.worker_processes + self.bulk_processes
-        return self.web_workers * web + workers * work + caller + relay + spare
+        return self.web_workers * web + workers * work + caller + looker + relay + spare
 
     def memory(self) -> int:
         """MiB that the embedded PostgreSQL may count on, of which it takes half. The demo is a guest on somebody's computer."""

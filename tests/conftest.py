@@ -452,6 +452,7 @@ def run_processes(request: pytest.FixtureRequest, tmp_path: Path, redis_url: str
                 "worker": lambda: supervisor.worker(settings.worker_processes),
                 "bulk": lambda: supervisor.bulk(settings.bulk_processes),
                 "caller": lambda: supervisor.caller(settings.caller_threads),
+                "looker": lambda: supervisor.looker(settings.looker_threads),
                 "scheduler": lambda: supervisor.scheduler(var),
             }
             for name in names:
@@ -485,8 +486,8 @@ def running_web(run_processes: Run) -> Callable[..., Running]:
 
 @pytest.fixture
 def running_worker(run_processes: Run) -> Callable[..., Running]:
-    """`running_worker()`: relay, workers and caller on `fresh_database`."""
-    return lambda **values: run_processes("relay", "worker", "bulk", "caller", **values)
+    """`running_worker()`: relay, workers, caller and looker on `fresh_database`."""
+    return lambda **values: run_processes("relay", "worker", "bulk", "caller", "looker", **values)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from app.factory import create_app
 from app.settings import Settings
 from app.trace import codes
 from bench import _harness as harness
-from bench import _people, demo, scan
+from bench import _people, demo, looks, scan
 from tests.conftest import free_start, wait_until
 
 SHAPE = {"name", "unit", "value", "baseline", "ratio", "better", "goal", "ok", "runs"}
@@ -68,3 +68,31 @@ def test_requests_until_readable_are_counted_on_the_page_itself(database: Databa
     assert scan.requests_until_readable(html) == 2
     more = '<link rel="stylesheet" href="/b.css"><script src="/c.js"></script><img src="/d.webp"><img src="/e" loading="lazy">'
     assert scan.requests_until_readable(html.replace("</head>", f"{more}</head>")) == 5
+
+
+@pytest.mark.parametrize(
+    ("seconds", "rows", "push", "value", "ok"),
+    [
+        (44.0, [0, 1000, 0, 1000, 0], 5.0, 880.0, True),
+        (46.0, [0, 1000, 0, 1000, 0], 1.0, 920.0, False),
+        (20.0, [0, 1000, 1, 1000, 0], 1.0, 400.0, False),
+        (20.0, [0, 0, 0, 0, 0], 5.1, 400.0, False),
+    ],
+)
+def test_looks_fails_when_a_goal_is_missed(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    seconds: float,
+    rows: list[int],
+    push: float,
+    value: float,
+    *,
+    ok: bool,
+) -> None:
+    told = looks.Told([seconds] * 5, rows, [0.1, push], [0.003] * 5)
+    monkeypatch.setattr(looks, "measured", lambda *_: (told, 100.0))
+    monkeypatch.setattr("sys.argv", ["looks"])
+    assert looks.main() == (0 if ok else 1)
+    said: dict[str, Any] = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert said.keys() >= SHAPE
+    assert (said["ok"], said["value"], said["push_start_s"], said["listings"]) == (ok, value, push, 1000)

@@ -1,5 +1,6 @@
 """Verbs of the schedule and of reactions that open their own short transactions: thin, and safe to run twice."""
 
+import threading
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -15,6 +16,7 @@ from app.criteria import derivation
 from app.criteria import retention as criteria_retention
 from app.db import Database
 from app.jobs import Job, Report
+from app.marketplace_sync import looks
 from app.notices import retention as notices_retention
 from app.outbox import Event, NotYet
 from app.places import lists
@@ -141,6 +143,39 @@ def derive_marked_villages(database: Database, _settings: Settings, event: Event
     """Everything that is marked. As a chore it picks up what a process left that died of its work."""
     if derivation.drain(database, batch=BULK_BATCH, seconds=BULK_SECONDS).more and event is not None:
         raise NotYet(timedelta())
+
+
+def look_at_listings(database: Database, settings: Settings) -> None:
+    """One turn of looking at what is on sale, unless all threads of this process but one do so already.
+
+    That one is for the look that a person waits for. What is rung for in vain is rung for again in a few seconds.
+    """
+    if not _Turns.begin(settings.looker_threads - 1):
+        return
+    try:
+        looks.look(database, settings)
+    finally:
+        _Turns.end()
+
+
+class _Turns:
+    """How many threads of this process look at what is due."""
+
+    taken = 0
+    counting = threading.Lock()
+
+    @classmethod
+    def begin(cls, most: int) -> bool:
+        with cls.counting:
+            if cls.taken >= most:
+                return False
+            cls.taken += 1
+            return True
+
+    @classmethod
+    def end(cls) -> None:
+        with cls.counting:
+            cls.taken -= 1
 
 
 def import_villages(session: Session, actor: Actor, job: Job, report: Report) -> dict[str, Any]:

@@ -53,7 +53,7 @@ from app.trace.events import (
     SiteChanged,
     StockMoved,
 )
-from worker.schedule import BULK, CALLS, WORK
+from worker.schedule import BULK, CALLS, LOOKS, WORK
 
 Verb = Callable[[Session, Actor, Any], None]  # an event, or a list of them where the reaction takes many
 LongVerb = Callable[[Database, Settings, Any], object]
@@ -167,7 +167,7 @@ REACTIONS: tuple[Reaction, ...] = (
         "marketplace_sync.look",
         call="app.marketplace_sync.looks:on_look_wanted",
         lease_seconds=120,
-        queue=CALLS,
+        queue=LOOKS,
     ),
     Reaction(
         AccountCheckWanted,

@@ -6,7 +6,8 @@ from typing import Any
 WORK = "hoi"  # what follows from what people just did: nothing in it takes longer than a second or two
 BULK = "hoi.bulk"  # jobs, rebuilds and chores: however long they take, a farmer's step does not wait for them
 CALLS = "hoi.calls"  # work that waits for another company: a slow shop must not hold up a farmer's step
-QUEUES = (WORK, BULK, CALLS)
+LOOKS = "hoi.looks"  # looks at what is on sale: thousands of pages must not hold up what somebody just put on sale
+QUEUES = (WORK, BULK, CALLS, LOOKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ CHORES: dict[str, Chore] = {
     "end_what_is_old": Chore("worker.chores:end_what_is_old", 3600),
     "mark_due_villages": Chore("worker.chores:mark_due_villages", 300),
     "derive_marked_villages": Chore("worker.chores:derive_marked_villages", 60),
-    "look_at_listings": Chore("app.marketplace_sync.looks:look", 5, CALLS),
+    "look_at_listings": Chore("worker.chores:look_at_listings", 5, LOOKS),
 }
 
 

@@ -253,7 +253,7 @@ def put_off(database: Database, event_id: UUID, name: str, reason: str) -> None:
         delivery, event = opened
         delivery.attempts += 1
         _rest(delivery, _pause(delivery.attempts))
-        most = MAX_CALL_ATTEMPTS if reactions.BY_NAME[name].queue == schedule.CALLS else MAX_ATTEMPTS
+        most = MAX_CALL_ATTEMPTS if reactions.BY_NAME[name].queue in {schedule.CALLS, schedule.LOOKS} else MAX_ATTEMPTS
         if delivery.attempts >= most:
             _give_up(session, delivery, event, reason)
 

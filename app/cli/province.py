@@ -112,7 +112,7 @@ def _run(configured: Settings) -> None:
             signal.signal(number, signal.SIG_IGN)
         if processes is not None:
             say("\nĐang dừng…")
-            for together in (("web", "scheduler", "relay", "worker", "bulk", "caller"), ("double",)):
+            for together in (("web", "scheduler", "relay", "worker", "bulk", "caller", "looker"), ("double",)):
                 processes.stop(together)
 
 
@@ -155,6 +155,7 @@ def _start(processes: supervisor.Supervisor, settings: Settings, lines: list[str
         supervisor.worker(settings.worker_processes),
         supervisor.bulk(settings.bulk_processes),
         supervisor.caller(settings.caller_threads),
+        supervisor.looker(settings.looker_threads),
         supervisor.scheduler(settings.var),
     ):
         processes.start(child)

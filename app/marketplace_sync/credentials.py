@@ -10,6 +10,7 @@ from app.errors import SetupError
 from app.marketplace_sync.channels.accounts import Credentials
 from app.marketplace_sync.channels.base import Channel
 from app.marketplace_sync.channels.errors import AuthRevoked
+from app.marketplace_sync.channels.http import Timeouts
 from app.marketplace_sync.channels.registry import open_channel
 from app.settings import Settings
 
@@ -43,5 +44,5 @@ def unseal(settings: Settings, sealed: bytes) -> Credentials:
         ) from None
 
 
-def open_sealed(settings: Settings, channel: str, sealed: bytes) -> Channel:
-    return open_channel(channel, unseal(settings, sealed), sandbox=settings.channel_sandbox)
+def open_sealed(settings: Settings, channel: str, sealed: bytes, timeouts: Timeouts | None = None) -> Channel:
+    return open_channel(channel, unseal(settings, sealed), sandbox=settings.channel_sandbox, timeouts=timeouts)

@@ -19,7 +19,6 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, Id, Words
-from app.marketplace_sync.channels.statuses import OUT_OF_STOCK
 
 # Sàn thương mại điện tử, website bán hàng, quảng cáo: Law on E-commerce 122/2025/QH15 tells them apart.
 LEGAL_KINDS = ("marketplace", "own_site", "advertising")
@@ -61,6 +60,7 @@ class ChannelAccount(Base):
 
     `look_id`, `look_until`: who looks at it now, and until when. `quiet_until`: the shop asked us not to call before.
     `looks_failing_since`: when a look failed for the first time since the last one that told something.
+    `currency_checked_at`: when the shop last said in which currency it sells; machine time.
     """
 
     __tablename__ = "channel_accounts"
@@ -86,6 +86,7 @@ class ChannelAccount(Base):
     look_until: Mapped[datetime | None]
     quiet_until: Mapped[datetime | None]
     looks_failing_since: Mapped[datetime | None]
+    currency_checked_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(Integer, default=1)
 
@@ -139,6 +140,9 @@ class Listing(Base):
     failing_since   the first failure since the last push that succeeded
     note            what the seller should know or do though nothing stopped: which (`note_code`) and since when (`note_at`)
     recall_paused   a recall took it off sale, not the seller: it comes back by itself
+    last_seen_at    when the marketplace last answered about it; `last_...` is what it said then. None: never
+    kept_at         the `seen_at` of its newest observation, which says the same and may be older (see sightings)
+    changed_at      when what it says there last changed, or was last pushed: how soon to look again follows it
     """
 
     __tablename__ = "listings"
@@ -185,12 +189,24 @@ class Listing(Base):
     lease_until: Mapped[datetime | None]
     next_look_at: Mapped[datetime | None]
     announced_at: Mapped[datetime | None]
+    last_seen_at: Mapped[datetime | None]
+    last_live: Mapped[bool | None] = mapped_column(Boolean)
+    last_buyable: Mapped[bool | None] = mapped_column(Boolean)
+    last_raw_state: Mapped[str | None]
+    last_url: Mapped[str | None]
+    last_price_dong: Mapped[int | None] = mapped_column(BigInteger)
+    last_stock: Mapped[int | None] = mapped_column(Integer)
+    last_reasons: Mapped[list[Any] | None]
+    kept_at: Mapped[datetime | None]
+    changed_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
 
 class ListingObservation(Base):
-    """What the marketplace itself answered at `seen_at`. Append-only.
+    """What the marketplace itself answered at `seen_at`. Append-only, and partitioned by the month of it.
 
+    Written when something changed, and twice a day at most while nothing does; what that means for a moment of the past is
+    said in `queries.listings.sightings_at`. `before_until`: when the row before this one was last seen to hold.
     `live`: a buyer could open its page. `buyable`: and put it in a basket; if not, `reasons` may say that it was sold out.
     """
 
@@ -198,12 +214,14 @@ class ListingObservation(Base):
     __table_args__ = (
         ForeignKeyConstraint(["listing_id", "organisation_id"], ["listings.id", "listings.organisation_id"]),
         Index("ix_listing_observations_listing_id", "listing_id", "seen_at"),
+        {"postgresql_partition_by": "RANGE (seen_at)"},
     )
 
     id: Mapped[Id]
     listing_id: Mapped[UUID]
     organisation_id: Mapped[UUID]
-    seen_at: Mapped[datetime]
+    seen_at: Mapped[datetime] = mapped_column(primary_key=True)
+    before_until: Mapped[datetime | None]
     live: Mapped[bool]
     buyable: Mapped[bool]
     raw_state: Mapped[str]
@@ -211,11 +229,6 @@ class ListingObservation(Base):
     price_dong: Mapped[int | None] = mapped_column(BigInteger)
     stock: Mapped[int | None] = mapped_column(Integer)
     reasons: Mapped[list[Any]]
-
-    @property
-    def sold_out(self) -> bool:
-        """Buyers could open its page, and there was nothing left to buy."""
-        return self.live and any(reason["code"] == OUT_OF_STOCK for reason in self.reasons)
 
 
 class DeclaredListing(Base):

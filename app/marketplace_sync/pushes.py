@@ -250,7 +250,7 @@ def _record_push(session: Session, settings: Settings, claim: Claim, outcome: Re
         if listing.remote_id is not None:
             listing.sent_skus = []
             _record_numbers(session, settings, listing, siblings, claim, outcome)
-            take_in(session, settings, listing, outcome)
+            take_in(session, settings, listing, outcome, pushed=True)
     else:
         if not isinstance(outcome, OutcomeUnknown) and not outcome.wrote:
             listing.sent_stocks = list(claim.sent_stocks)

@@ -132,7 +132,7 @@ def listing(listing_id: UUID) -> Response:
             TROUBLED=TROUBLED,
             may_edit=actor.may(Right.MANAGE_PRODUCTS, row.organisation_id),
             product_name=queries.product_names(session, {row.product_id})[row.product_id],
-            sightings=queries.sightings(session, listing_id),
+            sightings=queries.sightings(session, row),
             calls=queries.calls(session, listing_id),
             busy=busy,
         )

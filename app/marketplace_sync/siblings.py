@@ -1,7 +1,7 @@
 """All listings of one pack: locked together, following the ledger's sales together, and what each should say now."""
 
 import html
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from uuid import UUID
 
 from sqlalchemy import select
@@ -27,9 +27,14 @@ def lock_siblings(session: Session, listing_ids: Collection[UUID]) -> list[Listi
     )
 
 
-def reckon(session: Session, siblings: Sequence[Listing]) -> int:
-    """Let the listings of one pack, all of them and locked, follow the ledger; returns its recorded sales."""
-    sold = stock.recorded_sales(session, siblings[0].variant_id)
+def reckon(session: Session, siblings: Sequence[Listing], sold: int | None = None) -> int:
+    """Let the listings of one pack, all of them and locked, follow the ledger; returns its recorded sales.
+
+    `sold` is that number where it is known already.
+    """
+    if sold is None:
+        pack = siblings[0].variant_id
+        sold = stock.recorded_sales(session, [pack])[pack]
     reckoning.settle(siblings, sold)
     for listing in siblings:
         _tell_sold(session, listing)
@@ -60,10 +65,15 @@ def after_reading(session: Session, listing: Listing, siblings: Sequence[Listing
             want_again(session, sibling)
 
 
-def draft_of(session: Session, settings: Settings, listing: Listing, account: ChannelAccount) -> ListingDraft:
-    """What the listing should say now: texts of the product, price of the variant, and the stock less the account's
-    buffer and less what any shop sold of it that the ledger does not know yet.
+def on_offer(left: int, account: ChannelAccount, siblings: Iterable[Listing]) -> int:
+    """How many an account may offer of a pack of which so many may be sold: less its buffer and what any shop sold of it that
+    the ledger does not know yet.
     """
+    return max(left - account.stock_buffer - reckoning.not_recorded(siblings), 0)
+
+
+def draft_of(session: Session, settings: Settings, listing: Listing, account: ChannelAccount) -> ListingDraft:
+    """What the listing should say now: texts of the product, price of the variant, and the stock on offer."""
     variant = session.get_one(Variant, listing.variant_id)
     product = session.get_one(Product, listing.product_id)
     left = stock.on_hand(session, [variant.id]).get(variant.id, 0)
@@ -78,7 +88,7 @@ def draft_of(session: Session, settings: Settings, listing: Listing, account: Ch
         name=name,
         description_html=_paragraphs(product.description.vi if product.description else ""),
         price_vnd=variant.price_dong,
-        stock=max(left - account.stock_buffer - reckoning.not_recorded(siblings), 0),
+        stock=on_offer(left, account, siblings),
         weight_grams=variant.weight_grams,
         images=images,
         gtin=variant.gtin,

@@ -65,6 +65,12 @@ def caller(threads: int) -> Child:
     return Child("caller", "Gọi ra sàn", (*WORKER, *own), stop_seconds=5)
 
 
+def looker(threads: int) -> Child:
+    """Only looks at what is on sale: thousands of pages, with threads and an interpreter of their own."""
+    own = ("--queues", "hoi.looks", "--hostname", "looks@%h", "--pool", "threads", "--concurrency", str(threads))
+    return Child("looker", "Xem lại sàn", (*WORKER, *own), stop_seconds=5)
+
+
 def scheduler(directory: Path) -> Child:
     schedule = str(directory / "run" / "beat")
     return Child("scheduler", "Hẹn giờ", (*CELERY, "beat", "--schedule", schedule, "--pidfile="))

@@ -93,14 +93,14 @@ def on_hand(session: Session, variant_ids: Collection[UUID]) -> dict[UUID, int]:
     return answer
 
 
-def recorded_sales(session: Session, variant_id: UUID) -> int:
-    """How many of a pack were ever recorded as sold, less what was recorded by mistake; brought back is sold all the same."""
-    units = session.scalar(
-        select(func.sum(StockMovement.units)).where(
-            StockMovement.variant_id == variant_id, StockMovement.kind == MovementKind.SOLD
-        )
+def recorded_sales(session: Session, variant_ids: Collection[UUID]) -> dict[UUID, int]:
+    """How many of each pack were ever recorded as sold, less what was recorded by mistake; brought back is sold all the same."""
+    rows = session.execute(
+        select(StockMovement.variant_id, func.sum(StockMovement.units).label("units"))
+        .where(among(StockMovement.variant_id, variant_ids), StockMovement.kind == MovementKind.SOLD)
+        .group_by(StockMovement.variant_id)
     )
-    return -int(units or 0)
+    return dict.fromkeys(variant_ids, 0) | {row.variant_id: -int(row.units) for row in rows}
 
 
 def move(session: Session, actor: Actor, new: Movement) -> UUID:

@@ -336,6 +336,7 @@ def test_the_web_has_as_many_processes_as_the_settings_say_unless_it_is_told() -
     [
         ("hoi-web.service", {"HOI_WEB_HOST", "HOI_WEB_PORT"}),
         ("hoi-caller.service", {"HOI_CALLER_THREADS"}),
+        ("hoi-looker.service", {"HOI_LOOKER_THREADS"}),
         ("hoi-worker.service", set()),
     ],
 )

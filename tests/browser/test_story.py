@@ -208,7 +208,9 @@ def last_valid_day(database: Database) -> date:
 def test_a_fruit_goes_from_a_hill_to_a_floor_and_its_village_turns_met_and_the_page_says_why(
     province: Callable[..., Province], stage_at: Callable[[str], Any], move_clock: Move, tmp_path: Path
 ) -> None:
-    demo = province("web", "relay", "worker", "bulk", "caller", "scheduler", look_seconds=2, worker_processes=2)
+    demo = province(
+        "web", "relay", "worker", "bulk", "caller", "looker", "scheduler", look_seconds=2, worker_processes=2
+    )
     with stage_at(demo.url) as stage:
         official = stage.sign_in("truong-thon")
         official.goto(VILLAGE)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,11 +10,12 @@ import pytest
 from marketplace_world import World
 from sqlalchemy import select
 
-from app import outbox
+from app import clock, outbox
 from app.accounts.events import OrganisationChanged
 from app.actor import SYSTEM
+from app.marketplace_sync.models import Listing
 from app.outbox import Delivery
-from worker import reactions, schedule
+from worker import celery_app, reactions, relay, schedule
 
 
 def paid(world: World, event_id: UUID) -> set[str]:
@@ -39,3 +41,23 @@ def test_work_goes_on_while_a_shop_holds_every_call(world: World, run_processes:
     listing = world.read(listing_id)
     assert (listing.state, listing.lease_until is None) == ("submitting", False), "the shop still holds the only caller"
     os.kill(running.pid("caller"), signal.SIGKILL)
+
+
+@pytest.mark.faults
+def test_a_push_begins_though_the_queue_of_looks_is_full_and_every_page_hangs(
+    world: World, run_processes: Any, wait_for: Any
+) -> None:
+    world.push(world.want())
+    world.woo.ask("faults", [{"kind": "slow", "seconds": 30, "method": "*", "path": "^/san-pham/", "times": -1}])
+    world.change(Listing, next_look_at=clock.machine_now() - timedelta(seconds=1))
+    broker = celery_app.make(world.settings)
+    for _ in range(relay.MOST_QUEUED):
+        broker.send_task("hoi.scheduled", args=("look_at_listings",), queue=schedule.LOOKS)
+    running = run_processes("relay", "caller", "looker", looker_threads=2)
+    wait_for(lambda: world.account().look_id is not None, 40, "the look to hang at the page")
+    world.another_pack("MO-2")
+    world.want()
+    wait_for(lambda: world.woo.count("create") == 2, 20, "the new listing to be made at the shop")
+    assert world.account().look_id is not None, "the look hangs still"
+    for name in ("caller", "looker"):
+        os.kill(running.pid(name), signal.SIGKILL)

@@ -222,3 +222,19 @@ def test_lines_of_signing_in_are_forgotten_after_a_year_and_nothing_else_is(
     ]
     with fresh_database.transaction(PUBLIC) as session, pytest.raises(DBAPIError):
         audit.forget_sign_ins(session, old)
+
+
+def test_one_thread_of_a_looker_is_left_for_the_look_that_a_person_waits_for(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[int] = []
+
+    def look(*_: object) -> None:
+        begun.append(len(begun))
+        chores.look_at_listings(database, few)  # as another thread would, meanwhile
+
+    few = settings.model_copy(update={"looker_threads": 3})
+    monkeypatch.setattr("app.marketplace_sync.looks.look", look)
+    for turns in (2, 4):
+        chores.look_at_listings(database, few)
+        assert len(begun) == turns, "two at once, and again once they have ended"

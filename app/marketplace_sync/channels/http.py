@@ -2,9 +2,11 @@
 
 import base64
 import contextlib
+import functools
 import logging
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -164,11 +166,17 @@ def retry_after(headers: Mapping[str, str]) -> timedelta | None:
     return min(max(wait, timedelta(seconds=1)), LONGEST_WAIT)
 
 
+@functools.cache
+def _trusted() -> ssl.SSLContext:
+    """The authorities that everybody trusts, read once: that costs more than most conversations."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class Http:
     """Sends single requests. Private and special addresses are refused unless the installation is a sandbox.
 
-    The name is looked up once, checked, and the connection made to that very address, so a name server cannot show
-    one address to the check and another to the call.
+    The name is looked up once a conversation, checked, and the connection made to that very address, so a name server
+    cannot show one address to the check and another to the call. One request at a time; `twin` for more.
     """
 
     def __init__(
@@ -186,10 +194,13 @@ class Http:
         self._timeouts = timeouts or Timeouts()
         self._max_bytes = max_bytes
         self._resolve = resolver
+        self._transport = transport
         self._deadline = time.monotonic() + self._timeouts.conversation
         self._lines: list[socket.socket] = []
+        self._known: dict[tuple[str, int], list[str]] = {}
         self._client = httpx.Client(
             transport=transport,
+            verify=_trusted(),
             follow_redirects=False,
             trust_env=False,
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
@@ -199,6 +210,19 @@ class Http:
         self._client.close()
         for line in self._lines:
             line.close()
+
+    def twin(self) -> "Http":
+        """Another one on lines of its own, in the same conversation: for a request beside this one's. To be closed too."""
+        twin = Http(
+            allow_private=self._allow_private,
+            redact=self._redact,
+            timeouts=self._timeouts,
+            max_bytes=self._max_bytes,
+            transport=self._transport,
+            resolver=self._resolve,
+        )
+        twin._deadline, twin._known = self._deadline, self._known
+        return twin
 
     def send(
         self,
@@ -216,7 +240,8 @@ class Http:
         answering.refuse_calls()
         target = httpx.URL(url, params=params) if params else httpx.URL(url)
         host = target.raw_host.decode()
-        addresses = self._addresses(host, target.port or (443 if target.scheme == "https" else 80))
+        where = (host, target.port or (443 if target.scheme == "https" else 80))
+        addresses = self._known.get(where) or self._known.setdefault(where, self._addresses(*where))
         for last, address in ((place == len(addresses) - 1, item) for place, item in enumerate(addresses)):
             request = self._client.build_request(
                 method,

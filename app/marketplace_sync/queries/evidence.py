@@ -17,11 +17,10 @@ from app.marketplace_sync.models import (
     Floor,
     FloorDecision,
     Listing,
-    ListingObservation,
 )
 from app.marketplace_sync.queries.declared import declared_with_looks
 from app.marketplace_sync.queries.floors import counted_floors, floors
-from app.marketplace_sync.queries.listings import listings_with_sightings
+from app.marketplace_sync.queries.listings import Sighting, listings_with_sightings
 
 SOMEBODY = Words(vi="người", en="a person")
 COLLEAGUE = Words(vi="người cùng đơn vị", en="a colleague of the seller")
@@ -117,7 +116,7 @@ def live_evidence(
 def _of_listing(
     listing: Listing,
     account: ChannelAccount,
-    seen: ListingObservation | None,
+    seen: Sighting | None,
     names: dict[UUID, Floor],
     counted: dict[UUID, FloorDecision],
     moment: datetime,
@@ -154,7 +153,7 @@ def _of_listing(
 def _why(
     listing: Listing,
     account: ChannelAccount,
-    seen: ListingObservation | None,
+    seen: Sighting | None,
     state: str,
     place: Words,
     *,

@@ -3,10 +3,11 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, or_, select, true
+from sqlalchemy.orm import Session, aliased
 
 from app import clock
 from app.accounts.queries import among
@@ -14,8 +15,32 @@ from app.actor import Actor, Right, check_may
 from app.db import Words, fold, keyset
 from app.db.keyset import Count, Listed
 from app.errors import not_found
+from app.marketplace_sync.channels.statuses import OUT_OF_STOCK
 from app.marketplace_sync.models import TROUBLED, ChannelAccount, ChannelCall, Listing, ListingObservation
 from app.products.models import Product, Variant
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What a marketplace said of a listing, seen first at `since` and last, unchanged, at `seen_at`."""
+
+    since: datetime
+    seen_at: datetime
+    live: bool
+    buyable: bool
+    raw_state: str
+    url: str | None
+    price_dong: int | None
+    stock: int | None
+    reasons: list[Any]
+
+    @property
+    def sold_out(self) -> bool:
+        """Buyers could open its page, and there was nothing left to buy."""
+        return self.live and any(reason["code"] == OUT_OF_STOCK for reason in self.reasons)
+
+
+Seen = tuple[Listing, ChannelAccount, Sighting | None]
 
 
 def listing(session: Session, actor: Actor, listing_id: UUID) -> Listing:
@@ -34,7 +59,7 @@ NEWEST = keyset.Order((Listing.created_at, datetime), (Listing.id, UUID), newest
 class ListingList:
     """One page of listings, each with its account and its newest sighting, their packs by id, and how many listings there are."""
 
-    lines: Sequence[tuple[Listing, ChannelAccount, ListingObservation | None]]
+    lines: Sequence[Seen]
     variants: dict[UUID, Variant]
     page: Listed
     total: Count
@@ -75,30 +100,96 @@ def waits_for_seller() -> ColumnElement[bool]:
     return or_(and_(Listing.wanted == "live", Listing.state.in_(TROUBLED)), Listing.note.is_not(None))
 
 
-def listings_with_sightings(
-    session: Session, product_ids: Collection[UUID], moment: datetime
-) -> list[tuple[Listing, ChannelAccount, ListingObservation | None]]:
-    newest = (
-        select(ListingObservation.listing_id, func.max(ListingObservation.seen_at).label("seen_at"))
-        .where(ListingObservation.seen_at <= moment)
-        .group_by(ListingObservation.listing_id)
-        .subquery()
-    )
+def listings_with_sightings(session: Session, product_ids: Collection[UUID], moment: datetime) -> list[Seen]:
+    """Listings of these products that there were at a moment, each with its account and its newest sighting until then."""
     rows = session.execute(
-        select(Listing, ChannelAccount, ListingObservation)
+        select(Listing, ChannelAccount)
         .join(ChannelAccount, ChannelAccount.id == Listing.account_id)
-        .outerjoin(newest, newest.c.listing_id == Listing.id)
-        .outerjoin(
-            ListingObservation,
-            and_(ListingObservation.listing_id == Listing.id, ListingObservation.seen_at == newest.c.seen_at),
-        )
         .where(Listing.product_id.in_(list(product_ids)), Listing.created_at <= moment)
         .order_by(Listing.created_at, Listing.id)
+    ).all()
+    seen = sightings_at(session, [listing for listing, _ in rows], moment)
+    return [(listing, account, seen.get(listing.id)) for listing, account in rows]
+
+
+def sightings_at(session: Session, listings: Collection[Listing], moment: datetime) -> dict[UUID, Sighting]:
+    """The newest sighting of each of these listings at a moment; what had not been seen yet is missing.
+
+    At or after a listing's last sighting the answer stands at the listing, exactly. For the past it comes from observations,
+    of which there is one whenever something changed, and else one once `sightings.KEPT_EVERY` (12 hours) have passed:
+
+    - what was said (live, price, stock, reasons and the rest) is exact at every moment;
+    - when it was last seen is exact from the last sighting of a stretch kept as one row until the next row; within such a
+      stretch it is the stretch's beginning, so up to 12 hours earlier than the look that nobody kept, and never later.
+
+    So whether evidence was still good at a past moment is exact for every age of 12 hours or more that may be asked of it: what
+    lies within a stretch was seen less than 12 hours before.
+    """
+    found: dict[UUID, Sighting] = {}
+    past: list[UUID] = []
+    for listing in listings:
+        last = last_sighting(listing)
+        if last is not None and last.seen_at <= moment:
+            found[listing.id] = last
+        elif last is not None:
+            past.append(listing.id)
+    if past:
+        found |= _sightings_of_the_past(session, past, moment)
+    return found
+
+
+def last_sighting(listing: Listing) -> Sighting | None:
+    """What stands at the listing; None when it was never seen."""
+    if listing.last_seen_at is None:
+        return None
+    return Sighting(
+        since=listing.kept_at or listing.last_seen_at,
+        seen_at=listing.last_seen_at,
+        live=bool(listing.last_live),
+        buyable=bool(listing.last_buyable),
+        raw_state=listing.last_raw_state or "",
+        url=listing.last_url,
+        price_dong=listing.last_price_dong,
+        stock=listing.last_stock,
+        reasons=listing.last_reasons or [],
     )
-    once: dict[UUID, tuple[Listing, ChannelAccount, ListingObservation | None]] = {}
-    for listing, account, seen in rows:
-        once.setdefault(listing.id, (listing, account, seen))
-    return list(once.values())
+
+
+def _sightings_of_the_past(session: Session, listing_ids: Collection[UUID], moment: datetime) -> dict[UUID, Sighting]:
+    """Two steps into the index for each listing, however long its history is."""
+    until, after = (
+        select(ListingObservation).where(ListingObservation.listing_id == Listing.id, side).order_by(*order).limit(1)
+        for side, order in (
+            (ListingObservation.seen_at <= moment, (ListingObservation.seen_at.desc(), ListingObservation.id.desc())),
+            (ListingObservation.seen_at > moment, (ListingObservation.seen_at, ListingObservation.id)),
+        )
+    )
+    row, following = aliased(ListingObservation, until.lateral()), after.lateral()
+    rows = session.execute(
+        select(row, following.c.before_until)
+        .select_from(Listing)
+        .join(row, true())
+        .outerjoin(following, true())
+        .where(Listing.id.in_(list(listing_ids)))
+    )
+    return {
+        kept.listing_id: _kept(kept, until if until is not None and until <= moment else kept.seen_at)
+        for kept, until in rows
+    }
+
+
+def _kept(row: ListingObservation, until: datetime) -> Sighting:
+    return Sighting(
+        since=row.seen_at,
+        seen_at=max(row.seen_at, until),
+        live=row.live,
+        buyable=row.buyable,
+        raw_state=row.raw_state,
+        url=row.url,
+        price_dong=row.price_dong,
+        stock=row.stock,
+        reasons=row.reasons,
+    )
 
 
 def product_names(session: Session, product_ids: Collection[UUID]) -> dict[UUID, Words]:
@@ -106,15 +197,16 @@ def product_names(session: Session, product_ids: Collection[UUID]) -> dict[UUID,
     return dict(rows.all())
 
 
-def sightings(session: Session, listing_id: UUID, *, limit: int = 30) -> list[ListingObservation]:
-    return list(
-        session.scalars(
-            select(ListingObservation)
-            .where(ListingObservation.listing_id == listing_id)
-            .order_by(ListingObservation.seen_at.desc())
-            .limit(limit)
-        )
-    )
+def sightings(session: Session, listing: Listing, *, limit: int = 30) -> list[Sighting]:
+    """What was seen of it and until when, the newest first."""
+    rows = session.scalars(
+        select(ListingObservation)
+        .where(ListingObservation.listing_id == listing.id)
+        .order_by(ListingObservation.seen_at.desc(), ListingObservation.id.desc())
+        .limit(limit)
+    ).all()
+    ends = [listing.last_seen_at, *(row.before_until for row in rows)]
+    return [_kept(row, until or row.seen_at) for row, until in zip(rows, ends, strict=False)]
 
 
 def calls(session: Session, listing_id: UUID, *, limit: int = 20) -> list[ChannelCall]:

@@ -31,6 +31,7 @@ from app.products.models import Certificate, Product, ProductVillage, Variant
 from app.trace.models import CareLog, Site, SiteVillage
 from tests.actors import acting
 from tests.app.files import sent
+from tests.sightings import was_seen
 
 NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)  # ten in the morning in Vietnam
 TODAY = date(2026, 11, 23)
@@ -242,18 +243,20 @@ class Province:
                     created_at=LONG_AGO,
                 )
             )
-        self.add(
-            ListingObservation(
-                listing_id=self.ids[key],
-                organisation_id=self.cooperative,
-                seen_at=clock.now() - timedelta(hours=hours_ago),
-                live=live,
-                buyable=live,
-                raw_state="publish" if live else "banned",
-                url=f"https://san.example/{key}",
-                reasons=list(reasons),
+        with self.database.transaction(SYSTEM) as session:
+            was_seen(
+                session,
+                ListingObservation(
+                    listing_id=self.ids[key],
+                    organisation_id=self.cooperative,
+                    seen_at=clock.now() - timedelta(hours=hours_ago),
+                    live=live,
+                    buyable=live,
+                    raw_state="publish" if live else "banned",
+                    url=f"https://san.example/{key}",
+                    reasons=list(reasons),
+                ),
             )
-        )
 
     def looked_at(
         self, name: str, picture: str, who: str = "officer", *, ago: int = 2, by_colleague: bool = False

@@ -13,6 +13,7 @@ from app.actor import SYSTEM
 from app.db import new_id
 from app.marketplace_sync import queries
 from app.marketplace_sync.models import ChannelAccount, Listing, ListingObservation
+from tests.sightings import was_seen
 
 
 def test_a_sighting_ages(world: World, clock_at: object) -> None:
@@ -51,7 +52,8 @@ def test_a_pause_is_told_of_the_last_ten_minutes_and_of_nothing_before(
     noon = datetime(2026, 11, 24, 12, tzinfo=clock.VIETNAM)
     clock_at(noon)
     with world.database.transaction(SYSTEM) as session:
-        session.add(
+        was_seen(
+            session,
             ListingObservation(id=new_id(), listing_id=listing_id, organisation_id=world.organisation_id,
                                seen_at=noon - timedelta(hours=1), live=False, buyable=False, raw_state="draft", reasons=[])
         )  # fmt: skip
@@ -117,7 +119,8 @@ def test_a_floor_the_province_no_longer_counts_is_said_to_be_so(world: World) ->
 def test_a_pause_of_today_is_not_told_of_an_earlier_moment(world: World, listing_id: UUID) -> None:
     with world.database.transaction(SYSTEM) as session:
         for days in (3, 0):
-            session.add(
+            was_seen(
+                session,
                 ListingObservation(
                     id=new_id(),
                     listing_id=listing_id,
@@ -127,7 +130,7 @@ def test_a_pause_of_today_is_not_told_of_an_earlier_moment(world: World, listing
                     buyable=False,
                     raw_state="draft",
                     reasons=[],
-                )
+                ),
             )
         session.execute(update(Listing).values(recall_paused=True, created_at=clock.now() - timedelta(days=4)))
     told = []

@@ -25,6 +25,7 @@ from app.marketplace_sync.models import (
 )
 from app.marketplace_sync.queries.floors import floor_decisions, floor_of_host
 from tests.app.trace.farm import NOON, World, a_pack, a_product, build, next_commune
+from tests.sightings import was_seen
 
 TODAY = NOON.date()
 DAY, HOUR, TICK = timedelta(days=1), timedelta(hours=1), timedelta(microseconds=1)
@@ -68,7 +69,8 @@ class Shelf:
         return listing.id
 
     def see(self, listing_id: UUID, ago: timedelta = HOUR, *reasons: dict[str, str], live: bool = True) -> None:
-        self.add(
+        was_seen(
+            self.session,
             ListingObservation(id=new_id(), listing_id=listing_id, organisation_id=self.people.cooperative, seen_at=NOON - ago,
                                live=live, buyable=live, raw_state="x", reasons=list(reasons), url="https://x.example/1",
                                price_dong=60000)

@@ -24,6 +24,7 @@ from app.trace.models import MovementKind
 from app.trace.schemas import Movement
 from tests.app.browsers import browser_of
 from tests.app.trace.farm import NOON, World, a_pack, a_product, build
+from tests.sightings import was_seen
 
 CONNECT, PUT_ON_SALE = "Nối tài khoản sàn", "Chọn sản phẩm để bán trên Sàn thử"
 UNPACKED = "Chưa đóng gói nào. Bác lập lô rồi ghi đóng gói vào sổ kho, sau đó mới đưa lên được."
@@ -221,7 +222,8 @@ def test_what_is_being_sent_is_said_once_and_is_no_draft(client: FlaskClient, da
 def test_a_sold_out_page_is_said_to_be_so(client: FlaskClient, database: Database, world: World) -> None:
     _pack, _at, listing = a_listing(database, world, wanted="live", state="live")
     with database.transaction(SYSTEM) as session:
-        session.add(
+        was_seen(
+            session,
             ListingObservation(id=new_id(), listing_id=listing, organisation_id=world.cooperative, seen_at=clock.now(),
                                live=True, buyable=False, raw_state="publish",
                                reasons=[{"code": "out_of_stock", "vi": "Gian hàng báo đã hết hàng.", "en": "Sold out."}])

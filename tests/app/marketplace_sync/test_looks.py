@@ -1,19 +1,23 @@
 """Looking follows the shop's word, is never overtaken by a push, and mends what was changed there a few times only."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 from marketplace_world import World
 from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session, make_transient
 
 from app import clock
 from app.actor import SYSTEM
 from app.db import new_id
-from app.marketplace_sync import calls, credentials, looks, troubles
+from app.marketplace_sync import calls, credentials, looks, sightings, troubles
 from app.marketplace_sync.channels.statuses import RemoteStatus
-from app.marketplace_sync.events import AccountSilent
+from app.marketplace_sync.events import AccountSilent, LookWanted
 from app.marketplace_sync.models import ChannelAccount, Listing, ListingObservation
 from app.notices.models import Notice
 from app.outbox import NotYet
@@ -38,8 +42,7 @@ def read_there(world: World, one: looks.Round) -> list[RemoteStatus]:
 
 
 def record(world: World, one: looks.Round, answers: list[RemoteStatus]) -> None:
-    with world.database.transaction(SYSTEM) as session:
-        looks._record_look(session, world.settings, one, answers, 0.0)
+    looks._record_look(world.database, world.settings, one, answers, 0.0)
 
 
 def test_a_look_that_lost_its_lease_leaves_the_next_ones_alone(world: World, listing_id: UUID) -> None:
@@ -92,7 +95,7 @@ def test_a_sighting_older_than_the_newest_decides_nothing(world: World, listing_
     told = world.events("listing_observed")
     record(world, first, old)
     assert (world.read(listing_id).state, world.events("listing_observed")) == ("blocked", told)
-    assert len(observations(world)) == 3
+    assert len(observations(world)) == 2, "it says what was known of that moment already"
 
 
 def test_an_older_sighting_does_not_bring_sold_packs_back(world: World, listing_id: UUID) -> None:
@@ -127,8 +130,10 @@ def test_one_item_that_cannot_be_read_leaves_the_others_of_the_round_seen(world:
     )
     world.change(Listing, next_look_at=clock.machine_now() - timedelta(seconds=1))
     before = len(observations(world))
+    seen_before = {one: world.read(one).last_seen_at for one in (listing_id, other)}
     assert looks.look(world.database, world.settings) == 2
-    assert (len(observations(world)), world.account().looks_failing_since) == (before + 1, None)
+    assert (len(observations(world)), world.account().looks_failing_since) == (before, None)
+    assert [world.read(one).last_seen_at == seen_before[one] for one in (listing_id, other)] == [False, True]
     late, soon = world.read(listing_id).next_look_at, world.read(other).next_look_at
     assert late is not None
     assert soon is not None
@@ -226,3 +231,123 @@ def test_a_shop_that_went_over_to_another_currency_is_no_longer_believed(world: 
     assert (account.state, world.events("account_broken")) == ("broken", 1)
     assert account.error is not None
     assert "bán bằng USD, không phải đồng" in account.error.vi
+
+
+def due(world: World) -> None:
+    world.change(Listing, next_look_at=clock.machine_now() - timedelta(seconds=1))
+
+
+def currency_asked(world: World) -> int:
+    return sum(n for what, n in world.woo.calls().items() if "woocommerce_currency" in what)
+
+
+def test_the_currency_is_asked_once_a_day_and_whenever_a_person_waits(world: World, listing_id: UUID) -> None:
+    before = currency_asked(world)
+    for asked in (1, 1):
+        due(world)
+        assert looks.look(world.database, world.settings) == 1
+        assert currency_asked(world) - before == asked
+    world.change(ChannelAccount, currency_checked_at=clock.machine_now() - timedelta(days=1))
+    due(world)
+    looks.look(world.database, world.settings)
+    assert currency_asked(world) - before == 2
+    world.look(listing_id)
+    assert currency_asked(world) - before == 3
+
+
+def test_a_shop_that_fails_is_not_asked_about_its_other_listings_at_once(world: World, listing_id: UUID) -> None:
+    world.another_pack()
+    other = world.want()
+    world.push(other)
+    due(world)
+    world.woo.fail("any", "status", status=503, times=-1)
+    assert looks.look(world.database, world.settings, limit=1) == 1
+    later = clock.machine_now() + timedelta(seconds=world.settings.look_seconds - 30)
+    for one in (listing_id, other):
+        when = world.read(one).next_look_at
+        assert when is not None
+        assert when > later
+    assert looks.look(world.database, world.settings) == 0
+
+
+def test_a_look_that_a_person_waits_for_comes_first_once_the_account_is_free(world: World, listing_id: UUID) -> None:
+    world.another_pack()
+    other = world.want()
+    world.push(other)
+    world.change(Listing, next_look_at=clock.machine_now() - timedelta(hours=5))
+    look_until(world, 60)
+    with pytest.raises(NotYet):
+        looks.on_look_wanted(world.database, world.settings, LookWanted(listing_id=other))
+    look_until(world, -1)
+    with world.database.transaction(SYSTEM) as session:
+        one = looks._due_round(session, world.settings, None, 1)
+    assert one is not None
+    assert [seat.listing_id for seat in one.remote.values()] == [other]
+
+
+def test_a_turn_begins_no_round_after_its_time(world: World, listing_id: UUID) -> None:
+    world.another_pack()
+    world.push(world.want())
+    due(world)
+    assert looks.look(world.database, world.settings, limit=1, seconds=0) == 1
+    assert looks.look(world.database, world.settings, limit=1) == 1
+
+
+def test_the_account_is_free_for_pushes_while_sightings_are_recorded(
+    world: World, listing_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due(world)
+    claimed: list[UUID] = []
+
+    def take_in(session: Session, *given: Any) -> bool:
+        with world.database.transaction(SYSTEM) as other:
+            free = select(ChannelAccount.id).with_for_update(key_share=True, skip_locked=True)
+            claimed.extend(other.scalars(free))
+        return sightings.take_in(session, *given)
+
+    monkeypatch.setattr(looks, "take_in", take_in)
+    assert looks.look(world.database, world.settings) == 1
+    assert claimed == [world.account_id]
+
+
+def test_a_shop_that_hangs_holds_up_no_look_at_another(
+    world: World, listing_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanging, enough = threading.Event(), threading.Event()
+    with world.database.transaction(SYSTEM) as session:
+        account = session.get_one(ChannelAccount, world.account_id)
+        session.expunge(account)
+        make_transient(account)
+        account.id, account.name = new_id(), "Gian hàng khác"
+        session.add(account)
+        second = account.id
+    other = world.want(second)
+    world.change(Listing, remote_id=world.read(listing_id).remote_id, applied_version=1)
+    due(world)
+    opened = credentials.open_sealed
+
+    @contextmanager
+    def open_or_hang(*given: Any) -> Iterator[Any]:
+        if not hanging.is_set():  # the first of the two
+            hanging.set()
+            enough.wait(60)
+        with opened(*given) as channel:
+            yield channel
+
+    monkeypatch.setattr(looks, "open_sealed", open_or_hang)
+    stuck = threading.Thread(target=looks.look, args=(world.database, world.settings), kwargs={"limit": 1})
+    stuck.start()
+    try:
+        assert hanging.wait(30)
+        assert looks.look(world.database, world.settings) == 1
+        seen = {one: world.read(one).next_look_at for one in (listing_id, other)}
+        assert all(when is not None and when > clock.machine_now() for when in seen.values())
+        assert len([a for a in (world.account_id, second) if held(world, a)]) == 1
+    finally:
+        enough.set()
+        stuck.join()
+
+
+def held(world: World, account_id: UUID) -> bool:
+    with world.database.transaction(SYSTEM) as session:
+        return session.get_one(ChannelAccount, account_id).look_id is not None

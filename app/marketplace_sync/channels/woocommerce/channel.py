@@ -6,8 +6,11 @@ Rules that are not ours come from WooCommerce 9.4 as it was seen to behave, and 
 import contextlib
 import html
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
+from queue import SimpleQueue
 from typing import Any, ClassVar, Final
 
 import httpx
@@ -46,6 +49,7 @@ from app.marketplace_sync.channels.woocommerce.pages import ProductPages
 from app.marketplace_sync.channels.woocommerce.refusals import Refusals
 
 KIND: Final = "woocommerce"
+PAGES_AT_ONCE: Final = 6  # as a browser asks one host
 
 
 class WooCommerce(Channel):
@@ -220,8 +224,8 @@ class WooCommerce(Channel):
                 "_fields": FIELDS,
             }
             asked_at = clock.now()
-            for item in self._api.rows("/products", params):
-                seen[str(item["id"])] = self._seen(item, asked_at)
+            for status in self._seen_together(self._api.rows("/products", params), asked_at):
+                seen[status.remote_id] = status
         for remote_id in wanted:
             if remote_id not in seen:
                 # status=any leaves out the bin: absence from the list is not yet proof.
@@ -252,6 +256,24 @@ class WooCommerce(Channel):
 
     def _seen(self, item: Mapping[str, Any], asked_at: datetime) -> RemoteStatus:
         return observed(item, asked_at, self._pages)
+
+    def _seen_together(self, items: Sequence[Mapping[str, Any]], asked_at: datetime) -> list[RemoteStatus]:
+        """What visitors get at the pages of these items, a few pages at once: the shop's seconds add up, ours need not."""
+        if len(items) <= 1:
+            return [self._seen(item, asked_at) for item in items]
+        with ExitStack() as open_lines, ThreadPoolExecutor(PAGES_AT_ONCE) as askers:
+            free: SimpleQueue[ProductPages] = SimpleQueue()
+            for _ in range(min(PAGES_AT_ONCE, len(items))):
+                free.put(ProductPages(open_lines.enter_context(contextlib.closing(self._http.twin())), self._base))
+
+            def seen(item: Mapping[str, Any]) -> RemoteStatus:
+                pages = free.get()
+                try:
+                    return observed(item, asked_at, pages)
+                finally:
+                    free.put(pages)
+
+            return list(askers.map(seen, items))
 
     def _by_sku(self, sku: str, status: str) -> dict[str, Any] | None:
         """The shop compares SKUs without case; an exact match wins over one that differs in case."""

@@ -24,6 +24,7 @@ from app.settings import Settings
 from app.trace import codes
 from app.trace.models import Batch, BatchEvent, BatchSource, CareLog, Cycle, Site, SiteVillage, TraceCode
 from tests.actors import acting
+from tests.sightings import was_seen
 
 BEGAN = datetime(2026, 3, 1, 3, tzinfo=UTC)
 HARVEST = date(2026, 8, 12)
@@ -113,8 +114,8 @@ class World:
             ),
         )  # fmt: skip
         reasons = [{"code": OUT_OF_STOCK, "vi": "Gian hàng báo đã hết hàng.", "en": "Sold out."}] if sold_out else []
-        self.add(
-            "observation",
+        was_seen(
+            self.session,
             ListingObservation(
                 listing_id=listing, organisation_id=organisation, seen_at=seen_at, live=True, buyable=not sold_out,
                 raw_state="publish", url=url, price_dong=90_000, reasons=reasons,

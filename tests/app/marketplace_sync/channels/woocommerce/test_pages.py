@@ -1,5 +1,7 @@
 """The page of an item, as a visitor opens it."""
 
+import threading
+
 import httpx
 import pytest
 from faked_shop import faked, item
@@ -7,6 +9,7 @@ from kit import DRAFT
 from woo_double import WooDouble
 
 from app.marketplace_sync.channels import http
+from app.marketplace_sync.channels.woocommerce.channel import PAGES_AT_ONCE
 
 
 @pytest.mark.parametrize(
@@ -59,19 +62,33 @@ def test_a_page_that_needs_its_parameter_is_not_the_page_without_it() -> None:
 
 
 def test_a_round_of_slow_pages_ends_in_time_and_leaves_the_rest_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
-    passed = [0.0]
+    passed, counting = [0.0], threading.Lock()
+    ids = [str(n) for n in range(5, 45)]
 
     def shop(request: httpx.Request) -> httpx.Response:
         if request.url.path.startswith("/wp-json/"):
-            return httpx.Response(200, json=[item(id=n) for n in (5, 6, 7)])
-        passed[0] += 35
+            return httpx.Response(200, json=[item(id=int(n)) for n in ids])
+        with counting:
+            passed[0] += 35
         return httpx.Response(200)
 
     monkeypatch.setattr(http.time, "monotonic", lambda: passed[0])
     with faked(shop) as channel:
-        assert [(s.remote_id, s.verified) for s in channel.status(["5", "6", "7"])] == [
-            ("5", True),
-            ("6", True),
-            ("7", False),
-        ]
-    assert passed == [70]
+        found = channel.status(ids)
+    assert [s.remote_id for s in found] == ids
+    # Two fit into the time of a conversation; whoever had begun by then is still answered.
+    assert 2 <= sum(s.verified for s in found) == passed[0] / 35 < 2 + PAGES_AT_ONCE
+
+
+def test_the_pages_of_a_round_are_opened_side_by_side_each_on_a_line_of_its_own() -> None:
+    together = threading.Barrier(PAGES_AT_ONCE, timeout=20)
+    ids = [str(n) for n in range(5, 5 + 2 * PAGES_AT_ONCE)]
+
+    def shop(request: httpx.Request) -> httpx.Response:
+        if request.url.path.startswith("/wp-json/"):
+            return httpx.Response(200, json=[item(id=int(n)) for n in reversed(ids)])
+        together.wait()
+        return httpx.Response(200)
+
+    with faked(shop) as channel:
+        assert [(s.remote_id, s.live, s.verified) for s in channel.status(ids)] == [(n, True, True) for n in ids]
