@@ -174,10 +174,9 @@ def derive_of_certificate(session: Session, actor: Actor, event: CertificateReco
 
 
 def derive_of_organisation(session: Session, actor: Actor, event: OrganisationChanged) -> None:
-    """A holder moved: the village it left is among those whose answer speaks of its products."""
+    """Its name stands in the answers that speak of its products. A seat is only ever added, so no village was left."""
     affected = products.ids_of_organisation(session, [event.organisation_id])
-    if affected:
-        derive(session, actor, queries.villages_of_products(session, affected) | set(queries.selling(session)))
+    derive(session, actor, queries.villages_of_products(session, affected))
 
 
 def derive_of_diary(session: Session, actor: Actor, event: CareLogRecorded | CareLogCorrected | SiteChanged) -> None:

@@ -39,6 +39,12 @@ def roles_of(session: Session, person_id: UUID, on: date) -> list[Membership]:
     )
 
 
+def organisations_ever(session: Session, person_id: UUID) -> list[UUID]:
+    """Where this person has or had any role, as far as row-level security shows it to this session."""
+    query = select(Membership.organisation_id).where(Membership.person_id == person_id).distinct()
+    return list(session.scalars(query.order_by(Membership.organisation_id)))
+
+
 def offers_to(session: Session, person_id: UUID) -> list[RoleOffer]:
     """The roles that wait for this person's word, the oldest first."""
     query = select(RoleOffer).where(RoleOffer.person_id == person_id, _OPEN)
