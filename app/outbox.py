@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 from sqlalchemy import BigInteger, ForeignKey, Identity, Index, Integer, func, select, text, update
+from sqlalchemy.event import listens_for
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app import clock
@@ -22,6 +23,7 @@ class Event:
 
 
 EventT = TypeVar("EventT", bound=Event)
+_NEWS = "outbox_news"  # in the session's info, while its transaction has an event that nobody was told of
 JOBS = "jobs.run"  # the reaction that runs a background job
 
 
@@ -93,8 +95,9 @@ class Delivery(Base):
 
 
 def publish(session: Session, actor: Actor, event: Event, *, due_at: datetime | None = None) -> UUID:
-    """Write the event in the caller's transaction and ring the relay's bell on commit.
+    """Write the event in the caller's transaction and ring the relay's bell on commit, once however many there are.
 
+    The row is written with the next flush, many of them together; whoever asks for events by the ORM sees it at once.
     `due_at` (aware, UTC) defers it to business time: the relay sends it when the clock gets there, also when the clock is moved.
     """
     row = OutboxEvent(
@@ -108,8 +111,16 @@ def publish(session: Session, actor: Actor, event: Event, *, due_at: datetime | 
         fanned_out_at=None,
     )
     session.add(row)
-    session.execute(text("SELECT pg_notify('hoi_outbox', '')"))
+    session.info[_NEWS] = True
     return row.id
+
+
+@listens_for(Session, "before_commit")
+def _ring(session: Session) -> None:
+    """Not at the end of a savepoint: what is undone around it would take the bell with it."""
+    if session.info.get(_NEWS) and not session.in_nested_transaction():
+        del session.info[_NEWS]
+        session.execute(text("SELECT pg_notify('hoi_outbox', '')"))
 
 
 def read(kind: type[EventT], body: dict[str, Any]) -> EventT:

@@ -1,6 +1,7 @@
 """Rows of the diary: what becomes of a step, how it is stored once under its id, and who hears of it."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -159,6 +160,5 @@ def announce(session: Session, actor: Actor, rows: Sequence[dict[str, Any]]) -> 
     by_site = {row["site_id"]: row for row in rows}
     for row in by_site.values():
         publish(session, actor, CareLogRecorded(row["id"], row["site_id"], row["organisation_id"]))
-    for organisation_id in {row["organisation_id"] for row in rows}:
-        count = sum(row["organisation_id"] == organisation_id for row in rows)
+    for organisation_id, count in Counter(row["organisation_id"] for row in rows).items():
         audit.record(session, actor, "trace:care_log:record", organisation_id=organisation_id, count=count)

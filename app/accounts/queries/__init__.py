@@ -9,6 +9,7 @@ from app.accounts.queries.organisations import (
     organisation,
     organisation_names,
     organisations,
+    organisations_by_id,
 )
 from app.accounts.queries.people import (
     Member,
@@ -34,7 +35,7 @@ from app.accounts.queries.roles import (
     people_of,
     roles_of,
 )
-from app.accounts.queries.scope import among, visible
+from app.accounts.queries.scope import among, lying_in, opened, visible
 from app.accounts.queries.sign_ins import (
     devices_of,
     open_card,
@@ -63,6 +64,7 @@ __all__ = [
     "is_official",
     "known_people",
     "looked_after",
+    "lying_in",
     "member_household_ids",
     "member_households",
     "members",
@@ -72,9 +74,11 @@ __all__ = [
     "open_cards",
     "open_data_requests",
     "open_sign_ins",
+    "opened",
     "organisation",
     "organisation_names",
     "organisations",
+    "organisations_by_id",
     "organisations_ever",
     "people_answering_for",
     "people_of",

@@ -43,7 +43,7 @@ from app.trace.queries.pre_harvest import (
     waiting_after,
 )
 from app.trace.queries.rights import PAGE
-from app.trace.queries.sites import cycle, cycles_of, site, site_lines, village_of_sites, villages_of_site
+from app.trace.queries.sites import cycle, cycles_of, site, site_lines, sites, village_of_sites, villages_of_site
 from app.trace.queries.sources import (
     Harvest,
     harvest_day,
@@ -102,6 +102,7 @@ __all__ = [
     "root_id",
     "site",
     "site_lines",
+    "sites",
     "sources_of",
     "standing",
     "standings",

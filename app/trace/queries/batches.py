@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, select, union
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, false, func, select, union
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
@@ -167,7 +167,7 @@ def batch_lines(
 def batches_of_site(session: Session, site_id: UUID) -> list[UUID]:
     """The batches made from harvests that were ever said to be of this site."""
     # Two lists of ids and not one condition with "or": for that PostgreSQL compares every harvest link with every step.
-    of_site = union(
+    of_site: CompoundSelect[UUID] = union(
         select(CareLog.id).where(CareLog.site_id == site_id),
         select(CareLog.corrects_id).where(CareLog.site_id == site_id, CareLog.corrects_id.is_not(None)),
     )
@@ -228,7 +228,7 @@ def batches_naming_place(session: Session, place_id: UUID) -> list[UUID]:
     )
 
 
-def _batches(session: Session, *found: Select[tuple[UUID]]) -> list[UUID]:
+def _batches(session: Session, *found: Select[UUID]) -> list[UUID]:
     return sorted(session.scalars(union(*found)))
 
 

@@ -29,6 +29,12 @@ def site(session: Session, actor: Actor, site_id: UUID, *, lock: bool = False) -
     return found
 
 
+def sites(session: Session, actor: Actor, site_ids: Collection[UUID]) -> list[Site]:
+    """Those of these sites that the actor may open."""
+    query = select(Site).where(among(Site.id, site_ids), visible(actor, Site.organisation_id))
+    return list(session.scalars(query.order_by(Site.id)))
+
+
 def cycle(session: Session, actor: Actor, cycle_id: UUID, *, lock: bool = False) -> Cycle:
     """Raises NotFound, also for one that this actor may not open."""
     query = select(Cycle).where(Cycle.id == cycle_id, visible(actor, Cycle.organisation_id))
