@@ -20,6 +20,7 @@ class AuditEntry(Base):
     __tablename__ = "audit_entries"
     __table_args__ = (
         Index("ix_audit_entries_subject", "subject_id"),
+        Index("ix_audit_entries_at", "at"),
         Index("ix_audit_entries_person_id", "person_id"),  # the file of one's own data asks by it
         Index(
             "ix_audit_entries_sign_ins", "at", postgresql_where=text(f"action IN {SIGN_INS}")

@@ -100,7 +100,7 @@ def row_of(
 # One JSON value for all rows: five times faster than parameters for each. In the order of ids, so that two calls with the
 # same ids wait for each other instead of blocking each other. ON CONFLICT names no index: of two equal rows inserted at the
 # same moment, the second fails on the other unique index of the id when only one of the two indexes is named.
-_INSERT = text(
+INSERT = (
     "INSERT INTO care_logs (id, organisation_id, site_id, cycle_id, kind, happened_at, recorded_at, performed_by, written_by,"
     " witnessed_by, witness, material, quantity, unit, pre_harvest_days, note, photos, corrects_id, withdrawn, reason,"
     " device_id, time_doubtful, content_sha256)"
@@ -113,6 +113,9 @@ _INSERT = text(
     " corrects_id uuid, withdrawn boolean, reason text, device_id uuid, time_doubtful boolean, content_sha256 text)"
     " ORDER BY id ON CONFLICT DO NOTHING RETURNING id"
 )
+
+
+_INSERT = text(INSERT)
 
 
 def insert_rows(session: Session, rows: Collection[dict[str, Any]]) -> set[UUID]:

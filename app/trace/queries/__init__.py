@@ -53,7 +53,7 @@ from app.trace.queries.sources import (
     sources_of,
     used_of_harvests,
 )
-from app.trace.queries.stock import movement_of_batch, movements_of
+from app.trace.queries.stock import movement_of_batch, movements_of, totals_of
 from app.trace.queries.writers import written_from_outside
 
 __all__ = [
@@ -108,6 +108,7 @@ __all__ = [
     "standings",
     "today_for_farmer",
     "too_early",
+    "totals_of",
     "used_of_harvests",
     "village_of_sites",
     "villages_of_site",

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import not_found
 from app.products.models import Variant
-from app.trace.models import StockMovement
+from app.trace.models import StockMovement, StockTotal
 
 
 def movements_of(session: Session, batch_id: UUID) -> list[tuple[StockMovement, Variant]]:
@@ -17,6 +17,17 @@ def movements_of(session: Session, batch_id: UUID) -> list[tuple[StockMovement, 
         .join(Variant, Variant.id == StockMovement.variant_id)
         .where(StockMovement.batch_id == batch_id)
         .order_by(StockMovement.position)
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def totals_of(session: Session, batch_id: UUID) -> list[tuple[StockTotal, Variant]]:
+    """What the ledger of one lot adds up to, by pack and kind."""
+    rows = session.execute(
+        select(StockTotal, Variant)
+        .join(Variant, Variant.id == StockTotal.variant_id)
+        .where(StockTotal.batch_id == batch_id)
+        .execution_options(populate_existing=True)  # the database changes these rows, not this session
     )
     return [(row[0], row[1]) for row in rows]
 
