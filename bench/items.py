@@ -23,7 +23,7 @@ from app import clock
 from app.accounts import actors, signin
 from app.accounts.models import HouseholdMembership, Membership, Organisation, Person, PersonalData, SignInMethod
 from app.actor import SYSTEM, Actor, Role
-from app.db import APP_ROLE, Database, actor_settings, canonical_json, new_id, sort_key
+from app.db import APP_ROLE, Database, actor_settings, new_id, sort_key
 from app.doors.farmer.schemas import MAX_ITEMS
 from app.places.models import Place
 from app.trace import care_logs
@@ -139,7 +139,7 @@ def rows(cooperative: Cooperative, sites: Sequence[tuple[UUID, UUID]]) -> str:
             {"id": new_id(), "site_id": site, "happened_at": clock.now() - timedelta(hours=1), **STEP}
         )
         made.append(care_logs.row_of(log, cooperative.actor, writer, organisation, clock.now(), unnamed=()))
-    return canonical_json(made)
+    return care_logs.rows_json(made)
 
 
 @contextmanager

@@ -144,8 +144,8 @@ def rebuild() -> None:
             # By name: what these import would weigh on every other command, and on the supervisor for months.
             pages = resolve_name("app.trace.pages:forget_all")(session)
             totals = resolve_name("app.trace.stock:rebuild_totals")(session)
-        say(f"✓ Đã cộng lại sổ kho: {totals} số")
         say(f"✓ {pages} trang công khai sẽ được dựng lại khi có người mở")
+        say(f"✓ Đã cộng lại sổ kho: {totals} số")
         with step("Đã suy lại kết quả của mọi thôn"):
             changed = resolve_name("app.criteria.assessments:rebuild")(database)
     say(f"  {changed} kết quả khác trước" if changed else "  Không kết quả nào khác trước")

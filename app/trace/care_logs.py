@@ -1,6 +1,7 @@
 """Rows of the diary: what becomes of a step, how it is stored once under its id, and who hears of it."""
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from app.accounts.queries import among
 from app.actor import Actor
 from app.db import canonical_json, json_ready, new_id
 from app.errors import Conflict, HoiError, forbidden
-from app.outbox import publish
+from app.outbox import publish_all
 from app.trace.events import CareLogRecorded
 from app.trace.models import CareLog, ConflictingSubmission
 from app.trace.schemas import CareLogIn, CorrectionIn, StepFacts
@@ -67,8 +68,11 @@ def row_of(
     phone_now: datetime | None,
     *,
     unnamed: Collection[UUID],
+    digest: str | None = None,
 ) -> dict[str, Any]:
-    """`unnamed`: people who said no to a diary in their name; what they did is written as done by somebody."""
+    """`unnamed`: people who said no to a diary in their name; what they did is written as done by somebody. `digest`: that of the
+    step, where it is known already.
+    """
     performed_by = log.performed_by if "performed_by" in log.model_fields_set else writer
     return {
         "id": log.id,
@@ -93,7 +97,7 @@ def row_of(
         "reason": None,
         "device_id": actor.device_id,
         "time_doubtful": _doubtful(log.happened_at, phone_now),
-        "content_sha256": digest_of(log),
+        "content_sha256": digest or digest_of(log),
     }
 
 
@@ -118,11 +122,15 @@ INSERT = (
 _INSERT = text(INSERT)
 
 
+def rows_json(rows: Collection[dict[str, Any]]) -> str:
+    return json.dumps(list(rows), default=json_ready, ensure_ascii=False)
+
+
 def insert_rows(session: Session, rows: Collection[dict[str, Any]]) -> set[UUID]:
     """The ids that were new."""
     if not rows:
         return set()
-    return set(session.scalars(_INSERT, {"rows": canonical_json(list(rows))}))
+    return set(session.scalars(_INSERT, {"rows": rows_json(rows)}))
 
 
 def contents_of(session: Session, ids: Collection[UUID]) -> dict[UUID, str]:
@@ -161,7 +169,8 @@ def keep_conflicts(session: Session, kept: Sequence[dict[str, Any]]) -> None:
 def announce(session: Session, actor: Actor, rows: Sequence[dict[str, Any]]) -> None:
     """One event for each site and one line in the trail for each holder, whatever the number of steps."""
     by_site = {row["site_id"]: row for row in rows}
-    for row in by_site.values():
-        publish(session, actor, CareLogRecorded(row["id"], row["site_id"], row["organisation_id"]))
-    for organisation_id, count in Counter(row["organisation_id"] for row in rows).items():
-        audit.record(session, actor, "trace:care_log:record", organisation_id=organisation_id, count=count)
+    publish_all(
+        session, actor, [CareLogRecorded(r["id"], r["site_id"], r["organisation_id"]) for r in by_site.values()]
+    )
+    counts = Counter(row["organisation_id"] for row in rows)
+    audit.record_each(session, actor, "trace:care_log:record", {o: {"count": count} for o, count in counts.items()})

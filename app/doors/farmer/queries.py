@@ -100,7 +100,7 @@ class Houses:
 
 def houses_of_sites(session: Session, actor: Actor, site_ids: Collection[UUID]) -> Houses:
     """The households of these places of work, by a number of statements that does not follow how many they are."""
-    of_site = {s.id: s.organisation_id for s in trace.sites(session, actor, site_ids)} if site_ids else {}
+    of_site = trace.holders_of_sites(session, actor, site_ids) if site_ids else {}
     found = accounts.organisations_by_id(session, actor, set(of_site.values())) if of_site else []
     writer, theirs = rights.on_behalf_of_each(session, actor, found)
     return Houses(writer, of_site, {o.id: _house(actor, o, writer) for o in theirs})

@@ -43,7 +43,15 @@ from app.trace.queries.pre_harvest import (
     waiting_after,
 )
 from app.trace.queries.rights import PAGE
-from app.trace.queries.sites import cycle, cycles_of, site, site_lines, sites, village_of_sites, villages_of_site
+from app.trace.queries.sites import (
+    cycle,
+    cycles_of,
+    holders_of_sites,
+    site,
+    site_lines,
+    village_of_sites,
+    villages_of_site,
+)
 from app.trace.queries.sources import (
     Harvest,
     harvest_day,
@@ -89,6 +97,7 @@ __all__ = [
     "harvest_days",
     "harvests",
     "hold_of",
+    "holders_of_sites",
     "is_held",
     "left_of",
     "logs_in_window",
@@ -102,7 +111,6 @@ __all__ = [
     "root_id",
     "site",
     "site_lines",
-    "sites",
     "sources_of",
     "standing",
     "standings",
