@@ -69,11 +69,15 @@ class Right(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where a right holds: in organisations by id, for what lies in places (those below them included), or everywhere."""
+    """Where a right holds: in organisations by id, for what lies in places (those below them included), or everywhere.
+
+    `units` are the places that the roles name, without those below: what row-level security is told of `places`.
+    """
 
     organisations: frozenset[UUID] = frozenset()
     places: frozenset[UUID] = frozenset()
     everywhere: bool = False
+    units: frozenset[UUID] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.organisations or self.places or self.everywhere)
@@ -83,6 +87,7 @@ class Scope:
             self.organisations | other.organisations if other.organisations else self.organisations,
             self.places | other.places if other.places else self.places,
             everywhere=self.everywhere or other.everywhere,
+            units=self.units | other.units,
         )
 
 
@@ -102,7 +107,8 @@ class Membership:
 class Actor:
     """`organisations` and `places` are whose rows this actor reads: own organisations in whichever role, the households of
     cooperatives they manage, and every place they answer for, descendants included. They say nothing of what may be done
-    there: that is one question, `may`. `rights` come from `accounts.named_rights` and nowhere else.
+    there: that is one question, `may`. `units` are the places that their roles name, of which `places` are what lies below:
+    questions over many rows ask by `units`. `rights` come from `accounts.named_rights` and nowhere else.
     `must_change_password`: somebody else told them the password, which opens nothing but its change.
     """
 
@@ -111,6 +117,7 @@ class Actor:
     memberships: tuple[Membership, ...] = ()
     organisations: frozenset[UUID] = frozenset()
     places: frozenset[UUID] = frozenset()
+    units: frozenset[UUID] = frozenset()
     rights: Mapping[Right, Scope] = field(default_factory=dict, hash=False)
     device_id: UUID | None = None
     sign_in_id: UUID | None = None
@@ -167,7 +174,8 @@ class Actor:
         """The same person reading only where the right holds."""
         if self.kind == "system":
             return self
-        return replace(self, organisations=self.where(right), places=self.places_where(right))
+        scope = self.rights.get(right, NOWHERE)
+        return replace(self, organisations=scope.organisations, places=scope.places, units=scope.units)
 
     def also(self, organisation_ids: Collection[UUID], *rights: Right) -> "Actor":
         """The same person who reads these organisations too, and has these rights in them."""

@@ -1,17 +1,22 @@
 """What benchmarks promise to other programs: one JSON object of one shape, and an exit code that says whether the goal is met."""
 
 import json
+from types import ModuleType
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from app.actor import SYSTEM
 from app.db import Database
 from app.doors.consumer.routes import render
 from app.factory import create_app
 from app.settings import Settings
-from app.trace import codes
+from app.trace import care_logs, codes
+from app.trace.models import CareLog
+from app.web import SIGN_IN_COOKIE
 from bench import _harness as harness
-from bench import _people, demo, looks, scan
+from bench import _people, demo, items, looks, scan
 from tests.conftest import free_start, wait_until
 
 SHAPE = {"name", "unit", "value", "baseline", "ratio", "better", "goal", "ok", "runs"}
@@ -51,12 +56,36 @@ def test_every_report_says_by_its_exit_code_whether_it_is_ok(
     assert json.loads(capsys.readouterr().out) == {"name": "x", "ok": ok}
 
 
-def test_scan_refuses_too_few_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("sys.argv", ["scan", "--runs", "4"])
+@pytest.mark.parametrize("bench", [scan, items])
+def test_a_bench_refuses_too_few_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], bench: ModuleType
+) -> None:
+    monkeypatch.setattr("sys.argv", [bench.__name__, "--runs", "4"])
     with pytest.raises(SystemExit) as refused:
-        scan.main()
+        bench.main()
     assert refused.value.code == 2
     assert "4 runs are too few: 5 or more" in capsys.readouterr().err
+
+
+def test_the_rows_of_the_baseline_are_those_that_become_of_what_a_phone_hands_in(
+    database: Database, settings: Settings
+) -> None:
+    cooperative = items.fill(database)
+    assert len({site for site, _ in cooperative.sites}) == len(cooperative.sites) == 200
+    phone = create_app(settings, database).test_client()
+    phone.set_cookie(SIGN_IN_COOKIE, cooperative.token)
+    sent = items.bodies([site for site, _ in cooperative.sites])
+    answer = phone.post("/api/v1/items", json=sent, headers={"Sec-Fetch-Site": "same-origin"})
+    assert {one["status"] for one in answer.get_json()["items"]} == {"stored"}
+    bare = json.loads(items.rows(cooperative, cooperative.sites))
+    differs = {"id", "happened_at", "recorded_at", "content_sha256"}
+    with database.transaction(SYSTEM) as session:
+        stored = [
+            json.loads(care_logs.rows_json([{name: getattr(log, name) for name in bare[0]}]))[0]
+            for log in session.scalars(select(CareLog).order_by(CareLog.position))
+        ]
+    wanted = {row["site_id"]: {k: v for k, v in row.items() if k not in differs} for row in bare}
+    assert {row["site_id"]: {k: v for k, v in row.items() if k not in differs} for row in stored} == wanted
 
 
 def test_requests_until_readable_are_counted_on_the_page_itself(database: Database, settings: Settings) -> None:

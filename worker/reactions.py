@@ -127,10 +127,10 @@ REACTIONS: tuple[Reaction, ...] = (
     Reaction(CertificateRecorded, "trace.pages_of_certificate", verb="app.trace.pages:after_certificate_news"),
     Reaction(CertificateLapsed, "trace.pages_of_lapsed_certificate", verb="app.trace.pages:after_certificate_news"),
     Reaction(RecallLaunched, "trace.tell_recalled", verb="app.trace.batch_events:tell_recalled"),
-    Reaction(ConsentChanged, "trace.pages_of_consent", verb="app.trace.pages:after_names_changed"),
-    Reaction(PersonErased, "trace.pages_of_erased", verb="app.trace.pages:after_names_changed"),
-    Reaction(OrganisationChanged, "trace.pages_of_organisation", verb="app.trace.pages:after_names_changed"),
-    Reaction(PlaceChanged, "trace.pages_of_place", verb="app.trace.pages:after_names_changed"),
+    Reaction(ConsentChanged, "trace.pages_of_consent", verb="app.trace.pages:after_consent_changed"),
+    Reaction(PersonErased, "trace.pages_of_erased", verb="app.trace.pages:after_person_erased"),
+    Reaction(OrganisationChanged, "trace.pages_of_organisation", verb="app.trace.pages:after_organisation_changed"),
+    Reaction(PlaceChanged, "trace.pages_of_place", verb="app.trace.pages:after_place_changed"),
     # What is on sale follows what is made, what it costs and what is left
     Reaction(
         ProductChanged,

@@ -1,6 +1,6 @@
 """Who acts: the person behind a cookie, what their roles open, and how far a verb may write."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -90,6 +90,15 @@ def act_also_for(session: Session, actor: Actor, *organisation_ids: UUID, rights
     exactly these rights in them.
     """
     wider = actor.also(organisation_ids, *rights)
+    tell_rights(session, wider)
+    return wider
+
+
+def act_also_in(session: Session, actor: Actor, given: Mapping[Right, Collection[UUID]]) -> Actor:
+    """As `act_also_for`, each right in organisations of its own."""
+    wider = actor
+    for right, organisation_ids in given.items():
+        wider = wider.also(organisation_ids, right)
     tell_rights(session, wider)
     return wider
 

@@ -151,7 +151,7 @@ def _answer(session: Session, actor: Actor, answers: Mapping[Purpose, bool], lan
         )
         changed.append(purpose)
     if changed:
-        publish(session, actor, ConsentChanged(person_id=person_id))
+        publish(session, actor, ConsentChanged(person_id, purposes=tuple(sorted(changed))))
         given_now = sorted(p for p in changed if answers[p])
         audit.record(
             session, actor, "accounts:consent:answer", subject_id=person_id, given=given_now, changed=sorted(changed)

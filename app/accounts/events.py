@@ -17,13 +17,16 @@ class CardScanned(Event):
 
 @dataclass(frozen=True, slots=True)
 class ConsentChanged(Event):
+    """`purposes`: what was answered anew; None in events from before they said it, which may be of any."""
+
     name: ClassVar[str] = "accounts.consent_changed"
     person_id: UUID
+    purposes: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OrganisationChanged(Event):
-    """Created, renamed or moved."""
+    """Renamed or moved. Nothing speaks yet of one that was just made."""
 
     name: ClassVar[str] = "accounts.organisation_changed"
     organisation_id: UUID

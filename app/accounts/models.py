@@ -4,7 +4,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, Integer, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.actor import Role
@@ -101,7 +101,10 @@ class PersonalData(Base):
 
 
 class Organisation(Base):
-    """A household's name is a local label without personal data. A 12-digit tax code is a personal number: never public."""
+    """A household's name is a local label without personal data. A 12-digit tax code is a personal number: never public.
+
+    `province_id` follows the seat, written by the database: who oversees a province is found by it.
+    """
 
     __tablename__ = "organisations"
     __table_args__ = (
@@ -129,6 +132,9 @@ class Organisation(Base):
     tax_code: Mapped[str | None]
     village_id: Mapped[UUID | None] = mapped_column(ForeignKey("places.id"))
     commune_id: Mapped[UUID | None] = mapped_column(ForeignKey("places.id"))
+    province_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("places.id"), server_default=FetchedValue(), server_onupdate=FetchedValue()
+    )
     created_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(Integer, default=1)
 

@@ -60,7 +60,6 @@ def new_organisation(
     session.add(row)
     session.flush()  # memberships and rows of other parts point at it
     audit.record(session, actor, "accounts:organisation:create", subject_id=row.id, organisation_id=row.id, kind=kind)
-    publish(session, actor, OrganisationChanged(organisation_id=row.id))
     return row
 
 

@@ -51,6 +51,20 @@ def on_behalf_of(session: Session, actor: Actor, organisation: Organisation) -> 
     return actors.act_also_for(session, actor, organisation.id, rights=given)
 
 
+def on_behalf_of_each(
+    session: Session, actor: Actor, organisations: Collection[Organisation]
+) -> tuple[Actor, list[Organisation]]:
+    """As `on_behalf_of` for many, by one statement at most: who may write for all of these that they may write for, and which
+    those are.
+    """
+    theirs = [o for o in organisations if may_in(actor, Right.KEEP_DIARY, o)]
+    for_others = [o for o in theirs if not actor.may(Right.KEEP_DIARY, o.id)]
+    if not for_others:
+        return actor, theirs
+    given = {right: [o.id for o in for_others if may_in(actor, right, o)] for right in _DIARY}
+    return actors.act_also_in(session, actor, given), theirs
+
+
 def look_after(session: Session, actor: Actor, organisation_id: UUID) -> Actor:
     """The actor who may see the people of this organisation, narrowed to what they manage: the manager of it or of the
     household's cooperative, or an administrator, who leaves a line in the trail. Raises NotFound or Forbidden.

@@ -140,12 +140,14 @@ def deliveries(reaction: str | None, *, revive: bool) -> None:
 
 @click.command()
 def rebuild() -> None:
-    """Suy lại kết quả của mọi thôn và dựng lại mọi trang công khai, chỉ từ bản ghi gốc."""
+    """Suy lại kết quả của mọi thôn, cộng lại sổ kho và dựng lại mọi trang công khai, chỉ từ bản ghi gốc."""
     with database_of_command() as (database, _):
         with database.transaction(SYSTEM) as session:
             # By name: what these import would weigh on every other command, and on the supervisor for months.
             pages = resolve_name("app.trace.pages:forget_all")(session)
+            totals = resolve_name("app.trace.stock:rebuild_totals")(session)
         say(f"✓ {pages} trang công khai sẽ được dựng lại khi có người mở")
+        say(f"✓ Đã cộng lại sổ kho: {totals} số")
         with step("Đã suy lại kết quả của mọi thôn"):
             changed = resolve_name("app.criteria.derivation:rebuild")(database).changed
     say(f"  {changed} kết quả khác trước" if changed else "  Không kết quả nào khác trước")

@@ -237,11 +237,10 @@ def derive_of_certificate(session: Session, actor: Actor, event: CertificateReco
 
 
 def derive_of_organisation(session: Session, actor: Actor, event: OrganisationChanged) -> None:
-    """A holder moved: the village it left is among those whose answer speaks of its products."""
+    """Its name stands in the answers that speak of its products. A seat is only ever added, so no village was left."""
     affected = products.ids_of_organisation(session, [event.organisation_id])
     if affected:
-        concerned = queries.villages_of_products(session, affected) | set(queries.selling(session))
-        mark(session, actor, concerned, awaited=False)
+        mark(session, actor, queries.villages_of_products(session, affected), awaited=False)
 
 
 def derive_of_diary(

@@ -112,23 +112,23 @@ def _named(actor: Actor, *, leave_out: Collection[str] = ()) -> dict[str, list[s
 def actor_settings(actor: Actor) -> dict[str, str]:
     """What row-level security reads: its own copies of the actor's rights, as PostgreSQL spells arrays.
 
-    `rights` names for each right the setting that holds its organisations, and under the right's name with "@" that of its
-    places; many rights hold in the same ones, so each set is told once. A right that holds everywhere stands under its name
+    `rights` names for each right the setting that holds its organisations, and under the right's name with "@" that of the
+    units for which it holds, without the places below them: where a row lies, the row says. Many rights hold in the same ones, so each set is told once. A right that holds everywhere stands under its name
     with "*".
     """
     settings = {
         "kind": actor.kind,
         "person": str(actor.person_id or ""),
         "organisations": _array(actor.organisations),
-        "places": _array(actor.places),
+        "units": _array(actor.units),
         "roles": _array(actor.roles),
     }
-    told = {actor.organisations: "organisations", actor.places: "places"}
+    told = {actor.organisations: "organisations", actor.units: "units"}
     rights: dict[str, str] = {}
     for right, scope in actor.rights.items():
         if scope.everywhere:
             rights[f"{right}*"] = "everywhere"
-        for key, ids in ((str(right), scope.organisations), (f"{right}@", scope.places)):
+        for key, ids in ((str(right), scope.organisations), (f"{right}@", scope.units)):
             if not ids:
                 continue
             if ids not in told:

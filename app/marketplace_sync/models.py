@@ -68,6 +68,7 @@ class ChannelAccount(Base):
         CheckConstraint(f"legal_kind IN {LEGAL_KINDS}", name="legal_kind"),
         CheckConstraint("state IN ('active', 'paused', 'broken')", name="state"),
         CheckConstraint("(legal_kind = 'marketplace') = (floor_id IS NOT NULL)", name="floor"),
+        Index("ix_channel_accounts_organisation_id", "organisation_id"),
         UniqueConstraint("id", "organisation_id"),
     )
 
@@ -239,6 +240,7 @@ class DeclaredListing(Base):
         UniqueConstraint("id", "organisation_id"),
         ForeignKeyConstraint(["product_id", "organisation_id"], ["products.id", "products.organisation_id"]),
         Index("ix_declared_listings_product_id", "product_id"),
+        Index("ix_declared_listings_organisation_id", "organisation_id"),
         Index(
             "uq_declared_listings_open",
             "product_id",

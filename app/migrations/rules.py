@@ -18,12 +18,34 @@ def open_rows(table: str, rights: str = DATED) -> None:
     grant(table, rights)
 
 
-def seen(column: str = "organisation_id") -> str:
-    """What hoi_sees() admits, spelled out so that the actor's organisations and places are read once a query, not once a row."""
+def sees(column: str = "organisation_id") -> str:
+    """The rows of the actor's own organisations, and of those that lie in an official's units.
+
+    What the actor is told to be is read once a statement; where the organisation lies, once a row by its id: a set of all
+    organisations of a province would be made for the first row of whatever is asked.
+    """
     return (
-        f"hoi_is_system() OR {column} = ANY ((SELECT hoi_organisations())::uuid[])"
-        f" OR {column} IN (SELECT hoi_overseen())"
+        f"hoi_is_system() OR {column} = ANY ((SELECT hoi_organisations())::uuid[]) OR {around('hoi_units()', column)}"
     )
+
+
+def around(units: str, column: str = "organisation_id") -> str:
+    """Whether the row's organisation lies in one of the units that this SQL function gives."""
+    return _told(units, f"FROM organisations seat WHERE seat.id = {column}", "village_id", "commune_id", "province_id")
+
+
+def placed(units: str, column: str = "village_id") -> str:
+    """Whether the row's village is or lies in one of the units that this SQL function gives."""
+    return _told(units, f"FROM places seat WHERE seat.id = {column}", "id", "parent_id", "province_id")
+
+
+def _told(units: str, where: str, *levels: str) -> str:
+    any_level = " OR ".join(f"seat.{level} = ANY ((SELECT {units})::uuid[])" for level in levels)
+    return f"((SELECT {units} <> '{{}}') AND (SELECT {any_level} {where}))"
+
+
+def _may_at(right: str) -> str:
+    return f"hoi_may_at('{right}')"
 
 
 def may(right: str, column: str = "organisation_id") -> str:
@@ -31,8 +53,24 @@ def may(right: str, column: str = "organisation_id") -> str:
     return f"(SELECT hoi_is_system()) OR {column} = ANY ((SELECT hoi_may('{right}'))::uuid[])"
 
 
+def may_around(right: str, column: str = "organisation_id") -> str:
+    """As `may`, and where the right holds for a unit in which the organisation lies."""
+    return f"{may(right, column)} OR {around(_may_at(right), column)}"
+
+
+# --- as it was before migration 0031, which says all of this again ------------------------------------------------
+
+
+def seen(column: str = "organisation_id") -> str:
+    """What `sees` says now."""
+    return (
+        f"hoi_is_system() OR {column} = ANY ((SELECT hoi_organisations())::uuid[])"
+        f" OR {column} IN (SELECT hoi_overseen())"
+    )
+
+
 def may_there(right: str, column: str = "organisation_id") -> str:
-    """As `may`, and where the right holds for the place in which the organisation lies."""
+    """What `may_around` says now."""
     return f"{may(right, column)} OR {column} IN (SELECT hoi_lying_in(hoi_may_at('{right}')))"
 
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, text
+from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, Text, text
 from sqlalchemy.dialects.postgresql import JSONB, ExcludeConstraint
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
@@ -40,6 +40,7 @@ class Place(Base):
     """One unit. `name` and `kind_word` are today's, without each other: "Chi Lăng" and "xã".
 
     `valid_from` None: in force since before our records begin. Codes repeat over time, never on one day.
+    `province_id` is written by the database: what a place lies in never changes.
     `ended_at`, here and below: when we learned of `valid_to`, so that what we knew then is answered as of then.
     """
 
@@ -73,6 +74,7 @@ class Place(Base):
     name_folded: Mapped[str] = folded("name")
     sort_key: Mapped[str] = mapped_column(Text(collation="C"))
     parent_id: Mapped[UUID | None] = mapped_column(ForeignKey("places.id"))
+    province_id: Mapped[UUID] = mapped_column(server_default=FetchedValue())
     valid_from: Mapped[date | None]
     valid_to: Mapped[date | None]
     recorded_at: Mapped[datetime]

@@ -52,12 +52,15 @@ def record_care_logs(
     refusals: dict[int, HoiError] = {}
     rows: dict[UUID, dict[str, Any]] = {}
     checks = StepChecks(session, actor, logs)
+    digests = [digest_of(log) for log in logs]
     for index, log in enumerate(logs):
         refusal = checks.refusal(log, phone_now)
         if refusal is not None:
             refusals[index] = refusal
             continue
-        row = row_of(log, actor, writer, checks.organisation(log), phone_now, unnamed=checks.unnamed)
+        row = row_of(
+            log, actor, writer, checks.organisation(log), phone_now, unnamed=checks.unnamed, digest=digests[index]
+        )
         if log.id not in rows:
             rows[log.id] = row
     stored = insert_rows(session, rows.values())
@@ -65,7 +68,7 @@ def record_care_logs(
     kept: list[dict[str, Any]] = []
     answered: set[UUID] = set()
     for index, log in enumerate(logs):
-        digest = digest_of(log)
+        digest = digests[index]
         if index in refusals:
             # What is stored stays stored: a phone that missed our answer must be told so, also after its owner has said no.
             outcomes[index] = (

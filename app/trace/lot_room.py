@@ -30,7 +30,7 @@ def room_of(session: Session, variant: Variant, batch: Batch, kind: MovementKind
     packed: dict[UUID, int] = defaultdict(int)
     counted: dict[UUID, int] = defaultdict(int)
     weights: dict[UUID, Decimal] = {}
-    for row, pack in queries.movements_of(session, batch.id):
+    for row, pack in queries.totals_of(session, batch.id):
         other = factor(pack.net_unit, batch.unit) if pack.net_unit else None
         if row.kind in MAKES and other is not None and pack.net_quantity is not None:
             weights[pack.id] = pack.net_quantity * other

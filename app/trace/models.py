@@ -188,6 +188,7 @@ class CareLog(Base):
         UniqueConstraint("id", "organisation_id"),
         Index("ix_care_logs_site_id", "site_id", "happened_at"),
         Index("ix_care_logs_cycle_id", "cycle_id"),
+        Index("ix_care_logs_recorded_at", "organisation_id", "recorded_at"),
         Index("ix_care_logs_organisation_id", "organisation_id", "happened_at"),
         Index("ix_care_logs_corrects_id", "corrects_id", postgresql_where=text("corrects_id IS NOT NULL")),
         Index(
@@ -264,6 +265,7 @@ class Batch(Base):
         Index("ix_batches_product_id", "product_id"),
         Index("ix_batches_records", "made_on", postgresql_where=text("records_ended_on IS NULL")),
         Index("ix_batches_created_at", "created_at", "id"),
+        Index("ix_batches_organisation_id", "organisation_id", text("created_at DESC"), text("id DESC")),
     )
 
     id: Mapped[Id]
@@ -291,6 +293,7 @@ class BatchSource(Base):
         ForeignKeyConstraint(["batch_id", "organisation_id"], ["batches.id", "batches.organisation_id"]),
         ForeignKeyConstraint(["care_log_id", "log_organisation_id"], ["care_logs.id", "care_logs.organisation_id"]),
         Index("ix_batch_sources_care_log_id", "care_log_id"),
+        Index("ix_batch_sources_log_organisation_id", "log_organisation_id"),
     )
 
     batch_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -354,6 +357,7 @@ class TraceCode(Base):
         CheckConstraint("CASE kind WHEN 'gs1' THEN code = gtin || '/' || lot ELSE gtin IS NULL END", name="gs1"),
         ForeignKeyConstraint(["batch_id", "organisation_id"], ["batches.id", "batches.organisation_id"]),
         Index("ix_trace_codes_batch_id", "batch_id"),
+        Index("ix_trace_codes_organisation_id", "organisation_id"),
         Index("uq_trace_codes_one", "batch_id", "kind", unique=True),
     )
 
@@ -410,6 +414,31 @@ class StockMovement(Base):
     reason: Mapped[str | None]
     corrects_id: Mapped[UUID | None]
     content_sha256: Mapped[str]
+
+
+class StockTotal(Base):
+    """The lines of one kind of a (variant, lot), added up by the database as each is written; see `stock.rebuild_totals`."""
+
+    __tablename__ = "stock_totals"
+    __table_args__ = (
+        ForeignKeyConstraint(["variant_id", "organisation_id"], ["variants.id", "variants.organisation_id"]),
+        Index(
+            "uq_stock_totals_one",
+            "variant_id",
+            "batch_id",
+            "kind",
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+        ),
+        Index("ix_stock_totals_batch_id", "batch_id"),
+    )
+
+    id: Mapped[Id] = mapped_column(server_default=text("gen_random_uuid()"))
+    organisation_id: Mapped[UUID]
+    variant_id: Mapped[UUID]
+    batch_id: Mapped[UUID | None]
+    kind: Mapped[str]
+    units: Mapped[int] = mapped_column(BigInteger)
 
 
 class PublicPage(Base):

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.accounts.events import ConsentChanged, OrganisationChanged, PersonErased
+from app.accounts.models import Purpose
 from app.actor import Actor
 from app.places.events import PlaceChanged
 from app.products import queries as products
@@ -192,11 +193,22 @@ def after_certificate_news(session: Session, _actor: Actor, event: CertificateRe
     forget(session, queries.batches_of_products(session, meant))
 
 
-def after_names_changed(
-    session: Session, _actor: Actor, _event: ConsentChanged | PersonErased | OrganisationChanged | PlaceChanged
-) -> None:
-    """Whose name a page may say, and what an organisation or a place is called, may stand on any page; such news are rare."""
-    session.execute(text("UPDATE public_pages SET wanted_version = wanted_version + 1"))
+def after_organisation_changed(session: Session, _actor: Actor, event: OrganisationChanged) -> None:
+    forget(session, queries.batches_naming_organisation(session, [event.organisation_id]))
+
+
+def after_place_changed(session: Session, _actor: Actor, event: PlaceChanged) -> None:
+    forget(session, queries.batches_naming_place(session, event.place_id))
+
+
+def after_consent_changed(session: Session, _actor: Actor, event: ConsentChanged) -> None:
+    """Only the consent to be named outside changes what a page may say. An event from before they were told apart may be of it."""
+    if event.purposes is None or Purpose.PUBLIC_NAME in event.purposes:
+        forget(session, queries.batches_naming_person(session, event.person_id))
+
+
+def after_person_erased(session: Session, _actor: Actor, event: PersonErased) -> None:
+    forget(session, queries.batches_naming_person(session, event.person_id))
 
 
 # --- scans -------------------------------------------------------------------------------------------------------

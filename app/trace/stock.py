@@ -1,7 +1,7 @@
 """The one ledger of packs: what was packed, promised, sold, returned, lost and counted, and what is left of it.
 
-Signed lines are added up, nothing is kept in step. The pack's row is locked while a line is added, so that two buyers never
-get the last one.
+Signed lines are added up by the database as they are written (`StockTotal`), so that a sale costs the same however many were
+before it. The pack's row is locked while a line is added, so that two buyers never get the last one.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from app.products.models import Variant
 from app.trace import queries
 from app.trace.events import StockMoved
 from app.trace.lot_room import MAKES, check_mass, more_than_batch, room_of
-from app.trace.models import Batch, MovementKind, StockMovement
+from app.trace.models import Batch, MovementKind, StockMovement, StockTotal
 from app.trace.schemas import Movement, ReverseMovement
 
 _ADDS = {MovementKind.PACKED, MovementKind.RELEASED, MovementKind.RETURNED}
@@ -61,14 +61,14 @@ def levels(session: Session, variant_ids: Collection[UUID]) -> dict[UUID, dict[U
     found: dict[UUID, dict[UUID | None, Level]] = defaultdict(dict)
     rows = session.execute(
         select(
-            StockMovement.variant_id,
-            StockMovement.batch_id,
-            func.sum(StockMovement.units).filter(StockMovement.kind.not_in(_PROMISES)).label("there"),
-            func.sum(StockMovement.units).filter(StockMovement.kind.in_(_PROMISES)).label("promised"),
-            func.sum(StockMovement.units).filter(StockMovement.kind.in_(_WITH_BUYERS)).label("sold"),
+            StockTotal.variant_id,
+            StockTotal.batch_id,
+            func.sum(StockTotal.units).filter(StockTotal.kind.not_in(_PROMISES)).label("there"),
+            func.sum(StockTotal.units).filter(StockTotal.kind.in_(_PROMISES)).label("promised"),
+            func.sum(StockTotal.units).filter(StockTotal.kind.in_(_WITH_BUYERS)).label("sold"),
         )
-        .where(among(StockMovement.variant_id, variant_ids))
-        .group_by(StockMovement.variant_id, StockMovement.batch_id)
+        .where(among(StockTotal.variant_id, variant_ids))
+        .group_by(StockTotal.variant_id, StockTotal.batch_id)
     )
     for row in rows:
         found[row.variant_id][row.batch_id] = Level(int(row.there or 0), -int(row.promised or 0), -int(row.sold or 0))
@@ -96,11 +96,16 @@ def on_hand(session: Session, variant_ids: Collection[UUID]) -> dict[UUID, int]:
 def recorded_sales(session: Session, variant_ids: Collection[UUID]) -> dict[UUID, int]:
     """How many of each pack were ever recorded as sold, less what was recorded by mistake; brought back is sold all the same."""
     rows = session.execute(
-        select(StockMovement.variant_id, func.sum(StockMovement.units).label("units"))
-        .where(among(StockMovement.variant_id, variant_ids), StockMovement.kind == MovementKind.SOLD)
-        .group_by(StockMovement.variant_id)
+        select(StockTotal.variant_id, func.sum(StockTotal.units).label("units"))
+        .where(among(StockTotal.variant_id, variant_ids), StockTotal.kind == MovementKind.SOLD)
+        .group_by(StockTotal.variant_id)
     )
     return dict.fromkeys(variant_ids, 0) | {row.variant_id: -int(row.units) for row in rows}
+
+
+def rebuild_totals(session: Session) -> int:
+    """Add up the whole ledger anew, as SYSTEM. Returns how many totals there are. Who moves stock meanwhile waits."""
+    return int(session.scalar(select(func.hoi_rebuild_stock_totals())) or 0)
 
 
 def move(session: Session, actor: Actor, new: Movement) -> UUID:

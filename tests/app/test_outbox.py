@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import ClassVar
 from uuid import UUID
 
 import pytest
@@ -14,6 +15,7 @@ from app import outbox
 from app.actor import SYSTEM
 from app.db import Database, new_id
 from app.outbox import Event, OutboxEvent
+from tests.filled import statements
 
 
 class Colour(StrEnum):
@@ -36,6 +38,12 @@ class EverythingHappened(Event):
     last: date | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Rang(Event):
+    name: ClassVar[str] = "test.rang"
+    bell_id: UUID
+
+
 def test_an_event_is_read_with_the_types_it_was_published_with(database: Database) -> None:
     event = EverythingHappened(
         new_id(), date(2026, 11, 30), datetime(2026, 11, 30, 9, 41, tzinfo=UTC), [new_id(), new_id()], (new_id(),),
@@ -55,3 +63,26 @@ def test_a_body_that_is_no_such_event_is_refused_when_it_is_read() -> None:
     with pytest.raises(ValidationError) as refused:
         outbox.read(EverythingHappened, whole)
     assert {"on", "at"} <= {e["loc"][0] for e in refused.value.errors()}
+
+
+def test_many_events_are_written_together_and_the_bell_rings_once(fresh_database: Database) -> None:
+    with statements(fresh_database.engine) as sent:
+        with fresh_database.transaction(SYSTEM) as session:
+            ids = [outbox.publish(session, SYSTEM, Rang(new_id())) for _ in range(50)]
+            with session.begin_nested():
+                ids.append(outbox.publish(session, SYSTEM, Rang(new_id())))
+            with pytest.raises(LookupError), session.begin_nested():
+                outbox.publish(session, SYSTEM, Rang(new_id()))
+                raise LookupError
+            # Whoever asks within the transaction sees them.
+            query = select(OutboxEvent.id).where(OutboxEvent.id.in_(ids)).order_by(OutboxEvent.position)
+            assert list(session.scalars(query)) == ids
+            assert not any("pg_notify" in statement for statement, _ in sent)
+        said = [statement.split()[1] for statement, _ in sent if "pg_notify" in statement or "INSERT INTO" in statement]
+    assert said == ["INTO", "INTO", "pg_notify('hoi_outbox',"]
+
+
+def test_a_transaction_without_news_rings_no_bell(fresh_database: Database) -> None:
+    with statements(fresh_database.engine) as sent, fresh_database.transaction(SYSTEM) as session:
+        session.scalar(select(OutboxEvent.id).limit(1))
+    assert not any("pg_notify" in statement for statement, _ in sent)

@@ -18,6 +18,7 @@ from app.accounts.queries.organisations import (
     organisation,
     organisation_names,
     organisations,
+    organisations_by_id,
     organisations_to_choose,
 )
 from app.accounts.queries.people import (
@@ -43,12 +44,13 @@ from app.accounts.queries.roles import (
     is_official,
     offers_of,
     offers_to,
+    organisations_ever,
     people_answering_for,
     people_of,
     role_page,
     roles_of,
 )
-from app.accounts.queries.scope import among, visible
+from app.accounts.queries.scope import among, lying_in, opened, visible
 from app.accounts.queries.sign_ins import (
     device_page,
     devices_of,
@@ -81,6 +83,7 @@ __all__ = [
     "is_official",
     "known_people",
     "looked_after",
+    "lying_in",
     "member",
     "member_household",
     "member_household_ids",
@@ -94,9 +97,12 @@ __all__ = [
     "open_cards",
     "open_data_requests",
     "open_sign_ins",
+    "opened",
     "organisation",
     "organisation_names",
     "organisations",
+    "organisations_by_id",
+    "organisations_ever",
     "organisations_to_choose",
     "people_answering_for",
     "people_of",

@@ -54,6 +54,12 @@ def role_page(
     return keyset.paged(session, query, BY_TIME, mark)
 
 
+def organisations_ever(session: Session, person_id: UUID) -> list[UUID]:
+    """Where this person has or had any role, as far as row-level security shows it to this session."""
+    query = select(Membership.organisation_id).where(Membership.person_id == person_id).distinct()
+    return list(session.scalars(query.order_by(Membership.organisation_id)))
+
+
 def offers_to(session: Session, person_id: UUID) -> list[RoleOffer]:
     """The roles that wait for this person's word, the oldest first."""
     query = select(RoleOffer).where(RoleOffer.person_id == person_id, _OPEN)

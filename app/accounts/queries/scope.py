@@ -4,7 +4,8 @@ from collections.abc import Collection
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, any_, literal, or_, true
+from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, any_, literal, or_, select, true
+from sqlalchemy.orm import aliased
 
 from app.accounts.models import HouseholdMembership, Membership, Organisation
 from app.actor import Actor, Right
@@ -16,14 +17,29 @@ def among(column: object, ids: Collection[UUID]) -> ColumnElement[bool]:
 
 
 def visible(actor: Actor) -> ColumnElement[bool]:
-    """The organisations that this actor may open: own and acted-for ones, and those in an official's places."""
+    """The organisations that this actor may open: own and acted-for ones, and those in an official's units."""
     if actor.may_everywhere(Right.ADMINISTER):
         return true()
-    return or_(
-        among(Organisation.id, actor.organisations),
-        among(Organisation.village_id, actor.places),
-        among(Organisation.commune_id, actor.places),
-    )
+    return or_(among(Organisation.id, actor.organisations), lying_in(actor.units))
+
+
+def lying_in(units: Collection[UUID], of: type[Organisation] = Organisation) -> ColumnElement[bool]:
+    """The organisations whose seat is or lies in one of these villages, communes and provinces. `of`: under another name."""
+    return or_(among(of.village_id, units), among(of.commune_id, units), among(of.province_id, units))
+
+
+def opened(actor: Actor, column: object) -> ColumnElement[bool]:
+    """Rows of the organisations that this actor may open, by the column with the organisation's id.
+
+    Asked of the one organisation of each row: a set of all that lie in a province would be made for the first row.
+    """
+    if actor.may_everywhere(Right.ADMINISTER):
+        return true()
+    mine = among(column, actor.organisations)
+    if not actor.units:
+        return mine
+    seat = aliased(Organisation)
+    return or_(mine, select(lying_in(actor.units, seat)).where(seat.id == column).scalar_subquery())
 
 
 def valid_on(row: type[Membership | HouseholdMembership], on: date) -> ColumnElement[bool]:

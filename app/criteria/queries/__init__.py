@@ -12,7 +12,6 @@ from app.criteria.queries.assessments import (
     flags_of,
     history,
     last_decided,
-    selling,
 )
 from app.criteria.queries.choices import (
     SMART_VILLAGE,
@@ -77,7 +76,6 @@ __all__ = [
     "pack",
     "points_to_file",
     "require_village",
-    "selling",
     "settings",
     "standing_facts",
     "standing_page",

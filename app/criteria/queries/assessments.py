@@ -163,17 +163,3 @@ def due(session: Session, now: datetime) -> list[UUID]:
             )
         )
     )
-
-
-def selling(session: Session, pack_id: str = SMART_VILLAGE) -> list[UUID]:
-    """Villages whose answer on OCOP products may change within a day: a sighting grows too old."""
-    answer = VillageAssessment.values["ocop-tren-san"].astext
-    return list(
-        session.scalars(
-            select(VillageAssessment.village_id).where(
-                VillageAssessment.current,
-                VillageAssessment.pack_id == pack_id,
-                answer.in_(["met", "unmet", "insufficient"]),
-            )
-        )
-    )

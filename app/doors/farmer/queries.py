@@ -1,6 +1,6 @@
 """What the farmer's pages show: which households one writes for, their places of work, and what was written there."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -51,7 +51,7 @@ class House:
 
     @property
     def scope(self) -> Actor:
-        return replace(self.writer, organisations=frozenset({self.id}), places=frozenset())
+        return replace(self.writer, organisations=frozenset({self.id}), places=frozenset(), units=frozenset())
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +73,38 @@ def house(session: Session, actor: Actor, asked: UUID | None) -> House | None:
             return None
         asked = own[0]
     found = accounts.organisation(session, actor, asked)
-    writer = rights.on_behalf_of(session, actor, found)
-    witness = next((w for right, w in EYES if writer.may(right, asked)), Witness.FARMER)
-    acting_for = not actor.may(Right.REPRESENT, asked)
-    return House(found.id, found.name, found.village_id, acting_for, witness, writer)
+    return _house(actor, found, rights.on_behalf_of(session, actor, found))
+
+
+def _house(actor: Actor, organisation: Organisation, writer: Actor) -> House:
+    witness = next((w for right, w in EYES if writer.may(right, organisation.id)), Witness.FARMER)
+    acting_for = not actor.may(Right.REPRESENT, organisation.id)
+    return House(organisation.id, organisation.name, organisation.village_id, acting_for, witness, writer)
+
+
+@dataclass(frozen=True, slots=True)
+class Houses:
+    """The households of many places of work. `writer` may write in all of them."""
+
+    writer: Actor
+    _of_site: Mapping[UUID, UUID]
+    _houses: Mapping[UUID, House]
+
+    def of_site(self, site_id: UUID) -> House:
+        """Raises NotFound for a place of work that the actor may not open, or in whose household they may not write."""
+        if site_id not in self._of_site:
+            raise not_found("thửa này", "this site")
+        if self._of_site[site_id] not in self._houses:
+            raise not_found("hộ này", "this household")
+        return self._houses[self._of_site[site_id]]
+
+
+def houses_of_sites(session: Session, actor: Actor, site_ids: Collection[UUID]) -> Houses:
+    """The households of these places of work, by a number of statements that does not follow how many they are."""
+    of_site = trace.holders_of_sites(session, actor, site_ids) if site_ids else {}
+    found = accounts.organisations_by_id(session, actor, set(of_site.values())) if of_site else []
+    writer, theirs = rights.on_behalf_of_each(session, actor, found)
+    return Houses(writer, of_site, {o.id: _house(actor, o, writer) for o in theirs})
 
 
 BY_NAME = keyset.Order((Organisation.name_sorted, str), (Organisation.id, UUID))

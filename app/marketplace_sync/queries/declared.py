@@ -110,10 +110,7 @@ def declared_list(
 
 def _declared_seen_by(actor: Actor) -> ColumnElement[bool]:
     """Open declared listings that the actor sees: own ones, and those of organisations in an official's places."""
-    overseen = exists().where(
-        Organisation.id == DeclaredListing.organisation_id,
-        or_(Organisation.village_id.in_(actor.places), Organisation.commune_id.in_(actor.places)),
-    )
+    overseen = exists().where(Organisation.id == DeclaredListing.organisation_id, accounts.lying_in(actor.units))
     return and_(
         DeclaredListing.withdrawn_at.is_(None), or_(DeclaredListing.organisation_id.in_(actor.organisations), overseen)
     )
@@ -150,13 +147,13 @@ def _with_looks(
 
 def points_to_file(session: Session, actor: Actor, digest: str) -> bool:
     """Whether the picture proves a listing of an organisation that this actor may open."""
-    theirs = DeclaredConfirmation.organisation_id.in_(select(Organisation.id).where(accounts.visible(actor)))
+    theirs = accounts.opened(actor, DeclaredConfirmation.organisation_id)
     return bool(session.scalar(select(exists().where(DeclaredConfirmation.photo_sha256 == digest, theirs))))
 
 
 def declared_looks(session: Session, actor: Actor, look_ids: Collection[UUID]) -> dict[UUID, Look]:
     """Those of these looks that are at links of organisations which the actor may open, by id: so may their pictures be."""
-    theirs = DeclaredConfirmation.organisation_id.in_(select(Organisation.id).where(accounts.visible(actor)))
+    theirs = accounts.opened(actor, DeclaredConfirmation.organisation_id)
     rows = session.scalars(
         select(DeclaredConfirmation).where(DeclaredConfirmation.id.in_(list(look_ids)), theirs)
     ).all()

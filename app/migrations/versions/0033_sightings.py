@@ -8,7 +8,7 @@ from app.migrations import rules
 from app.migrations.columns import moment, pair
 
 revision = "0033"
-down_revision = "0030"
+down_revision = "0032"
 
 OLD = "listing_observations_before"
 COLUMNS = "id, listing_id, organisation_id, seen_at, live, buyable, raw_state, url, price_dong, stock, reasons"
@@ -82,7 +82,7 @@ def _by_month() -> None:
     op.create_index("ix_listing_observations_listing_id", "listing_observations", ["listing_id", "seen_at"])
     rules.grant("listing_observations", rules.APPEND_ONLY)
     system, nobody = "(SELECT hoi_is_system())", "false"
-    rules.replace("listing_observations", read=rules.seen(), add=system, change=nobody)
+    rules.replace("listing_observations", read=rules.sees(), add=system, change=nobody)
     rules.month_partitions("listing_observations")
     op.execute(MONTHS)
     op.execute(f"INSERT INTO listing_observations ({COLUMNS}) SELECT {COLUMNS} FROM {OLD}")

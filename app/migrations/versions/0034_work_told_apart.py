@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql
 from app.migrations import rules
 
 revision = "0034"
-down_revision = "0030"
+down_revision = "0033"
 
 OPEN = "done_at IS NULL AND dead_at IS NULL"
 

@@ -6,7 +6,7 @@ from alembic import op
 from app.migrations import rules
 
 revision = "0035"
-down_revision = "0030"
+down_revision = "0034"
 
 SYSTEM = "(SELECT hoi_is_system())"
 NOBODY = "false"

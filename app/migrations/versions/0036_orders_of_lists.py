@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0036"
-down_revision = "0030"
+down_revision = "0035"
 
 # The column itself is compared, not vn_numbered() of another: a function in the comparison would keep a page that begins in
 # the middle of the list out of the index, since a row's rule must be asked before any function that might tell of the row.

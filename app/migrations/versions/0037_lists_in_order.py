@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0037"
-down_revision = "0030"
+down_revision = "0036"
 
 # A rule of rows is asked before a condition that could tell of hidden ones, so the index of names is of no use under it. Labels
 # are public, and no household's holds personal data; an id opens nothing. A number of twelve digits is a person's: it finds nobody.

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Text, Uuid, and_, any_, func, literal, select, true
+from sqlalchemy import ARRAY, CTE, Text, Uuid, and_, any_, func, literal, select, true
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -138,6 +138,12 @@ def full_name(one: Place | PlaceName, above: Iterable[Place | PlaceName] = ()) -
 def full_names(session: Session, place_ids: Collection[UUID]) -> dict[UUID, str]:
     above = chains(session, place_ids)
     return {key: full_name(one, above.get(key, ())) for key, one in places(session, place_ids).items()}
+
+
+def below(place_id: UUID) -> CTE:
+    """The place and everything that was ever below it, as a table of `id` within another query."""
+    start = select(Place.id).where(Place.id == place_id).cte("lying_below", recursive=True)
+    return start.union_all(select(Place.id).join(start, Place.parent_id == start.c.id))
 
 
 def reach(session: Session, place_ids: Collection[UUID], on: date) -> dict[UUID, dict[str, frozenset[UUID]]]:

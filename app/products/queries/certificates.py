@@ -11,7 +11,6 @@ from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from app.accounts import queries as accounts
-from app.accounts.models import Organisation
 from app.accounts.queries import among
 from app.actor import Actor
 from app.errors import not_found
@@ -114,7 +113,7 @@ def certificate_lines(session: Session, actor: Actor, product_id: UUID, on: date
 
 def certificate(session: Session, actor: Actor, certificate_id: UUID) -> Certificate:
     """Raises NotFound, also for one that this actor may not open."""
-    mine = Certificate.organisation_id.in_(select(Organisation.id).where(accounts.visible(actor)))
+    mine = accounts.opened(actor, Certificate.organisation_id)
     query = select(Certificate).where(Certificate.id == certificate_id)
     found = session.scalar(query if actor.kind == "system" else query.where(mine))
     if found is None:
@@ -149,5 +148,5 @@ def points_to_file(session: Session, actor: Actor, digest: str) -> bool:
     """Whether a product or certificate that this actor may open points to the file."""
     if session.scalar(select(exists().where(Product.photo_sha256 == digest, seen(actor)))):
         return True
-    mine = Certificate.organisation_id.in_(select(Organisation.id).where(accounts.visible(actor)))
+    mine = accounts.opened(actor, Certificate.organisation_id)
     return bool(session.scalar(select(exists().where(Certificate.file_sha256 == digest, mine))))

@@ -3,7 +3,6 @@
 from sqlalchemy import ColumnElement, func, or_, select, true
 
 from app.accounts import queries as accounts
-from app.accounts.models import Organisation
 from app.actor import Actor
 from app.products.models import Product
 
@@ -13,6 +12,6 @@ def seen(actor: Actor) -> ColumnElement[bool]:
     if actor.kind == "system":
         return true()
     return or_(
-        Product.organisation_id.in_(select(Organisation.id).where(accounts.visible(actor))),
+        accounts.opened(actor, Product.organisation_id),
         Product.organisation_id.in_(select(func.hoi_cooperatives())),
     )

@@ -6,6 +6,9 @@ from app.trace.queries.batches import (
     batch,
     batch_by_code,
     batch_list,
+    batches_naming_organisation,
+    batches_naming_person,
+    batches_naming_place,
     batches_of_products,
     batches_of_site,
     codes_of,
@@ -50,6 +53,7 @@ from app.trace.queries.sites import (
     batched_to,
     cycle,
     cycles_of,
+    holders_of_sites,
     site,
     site_list,
     village_of_sites,
@@ -65,7 +69,7 @@ from app.trace.queries.sources import (
     sources_of,
     used_of_harvests,
 )
-from app.trace.queries.stock import is_taken_back, ledger, moved, movement_of_batch, movements_of
+from app.trace.queries.stock import is_taken_back, ledger, moved, movement_of_batch, totals_of
 from app.trace.queries.writers import written_from_outside
 
 __all__ = [
@@ -85,6 +89,9 @@ __all__ = [
     "batch_by_code",
     "batch_list",
     "batched_to",
+    "batches_naming_organisation",
+    "batches_naming_person",
+    "batches_naming_place",
     "batches_of_products",
     "batches_of_site",
     "binds_longest",
@@ -104,6 +111,7 @@ __all__ = [
     "harvest_days",
     "harvests",
     "hold_of",
+    "holders_of_sites",
     "is_held",
     "is_taken_back",
     "ledger",
@@ -112,7 +120,6 @@ __all__ = [
     "lots_of_harvest",
     "moved",
     "movement_of_batch",
-    "movements_of",
     "next_lot",
     "points_to_file",
     "public_reason",
@@ -127,6 +134,7 @@ __all__ = [
     "standings",
     "today_for_farmer",
     "too_early",
+    "totals_of",
     "used_of_harvests",
     "village_of_sites",
     "villages_of_sites",

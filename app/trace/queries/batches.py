@@ -7,18 +7,21 @@ from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, exists, or_, select, union
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, aliased
 
+from app.accounts import queries as accounts
+from app.accounts.models import Organisation
 from app.accounts.queries import among
 from app.actor import Actor
 from app.db import Words, fold, keyset
 from app.db.keyset import Count, Listed
 from app.errors import not_found
 from app.logs import scrub
-from app.products.models import Product
-from app.trace.models import Batch, BatchEvent, BatchEventKind, BatchSource, CareLog, TraceCode
+from app.places import queries as places
+from app.products.models import Product, ProductVillage
+from app.trace.models import Batch, BatchEvent, BatchEventKind, BatchSource, CareLog, SiteVillage, TraceCode
 from app.trace.queries.rights import visible
 from app.trace.queries.sources import harvest_days
 
@@ -183,12 +186,19 @@ def _lines(session: Session, shown: Sequence[Batch]) -> list[BatchLine]:
 
 def batches_of_site(session: Session, site_id: UUID) -> list[UUID]:
     """The batches made from harvests that were ever said to be of this site."""
-    first = aliased(CareLog)
-    named = exists().where(
-        or_(first.id == BatchSource.care_log_id, first.corrects_id == BatchSource.care_log_id),
-        first.site_id == site_id,
+    # Two lists of ids and not one condition with "or": for that PostgreSQL compares every harvest link with every step.
+    of_site: CompoundSelect[UUID] = union(
+        select(CareLog.id).where(CareLog.site_id == site_id),
+        select(CareLog.corrects_id).where(CareLog.site_id == site_id, CareLog.corrects_id.is_not(None)),
     )
-    return list(session.scalars(select(BatchSource.batch_id).where(named).distinct().order_by(BatchSource.batch_id)))
+    return list(
+        session.scalars(
+            select(BatchSource.batch_id)
+            .where(BatchSource.care_log_id.in_(of_site))
+            .distinct()
+            .order_by(BatchSource.batch_id)
+        )
+    )
 
 
 def showing(session: Session, batch_ids: Collection[UUID], first_day: date | None) -> list[UUID]:
@@ -220,6 +230,46 @@ def lots_of_harvest(session: Session, care_log_id: UUID) -> list[str]:
 def batches_of_products(session: Session, product_ids: Collection[UUID]) -> list[UUID]:
     """Whose public pages change with these products."""
     return list(session.scalars(select(Batch.id).where(among(Batch.product_id, product_ids)).order_by(Batch.id)))
+
+
+def batches_naming_organisation(session: Session, organisation_ids: Collection[UUID]) -> list[UUID]:
+    """Whose public pages say what one of these is called: as the holder, or as who grew a harvest."""
+    return _batches(
+        session,
+        select(Batch.id).where(among(Batch.organisation_id, organisation_ids)),
+        select(BatchSource.batch_id).where(among(BatchSource.log_organisation_id, organisation_ids)),
+    )
+
+
+def batches_naming_person(session: Session, person_id: UUID) -> list[UUID]:
+    """Whose public pages may speak of this person: the holder's or a grower's people were ever this one. Needs a session of SYSTEM."""
+    return batches_naming_organisation(session, accounts.organisations_ever(session, person_id))
+
+
+def batches_naming_place(session: Session, place_id: UUID) -> list[UUID]:
+    """Whose public pages say what this place is called: it, or one below it, is the seat of the holder, where a grower ever had
+    a site, or where the product is made.
+    """
+    there = places.below(place_id)
+    return _batches(
+        session,
+        *(
+            select(Batch.id)
+            .join(Organisation, Organisation.id == Batch.organisation_id)
+            .where(seat.in_(select(there.c.id)))
+            for seat in (Organisation.village_id, Organisation.commune_id)
+        ),
+        select(Batch.id)
+        .join(ProductVillage, ProductVillage.product_id == Batch.product_id)
+        .where(ProductVillage.village_id.in_(select(there.c.id))),
+        select(BatchSource.batch_id)
+        .join(SiteVillage, SiteVillage.organisation_id == BatchSource.log_organisation_id)
+        .where(SiteVillage.village_id.in_(select(there.c.id))),
+    )
+
+
+def _batches(session: Session, *found: Select[UUID]) -> list[UUID]:
+    return sorted(session.scalars(union(*found)))
 
 
 def codes_of(session: Session, batch_id: UUID) -> list[TraceCode]:

@@ -31,6 +31,12 @@ def site(session: Session, actor: Actor, site_id: UUID, *, lock: bool = False) -
     return found
 
 
+def holders_of_sites(session: Session, actor: Actor, site_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """Whose each of these sites is, of those that the actor may open."""
+    query = select(Site.id, Site.organisation_id).where(among(Site.id, site_ids), visible(actor, Site.organisation_id))
+    return {row.id: row.organisation_id for row in session.execute(query)}
+
+
 def cycle(session: Session, actor: Actor, cycle_id: UUID, *, lock: bool = False) -> Cycle:
     """Raises NotFound, also for one that this actor may not open."""
     query = select(Cycle).where(Cycle.id == cycle_id, visible(actor, Cycle.organisation_id))

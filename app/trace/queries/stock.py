@@ -12,19 +12,7 @@ from app.db import keyset
 from app.db.keyset import Listed
 from app.errors import not_found
 from app.products.models import Variant
-from app.trace.models import StockMovement
-
-
-def movements_of(session: Session, batch_id: UUID) -> list[tuple[StockMovement, Variant]]:
-    """The ledger of one lot, oldest first."""
-    rows = session.execute(
-        select(StockMovement, Variant)
-        .join(Variant, Variant.id == StockMovement.variant_id)
-        .where(StockMovement.batch_id == batch_id)
-        .order_by(StockMovement.position)
-    )
-    return [(row[0], row[1]) for row in rows]
-
+from app.trace.models import StockMovement, StockTotal
 
 NEWEST_LINE = keyset.Order((StockMovement.position, int), newest_first=True)
 
@@ -54,15 +42,26 @@ def ledger(session: Session, batch_id: UUID, mark: str = "") -> Ledger:
 def moved(session: Session, batch_id: UUID) -> dict[str, int]:
     """Kind of movement to the sum of its signed units in the ledger of one lot; a kind without a line is missing."""
     rows = session.execute(
-        select(StockMovement.kind, func.sum(StockMovement.units).label("units"))
-        .where(StockMovement.batch_id == batch_id)
-        .group_by(StockMovement.kind)
+        select(StockTotal.kind, func.sum(StockTotal.units).label("units"))
+        .where(StockTotal.batch_id == batch_id)
+        .group_by(StockTotal.kind)
     )
     return {row.kind: int(row.units) for row in rows}
 
 
 def is_taken_back(session: Session, movement_id: UUID) -> bool:
     return bool(session.scalar(select(exists().where(StockMovement.corrects_id == movement_id))))
+
+
+def totals_of(session: Session, batch_id: UUID) -> list[tuple[StockTotal, Variant]]:
+    """What the ledger of one lot adds up to, by pack and kind."""
+    rows = session.execute(
+        select(StockTotal, Variant)
+        .join(Variant, Variant.id == StockTotal.variant_id)
+        .where(StockTotal.batch_id == batch_id)
+        .execution_options(populate_existing=True)  # the database changes these rows, not this session
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
 def movement_of_batch(session: Session, batch_id: UUID, movement_id: UUID) -> StockMovement:

@@ -83,6 +83,8 @@ def test_taking_one_back_leaves_the_others_unanswered(province: Province) -> Non
     lanh = province.actor("lanh")
     with province.database.transaction(lanh) as session:
         consents.withdraw(session, lanh, Purpose.DIARY)
+    told = province.one("SELECT body FROM outbox_events WHERE name = 'accounts.consent_changed'")
+    assert told == {"person_id": str(province["lanh"]), "purposes": ["diary"]}
     assert province.rows("SELECT purpose, given FROM consents") == [("diary", False)]
     with province.database.transaction(SYSTEM) as session:
         assert {a.purpose for a in consents.unasked(session, province["lanh"])} == set(consents.ASKED) - {Purpose.DIARY}

@@ -92,6 +92,16 @@ MOVED = "SELECT count(*) FROM audit_entries WHERE action = 'accounts:organisatio
 CHANGED = "SELECT count(*) FROM outbox_events WHERE name = 'accounts.organisation_changed'"
 
 
+def test_nothing_is_told_of_an_organisation_that_was_just_made(province: Province) -> None:
+    told, admin = province.one(CHANGED), province.actor("admin")
+    form = OrganisationIn(
+        id=new_id(), kind=OrganisationKind.COOPERATIVE, name="HTX Mới", commune_id=province["far_commune"]
+    )
+    with province.database.transaction(admin) as session:
+        organisations.create_organisation(session, admin, form)
+    assert province.one(CHANGED) == told
+
+
 @pytest.mark.parametrize("by", ["minh", "admin"])
 def test_a_missing_seat_is_set_by_who_may_edit(province: Province, by: str) -> None:
     told = province.one(CHANGED)

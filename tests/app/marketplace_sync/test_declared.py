@@ -317,7 +317,7 @@ def test_a_look_is_told_only_to_whoever_may_open_its_organisation(case: Case, *,
     with case.database.transaction(SYSTEM) as session:
         look = session.scalars(select(DeclaredConfirmation)).one()
     seen = {look.id: queries.Look("Người Thử", True, TODAY, look.photo_sha256, by_colleague=False)}
-    elsewhere = replace(case.people.official, places=frozenset({new_id()}))
+    elsewhere = replace(case.people.official, units=frozenset({new_id()}))
     for actor, expected in (
         (case.people.manager, seen),
         (case.people.official, seen),

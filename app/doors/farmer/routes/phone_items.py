@@ -9,7 +9,6 @@ import structlog
 from flask import Response, g, jsonify, request
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
 
 from app import clock
@@ -18,10 +17,9 @@ from app.db import is_busy
 from app.doors.farmer import queries, schemas
 from app.doors.farmer.queries import House
 from app.doors.farmer.routes.base import items, signed_in_writer
-from app.errors import HoiError, Invalid, not_found
+from app.errors import HoiError, Invalid
 from app.logs import told
 from app.trace import diary
-from app.trace import queries as trace
 from app.trace.models import Witness
 from app.trace.schemas import CareLogIn
 from app.web import csrf, foreign_page, parse, parse_data, surely_ours, transaction
@@ -99,15 +97,21 @@ def _is_of_all(error: Exception) -> bool:
 def _judge(actor: Actor, envelope: schemas.Envelope, items: Sequence[object]) -> list[Answer]:
     """What becomes of these items, in one transaction. Raises what none of our refusals foresees, and stores nothing then."""
     answers = [Answer(_id_of(raw)) for raw in items]
+    read: dict[int, tuple[UUID, schemas.CareLogBody1]] = {}
+    for index, raw in enumerate(items):
+        try:
+            read[index] = _read_item(raw)
+        except HoiError as error:
+            answers[index].error = error
     with transaction() as session:
-        places = _Places(session, actor)
+        houses = queries.houses_of_sites(session, actor, {body.site_id for _, body in read.values()})
         logs: dict[int, CareLogIn] = {}
-        for index, raw in enumerate(items):
+        for index, (item_id, body) in read.items():
             try:
-                logs[index] = _read_item(places, raw)
+                logs[index] = _step_of(houses.of_site(body.site_id), item_id, body)
             except HoiError as error:
                 answers[index].error = error
-        writer = replace(places.writer, device_id=actor.device_id or envelope.device_id)
+        writer = replace(houses.writer, device_id=actor.device_id or envelope.device_id)
         outcomes = diary.record_care_logs(session, writer, list(logs.values()), phone_now=envelope.sent_at)
         for index, outcome in zip(logs, outcomes, strict=True):
             answers[index].status, answers[index].error = outcome.status, outcome.error
@@ -143,39 +147,22 @@ def _id_of(raw: object) -> str | None:
     return found if isinstance(found, str) and len(found) <= 64 else None  # noqa: PLR2004 - longer is no id
 
 
-class _Places:
-    """The households of the sites that a batch names, each asked for once; `writer` may write in all found so far."""
-
-    def __init__(self, session: Session, actor: Actor) -> None:
-        self._session = session
-        self._actor = actor
-        self._found: dict[UUID, House] = {}
-        self.writer = actor
-
-    def house_of(self, site_id: UUID) -> House:
-        """Raises NotFound for a site in whose household the actor may not write."""
-        if site_id not in self._found:
-            site = trace.site(self._session, self._actor, site_id)
-            house = queries.house(self._session, self.writer, site.organisation_id)
-            if house is None:
-                raise not_found("chỗ làm này", "this place of work")
-            self._found[site_id], self.writer = house, house.writer
-        return self._found[site_id]
-
-
-def _read_item(places: _Places, raw: object) -> CareLogIn:
-    """One item as the diary takes it. Raises what is wrong with it."""
+def _read_item(raw: object) -> tuple[UUID, schemas.CareLogBody1]:
+    """The id of one item, and what it says. Raises what is wrong with it."""
     if not isinstance(raw, dict):
         raise Invalid("not_an_item", vi="Mục này không đọc được.", en="This item is not an object.")
     item = parse_data(schemas.Item, raw)
-    body = parse_data(schemas.CareLogBody1, item.body)
-    house = places.house_of(body.site_id)
+    return item.id, parse_data(schemas.CareLogBody1, item.body)
+
+
+def _step_of(house: House, item_id: UUID, body: schemas.CareLogBody1) -> CareLogIn:
+    """The item as the diary of this household takes it. Raises what is wrong with it."""
     saw = house.acting_for and body.seen == "saw"
     facts = body.model_dump(exclude={"seen"}, exclude_unset=True) | {
         "witness": house.witness if saw or not house.acting_for else Witness.FARMER,
         "witnessed_by": house.writer.person_id if saw else None,
     }
-    return parse_data(CareLogIn, facts | {"id": item.id})
+    return parse_data(CareLogIn, facts | {"id": item_id})
 
 
 def _from_our_page() -> None:

@@ -30,8 +30,8 @@ def test_rows_are_opened_by_who_acts_for_their_holder_or_oversees_its_place(data
     assert opened(world.farmer) == {world.household}
     assert opened(world.stranger) == opened(PUBLIC) == set()
     assert opened(world.official) == everybody
-    assert opened(replace(world.official, places=frozenset({world.commune}))) == everybody
-    assert opened(replace(world.official, places=frozenset({world.second_village}))) == set()
+    assert opened(replace(world.official, units=frozenset({world.commune}))) == everybody
+    assert opened(replace(world.official, units=frozenset({world.second_village}))) == set()
     anywhere = {Right.ADMINISTER: Scope(everywhere=True)}
     assert opened(replace(world.farmer, rights=anywhere)) == {world.household}, (
         "who answers for no place opens their own"

@@ -6,26 +6,31 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from sqlalchemy.exc import DataError, DBAPIError, InternalError, OperationalError
 from werkzeug.test import TestResponse
 
 from app import clock
 from app.accounts import actors, consents
-from app.accounts.models import Purpose
+from app.accounts.models import Organisation, Purpose
 from app.actor import SYSTEM
 from app.db import Database, new_id
 from app.factory import create_app
+from app.outbox import OutboxEvent
 from app.settings import Settings
 from app.trace import diary
-from app.trace.models import CareLog, ConflictingSubmission
+from app.trace.events import CareLogRecorded
+from app.trace.models import CareLog, ConflictingSubmission, Site
 from app.trace.schemas import CareLogIn
 from app.trace.steps import KINDS, UNITS
 from tests.app.doors.farmer.world import PhoneOf, World, make_world
 from tests.conftest import owner_of
+from tests.filled import statements
 
 OURS = {"Sec-Fetch-Site": "same-origin"}
 
@@ -273,6 +278,46 @@ def test_the_same_log_sent_ten_times_at_once_is_stored_once(settings: Settings, 
     assert sorted(told) == ["repeated"] * 9 + ["stored"]
     with fresh_database.transaction(SYSTEM) as session:
         assert session.query(CareLog).count() == 1
+
+
+def neighbours(world: World, how_many: int) -> list[UUID]:
+    """As many sites, each of a household of its own in the village."""
+    sites = []
+    with world.database.transaction(SYSTEM) as session:
+        for number in range(how_many):
+            house = Organisation(
+                kind="household",
+                name=f"Hộ số {900 + number}",
+                village_id=world["village"],
+                commune_id=world["commune"],
+                created_at=clock.now(),
+            )
+            session.add(house)
+            session.flush()
+            site = Site(organisation_id=house.id, name="Vườn", kind="orchard", created_at=clock.now())
+            session.add(site)
+            session.flush()
+            sites.append(site.id)
+    return sites
+
+
+def test_items_of_many_sites_take_as_many_statements_as_of_one(world: World, phone_of: PhoneOf) -> None:
+    phone, sites, asked = phone_of("vy"), neighbours(world, 200), []
+    foreign = world["far_hill"]
+    send(phone, item(world, site_id=str(sites[0])))
+    for how_many in (1, 20, 198):
+        # One of a household elsewhere, twice one of the same site: judged with the rest.
+        chosen = [*sites[:how_many], foreign, sites[0]]
+        with statements(world.database.engine) as sent:
+            answer = send(phone, *(item(world, site_id=str(s)) for s in chosen))
+        told = [(status, code) for _, status, code in outcomes(answer)]
+        assert told == [*[("stored", None)] * how_many, ("refused", "not_found"), ("stored", None)]
+        asked.append(len(sent))
+    assert asked[0] == asked[1] == asked[2] <= 25
+    with world.database.transaction(SYSTEM) as session:
+        events = session.scalars(select(OutboxEvent).where(OutboxEvent.name == CareLogRecorded.name)).all()
+        assert len(events) == 1 + 1 + 20 + 198
+        assert {UUID(e.body["site_id"]) for e in events} == set(sites[:198])
 
 
 # --- one item that breaks something ------------------------------------------------------------------------------
