@@ -193,7 +193,7 @@ RULES: dict[str, Rule] = {
         "12 tháng tròn", "tìm lỗi và đối chiếu với sàn; điều đã thấy nằm ở listing_observations", ENDING
     ),
     "listing_observations": Rule(
-        "24 tháng tròn; cũ hơn thì mỗi tin giữ lần thấy cuối của từng tháng (khi bảng đã chia theo tháng)",
+        "24 tháng tròn; cũ hơn thì mỗi tin giữ lần thấy cuối của từng tháng",
         "chứng cứ của tiêu chí; lần thấy mới nhất của mỗi tin không bao giờ mất",
         ENDING,
     ),
@@ -217,6 +217,7 @@ RULES: dict[str, Rule] = {
     "outbox_events": Rule("90 ngày sau khi trả xong", "việc còn nợ hay đã bỏ thì giữ", "forget_settled_events"),
     "outbox_deliveries": Rule("cùng sự kiện", "việc còn nợ hay đã bỏ thì giữ", "forget_settled_events"),
     "retention_runs": Rule(STAYS, "mỗi luật một dòng"),
+    "villages_to_derive": Rule("đến khi suy lại xong", "mỗi thôn nhiều nhất một dòng"),
     # signing in
     "sign_ins": Rule("12 tháng sau khi hết hạn hay thoát", "đủ tra sự cố, không thành nhật ký đi lại", ENDING),
     "card_requests": Rule("12 tháng sau khi hết hạn", "như trên", ENDING),
@@ -246,6 +247,7 @@ RULES: dict[str, Rule] = {
     "trace_codes": Rule(STAYS, "mã không bao giờ cấp cho lô khác"),
     "batch_events": Rule(STAYS, "quyết định giữ, thu hồi là hồ sơ của người ký"),
     "stock_movements": Rule(STAYS, "sổ kho: tồn được cộng từ đó; chứng từ kế toán giữ 10 năm"),
+    "stock_totals": Rule(STAYS, "cộng từ sổ kho, dựng lại được; mỗi lô mỗi quy cách vài dòng"),
     "sites": Rule(STAYS, PEOPLE),
     "site_villages": Rule(STAYS, PEOPLE),
     "cycles": Rule(STAYS, "mỗi thửa vài vụ một năm; dòng nhỏ, các bước gọi tên"),
