@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 
 from app import local
 from app.actor import SYSTEM
-from app.db import Database
+from app.db import Database, Patience
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -54,7 +54,7 @@ class Meter:
     """Measures on one database: `database` has the one connection that is measured."""
 
     def __init__(self, database_url: str, owner_url: str) -> None:
-        self.database = Database(database_url, application="hoi-bench", pool_size=1)
+        self.database = Database(database_url, application="hoi-bench", pool_size=1, patience=Patience(lock=4, statement=60, connection=5))
         self._owner: Connection = psycopg.connect(owner_url, autocommit=True)
         self._owner.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
         self._statements = 0
