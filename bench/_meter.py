@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import event, text
+from sqlalchemy import event
 from sqlalchemy.engine import make_url
 
 from app import local
-from app.actor import SYSTEM
 from app.db import Database, Patience
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -60,12 +59,11 @@ class Meter:
         self._statements = 0
         self._stat = Path()
         event.listen(self.database.engine, "before_cursor_execute", self._count)
-        self.connected()
+        event.listen(self.database.engine, "connect", self._connected)
 
-    def connected(self) -> None:
-        """Remember which process of PostgreSQL answers."""
-        with self.database.transaction(SYSTEM) as session:
-            self._stat = Path(f"/proc/{session.scalar(text('SELECT pg_backend_pid()'))}/schedstat")
+    def _connected(self, connection: Any, _record: object) -> None:  # noqa: ANN401 - SQLAlchemy's own
+        """Remember which process of PostgreSQL answers: after a refused statement it is another one."""
+        self._stat = Path(f"/proc/{connection.info.backend_pid}/schedstat")
 
     def close(self) -> None:
         self._owner.close()

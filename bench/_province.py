@@ -48,12 +48,17 @@ SEEN_EACH = 3  # sightings of each listing, before they are copied
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many copies: of the organisations, of what happened in each of them and in the demo's own, of villages' records."""
+    """How many copies.
+
+    `organisations`: of the demo's, each with so many times what is `happening`; `own`: of what happened in the demo's own;
+    `members`: of the households, products, shops and listings of the demo's own cooperatives; `history`: of villages' records.
+    """
 
     name: str
     organisations: int
     happening: int
     own: int
+    members: int
     history: int
 
 
@@ -61,8 +66,8 @@ def pair(scale: float) -> tuple[Size, Size]:
     """`scale` 1 is the full size: the larger one then has a million steps and 20,000 organisations."""
     small = max(1, round(42 * scale))
     return (
-        Size("1x", small, STEP_COPIES, 4, 1),
-        Size("10x", 10 * small, STEP_COPIES, 40, 10),
+        Size("1x", small, STEP_COPIES, own=4, members=1, history=1),
+        Size("10x", 10 * small, STEP_COPIES, own=40, members=10, history=10),
     )
 
 
@@ -72,6 +77,10 @@ PREPARE = """
 CREATE SCHEMA bench;
 CREATE FUNCTION bench.copied(id uuid, k integer, d integer) RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN k = 0 AND d = 0 THEN id ELSE CAST(md5(id || ':' || k || ':' || d) AS uuid) END;
+CREATE TABLE bench.companies AS SELECT id FROM organisations WHERE kind <> 'household';
+CREATE UNIQUE INDEX ON bench.companies (id);
+CREATE FUNCTION bench.organisation_copied(old uuid, k integer) RETURNS uuid LANGUAGE sql STABLE
+    RETURN CASE WHEN k < 0 AND EXISTS (SELECT FROM bench.companies c WHERE c.id = old) THEN old ELSE bench.copied(old, k, 0) END;
 CREATE FUNCTION bench.text_copied(said text, k integer, d integer, length integer) RETURNS text LANGUAGE sql IMMUTABLE
     RETURN CASE WHEN k = 0 AND d = 0 THEN said ELSE upper(left(md5(said || ':' || k || ':' || d), length)) END;
 CREATE FUNCTION bench.number_copied(said text, k integer) RETURNS text LANGUAGE sql IMMUTABLE
@@ -82,10 +91,10 @@ CREATE TABLE bench.villages AS
 CREATE UNIQUE INDEX ON bench.villages (id);
 CREATE UNIQUE INDEX ON bench.villages (number);
 CREATE FUNCTION bench.village(old uuid, k integer) RETURNS uuid LANGUAGE sql STABLE
-    RETURN (SELECT there.id FROM bench.villages here JOIN bench.villages there
-        ON there.number = (here.number + k * 37) % (SELECT count(*) FROM bench.villages) WHERE here.id = old);
+    RETURN CASE WHEN k <= 0 THEN old ELSE (SELECT there.id FROM bench.villages here JOIN bench.villages there
+        ON there.number = (here.number + k * 37) % (SELECT count(*) FROM bench.villages) WHERE here.id = old) END;
 CREATE FUNCTION bench.commune(village uuid, commune uuid, k integer) RETURNS uuid LANGUAGE sql STABLE
-    RETURN CASE WHEN k = 0 THEN commune
+    RETURN CASE WHEN k <= 0 THEN commune
         WHEN village IS NOT NULL THEN (SELECT parent_id FROM bench.villages WHERE id = bench.village(village, k))
         ELSE (SELECT parent_id FROM bench.villages WHERE id = bench.village(
             (SELECT id FROM bench.villages WHERE parent_id = commune ORDER BY number LIMIT 1), k)) END;
@@ -163,9 +172,8 @@ INSERT INTO conflicting_submissions (id, care_log_id, organisation_id, body, con
     SELECT gen_random_uuid(), id, organisation_id, '{}', repeat('b', 64), now(), written_by FROM care_logs ORDER BY id LIMIT 5;
 INSERT INTO jobs (id, kind, title, params, person_id, state, done, queued_at)
     SELECT gen_random_uuid(), 'none', '{"vi": "Việc"}', '{}', person_id, 'done', 0, now() FROM credentials;
-INSERT INTO public_pages (code, language, body, etag, wanted_version, body_version, rendered_at)
-    SELECT code, 'vi', decode(repeat(md5(code), 90), 'hex'), left(md5(code), 16), 1, 1, now() FROM trace_codes
-    ON CONFLICT DO NOTHING;
+INSERT INTO public_pages (code, language, wanted_version)
+    SELECT code, 'vi', 1 FROM trace_codes ON CONFLICT DO NOTHING;
 """
 MORE = (
     one_more(
@@ -195,10 +203,13 @@ MORE = (
 )
 
 
-def enrich(owner: Connection) -> None:
-    """Give the demo one row more of everything that it has none of, and keep it as what is copied."""
+def enrich(owner: Connection, *, every_village: bool = True) -> None:
+    """Give the demo one row more of everything that it has none of, and keep it as what is copied.
+
+    `every_village`: with facts and an answer for each of them, as after years.
+    """
     owner.execute(PREPARE)
-    for statement in MORE:
+    for statement in MORE if every_village else MORE[:1]:
         owner.execute(statement)
     owner.execute(ONE_OF_EACH)
     for table in tables(owner):
@@ -216,26 +227,33 @@ NAMES = {
     "person_id": "people", "organisation_id": "organisations", "log_organisation_id": "organisations", "account_id": "channel_accounts", "listing_id": "listings",
     "device_id": "devices", "sign_in_id": "sign_ins",
 }  # fmt: skip
+LOT = (
+    "CASE WHEN of.d = 0 AND of.k >= 0 THEN r.lot"
+    " ELSE left(r.lot, 12) || '-' || of.d || CASE WHEN of.k < 0 THEN CAST(of.k AS text) ELSE '' END END"
+)
 # Values that must differ from copy to copy, or lie elsewhere: SQL on the row `r` and on `of`, the
 # number `k` of the organisation's copy and the number `d` of its time.
 OWN_VALUES = {
-    ("personal_data", "phone"): "CASE WHEN of.k = 0 THEN r.phone ELSE r.phone || lpad(CAST(of.k AS text), 4, '0') END",
-    ("organisations", "tax_code"): "CASE WHEN of.k = 0 THEN r.tax_code END",
+    ("personal_data", "phone"): "r.phone || lpad(CAST(CASE WHEN of.k < 0 THEN 9000 - of.k ELSE of.k END AS text), 4, '0')",
+    ("organisations", "tax_code"): "NULL",
+    ("variants", "sku"): "CASE WHEN of.k < 0 THEN r.sku || of.k ELSE r.sku END",
     ("organisations", "village_id"): "bench.village(r.village_id, of.k)",
     ("organisations", "commune_id"): "bench.commune(r.village_id, r.commune_id, of.k)",
     ("site_villages", "village_id"): "bench.village(r.village_id, of.k)",
     ("product_villages", "village_id"): "bench.village(r.village_id, of.k)",
-    ("variants", "gtin"): "CASE WHEN of.k = 0 THEN r.gtin ELSE bench.number_copied(r.gtin, of.k) END",
+    ("variants", "gtin"): "bench.number_copied(r.gtin, of.k)",
     ("cards", "secret_sha256"): "sha256(r.secret_sha256 || CAST(CAST(of.k AS text) AS bytea))",
     ("devices", "token_sha256"): "sha256(r.token_sha256 || CAST(CAST(of.k AS text) AS bytea))",
     ("card_requests", "token_sha256"): "sha256(r.token_sha256 || CAST(CAST(of.k AS text) AS bytea))",
     ("sign_ins", "token_sha256"): "sha256(r.token_sha256 || CAST(CAST(of.k AS text) AS bytea))",
-    ("batches", "lot"): "CASE WHEN of.d = 0 THEN r.lot ELSE left(r.lot, 15) || '-' || of.d END",
-    ("trace_codes", "lot"): "CASE WHEN of.d = 0 THEN r.lot ELSE left(r.lot, 15) || '-' || of.d END",
+    ("batches", "lot"): LOT,
+    ("trace_codes", "lot"): LOT,
     ("trace_codes", "gtin"): "bench.number_copied(r.gtin, of.k)",
-    ("trace_codes", "code"): "CASE WHEN r.gtin IS NULL THEN bench.text_copied(r.code, of.k, of.d, 13) ELSE bench.number_copied(r.gtin, of.k)"
-    " || '/' || CASE WHEN of.d = 0 THEN r.lot ELSE left(r.lot, 15) || '-' || of.d END END",
+    ("trace_codes", "code"): "CASE WHEN r.gtin IS NULL THEN bench.text_copied(r.code, of.k, of.d, 13) ELSE"
+    f" bench.number_copied(r.gtin, of.k) || '/' || {LOT} END",
     ("public_pages", "code"): "bench.text_copied(r.code, of.k, of.d, 13)",
+    ("public_pages", "body"): "decode(repeat(md5(r.code || of.k || of.d), 90), 'hex')",  # three KB that nobody opens
+    ("public_pages", "body_version"): "r.wanted_version",
     ("public_pages", "next_change_at"): "r.next_change_at",
     ("scan_tallies", "code"): "bench.text_copied(r.code, of.k, of.d, 13)",
     ("notices", "key"): "r.key || '-' || of.k || '-' || of.d",
@@ -246,8 +264,8 @@ OWN_VALUES = {
     ("village_assessments", "current"): "false",
 }  # fmt: skip
 ONLY = {
-    "organisations": "r.kind <> 'authority'",
-    "memberships": "r.role IN ('farmer', 'cooperative_manager', 'purchaser')",
+    "organisations": "r.kind = 'household' OR (of.k > 0 AND r.kind <> 'authority')",
+    "memberships": "r.role = 'farmer' OR (of.k > 0 AND r.role IN ('cooperative_manager', 'purchaser'))",
     "village_facts": "r.supersedes_id IS NULL",
     "outbox_events": "r.fanned_out_at IS NOT NULL",
 }
@@ -307,11 +325,12 @@ def grow(owner: Connection, into: Connection, size: Size) -> dict[str, int]:
     owner.execute(
         "CREATE TABLE bench.copies AS"
         " SELECT 'standing' AS kind, k, 0 AS d, interval '0' AS ago FROM generate_series(1, %(k)s) AS k UNION ALL"
-        " SELECT 'happening', k, d, d * interval '1 day' * %(days)s / %(d)s"
+        " SELECT kind, -k, 0, interval '0' FROM generate_series(1, %(members)s) AS k, unnest(ARRAY['standing', 'happening']) AS kind"
+        " UNION ALL SELECT 'happening', k, d, d * interval '1 day' * %(days)s / %(d)s"
         " FROM generate_series(1, %(k)s) AS k, generate_series(0, %(d)s - 1) AS d UNION ALL"
         " SELECT 'happening', 0, d, d * interval '1 day' * %(days)s / %(own)s FROM generate_series(1, %(own)s) AS d UNION ALL"
         " SELECT 'history', 0, d, d * interval '1 day' * %(days)s / %(h)s FROM generate_series(1, %(h)s) AS d",
-        {"k": size.organisations, "d": size.happening, "own": size.own, "h": size.history, "days": YEARS_DAYS},
+        {"k": size.organisations, "d": size.happening, "own": size.own, "members": size.members, "h": size.history, "days": YEARS_DAYS},
     )
     first = owner.execute("SELECT pg_get_indexdef(CAST('uq_village_facts_first' AS regclass))").fetchone()
     assert first is not None
@@ -350,7 +369,7 @@ def _copy(owner: Connection, into: Connection, table: str, known: dict[str, str]
     names = ", ".join(f'"{c.name}"' for c in wanted)
     read = (
         f"COPY (SELECT {values} FROM bench.{table} r CROSS JOIN bench.copies c CROSS JOIN LATERAL (SELECT c.k, c.d) AS of (k, d)"
-        f" WHERE c.kind = '{known[table]}' AND {ONLY.get(table, 'true')}{order}) TO STDOUT (FORMAT binary)"
+        f" WHERE c.kind = '{known[table]}' AND ({ONLY.get(table, 'true')}){order}) TO STDOUT (FORMAT binary)"
     )
     write = f"COPY {table} ({names}) FROM STDIN (FORMAT binary)"
     with owner.cursor().copy(read) as out, into.cursor().copy(write) as filled:  # both autocommit: a table is one transaction
@@ -366,6 +385,8 @@ def _value(table: str, column: Column, known: dict[str, str]) -> str:
     if column.type == "uuid":
         other = column.refers_to or NAMES.get(column.name) or ("people" if column.name.endswith("_by") else None)
         kind = known.get(other or "")
+        if other == "organisations":
+            return f"bench.organisation_copied({row}, of.k)"
         if kind == "standing":
             return f"bench.copied({row}, of.k, 0)"
         if kind in {"happening", "history"} or (other is None and column.name != "subject"):
