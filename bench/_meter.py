@@ -5,8 +5,7 @@ Everything runs in this process on one connection, so that nothing else is count
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,7 +52,9 @@ class Meter:
     """Measures on one database: `database` has the one connection that is measured."""
 
     def __init__(self, database_url: str, owner_url: str) -> None:
-        self.database = Database(database_url, application="hoi-bench", pool_size=1, patience=Patience(lock=4, statement=60, connection=5))
+        self.database = Database(
+            database_url, application="hoi-bench", pool_size=1, patience=Patience(lock=4, statement=60, connection=5)
+        )
         self._owner: Connection = psycopg.connect(owner_url, autocommit=True)
         self._owner.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
         self._statements = 0
@@ -94,25 +95,17 @@ class Meter:
 
     def processor(self, act: Callable[[], object]) -> tuple[float, float]:
         """Milliseconds of this process and of PostgreSQL's in one run."""
-        before, spent = self._database_ms(), time.process_time()
+        before, spent = self.database_ms(), time.process_time()
         act()
-        return (time.process_time() - spent) * 1000, self._database_ms() - before
+        return (time.process_time() - spent) * 1000, self.database_ms() - before
 
-    def _database_ms(self) -> float:
+    def database_ms(self) -> float:
         """The kernel's sum of the backend's time on a core, which it knows to the microsecond."""
         return int(self._stat.read_text(encoding="ascii").split()[0]) / 1e6
 
 
 class Undone(Exception):
     """What was measured is rolled back."""
-
-
-@contextmanager
-def undone() -> Iterator[None]:
-    try:
-        yield
-    except Undone:
-        pass
 
 
 def beside(url: str, name: str) -> str:

@@ -21,7 +21,17 @@ from app.outbox import Event
 from app.web import SIGN_IN_COOKIE
 
 # Who sees most of the province, of an organisation, of a village first. Whoever shares the rights of another comes with `--long`.
-SHORT = ("hop-tac-xa", "nong-dan", "truong-thon", "xa", "can-bo-khuyen-nong", "chung-nhan", "tinh", "quan-tri", "nobody")
+SHORT = (
+    "hop-tac-xa",
+    "nong-dan",
+    "truong-thon",
+    "xa",
+    "can-bo-khuyen-nong",
+    "chung-nhan",
+    "tinh",
+    "quan-tri",
+    "nobody",
+)
 # What the argument of a route names: of this table, the row with most of what it holds first.
 TABLES = {
     "product_id": ("products", "SELECT count(*) FROM batches b WHERE b.product_id = t.id"),
@@ -137,7 +147,16 @@ def _page_of(rule: Rule, who: Somebody, addresses: Iterator[str], browser: Flask
 
 # No pages: files, and answers to machines.
 NOT_WALKED = {
-    *("static", "_healthz", "_readyz", "_metrics", "labels.png", "labels.svg", "pictures.picture_file", "uploads.state"),
+    *(
+        "static",
+        "_healthz",
+        "_readyz",
+        "_metrics",
+        "labels.png",
+        "labels.svg",
+        "pictures.picture_file",
+        "uploads.state",
+    ),
     *("places.problems", "places.template", "places.current", "official.province_csv", "official.commune_csv"),
     *("accounts.my_data_file", "consumer.short_capital", "consumer.type_code_capital", "consumer.type_code_slash"),
 }
@@ -154,9 +173,14 @@ class _Named:
             self._commune = str(session.scalar(text(STORY.format("parent_id")), {"name": cast.STORY.name}))
             self._village = str(session.scalar(text(STORY.format("id")), {"name": cast.STORY.name}))
             self._cooperative = str(
-                session.scalar(text("SELECT cooperative_id FROM household_memberships GROUP BY 1 ORDER BY count(*) DESC LIMIT 1"))
+                session.scalar(
+                    text("SELECT cooperative_id FROM household_memberships GROUP BY 1 ORDER BY count(*) DESC LIMIT 1")
+                )
             )
-            self._codes = [(r.code, r.gtin, r.lot) for r in session.execute(text("SELECT code, gtin, lot FROM trace_codes ORDER BY code"))]
+            self._codes = [
+                (r.code, r.gtin, r.lot)
+                for r in session.execute(text("SELECT code, gtin, lot FROM trace_codes ORDER BY code"))
+            ]
 
     def addresses(self, app: Flask, rule: Rule) -> Iterator[str]:
         short = next((c for c, gtin, _ in self._codes if gtin is None), "x")
@@ -189,8 +213,10 @@ class _Named:
         actor, own = self._actor, sorted(map(str, self._actor.organisations))
         if wanted in TOGETHER:
             with self._database.transaction(actor) as session:
-                rows = session.execute(text(TOGETHER[wanted]), {"person": actor.person_id} if ":person" in TOGETHER[wanted] else {})
-                found = [{k: str(v) for k, v in row._mapping.items()} for row in rows]
+                rows = session.execute(
+                    text(TOGETHER[wanted]), {"person": actor.person_id} if ":person" in TOGETHER[wanted] else {}
+                )
+                found = [{k: str(v) for k, v in row.items()} for row in rows.mappings()]
             first = [f for f in found if f.get("organisation_id") in {*own, None}] or found
             return sorted(first, key=lambda f: f.get("organisation_id") != self._cooperative)
         (name,) = wanted
@@ -206,7 +232,8 @@ class _Named:
         with self._database.transaction(actor) as session:
             whose = "organisation_id = ANY(CAST(:own AS uuid[])) DESC, " if _has_organisation(session, table) else ""
             rows = session.execute(
-                text(f"SELECT id FROM {table} t ORDER BY {whose}({most}) DESC, id LIMIT {TRIES}"), {"own": own} if whose else {}
+                text(f"SELECT id FROM {table} t ORDER BY {whose}({most}) DESC, id LIMIT {TRIES}"),
+                {"own": own} if whose else {},
             )
             return [{name: str(row.id)} for row in rows]
 
@@ -218,7 +245,10 @@ STORY = "SELECT {} FROM places WHERE level = 'village' AND name = :name AND vali
 def _has_organisation(session: Session, table: str) -> bool:
     return bool(
         session.scalar(
-            text("SELECT count(*) FROM pg_attribute WHERE attrelid = CAST(:t AS regclass) AND attname = 'organisation_id'"), {"t": table}
+            text(
+                "SELECT count(*) FROM pg_attribute WHERE attrelid = CAST(:t AS regclass) AND attname = 'organisation_id'"
+            ),
+            {"t": table},
         )
     )
 
@@ -236,18 +266,24 @@ def event_for(session: Session, kind: type[Event]) -> Event | None:
     return kind(**values)
 
 
-def _value_of(session: Session, name: str, so_far: dict[str, Any]) -> Any:
+def _value_of(session: Session, name: str, so_far: dict[str, Any]) -> object:
     if name == "organisation_id":
         for known, table in (("site_id", "sites"), ("certificate_id", "certificates"), ("batch_id", "batches")):
             if known in so_far:
-                return session.scalar(text(f"SELECT organisation_id FROM {table} WHERE id = :id"), {"id": so_far[known]})
-        return session.scalar(text("SELECT cooperative_id FROM household_memberships GROUP BY 1 ORDER BY count(*) DESC LIMIT 1"))
+                return session.scalar(
+                    text(f"SELECT organisation_id FROM {table} WHERE id = :id"), {"id": so_far[known]}
+                )
+        return session.scalar(
+            text("SELECT cooperative_id FROM household_memberships GROUP BY 1 ORDER BY count(*) DESC LIMIT 1")
+        )
     if name == "site_id" and "care_log_id" in so_far:
         return session.scalar(text("SELECT site_id FROM care_logs WHERE id = :id"), {"id": so_far["care_log_id"]})
     if name == "product_id" and "listing_id" in so_far:
         return session.scalar(text("SELECT product_id FROM listings WHERE id = :id"), {"id": so_far["listing_id"]})
     if name == "product_id" and "certificate_id" in so_far:
-        return session.scalar(text("SELECT product_id FROM certificates WHERE id = :id"), {"id": so_far["certificate_id"]})
+        return session.scalar(
+            text("SELECT product_id FROM certificates WHERE id = :id"), {"id": so_far["certificate_id"]}
+        )
     return session.scalar(text(EVENTS[name])) if name in EVENTS else None
 
 

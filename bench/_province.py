@@ -27,7 +27,15 @@ STANDING = (
 )
 # What happens in it; many copies over two years.
 HAPPENING = (
-    *("care_logs", "conflicting_submissions", "batches", "batch_sources", "batch_events", "trace_codes", "stock_movements"),
+    *(
+        "care_logs",
+        "conflicting_submissions",
+        "batches",
+        "batch_sources",
+        "batch_events",
+        "trace_codes",
+        "stock_movements",
+    ),
     *("listing_observations", "channel_calls", "notices", "notice_deliveries", "audit_entries", "outbox_events"),
     *("outbox_deliveries", "public_pages", "scan_tallies"),
 )
@@ -330,7 +338,14 @@ def grow(owner: Connection, into: Connection, size: Size) -> dict[str, int]:
         " FROM generate_series(1, %(k)s) AS k, generate_series(0, %(d)s - 1) AS d UNION ALL"
         " SELECT 'happening', 0, d, d * interval '1 day' * %(days)s / %(own)s FROM generate_series(1, %(own)s) AS d UNION ALL"
         " SELECT 'history', 0, d, d * interval '1 day' * %(days)s / %(h)s FROM generate_series(1, %(h)s) AS d",
-        {"k": size.organisations, "d": size.happening, "own": size.own, "members": size.members, "h": size.history, "days": YEARS_DAYS},
+        {
+            "k": size.organisations,
+            "d": size.happening,
+            "own": size.own,
+            "members": size.members,
+            "h": size.history,
+            "days": YEARS_DAYS,
+        },
     )
     first = owner.execute("SELECT pg_get_indexdef(CAST('uq_village_facts_first' AS regclass))").fetchone()
     assert first is not None
@@ -372,7 +387,10 @@ def _copy(owner: Connection, into: Connection, table: str, known: dict[str, str]
         f" WHERE c.kind = '{known[table]}' AND ({ONLY.get(table, 'true')}){order}) TO STDOUT (FORMAT binary)"
     )
     write = f"COPY {table} ({names}) FROM STDIN (FORMAT binary)"
-    with owner.cursor().copy(read) as out, into.cursor().copy(write) as filled:  # both autocommit: a table is one transaction
+    with (
+        owner.cursor().copy(read) as out,
+        into.cursor().copy(write) as filled,
+    ):  # both autocommit: a table is one transaction
         for data in out:
             filled.write(data)
 

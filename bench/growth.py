@@ -7,7 +7,7 @@ import argparse
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,11 +16,11 @@ from typing import Any
 import psycopg
 from flask import Flask
 from pydantic import SecretStr
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from app import local
 from app import settings as settings_module
-from app.actor import SYSTEM
+from app.actor import SYSTEM, Actor
 from app.db import Database
 from app.doors import demo
 from app.factory import create_app
@@ -79,7 +79,9 @@ def servers() -> Iterator[tuple[Settings, local.Servers]]:
         yield settings, started
 
 
-def fill(settings: Settings, started: local.Servers, sizes: Sequence[province.Size], keys: Sequence[str]) -> list[walk.Somebody]:
+def fill(
+    settings: Settings, started: local.Servers, sizes: Sequence[province.Size], keys: Sequence[str]
+) -> list[walk.Somebody]:
     """Make the databases `small` and `large`. Returns who signed in, which is the same in both."""
     demo.load(settings)
     meters.count_buffers(started.owner_url)
@@ -100,7 +102,9 @@ def fill(settings: Settings, started: local.Servers, sizes: Sequence[province.Si
     return people
 
 
-def measure_pages(app: Flask, meter: meters.Meter, form: str, pages: Sequence[walk.Page], told: dict[str, Measured], times: int) -> None:
+def measure_pages(
+    app: Flask, meter: meters.Meter, form: str, pages: Sequence[walk.Page], told: dict[str, Measured], times: int
+) -> None:
     for page in pages:
         browser = page.who.browser(app)
         one = told.setdefault(str(page), Measured(str(page)))
@@ -126,20 +130,26 @@ def events(database: Database) -> dict[str, Event]:
     return found
 
 
-def measure_reactions(meter: meters.Meter, form: str, known: dict[str, Event], told: dict[str, Measured], times: int) -> None:
+def measure_reactions(
+    meter: meters.Meter, form: str, known: dict[str, Event], told: dict[str, Measured], times: int
+) -> None:
     for reaction in REACTIONS:
         if not reaction.verb or reaction.event.name not in known:
             continue
         one = told.setdefault(f"reaction {reaction.name}", Measured(f"reaction {reaction.name}"))
         cost = one.costs[form] = meter.cost(lambda r=reaction: react(meter.database, r, known[r.event.name]), times)
-        print(f"{form} {reaction.name}: {cost.statements} {cost.buffers:,} {cost.cpu_ms:.0f} ms", file=sys.stderr, flush=True)
+        print(
+            f"{form} {reaction.name}: {cost.statements} {cost.buffers:,} {cost.cpu_ms:.0f} ms",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def react(database: Database, reaction: Reaction, happened: Event) -> None:
     """As the worker does, but nothing stays."""
     verb = reaction.find_verb()
     assert verb is not None
-    with meters.undone(), database.transaction(SYSTEM) as session:
+    with suppress(meters.Undone), database.transaction(SYSTEM) as session:
         verb(session, SYSTEM, happened)
         session.flush()
         raise meters.Undone
@@ -150,22 +160,23 @@ def react(database: Database, reaction: Reaction, happened: Event) -> None:
 RULES_FLOOR_MS = 2.0
 
 
-def rules(database: Database, meter: meters.Meter, people: Sequence[walk.Somebody], ids: dict[str, tuple[str, Any]]) -> dict[str, float]:
+def rules(meter: meters.Meter, people: Sequence[walk.Somebody], ids: dict[str, tuple[str, Any]]) -> dict[str, float]:
     """Milliseconds of PostgreSQL for one row of each table that has row rules, as each of these people."""
     found = {}
     for who in people:
         for table, (column, value) in ids.items():
-            statement = text(f'SELECT count(*) FROM {table} WHERE "{column}" = :value')
-
-            def one(w: walk.Somebody = who, s: Any = statement, v: Any = value) -> float:
-                with database.transaction(w.actor) as session:
-                    before = meter._database_ms()
-                    session.execute(s, {"value": v})
-                    return meter._database_ms() - before
-
-            first = one()
-            found[f"{who.key} {table}"] = first if first > 10 * RULES_FLOOR_MS else min(one() for _ in range(3))
+            statement = text(f'SELECT count(*) FROM {table} WHERE "{column}" = :value').bindparams(value=value)
+            first = _of_one_row(meter, who.actor, statement)
+            again = (_of_one_row(meter, who.actor, statement) for _ in range(3))
+            found[f"{who.key} {table}"] = first if first > 10 * RULES_FLOOR_MS else min(again)
     return found
+
+
+def _of_one_row(meter: meters.Meter, actor: Actor, statement: TextClause) -> float:
+    with meter.database.transaction(actor) as session:
+        before = meter.database_ms()
+        session.execute(statement)
+        return meter.database_ms() - before
 
 
 def tables_with_rules(owner_url: str) -> dict[str, tuple[str, Any]]:
@@ -214,7 +225,7 @@ def main() -> int:
                 print(f"{len(pages)} pages", file=sys.stderr, flush=True)
             measure_pages(app, meter, form, pages, told, times)
             measure_reactions(meter, form, known, told, times)
-            rule_costs[form] = rules(meter.database, meter, people, ids)
+            rule_costs[form] = rules(meter, people, ids)
             meter.close()
             print(f"{form} measured", file=sys.stderr, flush=True)
     if asked.list:
@@ -237,14 +248,17 @@ def table(measured: Sequence[Measured]) -> Iterator[str]:
         )
 
 
-def told_as(measured: Sequence[Measured], rule_costs: dict[str, dict[str, float]], sizes: Sequence[province.Size], times: int) -> int:
+def told_as(
+    measured: Sequence[Measured], rule_costs: dict[str, dict[str, float]], sizes: Sequence[province.Size], times: int
+) -> int:
     steady = [m for m in measured if not m.shows_more and m.costs["large"].buffers >= IGNORED_BUFFERS]
     worst = max(steady, key=lambda m: m.ratio)
     statements = max(measured, key=lambda m: m.costs["large"].statements)
     cpu = max(measured, key=lambda m: m.costs["large"].cpu_ms)
     size = max(measured, key=lambda m: m.bytes)
     ratios = {
-        key: max(large, RULES_FLOOR_MS) / max(rule_costs["small"][key], RULES_FLOOR_MS) for key, large in rule_costs["large"].items()
+        key: max(large, RULES_FLOOR_MS) / max(rule_costs["small"][key], RULES_FLOOR_MS)
+        for key, large in rule_costs["large"].items()
     }
     rule = max(ratios, key=lambda k: ratios[k])
     ok = (

@@ -1,7 +1,7 @@
 """What benchmarks promise to other programs: one JSON object of one shape, and an exit code that says whether the goal is met."""
 
+import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -80,14 +80,11 @@ def test_a_bench_ended_by_a_signal_leaves_no_server_running(root: Path, number: 
 def in_group(group: int) -> list[int]:
     """The living processes of the group."""
     found = []
-    for one in os.listdir("/proc"):
-        if one.isdigit():
-            try:
-                state, _parent, its = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()[:3]
-            except OSError:
-                continue
+    for one in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _parent, its = one.read_text().rpartition(")")[2].split()[:3]
             if int(its) == group and state != "Z":
-                found.append(int(one))
+                found.append(int(one.parent.name))
     return found
 
 
