@@ -1,8 +1,9 @@
 """What one request or reaction costs: statements, buffers of PostgreSQL, and processor time on both sides.
 
-Everything runs in this process on one connection, so that nothing else is counted.
+Everything runs in this process, one after the other, on connections of its own: nothing else is counted.
 """
 
+import contextlib
 import statistics
 import time
 from collections.abc import Callable
@@ -49,22 +50,22 @@ def count_buffers(owner_url: str) -> None:
 
 
 class Meter:
-    """Measures on one database: `database` has the one connection that is measured."""
+    """Measures what `database` is asked."""
 
     def __init__(self, database_url: str, owner_url: str) -> None:
         self.database = Database(
-            database_url, application="hoi-bench", pool_size=1, patience=Patience(lock=4, statement=60, connection=5)
+            database_url, application="hoi-bench", pool_size=2, patience=Patience(lock=4, statement=60, connection=5)
         )
         self._owner: Connection = psycopg.connect(owner_url, autocommit=True)
         self._owner.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
         self._statements = 0
-        self._stat = Path()
+        self._backends: set[int] = set()
         event.listen(self.database.engine, "before_cursor_execute", self._count)
         event.listen(self.database.engine, "connect", self._connected)
 
     def _connected(self, connection: Any, _record: object) -> None:  # noqa: ANN401 - SQLAlchemy's own
-        """Remember which process of PostgreSQL answers: after a refused statement it is another one."""
-        self._stat = Path(f"/proc/{connection.info.backend_pid}/schedstat")
+        """Remember which processes of PostgreSQL answer."""
+        self._backends.add(connection.info.backend_pid)
 
     def close(self) -> None:
         self._owner.close()
@@ -100,8 +101,12 @@ class Meter:
         return (time.process_time() - spent) * 1000, self.database_ms() - before
 
     def database_ms(self) -> float:
-        """The kernel's sum of the backend's time on a core, which it knows to the microsecond."""
-        return int(self._stat.read_text(encoding="ascii").split()[0]) / 1e6
+        """The backends' time on a core so far, which the kernel knows to the microsecond."""
+        spent = 0
+        for pid in self._backends:
+            with contextlib.suppress(OSError):  # one whose connection was closed
+                spent += int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[0])
+        return spent / 1e6
 
 
 class Undone(Exception):

@@ -46,7 +46,7 @@ class Statements:
 def test_a_page_asks_few_statements_and_no_more_for_more_rows(
     demo_database: Database, settings: Settings, tmp_path: Path
 ) -> None:
-    database = Database(demo_database.url, application="hoi-test", pool_size=1)
+    database = Database(demo_database.url, application="hoi-test", pool_size=2)
     on_demo = settings.model_copy(update={"database_url": database.url, "demo": True, "var": tmp_path / "var"})
     app, statements = create_app(on_demo, database), Statements(database)
     owner_url = owner_of(demo_database.url)
