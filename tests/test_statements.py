@@ -34,11 +34,9 @@ class Statements:
         self.sent += 1
 
     def of(self, app: Flask, page: walk.Page) -> int:
-        """Of one request, when what is kept between requests is known."""
-        browser = page.who.browser(app)
-        browser.get(page.url, headers=walk.HTML)
+        """Of one request. Whoever found the page has asked for it once, so that what is kept between requests is known."""
         before = self.sent
-        answer = browser.get(page.url, headers=walk.HTML)
+        answer = page.who.browser(app).get(page.url, headers=walk.HTML)
         assert answer.status_code == walk.OK, page
         return self.sent - before
 
