@@ -123,10 +123,18 @@ def one_more(table: str, source: str, **values: str) -> str:
 
 # What the demo has none of, or too little: of the demo's people and organisations, in the middle of ordinary life.
 ONE_OF_EACH = """
-INSERT INTO listings (id, organisation_id, account_id, product_id, variant_id, wanted, wanted_version, applied_version,
-                      remote_id, state, failures, next_look_at, created_at, sold_there, mends, recall_paused)
-    SELECT bench.copied(v.id, 0, CAST(a.number AS integer)), v.organisation_id, a.id, v.product_id, v.id, 'live', 1, 1, v.sku, 'live', 0,
-           now() + interval '1 hour', now() - interval '300 days', 0, 0, false
+SELECT hoi_make_partitions(name, now() - n * interval '1 month') FROM partitioned_tables, generate_series(0, 24) AS n;
+INSERT INTO listings
+    SELECT (jsonb_populate_record(CAST(NULL AS listings), jsonb_build_object(
+        'id', bench.copied(v.id, 0, CAST(a.number AS integer)), 'organisation_id', v.organisation_id, 'account_id', a.id,
+        'product_id', v.product_id, 'variant_id', v.id, 'wanted', 'live', 'wanted_version', 1, 'applied_version', 1,
+        'remote_id', v.sku, 'state', 'live', 'failures', 0, 'next_look_at', now() + interval '1 hour',
+        'created_at', now() - interval '300 days', 'applied_stock', 20, 'sold_there', 0, 'sent_skus', jsonb_build_array(),
+        'mends', 0, 'recall_paused', false, 'recorded_there', 0, 'spot_sales', 0, 'sent_stocks', jsonb_build_array(),
+        'last_seen_at', now() - interval '8 hours', 'kept_at', now() - interval '8 hours',
+        'changed_at', now() - interval '8 hours', 'last_live', true, 'last_buyable', true, 'last_raw_state', 'publish',
+        'last_url', 'https://shop.invalid/' || v.id, 'last_price_dong', v.price_dong, 'last_stock', 21,
+        'last_reasons', jsonb_build_array()))).*
     FROM variants v JOIN (SELECT id, organisation_id, row_number() OVER (PARTITION BY organisation_id) AS number
                           FROM channel_accounts) a ON a.organisation_id = v.organisation_id
     WHERE NOT EXISTS (SELECT FROM listings l WHERE l.account_id = a.id AND l.variant_id = v.id);
@@ -143,8 +151,11 @@ INSERT INTO notices (id, person_id, key, reason, urgency, title, body, created_a
     FROM people, generate_series(1, 3) AS n;
 INSERT INTO notice_deliveries (notice_id, carrier, state, attempts, sent_at)
     SELECT id, 'email', 'sent', 1, created_at FROM notices;
-INSERT INTO outbox_deliveries (event_id, reaction, attempts, starts, run_after, done_at)
-    SELECT id, 'bench.settled', 0, 0, now() - interval '1 hour', now() - interval '1 hour' FROM outbox_events WHERE due_at < now();
+INSERT INTO outbox_deliveries
+    SELECT (jsonb_populate_record(CAST(NULL AS outbox_deliveries), jsonb_build_object(
+        'event_id', id, 'reaction', 'bench.settled', 'queue', 'hoi', 'attempts', 0, 'starts', 0,
+        'run_after', now() - interval '1 hour', 'done_at', now() - interval '1 hour'))).*
+    FROM outbox_events WHERE due_at < now();
 UPDATE outbox_events SET fanned_out_at = now() - interval '1 hour' WHERE due_at < now();
 INSERT INTO scan_tallies (id, received_at, code, scans)
     SELECT gen_random_uuid(), now() - n * interval '3 hours', code, n FROM trace_codes, generate_series(1, 3) AS n;
