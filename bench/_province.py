@@ -48,6 +48,8 @@ STAYS = {
     "premises": "the province stays", "floors": "a few by law", "floor_decisions": "a few by law",
     "media_blobs": "read by its name alone", "parameter_choices": "a few by decision", "sign_in_attempts": "kept for a day",
     "alembic_version": "one row", "clock_shift": "one row", "partitioned_tables": "of the schema",
+    "stock_totals": "written by the database with each line", "villages_to_derive": "drained in seconds",
+    "kept_months": "of the schema", "retention_runs": "a line a night", "retention_choices": "a few by decision",
 }  # fmt: skip
 YEARS_DAYS = 700
 STEP_COPIES = 12
