@@ -22,6 +22,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from app.settings import ROOT, child_environment
 
@@ -139,8 +141,9 @@ def served(
         start_new_session=True,
     )
     try:
-        ready(port, probe)
-        yield Server(process, port)
+        with ended_with_us(process.pid, signal.SIGTERM):
+            ready(port, probe)
+            yield Server(process, port)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
@@ -149,6 +152,21 @@ def served(
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+@contextlib.contextmanager
+def ended_with_us(group: int, number: signal.Signals) -> Iterator[None]:
+    """Within this, the process group gets the signal also when the benchmark is killed by one that nobody can catch."""
+    watcher = subprocess.Popen(
+        [sys.executable, "-m", "bench._watcher", str(group), str(int(number))],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        watcher.communicate(b"we end it ourselves")
 
 
 def ready(port: int, path: str, seconds: float = 30) -> None:
@@ -164,7 +182,19 @@ def ready(port: int, path: str, seconds: float = 30) -> None:
     raise RuntimeError(f"no answer from port {port} within {seconds:g} s")
 
 
-# --- the result --------------------------------------------------------------------------------------------------
+# --- the run and its result --------------------------------------------------------------------------------------------------
+
+
+def run(main: Callable[[], int]) -> NoReturn:
+    """Run a benchmark to its exit code. A signal that asks it to end unwinds it first, so that nothing stays running."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)  # once is enough: the way out takes a few seconds
+        raise SystemExit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, leave)
+    sys.exit(main())
 
 
 def alternated(

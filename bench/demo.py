@@ -60,16 +60,18 @@ def one_run(*, measure_memory: bool) -> tuple[float, float | None]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,
         )
         try:
-            address = wait_for_address(demo)
-            wait_for_page(address)
-            first_page = time.monotonic() - started
-            memory = None
-            if measure_memory:
-                drain(demo, AT_REST_AFTER)
-                memory = pss_mib(demo.pid)
-            return first_page, memory
+            with harness.ended_with_us(demo.pid, signal.SIGINT):
+                address = wait_for_address(demo)
+                wait_for_page(address)
+                first_page = time.monotonic() - started
+                memory = None
+                if measure_memory:
+                    drain(demo, AT_REST_AFTER)
+                    memory = pss_mib(demo.pid)
+                return first_page, memory
         finally:
             demo.send_signal(signal.SIGINT)
             demo.communicate(timeout=60)
@@ -158,4 +160,4 @@ def pss_kib(pid: int) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    harness.run(main)

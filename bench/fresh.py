@@ -17,7 +17,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -85,7 +84,6 @@ def main() -> int:
     parser.add_argument("--long", action="store_true", help="ten minutes")
     asked = parser.parse_args()
     seconds = 600.0 if asked.long else asked.seconds
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by the way out below: nothing is left running
     with tempfile.TemporaryDirectory(prefix="hoi-bench-") as folder:
         running = subprocess.Popen(
             [str(ROOT / "hoi"), "demo"],
@@ -400,4 +398,4 @@ def wait_for_answers(database: Database, known: Timeline, written: Written) -> C
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    harness.run(main)

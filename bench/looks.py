@@ -268,4 +268,4 @@ def _memory_mib(pid: int) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    harness.run(main)

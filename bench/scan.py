@@ -7,7 +7,6 @@ Run it with `./hoi bench scan`. Options: --seconds of one run (3), --runs (5, th
 import argparse
 import gzip
 import statistics
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -288,4 +287,4 @@ def pages_of(database: Database, code: str) -> bytes:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    harness.run(main)

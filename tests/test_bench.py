@@ -1,6 +1,11 @@
 """What benchmarks promise to other programs: one JSON object of one shape, and an exit code that says whether the goal is met."""
 
+import contextlib
 import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -54,6 +59,47 @@ def test_every_report_says_by_its_exit_code_whether_it_is_ok(
 ) -> None:
     assert harness.report(name="x", ok=ok) == code
     assert json.loads(capsys.readouterr().out) == {"name": "x", "ok": ok}
+
+
+SERVES = """
+import time
+from bench import _harness as harness
+def main():
+    with harness.served("wsgiref.simple_server:demo_app", probe="/", factory=False) as server:
+        print(server.process.pid, flush=True)
+        time.sleep(300)
+harness.run(main)
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGKILL, -9)])
+def test_a_bench_ended_by_a_signal_leaves_no_server_running(root: Path, number: signal.Signals, code: int) -> None:
+    bench = subprocess.Popen([sys.executable, "-c", SERVES], cwd=root, stdout=subprocess.PIPE, text=True)
+    assert bench.stdout is not None
+    group = int(bench.stdout.readline())
+    assert in_group(group) != []
+    bench.send_signal(number)
+    assert bench.wait(30) == code
+    wait_until(lambda: in_group(group) == [], 30, "the end of its server")
+    bench.stdout.close()
+
+
+def in_group(group: int) -> list[int]:
+    """The living processes of the group."""
+    found = []
+    for one in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _parent, its = one.read_text().rpartition(")")[2].split()[:3]
+            if int(its) == group and state != "Z":
+                found.append(int(one.parent.name))
+    return found
+
+
+def test_every_bench_is_run_by_the_harness(root: Path) -> None:
+    """Who runs `main` otherwise ends by a signal without a word to its servers."""
+    benches = sorted((root / "bench").glob("[a-z]*.py"))
+    assert {path.stem for path in benches} >= {"demo", "fresh", "growth", "items", "looks", "scan"}
+    assert [path.stem for path in benches if not path.read_text().endswith("    harness.run(main)\n")] == []
 
 
 @pytest.mark.parametrize("bench", [scan, items])

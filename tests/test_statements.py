@@ -1,0 +1,60 @@
+"""How many statements a page asks the database: few, and no more where there is more to show.
+
+The routes come from the application itself, so a new page is walked without being named here.
+"""
+
+from pathlib import Path
+
+import psycopg
+from flask import Flask
+from sqlalchemy import event
+
+from app.db import Database
+from app.factory import create_app
+from app.settings import Settings
+from bench import _pages as walk
+from bench import _province
+from tests.conftest import owner_of
+
+MOST = 25
+# Pages that ask more today, with how many: a figure may only fall.
+MORE: dict[str, int] = {}
+# Every table of the demo's own people and cooperatives has several times the rows.
+WIDER = _province.Size("wider", organisations=1, happening=2, own=6, members=6, history=1)
+
+
+class Statements:
+    """Counts what the engine sends."""
+
+    def __init__(self, database: Database) -> None:
+        self.sent = 0
+        event.listen(database.engine, "before_cursor_execute", self._count)
+
+    def _count(self, *_: object) -> None:
+        self.sent += 1
+
+    def of(self, app: Flask, page: walk.Page) -> int:
+        """Of one request. Whoever found the page has asked for it once, so that what is kept between requests is known."""
+        before = self.sent
+        answer = page.who.browser(app).get(page.url, headers=walk.HTML)
+        assert answer.status_code == walk.OK, page
+        return self.sent - before
+
+
+def test_a_page_asks_few_statements_and_no_more_for_more_rows(
+    demo_database: Database, settings: Settings, tmp_path: Path
+) -> None:
+    database = Database(demo_database.url, application="hoi-test", pool_size=2)
+    on_demo = settings.model_copy(update={"database_url": database.url, "demo": True, "var": tmp_path / "var"})
+    app, statements = create_app(on_demo, database), Statements(database)
+    owner_url = owner_of(demo_database.url)
+    with psycopg.connect(owner_url, autocommit=True) as owner, psycopg.connect(owner_url, autocommit=True) as into:
+        _province.enrich(owner, every_village=False)
+        pages = walk.pages(app, database, walk.everybody(database, walk.SHORT), 1)
+        before = {page: statements.of(app, page) for page in pages}
+        _province.grow(owner, into, WIDER)
+    after = {page: statements.of(app, page) for page in pages}
+    database.dispose()
+    over = {str(page): n for page, n in after.items() if n > MORE.get(page.endpoint, MOST)}
+    grown = {str(page): (before[page], n) for page, n in after.items() if n > before[page]}
+    assert (over, grown) == ({}, {})
