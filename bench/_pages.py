@@ -221,9 +221,9 @@ class _Named:
             return sorted(first, key=lambda f: f.get("organisation_id") != self._cooperative)
         (name,) = wanted
         if name in {"village_id", "commune_id", "place_id"}:
-            first = self._commune if name == "commune_id" else self._village
+            here = self._commune if name == "commune_id" else self._village
             places = sorted(map(str, actor.places))
-            return [{name: i} for i in [first, *places[: TRIES - 1]]]
+            return [{name: i} for i in [here, *places[: TRIES - 1]]]
         if name in {"organisation_id", "household_id"}:
             return [{name: i} for i in dict.fromkeys([*own, self._cooperative])]
         if name == "person_id":
