@@ -245,7 +245,7 @@ def test_the_length_of_a_queue_is_asked_of_valkey(settings: Settings) -> None:
     with broker.connection_for_write() as connection:
         for _ in range(3):
             broker.send_task("hoi.react", args=("x", "y"), queue=schedule.WORK, connection=connection)
-    assert [queued(queue) for queue in schedule.QUEUES] == [3, 0, 0]
+    assert [queued(queue) for queue in schedule.QUEUES] == [3, 0, 0, 0]
 
 
 @pytest.mark.usefixtures("one_reaction")
