@@ -66,7 +66,7 @@ TOGETHER = {
 # What else a route knows by name.
 OTHER: dict[tuple[str, str], tuple[str, ...]] = {
     ("criteria", "kind"): ("wifi", "digital_address", "model"),
-    ("criteria", "name"): ("x",),
+    ("criteria", "name"): ("village_of_product",),
     ("official", "criterion_id"): ("wifi-nha-van-hoa",),
     ("farmer", "kind"): ("irrigating", "spraying", "harvesting"),
 }
@@ -177,6 +177,9 @@ class _Named:
                     text("SELECT cooperative_id FROM household_memberships GROUP BY 1 ORDER BY count(*) DESC LIMIT 1")
                 )
             )
+            self._photo = str(
+                session.scalar(text("SELECT photo_sha256 FROM products WHERE photo_sha256 IS NOT NULL LIMIT 1"))
+            )
             self._codes = [
                 (r.code, r.gtin, r.lot)
                 for r in session.execute(text("SELECT code, gtin, lot FROM trace_codes ORDER BY code"))
@@ -185,7 +188,7 @@ class _Named:
     def addresses(self, app: Flask, rule: Rule) -> Iterator[str]:
         short = next((c for c, gtin, _ in self._codes if gtin is None), "x")
         gtin, lot = next(((g, lot) for _, g, lot in self._codes if g), ("x", "x"))
-        plain = {"text": short, "code": short, "gtin": gtin, "lot": lot, "secret": "x", "sha256": "x"}
+        plain = {"text": short, "code": short, "gtin": gtin, "lot": lot, "secret": "x", "sha256": self._photo}
         if rule.endpoint == "consumer.gs1":
             plain["text"] = f"{gtin}/10/{lot}"
         for values in self._values(rule):
@@ -225,7 +228,8 @@ class _Named:
             places = sorted(map(str, actor.places))
             return [{name: i} for i in [here, *places[: TRIES - 1]]]
         if name in {"organisation_id", "household_id"}:
-            return [{name: i} for i in dict.fromkeys([*own, self._cooperative])]
+            first = [self._cooperative] if self._cooperative in own else own
+            return [{name: i} for i in dict.fromkeys([*first, *own, self._cooperative])]
         if name == "person_id":
             return [{name: str(actor.person_id)}]
         table, most = TABLES[name]

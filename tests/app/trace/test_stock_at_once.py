@@ -172,7 +172,7 @@ def test_what_is_left_is_told_without_reading_the_lines_again(fresh_database: Da
             return filled.buffers(
                 fresh_database,
                 session,
-                lambda: (stock.on_hand(session, [variant]), stock.recorded_sales(session, variant)),
+                lambda: (stock.on_hand(session, [variant]), stock.recorded_sales(session, [variant])),
             )
 
     before = touched()
