@@ -25,7 +25,7 @@ def test_an_ended_village_keeps_its_last_answer(province: Province, clock_at: Ca
     before = answers()
     with province.database.transaction(SYSTEM) as session:
         session.execute(
-            VillageAssessment.__table__.update().values(next_change_on=NOW.date())  # type: ignore[attr-defined]  # a Table
+            VillageAssessment.__table__.update().values(next_change_on=NOW.date(), next_change_at=NOW)  # type: ignore[attr-defined]  # a Table
         )
         counted = queries.tallies(session, NOW.date())[province.commune].total
         villages.end_village(
@@ -40,7 +40,7 @@ def test_an_ended_village_keeps_its_last_answer(province: Province, clock_at: Ca
     clock_at(NOW + timedelta(days=1))
     tomorrow = NOW.date() + timedelta(days=1)
     with province.database.transaction(SYSTEM) as session:
-        assert province.village not in queries.due(session, tomorrow)
+        assert province.village not in queries.due(session, NOW + timedelta(days=1))
         assert assessments.derive(session, SYSTEM, [province.village]) == 0
         assert queries.tallies(session, tomorrow)[province.commune].total == counted - 1
     assert answers() == before
