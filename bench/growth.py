@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -113,7 +114,7 @@ def measure_pages(
             print(f"{form}: {page}: {answer.status_code}", file=sys.stderr)
         one.rows[form] = len(ROWS.findall(answer.data))
         one.bytes = max(one.bytes, len(answer.data))
-        cost = one.costs[form] = meter.cost(lambda b=browser, p=page: b.get(p.url, headers=walk.HTML), times)
+        cost = one.costs[form] = meter.cost(partial(browser.get, page.url, headers=walk.HTML), times)
         print(f"{form} {page}: {cost.statements} {cost.buffers:,} {cost.cpu_ms:.0f} ms", file=sys.stderr, flush=True)
 
 
@@ -137,7 +138,7 @@ def measure_reactions(
         if not reaction.verb or reaction.event.name not in known:
             continue
         one = told.setdefault(f"reaction {reaction.name}", Measured(f"reaction {reaction.name}"))
-        cost = one.costs[form] = meter.cost(lambda r=reaction: react(meter.database, r, known[r.event.name]), times)
+        cost = one.costs[form] = meter.cost(partial(react, meter.database, reaction, known[reaction.event.name]), times)
         print(
             f"{form} {reaction.name}: {cost.statements} {cost.buffers:,} {cost.cpu_ms:.0f} ms",
             file=sys.stderr,
