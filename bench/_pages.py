@@ -220,13 +220,13 @@ class _Named:
                     text(TOGETHER[wanted]), {"person": actor.person_id} if ":person" in TOGETHER[wanted] else {}
                 )
                 found = [{k: str(v) for k, v in row.items()} for row in rows.mappings()]
-            first = [f for f in found if f.get("organisation_id") in {*own, None}] or found
-            return sorted(first, key=lambda f: f.get("organisation_id") != self._cooperative)
+            of_own = [f for f in found if f.get("organisation_id") in {*own, None}] or found
+            return sorted(of_own, key=lambda f: f.get("organisation_id") != self._cooperative)
         (name,) = wanted
         if name in {"village_id", "commune_id", "place_id"}:
-            here = self._commune if name == "commune_id" else self._village
+            story = self._commune if name == "commune_id" else self._village
             places = sorted(map(str, actor.places))
-            return [{name: i} for i in [here, *places[: TRIES - 1]]]
+            return [{name: i} for i in [story, *places[: TRIES - 1]]]
         if name in {"organisation_id", "household_id"}:
             first = [self._cooperative] if self._cooperative in own else own
             return [{name: i} for i in dict.fromkeys([*first, *own, self._cooperative])]
