@@ -320,6 +320,24 @@ def test_items_of_many_sites_take_as_many_statements_as_of_one(world: World, pho
         assert {UUID(e.body["site_id"]) for e in events} == set(sites[:198])
 
 
+def test_half_of_two_hundred_sites_is_refused_and_half_is_stored(world: World, phone_of: PhoneOf) -> None:
+    """Every other one lies in another commune, so the officer who hands them in has no right there; each is answered alone."""
+    phone, sites = phone_of("vy"), neighbours(world, 200)
+    forbidden = set(sites[::2])
+    with world.database.transaction(SYSTEM) as session:
+        far = session.get_one(Organisation, session.get_one(Site, world["far_hill"]).organisation_id)
+        for site in session.scalars(select(Site).where(Site.id.in_(forbidden))):
+            house = session.get_one(Organisation, site.organisation_id)
+            house.village_id, house.commune_id = far.village_id, far.commune_id
+    answer = send(phone, *(item(world, site_id=str(s)) for s in sites))
+    told = [(status, code) for _, status, code in outcomes(answer)]
+    assert told == [("refused", "not_found") if s in forbidden else ("stored", None) for s in sites]
+    with world.database.transaction(SYSTEM) as session:
+        assert set(session.scalars(select(CareLog.site_id))) == set(sites) - forbidden
+        events = session.scalars(select(OutboxEvent).where(OutboxEvent.name == CareLogRecorded.name)).all()
+        assert {UUID(e.body["site_id"]) for e in events} == set(sites) - forbidden
+
+
 # --- one item that breaks something ------------------------------------------------------------------------------
 
 
