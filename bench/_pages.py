@@ -177,9 +177,13 @@ class _Named:
                     text("SELECT cooperative_id FROM household_memberships GROUP BY 1 ORDER BY count(*) DESC LIMIT 1")
                 )
             )
-            self._photo = str(
-                session.scalar(text("SELECT photo_sha256 FROM products WHERE photo_sha256 IS NOT NULL LIMIT 1"))
-            )
+            self._own = [
+                str(i)
+                for i in session.scalars(
+                    text("SELECT id FROM organisations WHERE id = ANY(:own) ORDER BY kind = 'household', id"),
+                    {"own": list(actor.organisations)},
+                )
+            ]
             self._codes = [
                 (r.code, r.gtin, r.lot)
                 for r in session.execute(text("SELECT code, gtin, lot FROM trace_codes ORDER BY code"))
@@ -188,7 +192,7 @@ class _Named:
     def addresses(self, app: Flask, rule: Rule) -> Iterator[str]:
         short = next((c for c, gtin, _ in self._codes if gtin is None), "x")
         gtin, lot = next(((g, lot) for _, g, lot in self._codes if g), ("x", "x"))
-        plain = {"text": short, "code": short, "gtin": gtin, "lot": lot, "secret": "x", "sha256": self._photo}
+        plain = {"text": short, "code": short, "gtin": gtin, "lot": lot, "secret": "x", "sha256": "x"}
         if rule.endpoint == "consumer.gs1":
             plain["text"] = f"{gtin}/10/{lot}"
         for values in self._values(rule):
@@ -213,7 +217,7 @@ class _Named:
         return self._known[wanted][:TRIES]
 
     def _found(self, wanted: frozenset[str]) -> list[dict[str, str]]:
-        actor, own = self._actor, sorted(map(str, self._actor.organisations))
+        actor, own = self._actor, self._own
         if wanted in TOGETHER:
             with self._database.transaction(actor) as session:
                 rows = session.execute(
@@ -228,8 +232,7 @@ class _Named:
             places = sorted(map(str, actor.places))
             return [{name: i} for i in [story, *places[: TRIES - 1]]]
         if name in {"organisation_id", "household_id"}:
-            first = [self._cooperative] if self._cooperative in own else own
-            return [{name: i} for i in dict.fromkeys([*first, *own, self._cooperative])]
+            return [{name: i} for i in dict.fromkeys([*own, self._cooperative])]
         if name == "person_id":
             return [{name: str(actor.person_id)}]
         table, most = TABLES[name]
