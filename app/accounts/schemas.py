@@ -321,9 +321,3 @@ class Joining(Form):
 
     commune: UUID | None = None
     q: Annotated[str, StringConstraints(max_length=100)] = ""
-
-
-class Choosing(Form):
-    """A part of the name of whom a form is about, where there are too many for one box."""
-
-    tim: Annotated[str, StringConstraints(max_length=100)] = ""

@@ -144,7 +144,7 @@ def test_commune_page_lists_its_villages_with_six_answers_each(province: Provinc
     province.derive("village")
     page = text_of(sign_in("commune").get(f"/xa/{province.commune}"))
     assert "Xã Đồng Mẫu: 0 trên 2 thôn đạt" in page
-    assert "Thôn Nà Mẫu Thiếu dữ liệu 1/5 1 Thiếu dữ liệu 2 Thiếu dữ liệu 3 Đạt" in page
+    assert "Thôn Nà Mẫu Thiếu dữ liệu 1/5 1 ? Thiếu dữ liệu 2 ? Thiếu dữ liệu 3 ✓ Đạt" in page
     assert "Thôn Bản Thử Chưa tính" in page
 
 
