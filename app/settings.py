@@ -13,7 +13,6 @@ from app.errors import SetupError
 
 ROOT = Path(__file__).resolve().parent.parent
 OWNER_VARIABLE = "HOI_DATABASE_OWNER_URL"
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 MAKE_SECRET = "python3 -c 'import secrets; print(secrets.token_hex(32))'"  # noqa: S105 - a command, not a secret
 
 DEMO_MIB = 1024
@@ -65,13 +64,13 @@ class Settings(BaseSettings):
     )
     web_threads: int = Field(default=8, ge=1, le=128, description="số luồng của một tiến trình web")
     worker_processes: int = Field(
-        default_factory=lambda: min(8, max(1, CORES // 2)),
+        default_factory=lambda: min(8, max(1, machine.cores() // 2)),
         ge=1,
         le=64,
         description="số tiến trình xử lý việc người dùng vừa làm; trống thì bằng nửa số lõi",
     )
     bulk_processes: int = Field(
-        default_factory=lambda: min(4, max(1, CORES // 4)),
+        default_factory=lambda: min(4, max(1, machine.cores() // 4)),
         ge=1,
         le=64,
         description="số tiến trình xử lý việc dài (nhập danh sách, suy lại); trống thì bằng một phần tư số lõi",

@@ -188,7 +188,7 @@ def sort_into_queues(database: Database) -> int:
 _SORT = text(
     "WITH belongs AS (SELECT * FROM unnest(CAST(:names AS text[]), CAST(:queues AS text[])) AS b (reaction, queue)),"
     " wrong AS (SELECT d.event_id, d.reaction, coalesce(b.queue, :work) AS queue FROM outbox_deliveries d"
-    " LEFT JOIN belongs b USING (reaction) WHERE d.done_at IS NULL AND d.dead_at IS NULL"
+    " LEFT JOIN belongs b USING (reaction) WHERE d.done_at IS NULL"  # the given-up ones too: they may be revived
     " AND d.queue <> coalesce(b.queue, :work) FOR UPDATE OF d SKIP LOCKED)"
     " UPDATE outbox_deliveries d SET queue = w.queue FROM wrong w"
     " WHERE d.event_id = w.event_id AND d.reaction = w.reaction RETURNING d.event_id"

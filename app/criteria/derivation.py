@@ -1,6 +1,7 @@
 """Villages to derive, as a set: reactions mark them, and what is marked is derived together, in small transactions.
 
-A mark carries how often it was set. Who derives holds an advisory lock for each village, derives, and takes away the mark
+A mark carries when it was first set and how often since: a mark of the same village that was taken away and set anew is
+another one. Who derives holds an advisory lock for each village, derives, and takes away the mark
 only as it was read: one that was set again meanwhile stays, and so does the mark of somebody who has not committed yet.
 A process that dies loses its transaction and with it the locks; its marks stand.
 """
@@ -8,6 +9,7 @@ A process that dies loses its transaction and with it the locks; its marks stand
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -70,6 +72,7 @@ class _Mark:
     village_id: UUID
     pack_id: str
     times: int
+    asked_at: datetime
     awaited: bool
 
 
@@ -81,12 +84,13 @@ def _take(session: Session, passed_over: Collection[_Mark], batch: int, *, await
 
 # The locks are tried row by row in the order given and no further than the limit: MATERIALIZED keeps the two apart.
 _TAKE = text(
-    "WITH first AS MATERIALIZED (SELECT village_id, pack_id, times, awaited FROM villages_to_derive v"
+    "WITH first AS MATERIALIZED (SELECT village_id, pack_id, times, asked_at, awaited FROM villages_to_derive v"
     " WHERE (v.awaited OR NOT :awaited) AND NOT EXISTS (SELECT FROM"
-    " unnest(CAST(:villages AS uuid[]), CAST(:packs AS text[]), CAST(:times AS integer[])) AS p (village_id, pack_id, times)"
-    " WHERE p.village_id = v.village_id AND p.pack_id = v.pack_id AND p.times = v.times)"
+    " unnest(CAST(:villages AS uuid[]), CAST(:packs AS text[]), CAST(:times AS integer[]), CAST(:asked AS timestamptz[]))"
+    " AS p (village_id, pack_id, times, asked_at)"
+    " WHERE p.village_id = v.village_id AND p.pack_id = v.pack_id AND p.times = v.times AND p.asked_at = v.asked_at)"
     " ORDER BY v.awaited DESC, v.asked_at, v.village_id)"
-    " SELECT village_id, pack_id, times, awaited FROM first"
+    " SELECT village_id, pack_id, times, asked_at, awaited FROM first"
     " WHERE pg_try_advisory_xact_lock(hashtextextended('derive ' || village_id || pack_id, 0)) LIMIT :batch"
 )
 
@@ -99,8 +103,9 @@ def _settle(session: Session, taken: Collection[_Mark]) -> set[tuple[UUID, str]]
 
 _SETTLE = text(
     "WITH mine AS (SELECT v.village_id, v.pack_id FROM villages_to_derive v"
-    " JOIN unnest(CAST(:villages AS uuid[]), CAST(:packs AS text[]), CAST(:times AS integer[]))"
-    " AS t (village_id, pack_id, times) ON t.village_id = v.village_id AND t.pack_id = v.pack_id AND t.times = v.times"
+    " JOIN unnest(CAST(:villages AS uuid[]), CAST(:packs AS text[]), CAST(:times AS integer[]), CAST(:asked AS timestamptz[]))"
+    " AS t (village_id, pack_id, times, asked_at) ON t.village_id = v.village_id AND t.pack_id = v.pack_id"
+    " AND t.times = v.times AND t.asked_at = v.asked_at"
     " FOR UPDATE OF v SKIP LOCKED)"
     " DELETE FROM villages_to_derive v USING mine WHERE v.village_id = mine.village_id AND v.pack_id = mine.pack_id"
     " RETURNING v.village_id, v.pack_id"
@@ -112,6 +117,7 @@ def _columns(marks: Collection[_Mark]) -> dict[str, list[object]]:
         "villages": [m.village_id for m in marks],
         "packs": [m.pack_id for m in marks],
         "times": [m.times for m in marks],
+        "asked": [m.asked_at for m in marks],
     }
 
 
@@ -186,12 +192,22 @@ def _derive_each(database: Database, done: Drained, failed: list[Exception], mos
                 raise
             failed.append(error)
             done.passed_over.append(mark_)
+            _wait_no_longer(database, mark_)
             continue
         done.changed += changed
         done.derived += 1
         if not settled:
             done.passed_over.append(mark_)
     return most
+
+
+def _wait_no_longer(database: Database, failing: _Mark) -> None:
+    """Who follows people's steps meets this village once; after that only the chore in bulk tries it, and says so."""
+    with database.transaction(SYSTEM) as session:
+        session.execute(
+            text("UPDATE villages_to_derive SET awaited = false WHERE village_id = :village AND pack_id = :pack"),
+            {"village": failing.village_id, "pack": failing.pack_id},
+        )
 
 
 def _derive(session: Session, marks: Sequence[_Mark], pack_id: str) -> int:

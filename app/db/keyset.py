@@ -7,11 +7,12 @@ import base64
 import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
-from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, literal_column, or_, select, tuple_
+from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
+from sqlalchemy import BigInteger, ColumnElement, Row, Select, and_, func, literal, literal_column, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.types import NullType
 
@@ -20,7 +21,7 @@ from app.errors import BadAddress
 PAGE = 50  # lines of one page of a list
 MOST_COUNTED = 1000
 MOST_CHOICES = 200  # lines of a select; who has more searches
-LONGEST_MARK = 1000  # characters
+LONGEST_MARK = 4000  # characters; the longest names of a place and its holder, with every number in them padded
 AFTER, BEFORE = "s", "t"  # "sau", "trước"
 
 Thing = TypeVar("Thing")
@@ -29,18 +30,33 @@ Query = Select[*tuple[Any, ...]]
 Rows = Sequence[Row[*tuple[Any, ...]]]
 
 
+def _bounded(column: Column, kind: type) -> Any:  # noqa: ANN401 - a type, for pydantic
+    """What the column can be compared with: a moment with its zone, a number that fits."""
+    if kind is datetime:
+        return AwareDatetime
+    if kind is int:
+        most = 2**63 if isinstance(column.type, BigInteger) else 2**31
+        return Annotated[int, Field(ge=-most, lt=most)]
+    return kind
+
+
 class Order:
     """What a list is ordered by: columns that are never NULL with their Python types, the last of them unique.
 
     All of them ascend, or with `newest_first` all descend, as one index can give them. `joined`: they are of several tables, so
-    an index gives the first column only.
+    an index gives the first column only. `by_id`: a mark holds the last of them alone, since addresses are kept in histories
+    and logs, where no person's name belongs.
     """
 
-    def __init__(self, *keys: tuple[Column, type], newest_first: bool = False, joined: bool = False) -> None:
+    def __init__(
+        self, *keys: tuple[Column, type], newest_first: bool = False, joined: bool = False, by_id: bool = False
+    ) -> None:
         self.columns = tuple(column for column, _ in keys)
         self.newest_first = newest_first
         self.joined = joined
-        kinds: Any = tuple[tuple(kind for _, kind in keys)]  # type: ignore[misc]  # made of what is given
+        self.by_id = by_id
+        told = keys[-1:] if by_id else keys
+        kinds: Any = tuple[tuple(_bounded(column, kind) for column, kind in told)]  # type: ignore[misc]  # made of what is given
         self._types: TypeAdapter[tuple[Any, ...]] = TypeAdapter(kinds)
 
     def by(self, *, backwards: bool = False) -> list[ColumnElement[Any]]:
@@ -58,7 +74,7 @@ class Order:
         return and_(here > there, first >= given[0]) if self.joined else here > there
 
     def mark(self, direction: str, values: Sequence[Any]) -> str:
-        packed = self._types.dump_json(tuple(values))
+        packed = self._types.dump_json(tuple(values[-1:] if self.by_id else values))
         return direction + base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
     def read(self, mark: str) -> tuple[str, tuple[Any, ...]]:
@@ -122,6 +138,8 @@ def listed(session: Session, query: Query, order: Order, mark: str | None = None
     Each row ends with the columns of the order, unnamed. Raises BadAddress for a mark that is none.
     """
     direction, values = order.read(mark) if mark else (AFTER, None)
+    if values is not None and order.by_id:
+        values = _of_row(session, query, order, values[0])
     backwards = direction == BEFORE
     if values is not None:
         query = query.where(order.beyond(values, backwards=backwards))
@@ -175,6 +193,13 @@ def choices(
     first = [condition.desc() for condition in (chosen, own) if condition is not None]
     found = session.execute(wanted.order_by(None).order_by(*first, *order.by()).limit(most + 1)).all()
     return Choices(found[:most], more=len(found) > most, asked=asked)
+
+
+def _of_row(session: Session, query: Query, order: Order, key: object) -> tuple[Any, ...] | None:
+    """What the list is ordered by in the row of this key; None, and the list is shown from its beginning, where it is gone."""
+    only: Query = query.with_only_columns(*order.columns, maintain_column_froms=True)
+    row = session.execute(only.order_by(None).where(order.columns[-1] == key).limit(1)).first()
+    return None if row is None else tuple(row)
 
 
 def ids(found: Listed) -> list[UUID]:

@@ -97,7 +97,9 @@ def create_batch(session: Session, actor: Actor, new: NewBatch) -> UUID:
                 "quantity": t.quantity,
                 "unit": t.unit,
             }
-            for t in taken
+            for t in sorted(
+                taken, key=lambda t: t.log.site_id
+            )  # the database marks the sites: two lots at once in one order
         ],
     )
     add_event(session, actor, row, BatchEventKind.CREATED)
@@ -135,6 +137,15 @@ def _take(session: Session, actor: Actor, sources: Sequence[SourceIn]) -> list[_
                 "not_a_harvest",
                 vi="Dòng nhật ký đã chọn không phải thu hoạch, hoặc đã được báo là không có. Bác chọn lại.",
                 en="This diary line is no harvest, or was withdrawn. Choose again.",
+                field="sources",
+            )
+        if log.happened_at < clock.now() - timedelta(days=queries.HARVEST_DAYS):
+            raise Invalid(  # what was taken of it may have ended with the records of its lots, see retention
+                "harvest_too_old",
+                vi=f"Lần thu hoạch ngày {clock.local(log.happened_at):%d/%m/%Y} đã quá {queries.HARVEST_DAYS} ngày, không tạo lô mới"
+                " từ đó được nữa. Bác chọn lần thu hoạch khác.",
+                en=f"The harvest of {clock.local(log.happened_at):%d/%m/%Y} is more than {queries.HARVEST_DAYS} days old;"
+                " no new lot can be made of it. Choose another harvest.",
                 field="sources",
             )
         left = queries.left_of(log, used.get(source.care_log_id, []))

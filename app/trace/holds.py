@@ -6,11 +6,11 @@ from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.accounts import queries as accounts
-from app.accounts.queries import among
 from app.actor import Actor, Role
 from app.db import Words, new_id
 from app.notices import service as notices
@@ -32,9 +32,20 @@ def check_site(session: Session, actor: Actor, event: CareLogRecorded | CareLogC
     touched = queries.showing(session, queries.batches_of_site(session, event.site_id), first_day)
     if first_day is None:  # a correction may have moved the day up to which these batches show their sites
         _wait_for_writers(session, touched)
+    failed: list[Exception] = []
     for batch_id in touched:
-        _check(session, actor, batch_id)
+        try:
+            with session.begin_nested():
+                _check(session, actor, batch_id)
+        except (
+            Exception
+        ) as error:  # one odd batch keeps no other from being held, nor any page from being rendered anew
+            if isinstance(error, OperationalError | InterfaceError):
+                raise
+            failed.append(error)
     pages.forget(session, touched)
+    if failed:
+        raise ExceptionGroup("batches that cannot be checked", failed)
 
 
 def check_new_batch(session: Session, actor: Actor, event: BatchCreated) -> None:
@@ -50,10 +61,13 @@ def check_new_batch(session: Session, actor: Actor, event: BatchCreated) -> None
 def _wait_for_writers(session: Session, batch_ids: Collection[UUID]) -> None:
     """Let those commit who write steps of these batches' sites and may have read `Site.batched_to` as it was before.
 
-    They hold a key-share lock on the site, as every foreign key does. Who writes from now on reads it as it is.
+    They hold a key-share lock on the site, as every foreign key does. Who writes from now on reads it as it is: so one site
+    after the other is waited for and let go at once, and nobody's step waits for the checking of the batches.
     """
-    sites = queries.sites_of_batches(session, batch_ids)
-    session.execute(select(Site.id).where(among(Site.id, sites)).order_by(Site.id).with_for_update())
+    for site_id in sorted(queries.sites_of_batches(session, batch_ids)):
+        waited = session.begin_nested()
+        session.execute(select(Site.id).where(Site.id == site_id).with_for_update())
+        waited.rollback()
 
 
 def _check(session: Session, actor: Actor, batch_id: UUID) -> None:

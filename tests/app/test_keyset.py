@@ -1,5 +1,7 @@
 """Lists by pages: each row on one page, forwards and backwards, while rows come and go; and counts that end at a thousand."""
 
+import base64
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -105,6 +107,32 @@ def test_a_mark_that_is_none_is_refused(session: Session, mark: str) -> None:
     with pytest.raises(BadAddress) as refused:
         keyset.listed(session, lots([0]), NEWEST, mark)
     assert refused.value.code == "page_mark"
+
+
+def test_a_mark_with_a_moment_without_zone_or_a_number_too_large_is_refused(session: Session) -> None:
+    by_number = keyset.Order((column("number", sqltypes.Integer()), int), (ID, UUID))
+    for order, said in (
+        (NEWEST, ["2026-11-01T00:00:00", str(UUID(int=1))]),
+        (NEWEST, ["2026-11-01", str(UUID(int=1))]),
+        (by_number, [2**31, str(UUID(int=1))]),
+        (by_number, [-(2**31) - 1, str(UUID(int=1))]),
+    ):
+        mark = "s" + base64.urlsafe_b64encode(json.dumps(said).encode()).decode().rstrip("=")
+        with pytest.raises(BadAddress):
+            keyset.listed(session, lots([0]), order, mark)
+    at_most = by_number.mark("s", (2**31 - 1, UUID(int=1)))
+    assert by_number.read(at_most) == ("s", (2**31 - 1, UUID(int=1)))
+
+
+def test_a_mark_by_id_says_no_name_and_leads_to_the_same_pages(session: Session) -> None:
+    order = keyset.Order((numbered(NAME), str), (ID, UUID), by_id=True)
+    query = lots([0] * 4, ["Bà Mai", "Ông An", "Bà Cúc", "Bà Mai"])
+    assert walked(session, query, order, 2) == walked(session, query, BY_NAME, 2) == [[3, 1], [4, 2]]
+    mark = keyset.listed(session, query, order, size=2).next
+    assert mark is not None
+    assert base64.urlsafe_b64decode(mark[1:] + "=" * (-len(mark[1:]) % 4)) == f'["{UUID(int=1)}"]'.encode()
+    gone = keyset.listed(session, query.where(literal(value=True), UUID(int=1) != ID), order, mark, size=2)
+    assert keyset.ids(gone) == [UUID(int=3), UUID(int=4)], "whose row is gone begins anew"
 
 
 def test_a_mark_of_another_list_and_a_nul_in_a_name_are_refused(session: Session) -> None:

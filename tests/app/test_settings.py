@@ -71,7 +71,7 @@ def test_the_command_that_makes_a_key_makes_one_that_is_accepted(tmp_path: Path)
     assert Settings.model_validate({"secret_key": key}).signing_key() == key
 
 
-@pytest.mark.parametrize(("web", "work", "bulk", "wanted"), [(1, 1, 1, 58), (2, 1, 1, 77), (1, 4, 2, 90)])
+@pytest.mark.parametrize(("web", "work", "bulk", "wanted"), [(1, 1, 1, 66), (2, 1, 1, 85), (1, 4, 2, 98)])
 def test_the_connections_follow_the_processes(web: int, work: int, bulk: int, wanted: int) -> None:
     settings = Settings(web_workers=web, worker_processes=work, bulk_processes=bulk)
     assert settings.most_connections() == wanted
@@ -79,6 +79,6 @@ def test_the_connections_follow_the_processes(web: int, work: int, bulk: int, wa
 
 @pytest.mark.parametrize(("cores", "work", "bulk"), [(1, 1, 1), (2, 1, 1), (4, 2, 1), (8, 4, 2), (64, 8, 4)])
 def test_the_processes_follow_the_cores(monkeypatch: pytest.MonkeyPatch, cores: int, work: int, bulk: int) -> None:
-    monkeypatch.setattr("app.settings.CORES", cores)
+    monkeypatch.setattr("app.machine.cores", lambda: cores)
     settings = Settings()
     assert (settings.worker_processes, settings.bulk_processes) == (work, bulk)

@@ -43,7 +43,7 @@ def members(session: Session, actor: Actor, organisation_ids: Collection[UUID]) 
 
 
 _NAME = func.vn_fold(func.coalesce(PersonalData.full_name, ""))
-_BY_NAME = keyset.Order((_NAME, str), (Membership.id, UUID))
+_BY_NAME = keyset.Order((_NAME, str), (Membership.id, UUID), by_id=True)
 _BY_TIME = keyset.Order((Membership.recorded_at, datetime), (Membership.id, UUID))
 
 

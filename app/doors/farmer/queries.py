@@ -108,16 +108,21 @@ def houses_of_sites(session: Session, actor: Actor, site_ids: Collection[UUID]) 
 
 
 BY_NAME = keyset.Order((Organisation.name_sorted, str), (Organisation.id, UUID))
+FEW_HOUSES = 8  # one looks through them
 
 
 @dataclass(frozen=True, slots=True)
 class HouseList:
-    """The actor's own households, on the first page only; one page of the others they may write for, and how many others there are."""
+    """The actor's own households, on the first page only; one page of the others they may write for, and how many others there are.
+
+    Who is of more own households than a page holds has them among the others. `searchable`: there are enough to look for one.
+    """
 
     own: Sequence[HouseRow]
     others: Sequence[HouseRow]
     page: Listed
     total: Count
+    searchable: bool
 
 
 def households(session: Session, actor: Actor, search: str = "", mark: str = "") -> HouseList:
@@ -126,8 +131,10 @@ def households(session: Session, actor: Actor, search: str = "", mark: str = "")
     if search:
         query = query.where(Organisation.name_folded.contains(fold(search), autoescape=True))
     home = accounts.among(Organisation.id, actor.where(Right.REPRESENT))
-    own = [] if mark else session.scalars(query.where(home).order_by(*BY_NAME.by())).all()
-    foreign = query.where(~home)
+    mine = session.scalars(query.where(home).order_by(*BY_NAME.by()).limit(keyset.PAGE + 1)).all()
+    apart = len(mine) <= keyset.PAGE
+    own = [] if mark or not apart else mine
+    foreign = query.where(~home) if apart else query
     found = keyset.listed(session, foreign, BY_NAME, mark)
     others = [row.Organisation for row in found.rows]
     written = _written_today(session, [o.id for o in (*own, *others)])
@@ -135,7 +142,8 @@ def households(session: Session, actor: Actor, search: str = "", mark: str = "")
     def rows(some: Sequence[Organisation]) -> list[HouseRow]:
         return [HouseRow(o.id, o.name, written.get(o.id, 0)) for o in some]
 
-    return HouseList(rows(own), rows(others), found, keyset.count(session, foreign))
+    total = keyset.count(session, foreign)
+    return HouseList(rows(own), rows(others), found, total, searchable=len(mine) + total.number > FEW_HOUSES)
 
 
 def _written_today(session: Session, house_ids: Collection[UUID]) -> dict[UUID, int]:

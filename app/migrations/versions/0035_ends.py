@@ -220,7 +220,8 @@ BEGIN
          ORDER BY l.position LIMIT most FOR UPDATE OF l SKIP LOCKED
     ) AS old;
     SELECT array_agg(l.id) INTO roots FROM care_logs l WHERE l.id = ANY (roots) AND NOT hoi_step_is_needed(l, cut);
-    DELETE FROM conflicting_submissions WHERE care_log_id = ANY (roots);
+    DELETE FROM conflicting_submissions WHERE care_log_id IN
+        (SELECT id FROM care_logs WHERE id = ANY (roots) OR corrects_id = ANY (roots));
     DELETE FROM care_logs WHERE id = ANY (roots) OR corrects_id = ANY (roots);
     GET DIAGNOSTICS gone = ROW_COUNT;
     RETURN gone;
@@ -234,7 +235,8 @@ CREATE FUNCTION hoi_step_is_needed(root care_logs, cut timestamptz) RETURNS bool
 BEGIN
     RETURN EXISTS (SELECT FROM batch_sources s WHERE s.care_log_id = root.id)
         OR EXISTS (SELECT FROM care_logs c WHERE c.corrects_id = root.id AND (c.happened_at >= cut OR c.recorded_at >= cut))
-        OR EXISTS (SELECT FROM conflicting_submissions f WHERE f.care_log_id = root.id AND f.received_at >= cut)
+        OR EXISTS (SELECT FROM conflicting_submissions f WHERE f.received_at >= cut AND f.care_log_id IN
+            (SELECT c.id FROM care_logs c WHERE c.id = root.id OR c.corrects_id = root.id))
         OR EXISTS (SELECT FROM batch_events e WHERE e.cause_id = root.id)
         OR EXISTS (SELECT FROM care_logs c JOIN batch_events e ON e.cause_id = c.id WHERE c.corrects_id = root.id)
         OR EXISTS (

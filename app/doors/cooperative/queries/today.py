@@ -111,7 +111,11 @@ def today(session: Session, actor: Actor, *, colleagues: bool) -> Today:
     endings, many_endings = _endings(session, own)
     links, many_links = _links(session, own, colleagues=colleagues)
     conflicts, many_conflicts = _conflicts(session, actor)
+    waiting_too = (
+        accounts.waiting_count(session, managed, clock.machine_now()) if len(waiting) == keyset.PAGE else len(waiting)
+    )
     totals = {
+        "phones": (len(waiting), Count(waiting_too)),
         "listings": (len(listings), many_listings),
         "accounts": (len(stopped), many_accounts),
         "lots": (len(lots), many_lots),
