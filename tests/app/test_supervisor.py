@@ -24,6 +24,7 @@ from app.local import logfiles
 from app.local.processes import lives
 from app.settings import ROOT, child_environment
 from app.supervisor import Child, Supervisor
+from worker.schedule import QUEUES
 
 SLEEPER = "import signal; signal.pause()"
 STUBBORN = (
@@ -337,7 +338,8 @@ def test_the_web_has_as_many_processes_as_the_settings_say_unless_it_is_told() -
         ("hoi-web.service", {"HOI_WEB_HOST", "HOI_WEB_PORT"}),
         ("hoi-caller.service", {"HOI_CALLER_THREADS"}),
         ("hoi-looker.service", {"HOI_LOOKER_THREADS"}),
-        ("hoi-worker.service", set()),
+        ("hoi-worker.service", {"HOI_WORKER_PROCESSES"}),
+        ("hoi-bulk.service", {"HOI_BULK_PROCESSES"}),
     ],
 )
 def test_the_service_files_follow_the_settings_and_name_their_usual_values_first(
@@ -413,3 +415,9 @@ def test_only_200_is_an_answer() -> None:
         server.shutdown()
         thread.join()
     assert not supervisor.answers("127.0.0.1", server.server_port, "/healthz")
+
+
+def test_every_queue_is_served_by_a_unit() -> None:
+    units = (path.read_text() for path in (ROOT / "deploy").glob("hoi-*.service"))
+    served = [queue for unit in units for queue in re.findall(r"--queues (\S+)", unit)]
+    assert sorted(served) == sorted(QUEUES)

@@ -23,7 +23,7 @@ def test_what_each_role_reaches(province: Province) -> None:
 def test_a_manager_sees_own_households_and_no_others(province: Province) -> None:
     minh = province.actor("minh")
     with province.database.transaction(minh) as session:
-        assert {o.id for o in queries.organisations(session, minh)} == {province["coop"], province["household"]}
+        assert {o.id for o in queries.organisations(session, minh).rows} == {province["coop"], province["household"]}
         assert queries.organisation(session, minh, province["household"]).name == "Hộ household"
         with pytest.raises(NotFound):
             queries.organisation(session, minh, province["other_household"])
@@ -36,7 +36,7 @@ def test_a_manager_sees_own_households_and_no_others(province: Province) -> None
 def test_an_official_sees_households_of_the_place_and_nobodys_phone(province: Province) -> None:
     xa = province.actor("xa")
     with province.database.transaction(xa) as session:
-        seen = {o.id for o in queries.organisations(session, xa)}
+        seen = {o.id for o in queries.organisations(session, xa).rows}
         assert seen == {province["coop"], province["office"], province["household"]}
         assert session.get(PersonalData, province["lanh"]) is None
         assert queries.members(session, xa, [province["household"]]) == []
