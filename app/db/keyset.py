@@ -140,6 +140,7 @@ def listed(session: Session, query: Query, order: Order, mark: str | None = None
     direction, values = order.read(mark) if mark else (AFTER, None)
     if values is not None and order.by_id:
         values = _of_row(session, query, order, values[0])
+        direction = AFTER if values is None else direction
     backwards = direction == BEFORE
     if values is not None:
         query = query.where(order.beyond(values, backwards=backwards))

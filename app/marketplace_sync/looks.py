@@ -32,6 +32,9 @@ from app.trace import stock
 
 LONG_SILENT = timedelta(hours=6)  # well before a sighting is too old to count
 LOOKS_AT_ONCE = 100  # one page of a shop's list, and a conversation that fits its lease
+FEW_AT_ONCE = (
+    10  # where the last conversation failed: a list too long to answer in time, or one item that nobody can read
+)
 RECORDED_AT_ONCE = 20
 TURN_SECONDS = 60.0
 TOGETHER = 3  # what is due within a third of the shortest pause is looked at in the same conversation
@@ -133,6 +136,8 @@ def _due_round(session: Session, settings: Settings, listing_id: UUID | None, li
         raise NotYet(BUSY_WAIT)
     if account.quiet_until is not None and account.quiet_until > now:
         raise NotYet(account.quiet_until - now)
+    if account.looks_failing_since is not None:
+        limit = min(limit, FEW_AT_ONCE)
     listings = session.execute(
         select(Listing.id, Listing.remote_id, Listing.applied_version)
         .where(Listing.account_id == account.id, Listing.remote_id.is_not(None))
@@ -142,12 +147,7 @@ def _due_round(session: Session, settings: Settings, listing_id: UUID | None, li
         .limit(limit)
     ).all()
     account.look_id, account.look_until = new_id(), now + LEASE
-    session.execute(
-        update(Listing)
-        .where(Listing.id.in_([row.id for row in listings]))
-        .values(next_look_at=now + timedelta(seconds=settings.look_seconds))
-        .execution_options(synchronize_session=False)
-    )
+    _look_again(session, [row.id for row in listings], now + timedelta(seconds=settings.look_seconds))
     checked = account.currency_checked_at
     return Round(
         account.look_id,
@@ -157,6 +157,18 @@ def _due_round(session: Session, settings: Settings, listing_id: UUID | None, li
         account.credentials_sealed,
         asks_currency=listing_id is not None or checked is None or now - checked >= CURRENCY_EVERY,
         remote={str(row.remote_id): Seat(row.id, row.applied_version) for row in listings},
+    )
+
+
+def _look_again(session: Session, listing_ids: Sequence[UUID], at: datetime) -> None:
+    """Locked in one order, as everybody locks listings: the packs of two shops may be looked at side by side."""
+    mine = select(Listing.id).where(Listing.id.in_(listing_ids)).order_by(Listing.id).with_for_update(key_share=True)
+    session.execute(mine).all()
+    session.execute(
+        update(Listing)
+        .where(Listing.id.in_(listing_ids))
+        .values(next_look_at=at)
+        .execution_options(synchronize_session=False)
     )
 
 
@@ -198,14 +210,17 @@ def _record_account(
         break_account(session, one.account_id, answers)
     elif isinstance(answers, RateLimited):
         keep_quiet(session, one.account_id, answers)
-    # Whoever keeps us waiting is not asked about its other listings one after the other: it would hold a thread for hours.
+    # Whoever keeps us waiting is not asked about its other listings one after the other: it would hold a thread for hours. Then
+    # these come after those, which need not share their fault; and the rounds there are small until one succeeds.
     later = clock.machine_now() + timedelta(seconds=settings.look_seconds)
-    session.execute(
-        update(Listing)
-        .where(Listing.account_id == one.account_id, Listing.next_look_at < later)
-        .values(next_look_at=later)
-        .execution_options(synchronize_session=False)
-    )
+    tried = [seat.listing_id for seat in one.remote.values()]
+    others = session.scalars(
+        select(Listing.id).where(
+            Listing.account_id == one.account_id, Listing.next_look_at < later, Listing.id.not_in(tried)
+        )
+    ).all()
+    _look_again(session, others, later)
+    _look_again(session, tried, later + timedelta(seconds=1))
     log.info("look failed", account=str(one.account_id), code=answers.code)
 
 

@@ -17,6 +17,7 @@ from app.settings import Settings
 ANNOUNCE_AGAIN = timedelta(hours=12)  # four times before a sighting is too old to count
 KEPT_EVERY: Final = timedelta(hours=12)  # an observation of what has not changed: two a day at most
 QUIET_TIMES = 24  # what never changes is looked at so many times more seldom: every 6 hours where else every 15 minutes
+SELDOM = timedelta(hours=6)  # well below the age at which a sighting counts no longer
 SAID = ("live", "buyable", "raw_state", "url", "price_dong", "stock", "reasons")
 
 
@@ -64,7 +65,7 @@ def _pause(settings: Settings, listing: Listing, seen_at: datetime) -> timedelta
     """How long to wait for the next look: half as long as nothing has changed there, within bounds."""
     soon = timedelta(seconds=settings.look_seconds)
     quiet = seen_at - (listing.changed_at or seen_at)
-    return min(max(quiet / 2, soon), soon * QUIET_TIMES)
+    return max(soon, min(quiet / 2, soon * QUIET_TIMES, SELDOM))
 
 
 def _said(seen: RemoteStatus) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def declared_list(
     query = select(DeclaredListing).where(_declared_seen_by(actor))
     if search:
         named = select(Product.id).where(Product.name_folded.contains(fold(search), autoescape=True))
-        at = DeclaredListing.url.contains(search.strip(), autoescape=True)
+        at = DeclaredListing.url.icontains(search.strip(), autoescape=True)
         query = query.where(or_(DeclaredListing.product_id.in_(named), at))
     if waiting:
         looked = exists().where(DeclaredConfirmation.declared_listing_id == DeclaredListing.id)

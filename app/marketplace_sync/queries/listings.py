@@ -22,7 +22,7 @@ from app.products.models import Product, Variant
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What a marketplace said of a listing, seen first at `since` and last, unchanged, at `seen_at`."""
+    """What a marketplace said of a listing: at `since`, the latest moment kept, and still, unchanged, at `seen_at`."""
 
     since: datetime
     seen_at: datetime

@@ -286,7 +286,9 @@ def batch(batch_id: UUID) -> Response:
             packs=packs,
             levels={p.id: levels.get(p.id, {}).get(row.id) for p in packs},
             ledger=queries.ledger(session, row.id, asked.trang),
-            page_url=lambda mark: url_for("trace.batch", batch_id=row.id, trang=mark, _anchor="so-kho"),
+            page_url=lambda mark: url_for(
+                "trace.batch", batch_id=row.id, trang=mark, all=1 if asked.all else None, _anchor="so-kho"
+            ),
             movement_words=movement_words(),
             scans=sum(s.scans for s in scans),
             scan_days=scans[-30:],
