@@ -7,7 +7,7 @@ from time import monotonic
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app import clock, outbox
@@ -147,7 +147,7 @@ def _due_round(session: Session, settings: Settings, listing_id: UUID | None, li
         .limit(limit)
     ).all()
     account.look_id, account.look_until = new_id(), now + LEASE
-    _look_again(session, [row.id for row in listings], now + timedelta(seconds=settings.look_seconds))
+    _look_again(session, now + timedelta(seconds=settings.look_seconds), [row.id for row in listings])
     checked = account.currency_checked_at
     return Round(
         account.look_id,
@@ -160,14 +160,20 @@ def _due_round(session: Session, settings: Settings, listing_id: UUID | None, li
     )
 
 
-def _look_again(session: Session, listing_ids: Sequence[UUID], at: datetime) -> None:
-    """Locked in one order, as everybody locks listings: the packs of two shops may be looked at side by side."""
-    mine = select(Listing.id).where(Listing.id.in_(listing_ids)).order_by(Listing.id).with_for_update(key_share=True)
-    session.execute(mine).all()
+def _look_again(session: Session, at: datetime, listing_ids: Sequence[UUID], others: Sequence[UUID] = ()) -> None:
+    """Look at these again at that moment, after the others, which come then too.
+
+    Locked in one order, as everybody locks listings: the packs of two shops may be looked at side by side.
+    """
+    every = [*listing_ids, *others]
+    session.execute(
+        select(Listing.id).where(Listing.id.in_(every)).order_by(Listing.id).with_for_update(key_share=True)
+    ).all()
+    late = at + timedelta(seconds=1) if others else at
     session.execute(
         update(Listing)
-        .where(Listing.id.in_(listing_ids))
-        .values(next_look_at=at)
+        .where(Listing.id.in_(every))
+        .values(next_look_at=case((Listing.id.in_(listing_ids), late), else_=at))
         .execution_options(synchronize_session=False)
     )
 
@@ -219,8 +225,7 @@ def _record_account(
             Listing.account_id == one.account_id, Listing.next_look_at < later, Listing.id.not_in(tried)
         )
     ).all()
-    _look_again(session, others, later)
-    _look_again(session, tried, later + timedelta(seconds=1))
+    _look_again(session, later, tried, others)
     log.info("look failed", account=str(one.account_id), code=answers.code)
 
 

@@ -104,7 +104,7 @@ def test_the_printed_sizes_are_those_of_the_machine_that_is_named() -> None:
     sizes = [line.removeprefix("-- ") for line in printed if line.startswith("-- ALTER SYSTEM")]
     assert "ALTER SYSTEM SET shared_buffers = '2048MB';" in sizes
     assert "ALTER SYSTEM SET work_mem = '8MB';" in sizes
-    assert "ALTER SYSTEM SET max_connections = '115';" in sizes
+    assert "ALTER SYSTEM SET max_connections = '123';" in sizes
 
 
 def test_a_server_with_its_defaults_is_named_at_every_start(
@@ -118,6 +118,6 @@ def test_a_server_with_its_defaults_is_named_at_every_start(
     warn_of_defaults(own.model_copy(update={"memory_mib": 1024}))
     assert capsys.readouterr().out == ""
     warn_of_defaults(own.model_copy(update={"memory_mib": 1024, "web_workers": 8}))
-    assert "nhiều nhất 100 kết nối, mà riêng máy này có thể cần 191" in capsys.readouterr().out
+    assert "nhiều nhất 100 kết nối, mà riêng máy này có thể cần 199" in capsys.readouterr().out
     warn_of_defaults(Settings(database_url=None))
     assert capsys.readouterr().out == ""
