@@ -647,7 +647,7 @@ def answers(
     somebody: Somebody, app: Flask, bodies: Bodies, ids: dict[str, str], only: Collection[str] | None = None
 ) -> dict[str, int]:
     """What every route, or only these, says to this person about these things: what was asked to the status."""
-    bodies.ids, said = ids, {}
+    bodies.ids, bodies.only_owned, said = ids, False, {}
     token = token_of(somebody.client)
     rules = [("GET", r, v) for r, v in walk(app, ids) if "GET" in (r.methods or set())]
     rules += [("PATCH" if "PATCH" in (r.methods or set()) else "POST", r, v) for r, v in changing(app, ids)]
