@@ -154,6 +154,7 @@ NOT_WALKED = {
         "_metrics",
         "labels.png",
         "labels.svg",
+        "pictures.picture",
         "pictures.picture_file",
         "uploads.state",
     ),
