@@ -64,8 +64,10 @@ class Meter:
         event.listen(self.database.engine, "connect", self._connected)
 
     def _connected(self, connection: Any, _record: object) -> None:  # noqa: ANN401 - SQLAlchemy's own
-        """Remember which processes of PostgreSQL answer."""
+        """Remember which processes of PostgreSQL answer. On a busy machine they wait longer for us than a page would let them."""
         self._backends.add(connection.info.backend_pid)
+        connection.execute("SET idle_in_transaction_session_timeout = 0")
+        connection.commit()
 
     def close(self) -> None:
         self._owner.close()
