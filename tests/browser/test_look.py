@@ -76,6 +76,8 @@ UNLINKED = {
     "trace.batch_stock": "the lot's page again, after a refused form",
     "marketplace_sync.act_form": "the listing again, after a refused verb",
     "marketplace_sync.decide_form": "the list again, after a refused form",
+    "trace.conflicts": "linked only where something was sent twice, differently, and nothing in the demo was",
+    "marketplace_sync.offers": "linked only where more packs may be offered than the page of sales shows",
     "accounts.move_organisation": "linked only where an organisation has no seat, and all of the demo have theirs",
 }
 # Asked for by no link but by what one does: somebody's first page, a first password, a long job just given.

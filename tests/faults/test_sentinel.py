@@ -101,7 +101,7 @@ def test_work_goes_on_after_the_master_was_killed(
     farm: Farm, watched: Watched, run_processes: Any, wait_for: Any
 ) -> None:
     check_broker(watched.url)
-    running = run_processes("relay", "worker", "caller")
+    running = run_processes("relay", "worker", "bulk", "caller")
     wait_for(Settling(farm.database, running), 90, "the farm's own events to be paid")
     first = running.keeper.pids()
     watched.master.kill()
