@@ -60,7 +60,9 @@ class Flights:
                 flight.waiting.append(then)
                 return
             if flight is None:
-                self._depart(key, asked, then, patience, arrived, late)
+                self._lookups.ask(asked, lambda found: self._land(key, arrived, found))  # its answer waits at the lock
+                self._flights[key] = Flight(monotonic() + patience, late, [then])
+                self._watch()
                 return
         then(late())
 
@@ -69,27 +71,16 @@ class Flights:
         with self._lock:
             return sum(len(one.waiting) for one in self._flights.values())
 
-    def _depart(
-        self,
-        key: Key,
-        asked: Asked,
-        then: Then,
-        patience: float,
-        arrived: Callable[[Told], Kept | None],
-        late: Callable[[], Kept | None],
-    ) -> None:
-        def tell(found: Told) -> None:
-            outcome: Kept | None = None
-            try:
-                outcome = arrived(found)
-            finally:
-                with self._lock:
-                    flight = self._flights.pop(key)
-                self._call(flight.waiting, outcome)
+    def _land(self, key: Key, arrived: Callable[[Told], Kept | None], found: Told) -> None:
+        outcome: Kept | None = None
+        try:
+            outcome = arrived(found)
+        finally:
+            with self._lock:
+                flight = self._flights.pop(key)
+            self._call(flight.waiting, outcome)
 
-        flight = Flight(monotonic() + patience, late, [then])
-        self._lookups.ask(asked, tell)  # its answer waits at the lock
-        self._flights[key] = flight
+    def _watch(self) -> None:
         if not self._sweeps:
             self._sweeps = True
             threading.Thread(target=self._sweep, name="hoi-flights", daemon=True).start()

@@ -86,14 +86,13 @@ def declared_list(
     *,
     search: str = "",
     waiting: bool = False,
-    colleagues_count: bool = False,
     mark: str = "",
     size: int = keyset.PAGE,
 ) -> DeclaredList:
     """Open declared listings that the actor sees, the newest first. Raises BadAddress for a mark that is none.
 
-    A search finds a part of the product's Vietnamese name or of the address. `waiting`: those at which nobody has looked whose
-    look says anything.
+    A search finds a part of the product's Vietnamese name or of the address. `waiting`: those at which nobody from outside has
+    looked.
     """
     query = select(DeclaredListing).where(_declared_seen_by(actor))
     if search:
@@ -102,7 +101,7 @@ def declared_list(
         query = query.where(or_(DeclaredListing.product_id.in_(named), at))
     if waiting:
         looked = exists().where(DeclaredConfirmation.declared_listing_id == DeclaredListing.id)
-        query = query.where(~(looked if colleagues_count else looked.where(~DeclaredConfirmation.by_colleague)))
+        query = query.where(~looked.where(~DeclaredConfirmation.by_colleague))
     found = keyset.listed(session, query, NEWEST, mark, size=size)
     rows = [row.DeclaredListing for row in found.rows]
     return DeclaredList(_with_looks(session, rows, clock.now()), found, keyset.count(session, query))
