@@ -350,11 +350,14 @@ def short(summary: str) -> str:
     return re.sub(r"\s+", " ", summary)[:200]
 
 
-def plan(visits: list[Visit], *, everything: bool) -> Iterator[tuple[Visit, tuple[int, int], str, str]]:
-    """Everything in all eight ways; else some kinds of pages, always the same, the ways taken in turn."""
-    if everything:
-        for visit, (size, language, theme) in product(visits, VARIANTS):
-            yield visit, size, language, theme
+Way = tuple[tuple[int, int], str, str]  # a size, a language, a theme
+
+
+def plan(visits: list[Visit], way: Way | None) -> Iterator[tuple[Visit, tuple[int, int], str, str]]:
+    """Everything in this one way; else some kinds of pages, always the same, the ways taken in turn."""
+    if way is not None:
+        for visit in visits:
+            yield visit, *way
         return
     kinds: dict[tuple[str, bool, str], Visit] = {}
     for visit in visits:
@@ -365,17 +368,22 @@ def plan(visits: list[Visit], *, everything: bool) -> Iterator[tuple[Visit, tupl
         yield kinds[kind], size, language, theme
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """In the long run each of the eight ways is a test of its own, so that the workers share an hour of looking."""
+    if "way" in metafunc.fixturenames:
+        ways = VARIANTS if metafunc.config.getoption("--long") else (None,)
+        metafunc.parametrize("way", ways, ids=lambda w: "sampled" if w is None else f"{w[0][0]}-{w[1]}-{w[2]}")
+
+
 def test_every_page_is_whole_and_open_to_everybody(
-    province: Callable[..., Province],
-    browser: Browser,
-    long_run: bool,  # noqa: FBT001 - a fixture's value
+    province: Callable[..., Province], browser: Browser, way: Way | None
 ) -> None:
     demo = province("web", "relay", "worker", "bulk", "caller")
-    walk, tokens = walk_everywhere(demo, everything=long_run)
+    walk, tokens = walk_everywhere(demo, everything=way is not None)
     assert walk.dead == []
     assert walk.pages - walk.reached - UNLINKED.keys() == set()
     eyes = Eyes(browser, demo.url, tokens)
-    for visit, size, language, theme in plan(walk.visits, everything=long_run):
+    for visit, size, language, theme in plan(walk.visits, way):
         eyes.look(visit, size, language, theme)
     eyes.close()
     assert not eyes.problems, "\n".join(eyes.problems)
