@@ -1,4 +1,4 @@
-"""The types of single fields that forms, addresses and JSON bodies share: numbers, days, moments and clients' ids.
+"""The types of single fields that forms, addresses and JSON bodies share: numbers, ticks, days, moments and clients' ids.
 
 A form is read in the language in which it was shown: `parse_data` gives it as the validation context `{"language": …}`.
 Without one (JSON, addresses, our own calls) a number has a decimal dot and no groups.
@@ -124,6 +124,10 @@ Dong = Annotated[int, BeforeValidator(_dong)]
 Year = Annotated[int, BeforeValidator(_year)]
 Degrees = Annotated[Decimal, BeforeValidator(_degrees)]
 Counter = Annotated[int, BeforeValidator(_written_by_us)]  # a row's version, the number of a page
+
+
+_TICKS = (True, "1", "on", "true")  # compared and not looked up: what is sent may be a list
+Ticked = Annotated[bool, BeforeValidator(lambda value: value in _TICKS)]
 
 
 # --- days and moments ------------------------------------------------------------------------------------------------

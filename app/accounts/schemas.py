@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 import phonenumbers
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, field_validator
 from stdnum.exceptions import ValidationError as NumberError
 from stdnum.vn import mst
 
@@ -14,7 +14,7 @@ from app.accounts.models import AddressAs, OrganisationKind, Purpose, RequestKin
 from app.actor import Role
 from app.db import names_a_person, nfc, no_personal_numbers
 from app.errors import Unreadable
-from app.fields import ClientId, Counter, Day
+from app.fields import ClientId, Counter, Day, Ticked
 
 _PERSONAL_NUMBER = re.compile(
     r"0(0[1-9]|[1-8][0-9]|9[0-6])[0-9]{9}"
@@ -115,7 +115,6 @@ Phone = Annotated[str, StringConstraints(max_length=40), AfterValidator(phone)]
 Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254), AfterValidator(email)]
 TaxCode = Annotated[str, StringConstraints(max_length=30), AfterValidator(tax_code)]
 Password = Annotated[str, StringConstraints(max_length=200)]
-Ticked = Annotated[bool, BeforeValidator(lambda v: v in {True, "1", "on", "true"})]
 
 
 class Form(BaseModel):

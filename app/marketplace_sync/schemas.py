@@ -6,8 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from app.db import nfc
-from app.fields import ClientId, Day, Whole
-from app.products.schemas import Ticked
+from app.fields import ClientId, Day, Ticked, Whole
 
 Text200 = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Link = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]{3,500}$")]

@@ -5,13 +5,13 @@ from types import MappingProxyType
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from stdnum import ean
 from stdnum.exceptions import ValidationError as NumberError
 
 from app.db import Words, nfc
 from app.errors import Unreadable
-from app.fields import ClientId, Counter, Day, Dong, Number, Whole, Year
+from app.fields import ClientId, Counter, Day, Dong, Number, Ticked, Whole, Year
 from app.products.gtins import is_restricted
 from app.products.models import Scheme
 
@@ -62,7 +62,6 @@ Line = Annotated[str, StringConstraints(max_length=200), AfterValidator(_line)]
 ShortLine = Annotated[str, StringConstraints(max_length=80), AfterValidator(_line)]
 Paragraphs = Annotated[str, StringConstraints(max_length=4000), AfterValidator(_paragraphs)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Ticked = Annotated[bool, BeforeValidator(lambda v: v in {True, "1", "on", "true"})]
 
 
 def _sku(value: str) -> str:

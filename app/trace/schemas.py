@@ -16,8 +16,8 @@ from pydantic import (
 
 from app.db import Words, nfc
 from app.errors import Unreadable
-from app.fields import ClientId, Counter, Day, Degrees, Moment, Number, Whole
-from app.products.schemas import Form, Line, Paragraphs, Sha256, ShortLine, Ticked
+from app.fields import ClientId, Counter, Day, Degrees, Moment, Number, Ticked, Whole
+from app.products.schemas import Form, Line, Paragraphs, Sha256, ShortLine
 from app.trace import steps
 from app.trace.models import BatchEventKind, MovementKind, SiteKind, Witness
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from uuid import UUID
 
 import pytest
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, TypeAdapter, ValidationError
 
 from app import fields
 from app.factory import create_app
@@ -84,6 +84,48 @@ def test_every_field_of_every_schema_is_of_a_shared_type() -> None:
     schemas = sent_schemas()
     assert len(schemas) > 60
     assert {w for schema in schemas for w in wrong_in(schema)} - ALLOWED == set()
+
+
+NONSENSE = (
+    {"\0": []},
+    [{}],
+    [],
+    None,
+    1.5,
+    float("nan"),
+    -1,
+    10**30,
+    True,
+    "\ud800",
+    "\0",
+    b"\xff",
+    [[[]]],
+    "a" * 5000,
+)
+
+
+@pytest.mark.parametrize("schema", sent_schemas(), ids=lambda s: f"{s.__module__}.{s.__name__}")
+def test_nonsense_in_a_field_is_refused_as_such(schema: type[BaseModel]) -> None:
+    """Whatever JSON may hold: a field of a schema is read or refused, and never breaks on what it is."""
+    broken = {}
+    for name, field in schema.model_fields.items():
+        for value in NONSENSE:
+            try:
+                schema.model_validate({field.alias or name: value}, context={"language": "vi"})
+            except ValidationError:
+                continue
+            except Exception as error:  # noqa: BLE001 - it would have been a 500
+                broken[name] = f"{type(error).__name__}: {value!r}"
+    assert broken == {}
+
+
+def test_a_field_that_breaks_on_nonsense_is_noticed() -> None:
+    class Careless(BaseModel):
+        __module__ = "tests"
+        ticked: Annotated[bool, BeforeValidator(lambda value: value in {True, "on"})]
+
+    with pytest.raises(AssertionError, match="TypeError"):
+        test_nonsense_in_a_field_is_refused_as_such(Careless)
 
 
 def test_the_walk_notices_a_field_of_its_own_making() -> None:

@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from app import clock
 from app.errors import Invalid
-from app.fields import ClientId, Counter, Day, Moment, Number, PhoneNow, Whole
-from app.products.schemas import Form, Line, Paragraphs, Sha256, ShortLine, Ticked
+from app.fields import ClientId, Counter, Day, Moment, Number, PhoneNow, Ticked, Whole
+from app.products.schemas import Form, Line, Paragraphs, Sha256, ShortLine
 from app.trace.models import SiteKind
 from app.trace.steps import Step
 

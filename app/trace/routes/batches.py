@@ -17,9 +17,10 @@ from app import clock
 from app.accounts.models import Organisation
 from app.actor import SYSTEM, Actor, Right
 from app.errors import Invalid, InvalidMany, NotFound, forbidden
+from app.fields import Ticked
 from app.products import queries as products
 from app.products.models import Product
-from app.products.schemas import Form, Searched, Ticked
+from app.products.schemas import Form, Searched
 from app.trace import batch_events, codes, pages, queries, scan_addresses, steps, stock
 from app.trace import batches as batch_verbs
 from app.trace.models import BatchEventKind, CodeKind, MovementKind
