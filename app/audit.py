@@ -1,6 +1,5 @@
 """The append-only trail of who did what; it holds ids of people, never their data."""
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -11,7 +10,7 @@ from sqlalchemy.orm import Mapped, Session
 
 from app import clock
 from app.actor import Actor
-from app.db import Base, Id, json_ready, new_id
+from app.db import Base, Id, json_of, json_ready, new_id
 from app.retention import MOST, Step, whole
 
 SIGN_INS = ("accounts:sign_in:start", "accounts:sign_in:fail")
@@ -79,12 +78,12 @@ def record_each(session: Session, actor: Actor, action: str, details: Mapping[UU
     if not details:
         return
     rows = [
-        {"id": str(new_id()), "organisation_id": str(organisation_id), "detail": json_ready(detail)}
+        {"id": new_id(), "organisation_id": organisation_id, "detail": detail}
         for organisation_id, detail in details.items()
     ]
     told = {"person_id": actor.person_id, "kind": actor.kind, "device_id": actor.device_id}
     said = {"request_id": actor.request_id, "now": clock.now(), "action": action}
-    session.execute(_RECORD, told | said | {"rows": json.dumps(rows, ensure_ascii=False)})
+    session.execute(_RECORD, told | said | {"rows": json_of(rows).decode()})
 
 
 def forget_sign_ins(session: Session, before: datetime, most: int = 1000) -> int:

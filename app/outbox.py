@@ -1,6 +1,5 @@
 """Events as rows of the transaction that caused them, and one delivery row for each reaction."""
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -14,7 +13,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app import clock
 from app.actor import SYSTEM, Actor
-from app.db import Base, Id, json_ready, new_id
+from app.db import Base, Id, json_of, json_ready, new_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +107,8 @@ class Delivery(Base):
     dead_reason: Mapped[str | None]
 
 
-def _body(event: Event) -> dict[str, Any]:
-    body: dict[str, Any] = json_ready({f.name: getattr(event, f.name) for f in fields(event)})
-    return body
+def _fields(event: Event) -> dict[str, Any]:
+    return {f.name: getattr(event, f.name) for f in fields(event)}
 
 
 def publish(session: Session, actor: Actor, event: Event, *, due_at: datetime | None = None) -> UUID:
@@ -122,7 +120,7 @@ def publish(session: Session, actor: Actor, event: Event, *, due_at: datetime | 
     row = OutboxEvent(
         id=new_id(),
         name=event.name,
-        body=_body(event),
+        body=json_ready(_fields(event)),
         person_id=actor.person_id,
         request_id=actor.request_id,
         recorded_at=clock.now(),
@@ -146,9 +144,9 @@ def publish_all(session: Session, actor: Actor, events: Collection[Event]) -> No
     if not events:
         return
     session.flush()  # what was published before them comes before them
-    rows = [{"id": str(new_id()), "name": event.name, "body": _body(event)} for event in events]
+    rows = [{"id": new_id(), "name": event.name, "body": _fields(event)} for event in events]
     told = {"person_id": actor.person_id, "request_id": actor.request_id, "now": clock.now()}
-    session.execute(_PUBLISH, told | {"rows": json.dumps(rows, ensure_ascii=False)})
+    session.execute(_PUBLISH, told | {"rows": json_of(rows).decode()})
     session.info[_NEWS] = True
 
 

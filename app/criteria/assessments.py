@@ -173,7 +173,7 @@ def answer_digest(answer: Assessment) -> str:
     _drop(body["results"], "next_change_on")
     _drop(body["overall"], "next_change_on")
     _drop_tallies(body)
-    return hashlib.sha256(canonical_json(body).encode()).hexdigest()
+    return hashlib.sha256(canonical_json(body)).hexdigest()
 
 
 def _drop(node: object, key: str) -> None:

@@ -11,7 +11,7 @@ from app.db.database import (
     tell_rights,
 )
 from app.db.personal import holds_personal_number, names_a_person, no_personal_numbers
-from app.db.rows import canonical_json, check_version, insert_once, json_ready, lock_ids, picked
+from app.db.rows import canonical_json, check_version, insert_once, json_of, json_ready, lock_ids, picked
 from app.db.schema import AwareDateTime, Base, Dong, Id, folded, in_order, new_id, numbered
 from app.db.texts import Words, fold, identity, nfc, sort_key
 
@@ -35,6 +35,7 @@ __all__ = [
     "in_order",
     "insert_once",
     "is_busy",
+    "json_of",
     "json_ready",
     "lock_ids",
     "names_a_person",

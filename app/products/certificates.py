@@ -133,7 +133,7 @@ def _followed() -> Conflict:
 
 
 def _digest(value: object, *more: object) -> str:
-    return hashlib.sha256(canonical_json([value, *more]).encode()).hexdigest()
+    return hashlib.sha256(canonical_json([value, *more])).hexdigest()
 
 
 def _check(session: Session, actor: Actor, new: NewCertificate) -> None:

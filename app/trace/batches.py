@@ -50,7 +50,7 @@ def create_batch(session: Session, actor: Actor, new: NewBatch) -> UUID:
     check_may(actor, Right.HANDLE_GOODS, product.organisation_id)
     pack = _pack(session, actor, product, new.variant_id)
     lock_ids(session, [s.care_log_id for s in new.sources])
-    digest = hashlib.sha256(canonical_json(new).encode()).hexdigest()
+    digest = hashlib.sha256(canonical_json(new)).hexdigest()
     there = session.scalar(select(Batch.content_sha256).where(Batch.id == new.id))
     if there is not None:
         if there != digest:

@@ -1,7 +1,6 @@
 """Rows of the diary: what becomes of a step, how it is stored once under its id, and who hears of it."""
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from sqlalchemy.orm import Session
 from app import audit, clock
 from app.accounts.queries import among
 from app.actor import Actor
-from app.db import canonical_json, json_ready, new_id
+from app.db import canonical_json, json_of, json_ready, new_id
 from app.errors import Conflict, HoiError, forbidden
 from app.outbox import publish_all
 from app.trace import queries
@@ -53,7 +52,7 @@ def conflict() -> Conflict:
 
 
 def digest_of(log: StepFacts) -> str:
-    return hashlib.sha256(canonical_json(log).encode()).hexdigest()
+    return hashlib.sha256(canonical_json(log)).hexdigest()
 
 
 def _doubtful(happened_at: datetime, phone_now: datetime | None) -> bool:
@@ -124,7 +123,7 @@ _INSERT = text(INSERT)
 
 
 def rows_json(rows: Collection[dict[str, Any]]) -> str:
-    return json.dumps(list(rows), default=json_ready, ensure_ascii=False)
+    return json_of(list(rows)).decode()
 
 
 def insert_rows(session: Session, rows: Collection[dict[str, Any]]) -> set[UUID]:

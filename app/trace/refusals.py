@@ -1,6 +1,6 @@
 """Why a step cannot be written into a diary: its site, season, time, photos, people and witness."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -60,14 +60,13 @@ class StepChecks:
             return forbidden()
         if self._actor.person_id in self.unnamed:
             return not_agreed()
-        checks: tuple[Callable[[], Invalid | None], ...] = (
-            lambda: self._cycle(log),
-            lambda: self._time(log.happened_at, phone_now),
-            lambda: self._photo(log),
-            lambda: self._person(log),
-            lambda: self._witness(log, organisation_id, kept_from),
+        return (
+            self._cycle(log)
+            or self._time(log.happened_at, phone_now)
+            or self._photo(log)
+            or self._person(log)
+            or self._witness(log, organisation_id, kept_from)
         )
-        return next((error for check in checks if (error := check()) is not None), None)
 
     def _cycle(self, log: StepFacts) -> Invalid | None:
         if log.cycle_id is None or self._cycles.get(log.cycle_id) == log.site_id:
