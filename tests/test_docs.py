@@ -11,6 +11,7 @@ from app.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", *(str(p.relative_to(ROOT)) for p in (ROOT / "docs").rglob("*.md"))]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -35,13 +36,21 @@ def test_every_dependency_has_its_reason(requirement: str) -> None:
 
 def test_every_command_of_the_documents_exists() -> None:
     known = set(hoi.commands)
-    texts = [README, *(p.read_text() for p in (ROOT / "docs").glob("*.md"))]
+    texts = [(ROOT / name).read_text() for name in DOCUMENTS]
     named = {found for text in texts for found in re.findall(r"\./hoi ([a-z]+(?:-[a-z]+)*)", text)}
     assert named - known == set()
     assert known - {found for text in texts for found in re.findall(r"\./hoi ([a-z]+(?:-[a-z]+)*)", text)} == set()
 
 
-@pytest.mark.parametrize("document", ["README.md", *(str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md"))])
+def test_every_file_that_a_recipe_names_exists() -> None:
+    """Names with a placeholder in them stand for files that the reader makes."""
+    contributing = (ROOT / "CONTRIBUTING.md").read_text()
+    named = {n for n in re.findall(r"(?:app|worker|tests|bench|docs)/[\w./-]+\.\w+", contributing) if "NNNN" not in n}
+    assert sorted(n for n in named if not (ROOT / n).exists()) == []
+    assert len(named) > 20
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_link_and_picture_leads_somewhere(document: str) -> None:
     file = ROOT / document
     targets = [

@@ -1,6 +1,7 @@
-"""Verbs for whoever changes the code: check, test, translate, bench."""
+"""Verbs for whoever changes the code: check, test, translate, revision, lock, bench."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -155,6 +156,50 @@ def translate() -> None:
     with catalog.open("rb") as file:
         missing = [m for m in read_po(file, locale="en") if m.id and not (m.string and all(m.string))]
     click.echo(f"Còn {len(missing)} câu chưa có tiếng Anh." if missing else "✓ Mọi câu đều có tiếng Anh")
+
+
+VERSIONS = ROOT / "app" / "migrations" / "versions"
+REVISION = '''"""{what}."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{number}"
+down_revision = "{before}"
+
+
+def upgrade() -> None:
+    """Forward only; the model changes in the same commit."""
+'''
+
+
+@click.command()
+@click.argument("what", metavar="LÀM_GÌ")
+def revision(what: str) -> None:
+    """Tạo tệp di trú kế tiếp, còn trống: ./hoi revision "what it does". In đường dẫn của tệp."""
+    words = re.findall(r"[a-z0-9]+", what.lower())
+    if not words:
+        raise click.UsageError('Nói di trú làm gì, bằng chữ không dấu. Ví dụ: ./hoi revision "kinds of steps"')
+    before = max(path.name[:4] for path in VERSIONS.glob("[0-9]*.py"))
+    number = f"{int(before) + 1:04d}"
+    file = VERSIONS / f"{number}_{'_'.join(words)}.py"
+    file.write_text(REVISION.format(what=what.strip().rstrip("."), number=number, before=before), encoding="utf-8")
+    click.echo(str(file.relative_to(ROOT)))
+
+
+LOCKS = {"requirements.lock": (), "requirements-dev.lock": ("--group", "dev")}
+
+
+@click.command()
+@click.option("--upgrade", is_flag=True, help="lấy bản mới nhất của mọi thư viện, thay vì giữ bản đang khóa")
+def lock(*, upgrade: bool) -> None:
+    """Viết lại tệp khóa của thư viện, kèm mã băm, theo pyproject.toml."""
+    compile_ = ("pip", "compile", "-q", "--universal", "--python-version", "3.11", "--generate-hashes")
+    bare = ("--no-annotate", "--no-header", *(("--upgrade",) if upgrade else ()))
+    for name, group in LOCKS.items():
+        with step(name):
+            command = [sys.executable, "-m", "uv", *compile_, *bare, "pyproject.toml", *group, "-o", name]
+            subprocess.run(command, cwd=ROOT, check=True)
 
 
 @click.command(context_settings={"ignore_unknown_options": True})

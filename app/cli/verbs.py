@@ -5,7 +5,7 @@ import sys
 import click
 import pydantic
 
-from app.cli.developer import bench, check, test, translate
+from app.cli.developer import bench, check, lock, revision, test, translate
 from app.cli.logins import database_sql
 from app.cli.province import demo, up
 from app.cli.upkeep import administrator, clock_, deliveries, migrate, rebuild, retention_
@@ -30,6 +30,8 @@ for verb in (
     check,
     test,
     translate,
+    revision,
+    lock,
     bench,
 ):
     hoi.add_command(verb)

@@ -1,11 +1,13 @@
 """The developer's verbs say what is missing and what mends it."""
 
 import os
+import runpy
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from app.cli import verbs
@@ -32,6 +34,39 @@ def test_a_failing_check_shows_what_it_found_and_stops(
     out = capsys.readouterr().out
     assert out.startswith("✓ đạt (")
     assert "✗ hỏng\ndòng 7\n" in out
+
+
+def test_a_revision_follows_the_newest_and_is_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.cli.developer.VERSIONS", tmp_path)
+    monkeypatch.setattr("app.cli.developer.ROOT", tmp_path.parent)
+    (tmp_path / "0041_before.py").write_text("")
+    verbs.hoi.main(["revision", "Kinds of steps."], standalone_mode=False)
+    (made,) = tmp_path.glob("0042_*.py")
+    found = runpy.run_path(str(made))
+    assert (made.name, found["__doc__"]) == ("0042_kinds_of_steps.py", "Kinds of steps.")
+    assert (found["revision"], found["down_revision"], found["upgrade"]()) == ("0042", "0041", None)
+
+
+def test_a_revision_without_a_word_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.cli.developer.VERSIONS", tmp_path)
+    with pytest.raises(click.UsageError, match="Nói di trú làm gì"):
+        verbs.hoi.main(["revision", "…"], standalone_mode=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("asked", "more"), [((), []), (("--upgrade",), ["--upgrade"])])
+def test_both_locks_are_made_with_hashes(
+    monkeypatch: pytest.MonkeyPatch, asked: tuple[str, ...], more: list[str]
+) -> None:
+    ran: list[list[str]] = []
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: ran.append(command))
+    verbs.hoi.main(["lock", *asked], standalone_mode=False)
+    assert [c[c.index("pyproject.toml") + 1 :] for c in ran] == [
+        ["-o", "requirements.lock"],
+        ["--group", "dev", "-o", "requirements-dev.lock"],
+    ]
+    assert all("--generate-hashes" in c and "--universal" in c for c in ran)
+    assert [[word for word in c if word == "--upgrade"] for c in ran] == [more, more]
 
 
 def test_a_browser_named_by_a_setting_must_run(tmp_path: Path) -> None:
