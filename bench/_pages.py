@@ -52,6 +52,11 @@ TABLES = {
     "import_id": ("place_imports", "SELECT 0"),
     "membership_id": ("memberships", "SELECT 0"),
 }  # fmt: skip
+# The codes of the lots with the most harvests first: who follows the harvests of a lot one by one is seen.
+CODES = (
+    "SELECT code, gtin, lot FROM trace_codes t"
+    " ORDER BY (SELECT count(*) FROM batch_sources s WHERE s.batch_id = t.batch_id) DESC, code"
+)
 # Arguments that go together.
 TOGETHER = {
     frozenset({"organisation_id", "household_id"}): "SELECT cooperative_id AS organisation_id, household_id"
@@ -185,10 +190,7 @@ class _Named:
                     {"own": list(actor.organisations)},
                 )
             ]
-            self._codes = [
-                (r.code, r.gtin, r.lot)
-                for r in session.execute(text("SELECT code, gtin, lot FROM trace_codes ORDER BY code"))
-            ]
+            self._codes = [(r.code, r.gtin, r.lot) for r in session.execute(text(CODES))]
 
     def addresses(self, app: Flask, rule: Rule) -> Iterator[str]:
         short = next((c for c, gtin, _ in self._codes if gtin is None), "x")

@@ -66,6 +66,7 @@ def listings() -> Response:
         accounts = queries.accounts_of(session, actor)
         offers = queries.first_offers(session, accounts, FEW_OFFERS if len(accounts) <= FEW_ACCOUNTS else 0)
         declared = queries.declared_list(session, actor, size=FEW_LINKS)
+        floors, counted = queries.floors_as_counted(session, as_of=clock.today(), known_at=clock.now())
         shown = {v.product_id for v in found.variants.values()} | {row.product_id for row, _looks in declared.lines}
         return page(
             "marketplace_sync/listings.html",
@@ -78,8 +79,8 @@ def listings() -> Response:
             ),
             accounts=accounts,
             declared=declared,
-            floors={f.id: f for f in queries.floors(session)},
-            counted=queries.counted_floors(session, as_of=clock.today(), known_at=clock.now()),
+            floors=floors,
+            counted=counted,
             offers=offers,
         )
 

@@ -73,9 +73,13 @@ def _rest(session: Session, mine: Select[Notice], mark: str) -> keyset.Listed:
 
 def unseen_count(session: Session, actor: Actor) -> int:
     """How many notices still want to be seen: what the bell shows. MOST_UNSEEN + 1 stands for any number above it."""
-    query = select(Notice.id).where(Notice.person_id == actor.person_id, _WANTS_EYES)
-    found = keyset.count(session, query, MOST_UNSEEN)
+    found = keyset.count(session, *unseen(actor))
     return found.number + found.more
+
+
+def unseen(actor: Actor) -> tuple[keyset.Query, int]:
+    """The notices that still want to be seen, and up to how many are told apart."""
+    return select(Notice.id).where(Notice.person_id == actor.person_id, _WANTS_EYES), MOST_UNSEEN
 
 
 def settled_offers(session: Session, notices: Collection[Notice]) -> dict[UUID, RoleOffer]:

@@ -6,7 +6,7 @@ before it. The pack's row is locked while a line is added, so that two buyers ne
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -26,6 +26,7 @@ from app.trace import queries
 from app.trace.events import StockMoved
 from app.trace.lot_room import MAKES, check_mass, more_than_batch, room_of
 from app.trace.models import Batch, MovementKind, StockMovement, StockTotal
+from app.trace.queries.batches import BatchStanding
 from app.trace.schemas import Movement, ReverseMovement
 
 _ADDS = {MovementKind.PACKED, MovementKind.RELEASED, MovementKind.RETURNED}
@@ -75,22 +76,39 @@ def levels(session: Session, variant_ids: Collection[UUID]) -> dict[UUID, dict[U
     return found
 
 
-def on_hand(session: Session, variant_ids: Collection[UUID]) -> dict[UUID, int]:
-    """How many of each pack may be sold now: there, promised to nobody, and not in a lot that is on hold or recalled.
+@dataclass(frozen=True, slots=True)
+class InHouse:
+    """What there is of some packs, lot by lot, and how each of these lots stands."""
 
-    What never moved is missing: nobody has said that there is none.
-    """
+    levels: Mapping[UUID, Mapping[UUID | None, Level]]
+    standings: Mapping[UUID, BatchStanding]
+
+    def is_open(self, lot: UUID | None) -> bool:
+        """Packs without a lot are stopped by nothing."""
+        return lot is None or self.standings[lot].state == "open"
+
+    def on_hand(self) -> dict[UUID, int]:
+        """How many of each pack may be sold now: there, promised to nobody, and not in a lot that is on hold or recalled.
+
+        What never moved is missing: nobody has said that there is none.
+        """
+        answer: dict[UUID, int] = {}
+        for variant_id, by_lot in self.levels.items():
+            total = sum(level.left for level in by_lot.values())
+            stopped = sum(max(level.left, 0) for lot, level in by_lot.items() if not self.is_open(lot))
+            answer[variant_id] = max(total - stopped, 0)
+        return answer
+
+
+def in_house(session: Session, variant_ids: Collection[UUID]) -> InHouse:
     found = levels(session, variant_ids)
     lots = {lot for by_lot in found.values() for lot in by_lot if lot is not None}
-    standings = queries.standings(session, lots)
-    answer: dict[UUID, int] = {}
-    for variant_id, by_lot in found.items():
-        total = sum(level.left for level in by_lot.values())
-        stopped = sum(
-            max(level.left, 0) for lot, level in by_lot.items() if lot is not None and standings[lot].state != "open"
-        )
-        answer[variant_id] = max(total - stopped, 0)
-    return answer
+    return InHouse(found, queries.standings(session, lots))
+
+
+def on_hand(session: Session, variant_ids: Collection[UUID]) -> dict[UUID, int]:
+    """See `InHouse.on_hand`."""
+    return in_house(session, variant_ids).on_hand()
 
 
 def recorded_sales(session: Session, variant_ids: Collection[UUID]) -> dict[UUID, int]:
@@ -117,7 +135,7 @@ def move(session: Session, actor: Actor, new: Movement) -> UUID:
     """
     variant = products.variant(session, actor, new.variant_id, lock=True)
     _require(actor, variant)
-    digest = hashlib.sha256(canonical_json(new).encode()).hexdigest()
+    digest = hashlib.sha256(canonical_json(new)).hexdigest()
     if _is_there(session, new.id, digest):
         return new.id
     by_lot = levels(session, [variant.id]).get(variant.id, {})
@@ -150,7 +168,7 @@ def reverse(session: Session, actor: Actor, movement_id: UUID, asked: ReverseMov
         raise not_found("dòng kho này", "this stock line")
     variant = products.variant(session, actor, old.variant_id, lock=True)
     _require(actor, variant)
-    digest = hashlib.sha256(canonical_json([asked, movement_id]).encode()).hexdigest()
+    digest = hashlib.sha256(canonical_json([asked, movement_id])).hexdigest()
     if _is_there(session, asked.id, digest):
         return asked.id
     taken_back = session.scalar(select(StockMovement.id).where(StockMovement.corrects_id == old.id))

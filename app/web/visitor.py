@@ -67,7 +67,27 @@ def require(*rights: Right) -> Actor:
 @contextmanager
 def transaction(as_actor: Actor | None = None) -> Iterator[Session]:
     """The one transaction of this request, as the current actor."""
-    with web().database.transaction(as_actor or actor()) as session:
+    who = as_actor or actor()
+    with web().database.transaction(who) as session:
+        around = g.get("transaction")
+        if who is g.get("actor"):
+            g.transaction = session
+        try:
+            yield session
+        finally:
+            g.transaction = around
+
+
+@contextmanager
+def page_transaction() -> Iterator[Session]:
+    """For what the frame of a page asks: the request's transaction where the page is made within it, else one of its own.
+
+    A second one beside it would hold a second connection: with as many requests as connections, all would wait for each other.
+    """
+    if (around := g.get("transaction")) is not None:
+        yield around
+        return
+    with transaction() as session:
         yield session
 
 

@@ -58,6 +58,7 @@ from app.accounts.queries.sign_ins import (
     open_cards,
     open_sign_ins,
     sign_in_lines,
+    waiting,
     waiting_count,
     waiting_requests,
 )
@@ -114,6 +115,7 @@ __all__ = [
     "roles_of",
     "sign_in_lines",
     "visible",
+    "waiting",
     "waiting_count",
     "waiting_requests",
     "who_said_no",

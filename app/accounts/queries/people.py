@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Select, Uuid, func, literal, or_, select, text
+from sqlalchemy import ARRAY, Select, Uuid, distinct, func, literal, or_, select, text
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -168,10 +168,19 @@ def addressed(data: PersonalData) -> str:
     return f"{data.address_as} {given_name(data.full_name)}"
 
 
-def greeting(session: Session, person_id: UUID) -> str:
-    """How to greet one's own reader; empty for somebody who was erased."""
-    data = session.get(PersonalData, person_id)
-    return addressed(data) if data is not None else ""
+def greeting(session: Session, person_id: UUID, organisation_ids: Collection[UUID]) -> tuple[str, list[str]]:
+    """How to greet one's own reader, empty for somebody who was erased; and what these organisations are called, by name."""
+    names = func.hoi_organisation_names(literal(sorted(organisation_ids), ARRAY(Uuid()))).table_valued("id", "name")
+    nobody = select(literal(1)).subquery()
+    row = session.execute(
+        select(
+            PersonalData.address_as,
+            PersonalData.full_name,
+            select(func.array_agg(distinct(names.c.name))).scalar_subquery().label("organisations"),
+        ).select_from(nobody.outerjoin(PersonalData, PersonalData.person_id == person_id))
+    ).one()
+    name = "" if row.full_name is None else f"{row.address_as} {given_name(row.full_name)}"
+    return name, sorted(row.organisations or ())
 
 
 def person_by_phone(session: Session, phone: str, full_name: str) -> tuple[bool, UUID | None]:

@@ -84,7 +84,11 @@ def waiting_requests(
 
 def waiting_count(session: Session, organisation_ids: Collection[UUID], now: datetime) -> int:
     """How many phones wait; up to keyset.MOST_COUNTED are told apart."""
-    return keyset.count(session, select(CardRequest.id).where(_waits(organisation_ids, now))).number
+    return keyset.count(session, waiting(organisation_ids, now)).number
+
+
+def waiting(organisation_ids: Collection[UUID], now: datetime) -> keyset.Query:
+    return select(CardRequest.id).where(_waits(organisation_ids, now))
 
 
 def _waits(organisation_ids: Collection[UUID], now: datetime) -> ColumnElement[bool]:

@@ -15,7 +15,7 @@ from app.actor import PUBLIC, SYSTEM, Actor, Role
 from app.db import Words
 from app.errors import forbidden
 from app.places import queries as places
-from app.web import counting, own_address, read_cookie, transaction, visitor_address
+from app.web import counting, own_address, page_transaction, read_cookie, transaction, visitor_address
 
 blueprint = Blueprint("accounts", "app.accounts", template_folder="templates")
 
@@ -55,10 +55,9 @@ def _me() -> tuple[str, str]:
     if known.person_id is None:
         return "", ""
     if "me" not in g:
-        with transaction() as db:
-            name = queries.greeting(db, known.person_id)
-            names = queries.organisation_names(db, {m.organisation_id for m in known.memberships})
-        g.me = (name, _in_short(sorted(set(names.values()))))
+        with page_transaction() as db:
+            name, names = queries.greeting(db, known.person_id, {m.organisation_id for m in known.memberships})
+        g.me = (name, _in_short(names))
     found: tuple[str, str] = g.me
     return found
 

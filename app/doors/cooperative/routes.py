@@ -37,7 +37,7 @@ def home() -> Response:
             todo=queries.today(session, actor, colleagues=colleagues),
             goods=goods,
             page_url=lambda mark: url_for("cooperative.home", trang=mark, _anchor="noi-ban"),
-            numbers=queries.numbers(session, actor, goods.evidence),
+            numbers=queries.numbers(session, actor, goods),
             now=clock.now(),
         )
 

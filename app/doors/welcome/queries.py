@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.accounts import queries as accounts
 from app.accounts.models import PersonalData
 from app.actor import Actor, Right, Role
+from app.db import keyset
 from app.notices import queries as notices
 
 # A person with several roles goes to the door with the widest view; everything else is in its menu.
@@ -44,11 +45,11 @@ def desk(session: Session, actor: Actor, now: datetime) -> Desk:
     """`now` is machine time, which phones that wait for a word are counted in."""
     if actor.person_id is None:
         return Desk()
-    managed = actor.where(Right.MANAGE_MEMBERS)
-    return Desk(
-        unseen=notices.unseen_count(session, actor),
-        phones_waiting=accounts.waiting_count(session, managed, now) if managed else 0,
-    )
+    asked = [notices.unseen(actor)]
+    if managed := actor.where(Right.MANAGE_MEMBERS):
+        asked.append((accounts.waiting(managed, now), keyset.MOST_COUNTED))
+    unseen, *waiting = keyset.counts(session, *asked)
+    return Desk(unseen.number + unseen.more, waiting[0].number if waiting else 0)
 
 
 def person_with_phone(session: Session, phone: str) -> UUID | None:

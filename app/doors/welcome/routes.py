@@ -15,7 +15,7 @@ from app.doors import demo
 from app.doors.demo import cast
 from app.doors.welcome import queries
 from app.errors import not_found
-from app.web import actor, page, set_sign_in_cookie, transaction, web
+from app.web import actor, page, page_transaction, set_sign_in_cookie, transaction, web
 
 blueprint = Blueprint("welcome", __name__, template_folder="templates")
 
@@ -104,7 +104,7 @@ def frame() -> dict[str, object]:
 
 def _desk_facts() -> queries.Desk:
     if "desk" not in g:
-        with transaction() as session:
+        with page_transaction() as session:
             g.desk = queries.desk(session, actor(), clock.machine_now())
     facts: queries.Desk = g.desk
     return facts

@@ -12,7 +12,13 @@ from app.marketplace_sync.queries.declared import (
     points_to_file,
 )
 from app.marketplace_sync.queries.evidence import Evidence, live_evidence
-from app.marketplace_sync.queries.floors import counted_floors, floor_decisions, floor_of_host, floors
+from app.marketplace_sync.queries.floors import (
+    counted_floors,
+    floor_decisions,
+    floor_of_host,
+    floors,
+    floors_as_counted,
+)
 from app.marketplace_sync.queries.listings import (
     calls,
     listing,
@@ -42,6 +48,7 @@ __all__ = [
     "floor_decisions",
     "floor_of_host",
     "floors",
+    "floors_as_counted",
     "is_of_the_seller",
     "is_retired",
     "listing",

@@ -19,7 +19,7 @@ from app.marketplace_sync.models import (
     Listing,
 )
 from app.marketplace_sync.queries.declared import declared_with_looks
-from app.marketplace_sync.queries.floors import counted_floors, floors
+from app.marketplace_sync.queries.floors import floors_as_counted
 from app.marketplace_sync.queries.listings import Sighting, listings_with_sightings
 
 SOMEBODY = Words(vi="người", en="a person")
@@ -67,6 +67,7 @@ class Evidence:
     listing_id: UUID | None = None
     declared_id: UUID | None = None
     look_id: UUID | None = None
+    listing_state: str | None = None
     price_dong: int | None = None
     sold_out: bool = False
 
@@ -93,8 +94,7 @@ def live_evidence(
     # A pause is only known as it is now: of another day it says nothing.
     now = clock.now()
     current = as_of == clock.local(now).date() and moment >= now - JUST_NOW
-    counted = counted_floors(session, as_of=as_of, known_at=known_at)
-    names = {f.id: f for f in floors(session)}
+    names, counted = floors_as_counted(session, as_of=as_of, known_at=known_at)
     known = {i: f for i, f in names.items() if f.created_at <= known_at}
     found: dict[UUID, list[Evidence]] = defaultdict(list)
     for listing, account, seen in listings_with_sightings(session, product_ids, moment):
@@ -145,6 +145,7 @@ def _of_listing(
         reason_vi=vi,
         reason_en=en,
         listing_id=listing.id,
+        listing_state=listing.state,
         price_dong=seen.price_dong if seen else None,
         sold_out=sold_out,
     )

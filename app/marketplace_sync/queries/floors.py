@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from app.addresses import split_address
@@ -27,14 +27,28 @@ def _belongs(host: str, hosts: Iterable[str]) -> bool:
 
 def counted_floors(session: Session, *, as_of: date, known_at: datetime) -> dict[UUID, FloorDecision]:
     """The decision in force for each floor on a date, as known at a moment; only those that count it."""
-    standing: dict[UUID, FloorDecision] = {}
-    for row in session.scalars(
-        select(FloorDecision)
-        .where(FloorDecision.effective_on <= as_of, FloorDecision.recorded_at <= known_at)
+    return floors_as_counted(session, as_of=as_of, known_at=known_at)[1]
+
+
+def floors_as_counted(
+    session: Session, *, as_of: date, known_at: datetime
+) -> tuple[dict[UUID, Floor], dict[UUID, FloorDecision]]:
+    """All floors, and `counted_floors`, by one statement."""
+    rows = session.execute(
+        select(Floor, FloorDecision)
+        .outerjoin(
+            FloorDecision,
+            and_(
+                FloorDecision.floor_id == Floor.id,
+                FloorDecision.effective_on <= as_of,
+                FloorDecision.recorded_at <= known_at,
+            ),
+        )
         .order_by(FloorDecision.effective_on, FloorDecision.recorded_at, FloorDecision.id)
-    ):
-        standing[row.floor_id] = row
-    return {floor_id: row for floor_id, row in standing.items() if row.counted}
+    ).all()
+    standing = {floor.id: decision for floor, decision in rows if decision is not None}
+    counted = {floor_id: decision for floor_id, decision in standing.items() if decision.counted}
+    return {floor.id: floor for floor, _decision in rows}, counted
 
 
 def floor_decisions(session: Session) -> list[FloorDecision]:

@@ -29,7 +29,6 @@ from app.trace.queries.diary import (
     Diary,
     DiaryLine,
     care_log,
-    care_logs_of_cycle,
     chain,
     conflicts,
     conflicts_of,
@@ -37,6 +36,8 @@ from app.trace.queries.diary import (
     logs_in_window,
     points_to_file,
     recent_materials,
+    steps_of_cycles,
+    steps_of_no_cycle,
 )
 from app.trace.queries.farmer_day import FarmerSite, FarmerToday, today_for_farmer
 from app.trace.queries.pre_harvest import (
@@ -97,7 +98,6 @@ __all__ = [
     "batches_of_site",
     "binds_longest",
     "care_log",
-    "care_logs_of_cycle",
     "chain",
     "codes_of",
     "conflicts",
@@ -134,6 +134,8 @@ __all__ = [
     "sources_of",
     "standing",
     "standings",
+    "steps_of_cycles",
+    "steps_of_no_cycle",
     "today_for_farmer",
     "too_early",
     "totals_of",

@@ -19,7 +19,7 @@ from app.errors import not_found
 from app.trace.models import CareLog, ConflictingSubmission, Site
 from app.trace.queries.chains import current, last_of_chain, root_id
 from app.trace.queries.rights import visible
-from app.trace.queries.sites import cycle, site
+from app.trace.queries.sites import site
 
 NEWEST_STEP = keyset.Order((CareLog.happened_at, datetime), (CareLog.position, int), newest_first=True)
 NEWEST_CONFLICT = keyset.Order(
@@ -89,17 +89,30 @@ def diary_of_site(
     return Diary(lines_of(session, [row.CareLog for row in found.rows]), found, keyset.count(session, query))
 
 
-def care_logs_of_cycle(
-    session: Session, actor: Actor, cycle_id: UUID, known_at: datetime | None = None
-) -> list[DiaryLine]:
-    """The steps of one season as they happened. Raises NotFound."""
-    season = cycle(session, actor, cycle_id)
-    rows = session.scalars(
-        select(CareLog)
-        .where(CareLog.cycle_id == season.id, current(known_at))
-        .order_by(CareLog.happened_at, CareLog.position)
-    ).all()
+def steps_of_cycles(session: Session, cycle_ids: Collection[UUID]) -> list[DiaryLine]:
+    """The steps of these seasons. For SYSTEM: it asks nobody's rights."""
+    rows = session.scalars(select(CareLog).where(among(CareLog.cycle_id, cycle_ids), current(None))).all()
     return lines_of(session, rows)
+
+
+def steps_of_no_cycle(
+    session: Session, site_ids: Collection[UUID], first: date, last: date, most: int
+) -> list[DiaryLine]:
+    """The steps on these sites from `first` to `last` that name no season, of each site the newest `most`. For SYSTEM."""
+    number = func.row_number().over(partition_by=CareLog.site_id, order_by=NEWEST_STEP.by())
+    numbered = (
+        select(CareLog.id, number.label("number"))
+        .where(
+            among(CareLog.site_id, site_ids),
+            CareLog.cycle_id.is_(None),
+            CareLog.happened_at >= clock.start_of_day(first),
+            CareLog.happened_at < clock.start_of_day(last + timedelta(days=1)),
+            current(None),
+        )
+        .subquery()
+    )
+    rows = session.scalars(select(CareLog).join(numbered, numbered.c.id == CareLog.id).where(numbered.c.number <= most))
+    return lines_of(session, rows.all())
 
 
 def care_log(session: Session, actor: Actor, care_log_id: UUID) -> DiaryLine:

@@ -1,23 +1,24 @@
 """The way from field to pack: the steps that were written down, the gaps between them, and where they were done."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.actor import SYSTEM
+from app.accounts.queries import among
 from app.db import Words
 from app.doors.consumer.queries.public_texts import said
 from app.products import queries as products
 from app.trace import queries as traces
 from app.trace import steps
 from app.trace.models import Batch, BatchSource, CareLog, Cycle, Witness
-from app.trace.queries import DiaryLine
+from app.trace.queries import DiaryLine, Waiting
 
 GAP_DAYS = 45  # our choice: so long without a written step is shown as a gap
 WITHOUT_CYCLE_DAYS = 365  # steps on the same site that name no season count as this harvest's for so long
@@ -81,9 +82,12 @@ def way_of(session: Session, sources: Sequence[CareLog], batch: Batch) -> list[L
         if line.log.happened_at < until and (line.log.kind not in steps.HARVESTS or line.id in used)
     ]
     kept.sort(key=lambda line: (line.log.happened_at, line.log.position))
-    logs = [line.log for line in kept]
-    outsiders = traces.written_from_outside(session, logs)
-    lines = [_line(line.log, logs, outsiders.get(line.log.id), corrected=line.corrected > 0) for line in kept]
+    outsiders = traces.written_from_outside(session, [line.log for line in kept])
+    waits: dict[UUID, list[Waiting]] = defaultdict(list)
+    for log in (line.log for line in kept):
+        if log.pre_harvest_days is not None or log.kind in steps.TREATMENTS:
+            waits[log.site_id].append(traces.waiting_after(log))
+    lines = [_line(k.log, waits[k.log.site_id], outsiders.get(k.log.id), corrected=k.corrected > 0) for k in kept]
     way: list[Line | Gap] = []
     for index, line in enumerate(lines):
         if index and (line.day - lines[index - 1].day).days > GAP_DAYS:
@@ -98,15 +102,14 @@ def _season(session: Session, sources: Sequence[CareLog], last: date) -> list[Di
     Days to wait bind the site, so a treatment of it within that time is shown also when it names another season or none.
     """
     found: dict[UUID, DiaryLine] = {}
-    starts: list[date] = []
-    for cycle_id in {s.cycle_id for s in sources if s.cycle_id is not None}:
-        found.update((line.id, line) for line in traces.care_logs_of_cycle(session, SYSTEM, cycle_id))
-        starts.append(session.get_one(Cycle, cycle_id).started_on)
-    first = last - timedelta(days=WITHOUT_CYCLE_DAYS)
-    for site_id in {s.site_id for s in sources if s.cycle_id is None}:
-        diary = traces.diary_of_site(session, SYSTEM, site_id, first=first, last=last, size=MOST_STEPS)
-        found.update((line.id, line) for line in diary.lines if line.log.cycle_id is None)
-    waits = traces.waiting(session, {s.site_id for s in sources}, min(starts, default=first))
+    first = begun = last - timedelta(days=WITHOUT_CYCLE_DAYS)
+    if seasons := {s.cycle_id for s in sources if s.cycle_id is not None}:
+        found.update((line.id, line) for line in traces.steps_of_cycles(session, seasons))
+        begun = session.execute(select(func.min(Cycle.started_on)).where(among(Cycle.id, seasons))).scalar_one()
+    if without := {s.site_id for s in sources if s.cycle_id is None}:
+        lines = traces.steps_of_no_cycle(session, without, first, last, MOST_STEPS)
+        found.update((line.id, line) for line in lines)
+    waits = traces.waiting(session, {s.site_id for s in sources}, begun)
     others = {w.care_log_id for of_site in waits.values() for w in of_site if w.applied_on <= last} - found.keys()
     if others:
         found.update(
@@ -116,17 +119,11 @@ def _season(session: Session, sources: Sequence[CareLog], last: date) -> list[Di
     return list(found.values())
 
 
-def _line(log: CareLog, others: Sequence[CareLog], outsider: Witness | None, *, corrected: bool) -> Line:
+def _line(log: CareLog, waits: Sequence[Waiting], outsider: Witness | None, *, corrected: bool) -> Line:
+    """`waits`: the treatments of this step's site."""
     step = steps.STEPS[log.kind]
     day = clock.local(log.happened_at).date()
-    treated = [
-        wait
-        for o in others
-        if (o.pre_harvest_days is not None or o.kind in steps.TREATMENTS)
-        and o.site_id == log.site_id
-        # The hour is often guessed, so the day decides.
-        and (wait := traces.waiting_after(o)).applied_on <= day
-    ]
+    treated = [w for w in waits if w.applied_on <= day]  # the hour is often guessed, so the day decides
     last_treated = max((w.applied_on for w in treated), default=None) if step.harvest else None
     return Line(
         day=day,

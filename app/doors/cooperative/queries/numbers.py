@@ -5,18 +5,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import BigInteger, ColumnElement, ScalarSelect, cast, func, select
 from sqlalchemy.orm import Session, aliased
 
 from app import clock
 from app.accounts.models import Organisation, OrganisationKind
 from app.accounts.queries import among
 from app.actor import Actor
+from app.doors.cooperative.queries.on_sale import Goods
 from app.doors.cooperative.queries.own import own_organisations
-from app.marketplace_sync.queries import Evidence
-from app.products.models import Variant
-from app.trace import queries as trace
-from app.trace import stock
 from app.trace.models import CareLog, ScanTally, TraceCode
 
 WEEK = timedelta(days=7)
@@ -44,22 +41,19 @@ class Numbers:
     live_seen_at: datetime | None
 
 
-def numbers(session: Session, actor: Actor, evidence: dict[UUID, list[Evidence]]) -> Numbers:
+def numbers(session: Session, actor: Actor, goods: Goods) -> Numbers:
     own, day = own_organisations(actor), clock.today()
     since, yesterday = day - WEEK + timedelta(days=1), day - timedelta(days=1)
-    steps, writing, households = _steps(session, actor, since)
-    scans, codes = _scans(session, own, yesterday)
-    packs = session.execute(select(Variant.id, Variant.product_id).where(among(Variant.organisation_id, own)))
-    variants = {row.id: row.product_id for row in packs}
+    asked: tuple[ColumnElement[int], ...] = (*_steps(actor, since), *_scans(own, yesterday))
+    steps, writing, households, scans, codes = tuple(session.execute(select(*asked)).one())
     in_house = {
         (variant_id, batch_id): level.left
-        for variant_id, lots in stock.levels(session, list(variants)).items()
+        for variant_id, lots in goods.stock.levels.items()
         for batch_id, level in lots.items()
         if level.left > 0
     }
-    states = trace.standings(session, {lot for _v, lot in in_house if lot is not None})
-    left = {k: n for k, n in in_house.items() if k[1] is None or states[k[1]].state == "open"}
-    listed = [e for found in evidence.values() for e in found if e.listing_id or e.declared_id]
+    left = {k: n for k, n in in_house.items() if goods.stock.is_open(k[1])}
+    listed = [e for found in goods.evidence.values() for e in found if e.listing_id or e.declared_id]
     live = [e for e in listed if e.state == "live"]
     return Numbers(
         steps=steps,
@@ -72,7 +66,7 @@ def numbers(session: Session, actor: Actor, evidence: dict[UUID, list[Evidence]]
         packs=sum(left.values()),
         packs_stopped=sum(in_house.values()) - sum(left.values()),
         lots_with_packs=len({batch_id for _v, batch_id in left}),
-        products_with_packs=len({variants[v] for v, _b in left}),
+        products_with_packs=len({goods.products[v] for v, _b in left}),
         live=len(live),
         wanted=len(listed),
         live_counted=sum(e.counted for e in live),
@@ -81,8 +75,8 @@ def numbers(session: Session, actor: Actor, evidence: dict[UUID, list[Evidence]]
     )
 
 
-def _steps(session: Session, actor: Actor, since: date) -> tuple[int, int, int]:
-    """Steps that stand, households that wrote them, and households there are, all in one statement."""
+def _steps(actor: Actor, since: date) -> tuple[ColumnElement[int], ...]:
+    """Steps that stand, households that wrote them, and households there are."""
     later = aliased(CareLog)
     standing = (
         select(CareLog.organisation_id, func.count().label("steps"))
@@ -99,24 +93,25 @@ def _steps(session: Session, actor: Actor, since: date) -> tuple[int, int, int]:
         .group_by(CareLog.organisation_id)
         .subquery()
     )
-    row = session.execute(
+    counted = (
         select(
-            func.coalesce(func.sum(standing.c.steps), 0),
-            func.count(standing.c.steps),
-            func.count(Organisation.id),
+            cast(func.coalesce(func.sum(standing.c.steps), 0), BigInteger).label("steps"),
+            func.count(standing.c.steps).label("writing"),
+            func.count(Organisation.id).label("households"),
         )
         .select_from(Organisation)
         .outerjoin(standing, standing.c.organisation_id == Organisation.id)
         .where(among(Organisation.id, actor.organisations), Organisation.kind == OrganisationKind.HOUSEHOLD)
-    ).one()
-    return int(row[0]), int(row[1]), int(row[2])
+        .subquery()
+    )
+    return tuple(counted.c)
 
 
-def _scans(session: Session, own: Collection[UUID], day: date) -> tuple[int, int]:
+def _scans(own: Collection[UUID], day: date) -> tuple[ScalarSelect[int], ScalarSelect[int]]:
     """Scans of a civil day, and how many codes there are to scan."""
     codes = select(func.count()).select_from(TraceCode).where(among(TraceCode.organisation_id, own)).scalar_subquery()
     scans = (
-        select(func.coalesce(func.sum(ScanTally.scans), 0))
+        select(cast(func.coalesce(func.sum(ScanTally.scans), 0), BigInteger))
         .join(TraceCode, TraceCode.code == ScanTally.code)
         .where(
             among(TraceCode.organisation_id, own),
@@ -125,5 +120,4 @@ def _scans(session: Session, own: Collection[UUID], day: date) -> tuple[int, int
         )
         .scalar_subquery()
     )
-    row = session.execute(select(scans, codes)).one()
-    return int(row[0]), int(row[1])
+    return scans, codes

@@ -1,6 +1,6 @@
 """What is on sale where, product by product."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -15,10 +15,10 @@ from app.db import keyset
 from app.db.keyset import Count, Listed
 from app.doors.cooperative.queries.own import own_organisations
 from app.marketplace_sync import queries as marketplace
-from app.marketplace_sync.models import Listing
 from app.marketplace_sync.queries import Evidence
 from app.products.models import Product, Variant
 from app.trace import stock
+from app.trace.stock import InHouse
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,6 @@ class OnSale:
     packs: Sequence[Variant]
     left: int
     places: Sequence[Evidence]
-    states: dict[UUID, str]
 
 
 def colleagues_count(session: Session) -> bool:
@@ -44,12 +43,17 @@ BY_NAME = keyset.Order((Product.name_sorted, str), (Product.id, UUID))
 
 @dataclass(frozen=True, slots=True)
 class Goods:
-    """One page of products with where each is on sale, how many there are in all, and what is known of all of them."""
+    """One page of products with where each is on sale, and how many there are in all.
+
+    Of all of them and not of the page alone: `evidence`; `products` by pack and `stock`, also of what is no longer made.
+    """
 
     lines: Sequence[OnSale]
     page: Listed
     total: Count
     evidence: dict[UUID, list[Evidence]]
+    products: dict[UUID, UUID]
+    stock: InHouse
 
 
 def on_sale(session: Session, actor: Actor, mark: str = "", *, colleagues: bool) -> Goods:
@@ -59,26 +63,35 @@ def on_sale(session: Session, actor: Actor, mark: str = "", *, colleagues: bool)
     listed = keyset.listed(session, query, BY_NAME, mark, size=A_PAGE)
     found = [row.Product for row in listed.rows]
     ids = [p.id for p in found]
-    every = session.scalars(query.with_only_columns(Product.id)).all()
+    every, products = _everything(session, own)
     packs: dict[UUID, list[Variant]] = {}
     for pack in session.scalars(
         select(Variant).where(among(Variant.product_id, ids), Variant.retired_on.is_(None)).order_by(Variant.sku)
     ):
         packs.setdefault(pack.product_id, []).append(pack)
-    left = stock.on_hand(session, [p.id for rows in packs.values() for p in rows])
+    in_house = stock.in_house(session, products)
+    left = in_house.on_hand()
     evidence = marketplace.live_evidence(
         session, every, as_of=clock.today(), known_at=clock.now(), colleagues_count=colleagues
     )
-    rows = session.execute(select(Listing.id, Listing.state).where(among(Listing.product_id, ids)))
-    states = {row.id: row.state for row in rows}
     lines = [
         OnSale(
             product=p,
             packs=packs.get(p.id, []),
             left=sum(left.get(v.id, 0) for v in packs.get(p.id, [])),
             places=evidence.get(p.id, []),
-            states=states,
         )
         for p in found
     ]
-    return Goods(lines, listed, keyset.count(session, query), evidence)
+    total = Count(min(len(every), keyset.MOST_COUNTED), more=len(every) > keyset.MOST_COUNTED)
+    return Goods(lines, listed, total, evidence, products, in_house)
+
+
+def _everything(session: Session, own: Collection[UUID]) -> tuple[set[UUID], dict[UUID, UUID]]:
+    """The products that are made, and the product of every pack there ever was."""
+    rows = session.execute(
+        select(Product.id, Product.retired_on, Variant.id.label("pack"))
+        .outerjoin(Variant, Variant.product_id == Product.id)
+        .where(among(Product.organisation_id, own))
+    ).all()
+    return {r.id for r in rows if r.retired_on is None}, {r.pack: r.id for r in rows if r.pack is not None}

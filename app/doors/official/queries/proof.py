@@ -1,9 +1,11 @@
 """The record behind one criterion of a village: facts, products, the diary."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from uuid import UUID
+
+from sqlalchemy.orm import Session
 
 from app.accounts import queries as accounts
 from app.actor import SYSTEM, Actor
@@ -101,8 +103,7 @@ def proofs(
     """Everything behind each of these answers, read once for all of them."""
     used = {c.criterion.id: _facts_of(c) for c in clauses}
     named = {name for names in used.values() for name in names}
-    sold = _product_lines(database, view) if "ocop_products" in named else []
-    kept = _diary_lines(database, view) if "smart_agriculture_households" in named else []
+    sold, kept = _lines(database, view, sold="ocop_products" in named, kept="smart_agriculture_households" in named)
     kinds = [kind for c in clauses for kind in KINDS_OF.get(c.criterion.id, ())]
     with database.transaction(actor) as session:
         standing = (
@@ -161,42 +162,56 @@ def _parameter(view: VillageView, name: str) -> int | str:
     return next(c.value for c in view.assessment.parameters if c.name == name)
 
 
-def _product_lines(database: Database, view: VillageView) -> list[ProductLine]:
+def _lines(
+    database: Database,
+    view: VillageView,
+    *,
+    sold: bool,
+    kept: bool,
+) -> tuple[list[ProductLine], list[DiaryLine]]:
+    """The products that are `sold` and the diaries that are `kept`, each only where it is asked for."""
+    if not sold and not kept:
+        return [], []
     with database.transaction(SYSTEM) as session:
-        rows = products.ocop_products_of_villages(
-            session,
-            [view.village.id],
-            rule=str(_parameter(view, "village_of_product")),
-            on=view.as_of,
-            known_at=view.known_at,
-        )
-        ids = [r.product_id for r in rows]
-        evidence = marketplace.live_evidence(
-            session,
-            ids,
-            as_of=view.as_of,
-            known_at=view.known_at,
-            max_age_hours=int(_parameter(view, "liveness_max_age_hours")),
-            declared_max_age_days=int(_parameter(view, "declared_max_age_days")),
-            colleagues_count=_parameter(view, "declared_look_by") == "colleagues_too",
-        )
-        certificates = products.certificates_on(session, ids, view.as_of, view.known_at)
-        names = accounts.organisation_names(session, {r.organisation_id for r in rows})
+        goods = _products(session, view) if sold else []
+        diaries = _diaries(session, view) if kept else {}
+        holders = {line.product.organisation_id for line in goods} | diaries.keys()
+        names = accounts.organisation_names(session, holders)
+    lines = [DiaryLine(names.get(h, ""), len(days), min(days), max(days)) for h, days in diaries.items()]
+    return (
+        [replace(line, holder=names.get(line.product.organisation_id, "")) for line in goods],
+        sorted(lines, key=lambda line: (-line.steps, line.household)),
+    )
+
+
+def _products(session: Session, view: VillageView) -> list[ProductLine]:
+    rows = products.ocop_products_of_villages(
+        session,
+        [view.village.id],
+        rule=str(_parameter(view, "village_of_product")),
+        on=view.as_of,
+        known_at=view.known_at,
+    )
+    ids = [r.product_id for r in rows]
+    evidence = marketplace.live_evidence(
+        session,
+        ids,
+        as_of=view.as_of,
+        known_at=view.known_at,
+        max_age_hours=int(_parameter(view, "liveness_max_age_hours")),
+        declared_max_age_days=int(_parameter(view, "declared_max_age_days")),
+        colleagues_count=_parameter(view, "declared_look_by") == "colleagues_too",
+    )
+    certificates = products.certificates_on(session, ids, view.as_of, view.known_at)
     return [
-        ProductLine(
-            r, names.get(r.organisation_id, ""), certificates.get(r.product_id, []), evidence.get(r.product_id, [])
-        )
+        ProductLine(r, "", certificates.get(r.product_id, []), evidence.get(r.product_id, []))
         for r in rows
         if r.left is None or r.certificate != "none"
     ]
 
 
-def _diary_lines(database: Database, view: VillageView) -> list[DiaryLine]:
+def _diaries(session: Session, view: VillageView) -> dict[UUID, list[date]]:
+    """Household to the days on which it wrote."""
     first = view.as_of - timedelta(days=int(_parameter(view, "smart_agriculture_window_days")) - 1)
-    with database.transaction(SYSTEM) as session:
-        kept = trace.logs_in_window(
-            session, [view.village.id], first=first, last=view.as_of, known_at=view.known_at
-        ).get(view.village.id, {})
-        names = accounts.organisation_names(session, set(kept))
-    lines = [DiaryLine(names.get(h, ""), len(days), min(days), max(days)) for h, days in kept.items()]
-    return sorted(lines, key=lambda line: (-line.steps, line.household))
+    found = trace.logs_in_window(session, [view.village.id], first=first, last=view.as_of, known_at=view.known_at)
+    return found.get(view.village.id, {})

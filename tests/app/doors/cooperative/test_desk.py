@@ -86,7 +86,7 @@ def test_numbers_say_what_they_are_out_of(demo_province: Demo) -> None:
     actor = actor_of(demo_province, "hop-tac-xa")
     with demo_province.database.transaction(actor) as session:
         goods = queries.on_sale(session, actor, colleagues=False)
-        numbers = queries.numbers(session, actor, goods.evidence)
+        numbers = queries.numbers(session, actor, goods)
     assert (numbers.steps, numbers.households_writing, numbers.households) == (2, 2, 8)
     assert numbers.since == clock.today() - timedelta(days=6)
     assert (numbers.scans, numbers.codes) == (0, 3)
