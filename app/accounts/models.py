@@ -183,6 +183,7 @@ class RoleOffer(Base):
         CheckConstraint("(answered_at IS NULL) = (accepted IS NULL)", name="answered"),
         CheckConstraint("withdrawn_at IS NULL OR answered_at IS NULL", name="withdrawn"),
         Index("ix_role_offers_organisation_id", "organisation_id"),
+        Index("ix_role_offers_person_id", "person_id"),
         Index(
             "uq_role_offers_open",
             "person_id",

@@ -27,6 +27,7 @@ class VillageFact(Base):
         CheckConstraint(f"kind IN {FACT_KINDS}", name="kind"),
         CheckConstraint(f"witness IN {WITNESSES}", name="witness"),
         Index("ix_village_facts_village_id", "village_id", "kind"),
+        Index("ix_village_facts_recorded_at", "village_id", "recorded_at"),
         Index("uq_village_facts_supersedes_id", "supersedes_id", unique=True),
         Index(
             "uq_village_facts_first",

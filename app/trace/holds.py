@@ -1,16 +1,19 @@
 """The rules that put a batch on hold: a harvest before the days to wait were over, and a harvest that the diary takes back."""
 
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
+from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ARRAY, Uuid, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.accounts import queries as accounts
+from app.accounts.queries import among
 from app.actor import Actor, Role
 from app.db import Words, new_id
 from app.notices import service as notices
@@ -19,7 +22,7 @@ from app.outbox import publish
 from app.trace import pages, queries, steps
 from app.trace.batch_events import announce_change
 from app.trace.events import BatchCreated, BatchHeld, CareLogCorrected, CareLogRecorded
-from app.trace.models import Batch, BatchEvent, BatchEventKind, BatchSource, CareLog, Site
+from app.trace.models import Batch, BatchEvent, BatchEventKind, BatchSource, CareLog
 
 
 def check_site(session: Session, actor: Actor, event: CareLogRecorded | CareLogCorrected) -> None:
@@ -32,17 +35,7 @@ def check_site(session: Session, actor: Actor, event: CareLogRecorded | CareLogC
     touched = queries.showing(session, queries.batches_of_site(session, event.site_id), first_day)
     if first_day is None:  # a correction may have moved the day up to which these batches show their sites
         _wait_for_writers(session, touched)
-    failed: list[Exception] = []
-    for batch_id in touched:
-        try:
-            with session.begin_nested():
-                _check(session, actor, batch_id)
-        except (
-            Exception
-        ) as error:  # one odd batch keeps no other from being held, nor any page from being rendered anew
-            if isinstance(error, OperationalError | InterfaceError):
-                raise
-            failed.append(error)
+    failed = _check(session, actor, touched)
     pages.forget(session, touched)
     if failed:
         raise ExceptionGroup("batches that cannot be checked", failed)
@@ -54,8 +47,10 @@ def check_new_batch(session: Session, actor: Actor, event: BatchCreated) -> None
     A step that is written while the batch is being made sees no batch, and the batch does not see the step.
     """
     _wait_for_writers(session, [event.batch_id])
-    _check(session, actor, event.batch_id)
+    failed = _check(session, actor, [event.batch_id])
     pages.forget(session, [event.batch_id])
+    if failed:
+        raise failed[0]
 
 
 def _wait_for_writers(session: Session, batch_ids: Collection[UUID]) -> None:
@@ -64,19 +59,40 @@ def _wait_for_writers(session: Session, batch_ids: Collection[UUID]) -> None:
     They hold a key-share lock on the site, as every foreign key does. Who writes from now on reads it as it is: so one site
     after the other is waited for and let go at once, and nobody's step waits for the checking of the batches.
     """
-    for site_id in sorted(queries.sites_of_batches(session, batch_ids)):
-        waited = session.begin_nested()
-        session.execute(select(Site.id).where(Site.id == site_id).with_for_update())
-        waited.rollback()
+    sites = sorted(queries.sites_of_batches(session, batch_ids))
+    session.execute(select(func.hoi_wait_for_writers(literal(sites, ARRAY(Uuid())))))
 
 
-def _check(session: Session, actor: Actor, batch_id: UUID) -> None:
-    batch = session.get_one(Batch, batch_id)
-    sources = session.scalars(select(BatchSource).where(BatchSource.batch_id == batch_id)).all()
-    logs = queries.current_logs(session, [s.care_log_id for s in sources])
-    held = hold_early(session, actor, batch, [log for log in logs.values() if not log.withdrawn])
-    if _hold_contradicted(session, actor, batch, list(logs.values())) or held:
-        announce_change(session, actor, batch)
+def _check(session: Session, actor: Actor, batch_ids: Collection[UUID]) -> list[Exception]:
+    """Hold those of the batches that their diaries contradict; what is read is read once for all of them.
+
+    Returns what went wrong: one odd batch keeps no other from being held.
+    """
+    batches = session.scalars(select(Batch).where(among(Batch.id, batch_ids)).order_by(Batch.id)).all()
+    of_batch: dict[UUID, list[UUID]] = defaultdict(list)
+    for source in session.scalars(select(BatchSource).where(among(BatchSource.batch_id, batch_ids))):
+        of_batch[source.batch_id].append(source.care_log_id)
+    logs = queries.current_logs(session, {root for roots in of_batch.values() for root in roots})
+    waiting = _waiting(session, logs.values())
+    used = queries.used_of_harvests(session, [root for root, log in logs.items() if log.corrects_id is not None])
+    failed: list[Exception] = []
+    for batch in batches:
+        its = [logs[root] for root in of_batch[batch.id] if root in logs]
+        try:
+            held = _hold_early(session, actor, batch, [log for log in its if not log.withdrawn], waiting)
+            if _hold_contradicted(session, actor, batch, its, used) or held:
+                announce_change(session, actor, batch)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:  # noqa: BLE001 - told of together, when the others are held
+            failed.append(error)
+    return failed
+
+
+def _waiting(session: Session, harvested: Collection[CareLog]) -> dict[UUID, list[queries.Waiting]]:
+    """Site to the steps that may bind one of these harvests: nobody waits longer than a year."""
+    since = min((clock.local(h.happened_at).date() for h in harvested), default=clock.today()) - timedelta(days=366)
+    return queries.waiting(session, {h.site_id for h in harvested}, since)
 
 
 def hold_early(session: Session, actor: Actor, batch: Batch, harvested: Sequence[CareLog]) -> bool:
@@ -85,8 +101,16 @@ def hold_early(session: Session, actor: Actor, batch: Batch, harvested: Sequence
     A step is judged anew when a correction moved the first day allowed or the day of the harvest, not otherwise: whoever
     released the batch has seen these two days. Days that come back after the batch was released for other ones hold it again.
     """
-    since = min((clock.local(h.happened_at).date() for h in harvested), default=clock.today()) - timedelta(days=366)
-    waiting = queries.waiting(session, {h.site_id for h in harvested}, since)
+    return _hold_early(session, actor, batch, harvested, _waiting(session, harvested))
+
+
+def _hold_early(
+    session: Session,
+    actor: Actor,
+    batch: Batch,
+    harvested: Sequence[CareLog],
+    waiting: Mapping[UUID, Sequence[queries.Waiting]],
+) -> bool:
     found = {
         (step.allowed_from, clock.local(harvest.happened_at).date(), step.care_log_id): step
         for harvest in harvested
@@ -158,19 +182,24 @@ def _early(step: queries.Waiting, day: date) -> Words:
     )
 
 
-def _hold_contradicted(session: Session, actor: Actor, batch: Batch, logs: Sequence[CareLog]) -> bool:
+def _hold_contradicted(
+    session: Session,
+    actor: Actor,
+    batch: Batch,
+    logs: Sequence[CareLog],
+    used: Mapping[UUID, Sequence[tuple[Decimal, str]]],
+) -> bool:
     """Hold the batch when a harvest in it was withdrawn, or corrected to what cannot be.
 
     - is it no harvest any more?
     - is it less than batches took of it?
     - was it after the batch was made?
     """
-    used = queries.used_of_harvests(session, [queries.root_id(log) for log in logs])
     added = False
     for log in logs:
         if log.corrects_id is None:
             continue
-        left = queries.left_of(log, used[queries.root_id(log)])
+        left = queries.left_of(log, used.get(queries.root_id(log), ()))
         day = clock.local(log.happened_at).date()
         if log.withdrawn or log.kind not in steps.HARVESTS:
             reason = Words(
@@ -228,7 +257,9 @@ def _hold(
         )
         .returning(BatchEvent.id)
     )
-    if session.scalar(statement) is None:
+    with session.begin_nested():  # what the database refuses of one batch undoes no other's
+        added = session.scalar(statement)
+    if added is None:
         return False
     publish(session, actor, BatchHeld(batch_id=batch.id, organisation_id=batch.organisation_id))
     return True

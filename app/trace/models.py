@@ -186,10 +186,10 @@ class CareLog(Base):
         ForeignKeyConstraint(["cycle_id", "organisation_id"], ["cycles.id", "cycles.organisation_id"]),
         ForeignKeyConstraint(["corrects_id", "organisation_id"], ["care_logs.id", "care_logs.organisation_id"]),
         UniqueConstraint("id", "organisation_id"),
-        Index("ix_care_logs_site_id", "site_id", "happened_at"),
+        Index("ix_care_logs_site_id", "site_id", "happened_at", "position"),
         Index("ix_care_logs_cycle_id", "cycle_id"),
         Index("ix_care_logs_recorded_at", "organisation_id", "recorded_at"),
-        Index("ix_care_logs_organisation_id", "organisation_id", "happened_at"),
+        Index("ix_care_logs_organisation_id", "organisation_id", "happened_at", "position"),
         Index("ix_care_logs_corrects_id", "corrects_id", postgresql_where=text("corrects_id IS NOT NULL")),
         Index(
             "ix_care_logs_harvests",
