@@ -191,9 +191,11 @@ class Paged(Generic[Thing]):
     count: Count
 
 
-def paged(session: Session, query: Select[Thing], order: Order, mark: str | None = None) -> Paged[Thing]:
+def paged(
+    session: Session, query: Select[Thing], order: Order, mark: str | None = None, *, size: int = PAGE
+) -> Paged[Thing]:
     """The page that `mark` names of a query for one thing a row, with its count. Raises BadAddress as `listed` does."""
-    found = listed(session, query, order, mark)
+    found = listed(session, query, order, mark, size=size)
     return Paged([row[0] for row in found.rows], found, count(session, query))
 
 

@@ -17,10 +17,11 @@ from app.notices.models import Notice, NoticeDelivery, Urgency
 ROLE_OFFER = "role_offer"
 # A notice is never rewritten: whether it still asks for an answer is seen from the offer it tells of.
 _SETTLED_OFFER = and_(
+    RoleOffer.person_id == Notice.person_id,  # by an index: under a row's rule the cast of the key may use none
     RoleOffer.id == case((Notice.reason == ROLE_OFFER, cast(func.split_part(Notice.key, ":", 2), Uuid))),
     or_(RoleOffer.answered_at.is_not(None), RoleOffer.withdrawn_at.is_not(None)),
 )
-_WANTS_EYES = and_(Notice.seen_at.is_(None), ~exists().where(_SETTLED_OFFER))
+_WANTS_EYES = and_(Notice.seen_at.is_(None), or_(Notice.reason != ROLE_OFFER, ~exists().where(_SETTLED_OFFER)))
 
 
 NEWEST = keyset.Order((Notice.created_at, datetime), (Notice.id, UUID), newest_first=True)

@@ -60,6 +60,7 @@ from app.accounts.queries.sign_ins import (
     sign_in_lines,
     waiting,
     waiting_count,
+    waiting_phones,
     waiting_requests,
 )
 
@@ -117,6 +118,7 @@ __all__ = [
     "visible",
     "waiting",
     "waiting_count",
+    "waiting_phones",
     "waiting_requests",
     "who_said_no",
 ]

@@ -108,6 +108,9 @@ def member_households(
     return list(session.scalars(query.order_by(*BY_NAME.by())))
 
 
+BESIDE_PEOPLE = 30  # households on the page that lists the organisation's people, too
+
+
 def member_household_page(
     session: Session, actor: Actor, cooperative_id: UUID, *, search: str = "", mark: str = ""
 ) -> keyset.Paged[Organisation]:
@@ -118,7 +121,7 @@ def member_household_page(
     query = _members_of(actor, cooperative_id, clock.today())
     if search.strip():
         query = query.where(Organisation.name_folded.contains(fold(search.strip()), autoescape=True))
-    return keyset.paged(session, query, BY_NAME, mark)
+    return keyset.paged(session, query, BY_NAME, mark, size=BESIDE_PEOPLE)
 
 
 def member_household(session: Session, actor: Actor, cooperative_id: UUID, household_id: UUID) -> Organisation:

@@ -74,12 +74,17 @@ def waiting_requests(
     """A page of the phones that wait for these organisations' word, the longest waiting first: rows that begin with a
     CardRequest and the PersonalData of its person. `now` is machine time. Raises BadAddress for a mark that is none.
     """
-    query = (
+    return keyset.listed(session, waiting_phones(organisation_ids, now), FIRST_ASKED, mark)
+
+
+def waiting_phones(organisation_ids: Collection[UUID], now: datetime) -> Select[CardRequest, PersonalData]:
+    """See `waiting_requests`: all of them, in that order."""
+    return (
         select(CardRequest, PersonalData)
         .join(PersonalData, PersonalData.person_id == CardRequest.person_id)
         .where(_waits(organisation_ids, now))
+        .order_by(*FIRST_ASKED.by())
     )
-    return keyset.listed(session, query, FIRST_ASKED, mark)
 
 
 def waiting_count(session: Session, organisation_ids: Collection[UUID], now: datetime) -> int:

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from app import clock
@@ -278,7 +278,7 @@ def recent(
     """The newest steps by the day they happened, each as it stands now."""
     query = (
         select(CareLog)
-        .where(CareLog.organisation_id == house_id, ~_corrected_since())
+        .where(CareLog.organisation_id == house_id, trace.last_of_chain(None))
         .order_by(CareLog.happened_at.desc(), CareLog.position.desc())
         .limit(most)
     )
@@ -294,16 +294,9 @@ NEWEST_STEP = keyset.Order((CareLog.happened_at, datetime), (CareLog.position, i
 
 def diary(session: Session, house_id: UUID, mark: str = "") -> tuple[list[LogView], Listed]:
     """A page of what was written in the household, the newest step first, each as it stands now. Raises BadAddress."""
-    query = select(CareLog).where(CareLog.organisation_id == house_id, ~_corrected_since())
+    query = select(CareLog).where(CareLog.organisation_id == house_id, trace.last_of_chain(None))
     found = keyset.listed(session, query, NEWEST_STEP, mark)
     return views(session, [row.CareLog for row in found.rows]), found
-
-
-def _corrected_since() -> ColumnElement[bool]:
-    later = aliased(CareLog)
-    return exists().where(
-        later.corrects_id == func.coalesce(CareLog.corrects_id, CareLog.id), later.position > CareLog.position
-    )
 
 
 def views(session: Session, rows: Sequence[CareLog]) -> list[LogView]:

@@ -23,7 +23,7 @@ from app.trace.queries.batches import (
     standing,
     standings,
 )
-from app.trace.queries.chains import current_logs, root_id
+from app.trace.queries.chains import current_logs, last_of_chain, root_id
 from app.trace.queries.diary import (
     Conflicts,
     Diary,
@@ -115,6 +115,7 @@ __all__ = [
     "holders_of_sites",
     "is_held",
     "is_taken_back",
+    "last_of_chain",
     "ledger",
     "left_of",
     "logs_in_window",

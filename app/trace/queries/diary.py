@@ -75,7 +75,7 @@ def diary_of_site(
 ) -> Diary:
     """The steps of a site, the newest first. Raises NotFound, and BadAddress for a mark that is none."""
     place = site(session, actor, site_id)
-    conditions = [CareLog.site_id == place.id, last_of_chain(None) if withdrawn else current(None)]
+    conditions = [CareLog.site_id == place.id]
     if kind is not None:
         conditions.append(CareLog.kind == kind)
     if cycle_id is not None:
@@ -84,14 +84,17 @@ def diary_of_site(
         conditions.append(CareLog.happened_at >= clock.start_of_day(first))
     if last is not None:
         conditions.append(CareLog.happened_at < clock.start_of_day(last + timedelta(days=1)))
-    query = select(CareLog).where(*conditions)
-    found = keyset.listed(session, query, NEWEST_STEP, mark, size=size)
-    return Diary(lines_of(session, [row.CareLog for row in found.rows]), found, keyset.count(session, query))
+    query, standing = select(CareLog).where(*conditions), last_of_chain if withdrawn else current
+    found = keyset.listed(session, query.where(standing(None)), NEWEST_STEP, mark, size=size)
+    total = keyset.count(session, query.where(standing(None, all_read=True)))
+    return Diary(lines_of(session, [row.CareLog for row in found.rows]), found, total)
 
 
 def steps_of_cycles(session: Session, cycle_ids: Collection[UUID]) -> list[DiaryLine]:
     """The steps of these seasons. For SYSTEM: it asks nobody's rights."""
-    rows = session.scalars(select(CareLog).where(among(CareLog.cycle_id, cycle_ids), current(None))).all()
+    rows = session.scalars(
+        select(CareLog).where(among(CareLog.cycle_id, cycle_ids), current(None, all_read=True))
+    ).all()
     return lines_of(session, rows)
 
 
@@ -107,7 +110,7 @@ def steps_of_no_cycle(
             CareLog.cycle_id.is_(None),
             CareLog.happened_at >= clock.start_of_day(first),
             CareLog.happened_at < clock.start_of_day(last + timedelta(days=1)),
-            current(None),
+            current(None, all_read=True),
         )
         .subquery()
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -41,9 +41,12 @@ def today_for_farmer(session: Session, actor: Actor) -> FarmerToday:
     lines = site_lines(session, actor)
     lines.sort(key=lambda s: (s.last_log_at is None, -(s.last_log_at.timestamp() if s.last_log_at else 0)))
     binding = harvest_allowed_from(session, [s.site.id for s in lines])
-    mine = and_(among(CareLog.organisation_id, actor.organisations), current(None))
+    mine = among(CareLog.organisation_id, actor.organisations)
     rows = session.scalars(
-        select(CareLog).where(mine).order_by(CareLog.happened_at.desc(), CareLog.position.desc()).limit(10)
+        select(CareLog)
+        .where(mine, current(None))
+        .order_by(CareLog.happened_at.desc(), CareLog.position.desc())
+        .limit(10)
     ).all()
     week = clock.start_of_day(clock.today() - timedelta(days=6))
     return FarmerToday(
@@ -53,7 +56,9 @@ def today_for_farmer(session: Session, actor: Actor) -> FarmerToday:
         last_site_id=lines[0].site.id if lines and lines[0].last_log_at else None,
         recent=tuple(lines_of(session, rows)),
         logs_this_week=session.scalar(
-            select(func.count()).select_from(CareLog).where(mine, CareLog.happened_at >= week)
+            select(func.count())
+            .select_from(CareLog)
+            .where(mine, CareLog.happened_at >= week, current(None, all_read=True))
         )
         or 0,
         conflicts=session.scalar(

@@ -47,7 +47,7 @@ def waiting(session: Session, site_ids: Collection[UUID], since: date | None = N
         .where(
             among(CareLog.site_id, site_ids),
             or_(CareLog.pre_harvest_days.is_not(None), CareLog.kind.in_(steps.TREATMENTS)),
-            current(None),
+            current(None, all_read=True),
         )
         .order_by(CareLog.happened_at, CareLog.position)
     )

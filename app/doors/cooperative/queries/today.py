@@ -103,7 +103,7 @@ def today(session: Session, actor: Actor, *, colleagues: bool) -> Today:
     """`colleagues`: whether a colleague's look at a declared link counts; see `colleagues_count`."""
     own = own_organisations(actor)
     managed = actor.where(Right.MANAGE_MEMBERS)
-    waiting = accounts.waiting_requests(session, managed, clock.machine_now()).rows if managed else []
+    waiting, many_phones = _phones(session, managed)
     broken = select(ChannelAccount).where(among(ChannelAccount.organisation_id, own), ChannelAccount.state == "broken")
     listings, many_listings = _troubled(session, own)
     stopped, many_accounts = _some(session, broken.order_by(ChannelAccount.created_at, ChannelAccount.id))
@@ -111,11 +111,8 @@ def today(session: Session, actor: Actor, *, colleagues: bool) -> Today:
     endings, many_endings = _endings(session, own)
     links, many_links = _links(session, own, colleagues=colleagues)
     conflicts, many_conflicts = _conflicts(session, actor)
-    waiting_too = (
-        accounts.waiting_count(session, managed, clock.machine_now()) if len(waiting) == keyset.PAGE else len(waiting)
-    )
     totals = {
-        "phones": (len(waiting), Count(waiting_too)),
+        "phones": (len(waiting), many_phones),
         "listings": (len(listings), many_listings),
         "accounts": (len(stopped), many_accounts),
         "lots": (len(lots), many_lots),
@@ -124,7 +121,7 @@ def today(session: Session, actor: Actor, *, colleagues: bool) -> Today:
         "conflicts": (len(conflicts), many_conflicts),
     }
     return Today(
-        phones=[(row[0], row[1]) for row in waiting],
+        phones=waiting,
         listings=listings,
         accounts=[row.ChannelAccount for row in stopped],
         lots=lots,
@@ -134,6 +131,14 @@ def today(session: Session, actor: Actor, *, colleagues: bool) -> Today:
         besides={kind: total.number - shown for kind, (shown, total) in totals.items() if total.number > shown},
         beyond=any(total.more for _shown, total in totals.values()),
     )
+
+
+def _phones(session: Session, managed: Collection[UUID]) -> tuple[list[tuple[CardRequest, PersonalData]], Count]:
+    """The longest waiting first."""
+    if not managed:
+        return [], Count(0)
+    rows, total = _some(session, accounts.waiting_phones(managed, clock.machine_now()))
+    return [(request, person) for request, person, _number in rows], total
 
 
 def _some(session: Session, query: Query) -> tuple[Rows, Count]:
