@@ -23,10 +23,11 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 @dataclass(slots=True)
 class Cost:
-    """`buffers`: pages of PostgreSQL that were looked at; `heaviest`: the statement with most of them."""
+    """`buffers`: pages of PostgreSQL that were looked at; `heaviest`: the statement with most of them; `written`: rows."""
 
     statements: int = 0
     buffers: int = 0
+    written: int = 0
     heaviest: str = ""
     heaviest_buffers: int = 0
     web_ms: float = 0.0
@@ -85,10 +86,11 @@ class Meter:
         found = Cost(statements=self._statements)
         rows = self._owner.execute(
             "SELECT s.query, s.shared_blks_hit + s.shared_blks_read + s.local_blks_hit + s.local_blks_read"
-            " + s.temp_blks_read + s.temp_blks_written FROM pg_stat_statements s"
+            " + s.temp_blks_read + s.temp_blks_written, s.rows FROM pg_stat_statements s"
             " WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY 2 DESC"
         ).fetchall()
         found.buffers = sum(int(r[1]) for r in rows)
+        found.written = sum(int(r[2]) for r in rows if str(r[0]).lstrip().startswith(("INSERT", "UPDATE", "DELETE")))
         if rows:
             found.heaviest, found.heaviest_buffers = " ".join(str(rows[0][0]).split()), int(rows[0][1])
         if times:

@@ -39,14 +39,14 @@ MOST_STATEMENTS = 25
 MOST_CPU_MS = 120
 MOST_KB = 60
 IGNORED_BUFFERS = 200
-ROWS = re.compile(rb"<(?:tr|li|dt|article|details|option)\b")
+ROWS = re.compile(rb"<(?:tr|li|dt|article|section|details|option)\b")
 GREW = 1.1  # shown rows of a page that shows no more
 FORMS = ("small", "large")
 
 
 @dataclass(slots=True)
 class Measured:
-    """One page or reaction: its cost in both provinces, and what it shows there."""
+    """One page or reaction: its cost in both provinces, and how many rows it shows or writes there."""
 
     name: str
     costs: dict[str, meters.Cost] = field(default_factory=dict)
@@ -139,6 +139,7 @@ def measure_reactions(
             continue
         one = told.setdefault(f"reaction {reaction.name}", Measured(f"reaction {reaction.name}"))
         cost = one.costs[form] = meter.cost(partial(react, meter.database, reaction, known[reaction.event.name]), times)
+        one.rows[form] = cost.written
         print(
             f"{form} {reaction.name}: {cost.statements} {cost.buffers:,} {cost.cpu_ms:.0f} ms",
             file=sys.stderr,

@@ -188,12 +188,17 @@ def _svg_text(x: float, y: float, text: str, size: float, *, bold: bool) -> str:
     return f'<text x="{x}" y="{y}" font-size="{size:.2f}"{weight} {fixed}>{escape(text)}</text>'
 
 
-def label_svg(label: Label, *, bulk: bool = False) -> str:
-    """The whole label in millimetres. It carries no style sheet, so that a strict page may hold it and a shop may print it."""
+FONT = 'font-family="Be Vietnam Pro,Noto Sans,Arial,sans-serif"'
+
+
+def label_svg(label: Label, *, bulk: bool = False, name: str = "") -> str:
+    """The whole label in millimetres. It carries no style sheet, so that a strict page may hold it and a shop may print it.
+
+    `name`: the id of the drawing, for a page that shows it again.
+    """
     modules = matrix(label.address, bulk=bulk)
     module = (HEIGHT_MM - 1) / (len(modules) + 2 * QUIET)
     left = HEIGHT_MM - 0.5
-    font = 'font-family="Be Vietnam Pro,Noto Sans,Arial,sans-serif"'
     lines: list[str] = []
     y = 6.5
     for line in _wrapped(label.product, lambda t: _text_width(t, 37, bold=True) <= (WIDTH_MM - left - 1) * 10, 3):
@@ -209,10 +214,20 @@ def label_svg(label: Label, *, bulk: bool = False) -> str:
             f'<path d="M{left} {HEIGHT_MM - 8}h31v5.6h-31z" fill="none" stroke="#000" stroke-width=".35"/>'
             f"{_svg_text(left + 1.2, HEIGHT_MM - 3.9, TEST_MARK, 3.6, bold=True)}"
         )
+    drawing, end = (f'<g id="{name}">', "</g>") if name else ("", "")
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH_MM}mm" height="{HEIGHT_MM}mm" viewBox="0 0 {WIDTH_MM} {HEIGHT_MM}"'
-        f' role="img" aria-label="{escape(f"{label.product}, {label.code}")}" {font}>'
+        f' role="img" aria-label="{escape(f"{label.product}, {label.code}")}" {FONT}>'
+        f"{drawing}"
         f'<path fill="#fff" d="M0 0h{WIDTH_MM}v{HEIGHT_MM}H0z"/>'
         f'<path transform="translate({0.5 + QUIET * module:.3f} {0.5 + QUIET * module:.3f}) scale({module:.5f})"'
-        f' shape-rendering="crispEdges" d="{svg_path(modules)}"/>{"".join(lines)}</svg>'
+        f' shape-rendering="crispEdges" d="{svg_path(modules)}"/>{"".join(lines)}{end}</svg>'
+    )
+
+
+def again(name: str) -> str:
+    """The label that stands on the same page under this name once more: a sheet of 24 need not carry the code 24 times."""
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH_MM}mm" height="{HEIGHT_MM}mm" viewBox="0 0 {WIDTH_MM} {HEIGHT_MM}"'
+        f' aria-hidden="true" {FONT}><use href="#{name}"/></svg>'
     )

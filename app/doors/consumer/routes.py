@@ -281,7 +281,8 @@ def label_sheet(batch_id: UUID) -> Response:
     queries.check_printable(found)
     return page(
         "labels/sheet.html",
-        label=labels.label_svg(label),
+        label=labels.label_svg(label, name="tem"),
+        again=labels.again("tem"),
         count=which.so,
         test=label.test,
         held=found.state == "held",

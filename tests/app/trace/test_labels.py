@@ -116,3 +116,15 @@ def test_no_line_is_wider_than_its_label_whatever_font_a_printer_has() -> None:
     for line in lines:
         assert line.get("lengthAdjust") == "spacingAndGlyphs"
         assert float(line.get("x") or 0) + float(line.get("textLength") or 99) <= labels.WIDTH_MM
+
+
+def test_a_sheet_carries_the_drawing_once_and_shows_it_as_often_as_it_is_printed() -> None:
+    named, again = labels.label_svg(LABEL, name="tem"), labels.again("tem")
+    root, use = ET.fromstring(named), ET.fromstring(again)  # noqa: S314 - our own output
+    (group,) = root
+    assert (group.tag.rpartition("}")[2], group.get("id")) == ("g", "tem")
+    assert [c.get("href") for c in use] == ["#tem"]
+    assert [root.get(n) for n in ("width", "height", "viewBox", "font-family")] == [
+        use.get(n) for n in ("width", "height", "viewBox", "font-family")
+    ]
+    assert len(again) < len(named) / 10
