@@ -36,6 +36,10 @@ class NotYet(Exception):
         self.wait = wait
 
 
+class PartlyDone(ExceptionGroup[Exception]):
+    """Raised by the verb of a reaction that has done all it could: that stays, and its delivery is tried again for the rest."""
+
+
 class OutboxEvent(Base):
     """One event. `due_at` in the future makes it a thing that time alone will cause (a certificate lapses)."""
 

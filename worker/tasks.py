@@ -19,7 +19,7 @@ from app.db import Database
 from app.errors import HoiError
 from app.jobs import JobRequested
 from app.logs import scrub
-from app.outbox import Delivery, NotYet, OutboxEvent
+from app.outbox import Delivery, NotYet, OutboxEvent, PartlyDone
 from app.settings import ROOT
 from worker import reactions, schedule
 from worker.celery_app import celery
@@ -195,6 +195,7 @@ def _begin(database: Database, event_id: UUID, reaction: reactions.Reaction) -> 
 
 
 def _pay_verb(database: Database, begun: OutboxEvent, reaction: reactions.Reaction) -> None:
+    partly: PartlyDone | None = None
     with database.transaction(SYSTEM) as session:
         opened = _open(session, begun.id, reaction.name, patient=True)
         if opened is None:
@@ -205,8 +206,14 @@ def _pay_verb(database: Database, begun: OutboxEvent, reaction: reactions.Reacti
         if isinstance(event, JobRequested):
             jobs.run(database, session, event.job_id, reactions.job_handler, actor)
         elif verb := reaction.find_verb():
-            verb(session, actor, [event] if reaction.many else event)
-        delivery.done_at = clock.machine_now()
+            try:
+                verb(session, actor, [event] if reaction.many else event)
+            except PartlyDone as error:
+                partly = error
+        if partly is None:
+            delivery.done_at = clock.machine_now()
+    if partly is not None:  # what was done is committed
+        raise partly
 
 
 def _pay_call(database: Database, begun: OutboxEvent, reaction: reactions.Reaction) -> None:

@@ -18,7 +18,7 @@ from app.actor import Actor, Role
 from app.db import Words, new_id
 from app.notices import service as notices
 from app.notices.models import Urgency
-from app.outbox import publish
+from app.outbox import PartlyDone, publish
 from app.trace import pages, queries, steps
 from app.trace.batch_events import announce_change
 from app.trace.events import BatchCreated, BatchHeld, CareLogCorrected, CareLogRecorded
@@ -30,6 +30,8 @@ def check_site(session: Session, actor: Actor, event: CareLogRecorded | CareLogC
 
     Late steps of a phone that was offline, and corrections, arrive after a batch was made. New steps are on the page of a
     batch, and can hold it, only up to the day it was made, or its last harvest was. Safe to run twice; runs as SYSTEM.
+
+    Raises PartlyDone when some batch cannot be checked, after all others were.
     """
     first_day = event.first_day if isinstance(event, CareLogRecorded) else None
     touched = queries.showing(session, queries.batches_of_site(session, event.site_id), first_day)
@@ -38,7 +40,7 @@ def check_site(session: Session, actor: Actor, event: CareLogRecorded | CareLogC
     failed = _check(session, actor, touched)
     pages.forget(session, touched)
     if failed:
-        raise ExceptionGroup("batches that cannot be checked", failed)
+        raise PartlyDone("batches that cannot be checked", failed)
 
 
 def check_new_batch(session: Session, actor: Actor, event: BatchCreated) -> None:

@@ -5,19 +5,23 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
-from app.actor import SYSTEM
-from app.db import Database, new_id
+from app import clock
+from app.actor import SYSTEM, Actor
+from app.db import Database, is_busy, new_id
 from app.doors.farmer.routes.waits import WAIT_CHOICES
 from app.notices.models import Notice
-from app.outbox import OutboxEvent, read
-from app.trace import batches, holds, queries
-from app.trace.events import BatchChanged, BatchHeld
+from app.outbox import Delivery, OutboxEvent, read
+from app.trace import batches, diary, holds, queries
+from app.trace.events import BatchChanged, BatchCreated, BatchHeld, CareLogCorrected, CareLogRecorded
 from app.trace.models import BatchEvent
 from app.trace.schemas import NewBatch
 from tests.app.trace.farm import NOON, World, a_log, a_product, a_site, build, write
 from tests.app.trace.lots import correct, decide, harvest, held_for, make, pay_debts, react, state
+from worker import relay, tasks
 
 
 @pytest.mark.parametrize(("days", "expected"), [(4, "open"), (5, "held"), (365, "held")])
@@ -325,8 +329,102 @@ def test_a_release_that_saw_one_early_harvest_of_two_stays(
     batch = make(database, world.manager, product, *sources)
     assert state(database, batch) == "held"
     decide(database, world.manager, batch, "released")
-    react(database)
+    with database.transaction(SYSTEM) as session:
+        holds.check_new_batch(session, SYSTEM, BatchCreated(batch_id=batch))
     assert (state(database, batch), len(held_for(database, batch))) == ("open", 1)
+
+
+def check_once_more(database: Database) -> list[tuple[int, bool]]:
+    """One try of each check that is owed: how often it went wrong so far, and whether it is done now."""
+    relay.fan_out(database)
+    with database.transaction(SYSTEM) as session:
+        owed = session.scalars(
+            select(Delivery).where(Delivery.reaction == "trace.check_site", Delivery.done_at.is_(None))
+        ).all()
+        for delivery in owed:
+            delivery.lease_until = clock.machine_now() + timedelta(minutes=1)
+    for delivery in owed:
+        tasks.pay(database, delivery.event_id, delivery.reaction)
+    with database.transaction(SYSTEM) as session:
+        tried = [session.get_one(Delivery, (d.event_id, d.reaction)) for d in owed]
+        return [(d.attempts, d.done_at is not None) for d in tried]
+
+
+def test_a_batch_that_cannot_be_checked_keeps_no_other_from_being_held_and_is_tried_again(
+    database: Database, world: World, site: UUID, product: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = sorted(make(database, world.manager, product, harvest(database, world.farmer, site, 2)) for _ in range(3))
+    codes = []
+    for batch in made:
+        with database.transaction(world.manager) as session:
+            codes.append(batches.issue_code(session, world.manager, batch))
+    pay_debts(database)
+    write(database, world.farmer, a_log(site, "spraying", 3, material="Dầu khoáng", pre_harvest_days=7))
+    check = holds._check
+
+    def check_all_but_one(session: Session, actor: Actor, batch_id: UUID) -> None:
+        check(session, actor, batch_id)
+        if batch_id == made[1]:
+            raise ValueError("an odd batch")
+
+    def versions() -> list[int]:
+        asked = text("SELECT wanted_version FROM public_pages WHERE code = :code AND language = 'vi'")
+        with database.transaction(SYSTEM) as session:
+            return [session.execute(asked, {"code": code}).scalar_one() for code in codes]
+
+    before = versions()
+    with monkeypatch.context() as odd:
+        odd.setattr(holds, "_check", check_all_but_one)
+        assert check_once_more(database) == [(1, False)]
+    assert [state(database, batch) for batch in made] == ["held", "open", "held"]
+    assert [after > first for after, first in zip(versions(), before, strict=True)] == [True] * 3
+    assert check_once_more(database) == [(1, True)]
+    assert [len(held_for(database, batch)) for batch in made] == [1, 1, 1]
+
+
+def test_a_check_that_meets_another_of_the_same_batch_is_tried_again_as_a_whole(fresh_database: Database) -> None:
+    world = build(fresh_database)
+    site = a_site(fresh_database, world.farmer, world.household, world.village)
+    log = harvest(fresh_database, world.farmer, site, 2)
+    batch = make(fresh_database, world.manager, a_product(fresh_database, world), log)
+    spray = a_log(site, "spraying", 3, material="Dầu khoáng", pre_harvest_days=7)
+    write(fresh_database, world.farmer, spray)
+    event = CareLogRecorded(spray.id, site, world.household, first_day=NOON.date() - timedelta(days=3))
+    with fresh_database.transaction(SYSTEM) as first:
+        holds.check_site(first, SYSTEM, event)
+        with pytest.raises(OperationalError) as met, fresh_database.transaction(SYSTEM) as second:
+            second.execute(text("SET LOCAL lock_timeout = '50ms'"))
+            holds.check_site(second, SYSTEM, event)
+        assert is_busy(met.value)
+    assert len(held_for(fresh_database, batch)) == 1
+
+
+def test_who_checks_after_a_correction_waits_for_who_writes_a_step_there_and_after_a_step_nobody_is_waited_for(
+    fresh_database: Database,
+) -> None:
+    world = build(fresh_database)
+    site = a_site(fresh_database, world.farmer, world.household, world.village)
+    log = harvest(fresh_database, world.farmer, site, 2)
+    make(fresh_database, world.manager, a_product(fresh_database, world), log)
+    corrected = CareLogCorrected(log.id, site, world.household)
+    moved_here = CareLogRecorded(log.id, site, world.household)
+    step = CareLogRecorded(log.id, site, world.household, first_day=NOON.date() - timedelta(days=2))
+
+    def check(event: CareLogCorrected | CareLogRecorded) -> None:
+        with fresh_database.transaction(SYSTEM) as session:
+            session.execute(text("SET LOCAL lock_timeout = '50ms'"))
+            holds.check_site(session, SYSTEM, event)
+
+    with fresh_database.transaction(world.farmer) as writing:
+        [outcome] = diary.record_care_logs(writing, world.farmer, [a_log(site, "weeding", 1)])
+        assert outcome.status == "stored"
+        check(step)
+        for event in (corrected, moved_here):
+            with pytest.raises(OperationalError) as waited:
+                check(event)
+            assert is_busy(waited.value)
+    for event in (step, corrected, moved_here):
+        check(event)
 
 
 def test_what_is_said_outside_of_a_hold_names_no_site_and_no_telephone(
