@@ -101,6 +101,8 @@ def test_scopes_add_up_and_an_empty_one_is_nowhere() -> None:
     here, there = Scope(frozenset({HOME})), Scope(frozenset({OTHER}), frozenset({PLACE}))
     assert here | there == Scope(frozenset({HOME, OTHER}), frozenset({PLACE}))
     assert there | Scope(places=frozenset({ELSEWHERE})) == Scope(frozenset({OTHER}), frozenset({PLACE, ELSEWHERE}))
+    units = Scope(units=frozenset({PLACE})) | Scope(units=frozenset({ELSEWHERE}))
+    assert units == Scope(units=frozenset({PLACE, ELSEWHERE}))
     everywhere = Scope(everywhere=True)
     assert [(here | everywhere).everywhere, (everywhere | here).everywhere] == [True, True]
     assert not (here | there).everywhere

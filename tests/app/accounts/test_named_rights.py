@@ -123,6 +123,13 @@ def test_a_role_in_a_cooperative_gives_nothing_in_its_households_but_to_the_mana
         assert [right for right in Right if H in actor.where(right)] == [], role
 
 
+def test_a_role_for_a_place_of_which_nothing_is_known_gives_only_what_needs_no_place() -> None:
+    roles = (held(role, C, H, P) for role in (Role.COMMUNE_OFFICIAL, Role.CERTIFIER, Role.PROVINCE_OFFICIAL))
+    actor = with_rights(Actor(kind="person", person_id=new_id()), roles)
+    assert cells_of(actor) == {(Right.CORRECT_FINDING, C), (Right.SET_PROVINCE_RULES, EVERYWHERE)}
+    assert (actor.places, actor.units) == (set(), set())
+
+
 # --- days --------------------------------------------------------------------------------------------------------
 
 
@@ -200,6 +207,35 @@ def test_an_officer_with_a_farm_is_a_farmer_at_home_and_an_officer_next_door(pro
     assert [lanh.may(right, province["next_door"]) for right in vouching] == [False, False, False]
     assert [writer.may(right, province["next_door"]) for right in vouching] == [True, True, True]
     assert [right for right in Right if writer.may(right, province["next_door"])] == list(vouching)
+
+
+def test_an_officer_writes_for_many_as_for_each_of_them(province: Province) -> None:
+    province.household("minh", "coop", "next_door", "village")
+    province.household("minh", "coop", "second_door", "village")
+    role_from(province, "lanh", "office", Role.EXTENSION_OFFICER, clock.today())
+    lanh = province.actor("lanh")
+    asked = ("household", "coop", "next_door", "office", "other_household", "second_door")
+    with province.database.transaction(SYSTEM) as session:
+        found = [session.get_one(Organisation, province[name]) for name in asked]
+    with province.database.transaction(lanh) as session:
+        writer, theirs = rights.on_behalf_of_each(session, lanh, found)
+        told = session.execute(text("SELECT hoi_may(:right)"), {"right": Right.KEEP_DIARY}).scalar_one()
+    own, doors = province["household"], {province["next_door"], province["second_door"]}
+    assert [o.id for o in theirs] == [own, province["next_door"], province["second_door"]]
+    assert writer.where(Right.KEEP_DIARY) == set(told) == {own} | doors
+    assert writer.where(Right.VOUCH_AS_OFFICER) == writer.where(Right.VOUCH_AS_NEIGHBOUR) == doors
+    for right in set(Right) - {Right.KEEP_DIARY, Right.VOUCH_AS_OFFICER, Right.VOUCH_AS_NEIGHBOUR}:
+        assert writer.where(right) == lanh.where(right), right
+
+
+def test_who_writes_for_nobody_else_stays_who_they_are(province: Province) -> None:
+    minh = province.actor("minh")
+    with province.database.transaction(SYSTEM) as session:
+        found = [session.get_one(Organisation, province[name]) for name in ("other_household", "household")]
+    with province.database.transaction(minh) as session:
+        assert rights.on_behalf_of_each(session, minh, found) == (minh, [found[1]])
+        assert rights.on_behalf_of_each(session, minh, found)[0] is minh
+        assert rights.on_behalf_of_each(session, minh, []) == (minh, [])
 
 
 @pytest.mark.parametrize("at", ["coop", "office", "other_household"])

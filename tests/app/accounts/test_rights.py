@@ -1,11 +1,12 @@
 """Who reaches, sees and looks after whom."""
 
 import pytest
+from sqlalchemy import select
 
 from app.accounts import queries, rights
 from app.accounts.models import Organisation, OrganisationKind, PersonalData
 from app.accounts.named_rights import roles_giving
-from app.actor import PUBLIC, Actor, Right, Role, Scope
+from app.actor import PUBLIC, SYSTEM, Actor, Right, Role, Scope
 from app.db import new_id
 from app.errors import NotFound
 from tests.app.accounts.conftest import Province
@@ -76,6 +77,34 @@ def test_the_place_of_an_organisation_gives_its_diary_only_where_one_writes_for_
             assert rights.may_in(placed, right, organisation) is (kept_for or not diary)
         elsewhere = Actor(kind="person", rights={right: Scope(places=frozenset({new_id()}))})
         assert rights.may_in(elsewhere, right, organisation) is False
+
+
+def test_a_list_asks_for_the_organisations_in_which_a_right_holds_as_each_is_asked(province: Province) -> None:
+    village, commune = frozenset({province["village"]}), frozenset({province["commune"]})
+    with province.database.transaction(SYSTEM) as session:
+        everybody = session.scalars(select(Organisation)).all()
+        for right in Right:
+            for scope in (
+                Scope(frozenset({province["other"]})),
+                Scope(places=village),
+                Scope(frozenset({province["other_household"]}), commune),
+                Scope(everywhere=True),
+            ):
+                for actor in (Actor(kind="person", rights={right: scope}), SYSTEM, PUBLIC):
+                    held = set(session.scalars(select(Organisation.id).where(rights.held_in(actor, right))))
+                    assert held == {o.id for o in everybody if rights.may_in(actor, right, o)}
+        officer = Actor(
+            kind="person", rights={Right.KEEP_DIARY: Scope(places=commune), Right.SELL: Scope(places=commune)}
+        )
+        seen = {
+            right: set(session.scalars(select(Organisation.id).where(rights.held_in(officer, right))))
+            for right in (Right.KEEP_DIARY, Right.SELL, Right.FARM)
+        }
+    assert seen == {
+        Right.KEEP_DIARY: {province["household"]},
+        Right.SELL: {province["household"], province["coop"], province["office"]},
+        Right.FARM: set(),
+    }
 
 
 def test_news_of_an_organisation_concerns_those_who_have_the_right_in_it() -> None:

@@ -76,10 +76,13 @@ class Shelf:
                                price_dong=60000)
         )  # fmt: skip
 
-    def declare(self, declared_at: datetime = NOON - 40 * DAY, withdrawn_at: datetime | None = None) -> UUID:
+    def declare(
+        self, declared_at: datetime = NOON - 40 * DAY, withdrawn_at: datetime | None = None, **facts: Any
+    ) -> UUID:
+        whole = {"product_id": self.product, "url": f"https://san.example/{new_id()}"} | facts
         link: DeclaredListing = self.add(
-            DeclaredListing(id=new_id(), organisation_id=self.people.cooperative, product_id=self.product, floor_id=self.floor,
-                            url=f"https://san.example/{new_id()}", declared_by=self.people.manager.person_id,
+            DeclaredListing(id=new_id(), organisation_id=self.people.cooperative, floor_id=self.floor, **whole,
+                            declared_by=self.people.manager.person_id,
                             declared_at=declared_at, withdrawn_at=withdrawn_at)
         )  # fmt: skip
         return link.id
@@ -356,3 +359,36 @@ def test_an_official_sees_the_links_of_sellers_in_their_places_and_no_others(she
     assert seen() == [], "though other organisations lie in the official's places"
     seller.commune_id = shelf.people.commune
     assert seen() == [link]
+
+
+def test_a_search_takes_signs_for_what_they_are_in_the_name_of_the_product_and_in_the_address(
+    shelf: Shelf, database: Database
+) -> None:
+    names = ("Na 100% chín cây", "Na 100 quả")
+    by_name = [shelf.declare(product_id=a_product(database, shelf.people, name_vi=name)) for name in names]
+    by_address = [shelf.declare(url=f"https://san.example/{path}") for path in ("na_dai", "na-dai", "NA_DAI-2")]
+
+    def found(search: str) -> set[UUID]:
+        listed = queries.declared_list(shelf.session, shelf.people.official, search=search)
+        assert listed.total.number == len(listed.lines)
+        return {declared.id for declared, _ in listed.lines}
+
+    assert found("NA 100") == set(by_name)
+    assert found("100% c") == {by_name[0]}
+    assert found("100%q") == set()
+    assert found(" a_d ") == {by_address[0], by_address[2]}
+    assert found("dai-2") == {by_address[2]}
+
+
+def test_a_link_waits_until_somebody_from_outside_has_looked_at_it(shelf: Shelf) -> None:
+    """Whatever others were looked at."""
+    seen, by_colleague, by_nobody = (shelf.declare(NOON - days * DAY) for days in (1, 2, 3))
+    shelf.look(seen, TODAY, on_sale=False)
+    shelf.look(by_colleague, TODAY, colleague=True)
+
+    def listed(**how: Any) -> list[UUID]:
+        found = queries.declared_list(shelf.session, shelf.people.official, **how)
+        return [declared.id for declared, _ in found.lines]
+
+    assert listed() == [seen, by_colleague, by_nobody]
+    assert listed(waiting=True) == [by_colleague, by_nobody]

@@ -431,3 +431,16 @@ def test_a_sale_of_the_first_moment_of_the_day_of_making_can_be_written_down_lat
     move(database, world.manager, variant, "sold", 1, batch_id=batch, happened_at=made)
     with database.transaction(SYSTEM) as session:
         assert stock.levels(session, [variant])[variant][batch] == stock.Level(there=9, promised=0, sold=1)
+
+
+def test_adding_up_the_ledger_anew_says_how_many_totals_there_are(
+    database: Database, world: World, product: UUID
+) -> None:
+    variant = a_pack(database, world, product)
+    with database.transaction(SYSTEM) as session:
+        assert stock.rebuild_totals(session) == 0
+    for kind, units in (("counted", 9), ("sold", 2), ("sold", 1), ("lost", 1)):
+        move(database, world.manager, variant, kind, units)
+    with database.transaction(SYSTEM) as session:
+        assert stock.rebuild_totals(session) == 3
+    assert left(database, variant) == 5
