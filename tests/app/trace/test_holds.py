@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -17,7 +18,7 @@ from app.notices.models import Notice
 from app.outbox import Delivery, OutboxEvent, read
 from app.trace import batches, diary, holds, queries
 from app.trace.events import BatchChanged, BatchCreated, BatchHeld, CareLogCorrected, CareLogRecorded
-from app.trace.models import BatchEvent
+from app.trace.models import Batch, BatchEvent
 from app.trace.schemas import NewBatch
 from tests.app.trace.farm import NOON, World, a_log, a_product, a_site, build, write
 from tests.app.trace.lots import correct, decide, harvest, held_for, make, pay_debts, react, state
@@ -360,12 +361,12 @@ def test_a_batch_that_cannot_be_checked_keeps_no_other_from_being_held_and_is_tr
             codes.append(batches.issue_code(session, world.manager, batch))
     pay_debts(database)
     write(database, world.farmer, a_log(site, "spraying", 3, material="Dầu khoáng", pre_harvest_days=7))
-    check = holds._check
+    check = holds._hold_early
 
-    def check_all_but_one(session: Session, actor: Actor, batch_id: UUID) -> None:
-        check(session, actor, batch_id)
-        if batch_id == made[1]:
+    def check_all_but_one(session: Session, actor: Actor, batch: Batch, *known: Any) -> bool:
+        if batch.id == made[1]:
             raise ValueError("an odd batch")
+        return check(session, actor, batch, *known)
 
     def versions() -> list[int]:
         asked = text("SELECT wanted_version FROM public_pages WHERE code = :code AND language = 'vi'")
@@ -374,7 +375,7 @@ def test_a_batch_that_cannot_be_checked_keeps_no_other_from_being_held_and_is_tr
 
     before = versions()
     with monkeypatch.context() as odd:
-        odd.setattr(holds, "_check", check_all_but_one)
+        odd.setattr(holds, "_hold_early", check_all_but_one)
         assert check_once_more(database) == [(1, False)]
     assert [state(database, batch) for batch in made] == ["held", "open", "held"]
     assert [after > first for after, first in zip(versions(), before, strict=True)] == [True] * 3
