@@ -11,15 +11,19 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
 
 from app import local, outbox
 from app.accounts.events import OrganisationChanged
 from app.actor import SYSTEM
+from app.criteria import derivation
+from app.criteria.models import VillageAssessment
 from app.db import Database
 from app.local.processes import leader_of, processes_of, reap
 from app.migrations import run as migrations
 from app.web import SIGN_IN_COOKIE
+from tests.app.criteria.world import build
 from tests.conftest import TEMPLATE, TestServers, owner_of
 from tests.faults.field import (
     Farm,
@@ -31,6 +35,7 @@ from tests.faults.field import (
     remember_versions,
     start_phones,
 )
+from tests.faults.test_told_apart import marks
 
 
 def home_of(servers: TestServers) -> Path:
@@ -207,3 +212,31 @@ def test_the_servers_of_this_module_are_durable(servers: TestServers) -> None:
             "SELECT current_setting('fsync'), current_setting('synchronous_commit'), current_setting('full_page_writes')"
         ).fetchone()
     assert row == ("on", "on", "on")
+
+
+@pytest.mark.faults
+def test_a_drain_of_villages_goes_on_after_postgresql_was_killed_and_started_again(
+    fresh_database: Database, servers: TestServers, run_processes: Any, wait_for: Any
+) -> None:
+    home = home_of(servers)
+    villages = build(fresh_database, lambda _moment: None).many_villages(800)[1::2]  # those without an answer
+    with fresh_database.transaction(SYSTEM) as session:
+        derivation.mark(session, SYSTEM, villages, awaited=False)
+    running = run_processes("relay", "bulk")
+    first = running.keeper.pids()
+    wait_for(lambda: 0 < marks(fresh_database) < len(villages), 90, "the drain to be under way")
+    kill_postgres(home, signal.SIGKILL)
+    wait_for(lambda: postgres_is_gone(home), 30, "PostgreSQL to be gone")
+    local.start(home)
+    fresh_database.dispose()
+    left = marks(fresh_database)
+    wait_for(lambda: marks(fresh_database) == 0, 120, "the rest to be derived")
+    with fresh_database.transaction(SYSTEM) as session:
+        found = session.execute(
+            select(func.count(), func.count(VillageAssessment.village_id.distinct())).where(
+                VillageAssessment.village_id.in_(villages)
+            )
+        ).one()
+    assert tuple(found) == (len(villages), len(villages)), "one answer each"
+    assert left > 0, "something was left when it was killed"
+    assert running.keeper.pids() == first, "nobody of ours has to die of it"
