@@ -161,7 +161,6 @@ def translate() -> None:
 VERSIONS = ROOT / "app" / "migrations" / "versions"
 REVISION = '''"""{what}."""
 
-import sqlalchemy as sa
 from alembic import op
 
 revision = "{number}"
@@ -183,7 +182,10 @@ def revision(what: str) -> None:
     before = max(path.name[:4] for path in VERSIONS.glob("[0-9]*.py"))
     number = f"{int(before) + 1:04d}"
     file = VERSIONS / f"{number}_{'_'.join(words)}.py"
-    file.write_text(REVISION.format(what=what.strip().rstrip("."), number=number, before=before), encoding="utf-8")
+    file.write_text(
+        REVISION.format(what=" ".join(re.findall(r"[^\s\"\\\\]+", what)).rstrip("."), number=number, before=before),
+        encoding="utf-8",
+    )
     click.echo(str(file.relative_to(ROOT)))
 
 

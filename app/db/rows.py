@@ -52,7 +52,11 @@ _SPELLED_BY_US = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACL
 
 
 def json_of(value: object) -> bytes:
-    """What `json_ready` gives, as UTF-8 without blanks; its keys in the order in which they stand. Raises TypeError."""
+    """What `json_ready` gives, as UTF-8 without blanks; its keys in the order in which they stand.
+
+    For what our records hold: texts, whole numbers of 64 bits, decimals, days, moments, ids, words of a list. A binary fraction is
+    spelled in orjson's way, and no number as null. Raises TypeError.
+    """
     return orjson.dumps(value, default=json_ready, option=_SPELLED_BY_US)
 
 

@@ -80,10 +80,15 @@ def _check(session: Session, actor: Actor, batch_ids: Collection[UUID]) -> list[
     failed: list[Exception] = []
     for batch in batches:
         its = [logs[root] for root in of_batch[batch.id] if root in logs]
+        harvested = [log for log in its if not log.withdrawn]
+        found, contradicted = _too_early(harvested, waiting), _contradictions(batch, its, used)
+        if not found and not contradicted:
+            continue
         try:
-            held = _hold_early(session, actor, batch, [log for log in its if not log.withdrawn], waiting)
-            if _hold_contradicted(session, actor, batch, its, used) or held:
-                announce_change(session, actor, batch)
+            with session.begin_nested():  # all of one batch, or nothing of it
+                held = [_hold(session, actor, batch, reason, cause_id) for reason, cause_id in contradicted]
+                if _hold_early(session, actor, batch, harvested, found) or any(held):
+                    announce_change(session, actor, batch)
         except (OperationalError, InterfaceError):
             raise
         except Exception as error:  # noqa: BLE001 - told of together, when the others are held
@@ -103,21 +108,22 @@ def hold_early(session: Session, actor: Actor, batch: Batch, harvested: Sequence
     A step is judged anew when a correction moved the first day allowed or the day of the harvest, not otherwise: whoever
     released the batch has seen these two days. Days that come back after the batch was released for other ones hold it again.
     """
-    return _hold_early(session, actor, batch, harvested, _waiting(session, harvested))
+    return _hold_early(session, actor, batch, harvested, _too_early(harvested, _waiting(session, harvested)))
 
 
-def _hold_early(
-    session: Session,
-    actor: Actor,
-    batch: Batch,
-    harvested: Sequence[CareLog],
-    waiting: Mapping[UUID, Sequence[queries.Waiting]],
-) -> bool:
-    found = {
+# The first day on which a harvest was allowed, the harvest's day, and the step that binds it.
+Early = Mapping[tuple[date, date, UUID], queries.Waiting]
+
+
+def _too_early(harvested: Sequence[CareLog], waiting: Mapping[UUID, Sequence[queries.Waiting]]) -> Early:
+    return {
         (step.allowed_from, clock.local(harvest.happened_at).date(), step.care_log_id): step
         for harvest in harvested
         for step in queries.too_early(harvest, waiting.get(harvest.site_id, []))
     }
+
+
+def _hold_early(session: Session, actor: Actor, batch: Batch, harvested: Sequence[CareLog], found: Early) -> bool:
     events = queries.events_of(session, batch.id) if found else []
     added = False
     for (allowed_from, day, care_log_id), step in sorted(found.items(), key=lambda item: item[0]):
@@ -184,20 +190,16 @@ def _early(step: queries.Waiting, day: date) -> Words:
     )
 
 
-def _hold_contradicted(
-    session: Session,
-    actor: Actor,
-    batch: Batch,
-    logs: Sequence[CareLog],
-    used: Mapping[UUID, Sequence[tuple[Decimal, str]]],
-) -> bool:
-    """Hold the batch when a harvest in it was withdrawn, or corrected to what cannot be.
+def _contradictions(
+    batch: Batch, logs: Sequence[CareLog], used: Mapping[UUID, Sequence[tuple[Decimal, str]]]
+) -> list[tuple[Words, UUID]]:
+    """Each harvest of the batch that was withdrawn, or corrected to what cannot be, with the reason for holding it.
 
     - is it no harvest any more?
     - is it less than batches took of it?
     - was it after the batch was made?
     """
-    added = False
+    found = []
     for log in logs:
         if log.corrects_id is None:
             continue
@@ -221,8 +223,8 @@ def _hold_contradicted(
             )
         else:
             continue
-        added |= _hold(session, actor, batch, reason, log.id)
-    return added
+        found.append((reason, log.id))
+    return found
 
 
 def _hold(
@@ -259,9 +261,7 @@ def _hold(
         )
         .returning(BatchEvent.id)
     )
-    with session.begin_nested():  # what the database refuses of one batch undoes no other's
-        added = session.scalar(statement)
-    if added is None:
+    if session.scalar(statement) is None:
         return False
     publish(session, actor, BatchHeld(batch_id=batch.id, organisation_id=batch.organisation_id))
     return True

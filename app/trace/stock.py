@@ -78,14 +78,14 @@ def levels(session: Session, variant_ids: Collection[UUID]) -> dict[UUID, dict[U
 
 @dataclass(frozen=True, slots=True)
 class InHouse:
-    """What there is of some packs, lot by lot, and how each of these lots stands."""
+    """What there is of some packs, lot by lot, and how each lot stands of which something is left."""
 
     levels: Mapping[UUID, Mapping[UUID | None, Level]]
     standings: Mapping[UUID, BatchStanding]
 
     def is_open(self, lot: UUID | None) -> bool:
-        """Packs without a lot are stopped by nothing."""
-        return lot is None or self.standings[lot].state == "open"
+        """Packs without a lot are stopped by nothing, and of what is used up there is nothing to stop."""
+        return lot is None or lot not in self.standings or self.standings[lot].state == "open"
 
     def on_hand(self) -> dict[UUID, int]:
         """How many of each pack may be sold now: there, promised to nobody, and not in a lot that is on hold or recalled.
@@ -102,7 +102,7 @@ class InHouse:
 
 def in_house(session: Session, variant_ids: Collection[UUID]) -> InHouse:
     found = levels(session, variant_ids)
-    lots = {lot for by_lot in found.values() for lot in by_lot if lot is not None}
+    lots = {lot for by_lot in found.values() for lot, level in by_lot.items() if lot is not None and level.left > 0}
     return InHouse(found, queries.standings(session, lots))
 
 

@@ -34,10 +34,10 @@ def pages(client: FlaskClient, at: str, row: str, *, within: str = "") -> list[l
     return found
 
 
-def every(client: FlaskClient, at: str, row: str, *, within: str = "") -> list[str]:
+def every(client: FlaskClient, at: str, row: str, *, within: str = "", size: int = keyset.PAGE) -> list[str]:
     """All rows of the list, each once: full pages, and a last one with the rest."""
     found = pages(client, at, row, within=within)
-    assert all(len(one) == keyset.PAGE for one in found[:-1]), [len(one) for one in found]
+    assert all(len(one) == size for one in found[:-1]), [len(one) for one in found]
     rows = [one for page in found for one in page]
     assert len(rows) == len(set(rows))
     return rows

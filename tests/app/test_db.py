@@ -16,7 +16,7 @@ from sqlalchemy.exc import ProgrammingError, StatementError
 from sqlalchemy.orm import Session
 
 from app import audit, outbox
-from app.actor import PUBLIC, SYSTEM, Actor
+from app.actor import PUBLIC, SYSTEM, Actor, Role
 from app.audit import AuditEntry
 from app.db import (
     Database,
@@ -177,7 +177,12 @@ CONTENT = st.recursive(
     | st.uuids()
     | st.dates()
     | st.datetimes(datetime(1900, 1, 2), timezones=st.sampled_from([UTC, ZoneInfo("Asia/Ho_Chi_Minh")])),  # noqa: DTZ001
-    lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(st.text("aăâđ1_"), inner),
+    lambda inner: (
+        st.sets(st.sampled_from(Role) | st.text("abc"))
+        | st.lists(inner)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text("aăâđ1_"), inner)
+    ),
 )
 
 

@@ -13,7 +13,6 @@ from app.accounts import organisations, queries, rights, schemas
 from app.accounts.models import Organisation, OrganisationKind
 from app.accounts.routes.base import KIND_WORDS, blueprint, communes_and_villages
 from app.actor import Actor, Right
-from app.db import keyset
 from app.errors import forbidden
 from app.places import queries as places
 from app.places.schemas import InCommune
@@ -91,13 +90,13 @@ def _people_page(db: Session, known: Actor, row: Organisation, asked: schemas.Pe
     living_there: dict[UUID, list[queries.Member]] = {}
     for member in queries.members(db, wider, shown) if may_look and shown else []:
         living_there.setdefault(member.organisation_id, []).append(member)
-    lengths = [found.count.number for found in (people, households) if found]
+    paged = any(found.listed.previous or found.listed.next for found in (people, households) if found)
     return {
         "may_look": may_look,
         "people": people,
         "households": households,
         "offers": queries.offers_of(db, row.id, offered_by=None if may_look else known.person_id, mark=asked.trang_moi),
-        "searchable": bool(asked.q) or max(lengths, default=0) > keyset.PAGE,
+        "searchable": bool(asked.q) or paged,
         "living_there": living_there,
         "cooperatives": queries.organisation_names(db, queries.cooperatives_of(db, row.id, clock.today())),
         "manages": known.may(Right.MANAGE_MEMBERS, row.id),

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -361,12 +360,13 @@ def test_a_batch_that_cannot_be_checked_keeps_no_other_from_being_held_and_is_tr
             codes.append(batches.issue_code(session, world.manager, batch))
     pay_debts(database)
     write(database, world.farmer, a_log(site, "spraying", 3, material="Dầu khoáng", pre_harvest_days=7))
-    check = holds._hold_early
+    announce = holds.announce_change
 
-    def check_all_but_one(session: Session, actor: Actor, batch: Batch, *known: Any) -> bool:
+    def announce_all_but_one(session: Session, actor: Actor, batch: Batch) -> None:
+        """When its hold is written already: all of a batch is kept, or nothing of it."""
         if batch.id == made[1]:
             raise ValueError("an odd batch")
-        return check(session, actor, batch, *known)
+        announce(session, actor, batch)
 
     def versions() -> list[int]:
         asked = text("SELECT wanted_version FROM public_pages WHERE code = :code AND language = 'vi'")
@@ -375,7 +375,7 @@ def test_a_batch_that_cannot_be_checked_keeps_no_other_from_being_held_and_is_tr
 
     before = versions()
     with monkeypatch.context() as odd:
-        odd.setattr(holds, "_hold_early", check_all_but_one)
+        odd.setattr(holds, "announce_change", announce_all_but_one)
         assert check_once_more(database) == [(1, False)]
     assert [state(database, batch) for batch in made] == ["held", "open", "held"]
     assert [after > first for after, first in zip(versions(), before, strict=True)] == [True] * 3

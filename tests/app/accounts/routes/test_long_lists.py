@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from app.accounts.queries.organisations import BESIDE_PEOPLE
 from app.actor import Role
 from app.db import fold, new_id
 from tests.app.accounts.conftest import Province
@@ -46,7 +47,7 @@ def test_members_of_a_cooperative_come_in_pages_and_cost_the_same(browser: Brows
         assert "Hộ thành viên (1)" in minh.get(at).text
     assert 'name="q"' not in minh.get(at).text, "nothing to search in a list of one"
     households(province, 120, member_of=province["coop"], farmer=province["lanh"])
-    assert every(minh, at, HOUSEHOLD, within='id="ho"') == ["Hộ household", *NAMES]
+    assert every(minh, at, HOUSEHOLD, within='id="ho"', size=BESIDE_PEOPLE) == ["Hộ household", *NAMES]
     with counted_statements(province.database) as many:
         shown = minh.get(at).text
     assert len(many) <= len(few), many

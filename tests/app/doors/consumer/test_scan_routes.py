@@ -310,6 +310,8 @@ def test_labels_of_the_own_batch_decode_to_its_address(
     sheet = client.get(f"/tem/{world.ids['batch']}/to-in?so=30")
     assert sheet.text.count('width="70mm"') == 30
     assert sheet.text.count('class="sheet labels"') == 2
+    assert (sheet.text.count('<g id="tem">'), sheet.text.count('<use href="#tem"/>')) == (1, 29)
+    assert sheet.text.index('<g id="tem">') < sheet.text.index('<use href="#tem"/>')
 
 
 def test_without_a_public_address_labels_are_marked_as_trials(
