@@ -53,7 +53,7 @@ def main() -> None:
         for trouble in error.errors():
             name = "HOI_" + "_".join(str(part) for part in trouble["loc"]).upper() if trouble["loc"] else "Cài đặt"
             print(f"✗ {name}: {trouble['msg'].removeprefix('Value error, ')}", file=sys.stderr)
-        print("  Xem ý nghĩa từng cài đặt trong README.md, phần «Cài đặt».", file=sys.stderr)
+        print("  Xem ý nghĩa từng cài đặt trong docs/settings.md.", file=sys.stderr)
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort):
         print("Đã dừng.", file=sys.stderr)
