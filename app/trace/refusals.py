@@ -34,10 +34,11 @@ class StepChecks:
             )
         )
         self._sites: dict[UUID, UUID] = {row.id: row.organisation_id for row in sites}
-        cycles = session.execute(
-            select(Cycle.id, Cycle.site_id).where(among(Cycle.id, {log.cycle_id for log in logs if log.cycle_id}))
-        )
-        self._cycles: dict[UUID, UUID] = {row.id: row.site_id for row in cycles}
+        seasons = {log.cycle_id for log in logs if log.cycle_id}
+        self._cycles: dict[UUID, UUID] = {}
+        if seasons:
+            cycles = session.execute(select(Cycle.id, Cycle.site_id).where(among(Cycle.id, seasons)))
+            self._cycles = {row.id: row.site_id for row in cycles}
         photos = {p for log in logs for p in log.photos}
         self._photos = media.attachable(session, actor, photos, sees=queries.points_to_file)
         people = {p for log in logs for p in (log.performed_by, log.witnessed_by) if p is not None}

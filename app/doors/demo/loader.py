@@ -3,6 +3,7 @@
 Every id is made from a name (names.key), so loading again finds what is there and adds only what is missing.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -146,6 +147,12 @@ def load(settings: Settings) -> None:
 
 
 def _fill(stage: Stage) -> None:
+    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="pictures") as pool:
+        stage.read_ahead(pool)
+        _fill_all(stage)
+
+
+def _fill_all(stage: Stage) -> None:
     with stage.at(stage.today - LIFE):
         load_places(stage)
         load_accounts(stage)

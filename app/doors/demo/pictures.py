@@ -24,20 +24,10 @@ Colour = tuple[int, int, int]
 
 
 def draw(kind: str, seed: str) -> bytes:
-    """A JPEG of one kind: orchard, forest, jelly (a field of thạch đen), apiary, citrus, box, jar, sheet, house."""
+    """A JPEG of one of KINDS."""
     image = _ground(seed)
     pen = ImageDraw.Draw(image)
-    {
-        "orchard": _orchard,
-        "forest": _forest,
-        "jelly": _rows,
-        "apiary": _hives,
-        "citrus": _citrus,
-        "box": _box,
-        "jar": _jar,
-        "sheet": _sheet,
-        "house": _house,
-    }[kind](pen, seed)
+    _DRAWN[kind](pen, seed)
     _label(image)
     out = BytesIO()
     image.save(out, "JPEG", quality=82)
@@ -206,3 +196,17 @@ def _label(image: Image.Image) -> None:
         font = _font("latin" if letter.isascii() else "vietnamese")
         pen.text((x, HEIGHT - 26), letter, font=font, fill=(255, 255, 255, 255), anchor="ls")
         x += font.getlength(letter)
+
+
+_DRAWN = {
+    "orchard": _orchard,
+    "forest": _forest,
+    "jelly": _rows,  # a field of thạch đen
+    "apiary": _hives,
+    "citrus": _citrus,
+    "box": _box,
+    "jar": _jar,
+    "sheet": _sheet,
+    "house": _house,
+}
+KINDS = tuple(_DRAWN)

@@ -1,8 +1,10 @@
 """What one load of the demo stands on: the session, the clock put back to a day, and the people in whose name it acts."""
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from datetime import date, datetime, time
+from itertools import product
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -34,6 +36,7 @@ class Stage:
         self.seats: dict[str, str] = {}
         self.floors: dict[str, UUID] = {}
         self._pictures: dict[str, str] = {}
+        self._read: dict[str, Future[media.PhotoRead]] = {}
         self._actors: dict[UUID, Actor] = {}
         self._acting: Actor | None = None
         self.communes: dict[str, UUID] = {}
@@ -88,13 +91,25 @@ class Stage:
         if self.session.get(Credential, person_id) is None:
             passwords.set_password(self.session, SYSTEM, person_id, cast.PASSWORD, must_change=False)
 
+    def read_ahead(self, pool: Executor) -> None:
+        """Begin to decode all drawings: each takes a process of its own a tenth of a second, while this one loads the rest."""
+        for kind, number in product(pictures.KINDS, range(VARIETY)):
+            name = f"{kind}-{number}"
+            self._read[name] = pool.submit(self._drawn, kind, name)
+
+    def _drawn(self, kind: str, name: str) -> media.PhotoRead:
+        return media.read_photo(self.store, pictures.draw(kind, name), None)
+
     def picture(self, kind: str, seed: str, by: UUID) -> str:
         """A drawn picture in the media store, sent by this person; of each kind there are a few."""
         self.act(by)
         name = f"{kind}-{sum(map(ord, seed)) % VARIETY}"
         if name not in self._pictures:
-            photo = media.store_photo(self.session, self.store, pictures.draw(kind, name))
-            self._pictures[name] = photo.sha256
+            if name in self._read:
+                self._pictures[name] = media.keep(self.session, self.store, self._read[name].result())
+            else:  # what is added to a province that was filled before
+                photo = media.store_photo(self.session, self.store, pictures.draw(kind, name))
+                self._pictures[name] = photo.sha256
         media.remember_sender(self.session, self._pictures[name])
         return self._pictures[name]
 
