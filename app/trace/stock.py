@@ -95,7 +95,7 @@ class InHouse:
         answer: dict[UUID, int] = {}
         for variant_id, by_lot in self.levels.items():
             total = sum(level.left for level in by_lot.values())
-            stopped = sum(max(level.left, 0) for lot, level in by_lot.items() if not self.is_open(lot))
+            stopped = sum(level.left for lot, level in by_lot.items() if not self.is_open(lot))
             answer[variant_id] = max(total - stopped, 0)
         return answer
 

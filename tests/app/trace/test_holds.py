@@ -383,6 +383,21 @@ def test_a_batch_that_cannot_be_checked_keeps_no_other_from_being_held_and_is_tr
     assert [len(held_for(database, batch)) for batch in made] == [1, 1, 1]
 
 
+def test_a_new_batch_that_cannot_be_checked_is_looked_at_again(
+    database: Database, world: World, site: UUID, product: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = make(database, world.manager, product, harvest(database, world.farmer, site, 2))
+    write(database, world.farmer, a_log(site, "spraying", 3, material="Dầu khoáng", pre_harvest_days=7))
+
+    def odd(_session: Session, _actor: Actor, _batch: Batch) -> None:
+        raise ValueError("an odd batch")
+
+    monkeypatch.setattr(holds, "announce_change", odd)
+    with pytest.raises(ValueError, match="an odd batch"), database.transaction(SYSTEM) as session:
+        holds.check_new_batch(session, SYSTEM, BatchCreated(batch_id=batch))
+    assert state(database, batch) == "open"
+
+
 def test_a_check_that_meets_another_of_the_same_batch_is_tried_again_as_a_whole(fresh_database: Database) -> None:
     world = build(fresh_database)
     site = a_site(fresh_database, world.farmer, world.household, world.village)

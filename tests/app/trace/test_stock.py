@@ -392,6 +392,16 @@ def test_a_stopped_lot_of_which_nothing_is_left_takes_nothing_from_the_others(
     assert left(database, variant) == 5
 
 
+def test_the_last_pack_of_a_stopped_lot_is_not_for_sale(
+    database: Database, world: World, pack: tuple[UUID, UUID]
+) -> None:
+    variant, batch = pack
+    move(database, world.manager, variant, "sold", 9, batch_id=batch)
+    assert left(database, variant) == 1
+    decide(database, world.manager, batch, "held")
+    assert left(database, variant) == 0
+
+
 def test_nothing_may_be_found_and_never_less_than_the_lot_has_promised(
     database: Database, world: World, pack: tuple[UUID, UUID]
 ) -> None:
