@@ -86,8 +86,10 @@ def _check(session: Session, actor: Actor, batch_ids: Collection[UUID]) -> list[
             continue
         try:
             with session.begin_nested():  # all of one batch, or nothing of it
-                held = [_hold(session, actor, batch, reason, cause_id) for reason, cause_id in contradicted]
-                if _hold_early(session, actor, batch, harvested, found) or any(held):
+                held = _hold_early(session, actor, batch, harvested, found)
+                for reason, cause_id in contradicted:  # after the others: the last reason is the one that is shown
+                    held |= _hold(session, actor, batch, reason, cause_id)
+                if held:
                     announce_change(session, actor, batch)
         except (OperationalError, InterfaceError):
             raise

@@ -105,11 +105,7 @@ class Stage:
         self.act(by)
         name = f"{kind}-{sum(map(ord, seed)) % VARIETY}"
         if name not in self._pictures:
-            if name in self._read:
-                self._pictures[name] = media.keep(self.session, self.store, self._read[name].result())
-            else:  # what is added to a province that was filled before
-                photo = media.store_photo(self.session, self.store, pictures.draw(kind, name))
-                self._pictures[name] = photo.sha256
+            self._pictures[name] = media.keep(self.session, self.store, self._read[name].result())
         media.remember_sender(self.session, self._pictures[name])
         return self._pictures[name]
 

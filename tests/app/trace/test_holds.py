@@ -383,6 +383,24 @@ def test_a_batch_that_cannot_be_checked_keeps_no_other_from_being_held_and_is_tr
     assert [len(held_for(database, batch)) for batch in made] == [1, 1, 1]
 
 
+def test_of_two_reasons_the_harvest_that_cannot_be_is_written_last_and_shown(
+    database: Database, world: World, site: UUID, product: UUID
+) -> None:
+    cut = harvest(database, world.farmer, site, 2)
+    batch = make(database, world.manager, product, cut)
+    pay_debts(database)
+    write(database, world.farmer, a_log(site, "spraying", 3, material="Dầu khoáng", pre_harvest_days=7))
+    correct(database, world.farmer, cut, quantity=1)
+    with database.transaction(SYSTEM) as session:
+        holds.check_site(session, SYSTEM, CareLogCorrected(cut.id, site, world.household))
+    with database.transaction(SYSTEM) as session:
+        reasons = [e.reason.vi for e in queries.events_of(session, batch) if e.kind == "held" and e.reason]
+    assert [("khi chưa hết thời gian cách ly" in r, "thấp hơn phần đưa vào lô" in r) for r in reasons] == [
+        (True, False),
+        (False, True),
+    ]
+
+
 def test_a_new_batch_that_cannot_be_checked_is_looked_at_again(
     database: Database, world: World, site: UUID, product: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
