@@ -15,8 +15,6 @@ from app.media.blobs import (
     read_photo_or_pdf,
     remember_sender,
     store_file,
-    store_pdf,
-    store_photo,
 )
 from app.media.pictures import THUMB_BYTES, PdfRead, PhotoRead
 from app.media.store import MediaStore, store_for
@@ -58,8 +56,6 @@ __all__ = [
     "remember_sender",
     "store_file",
     "store_for",
-    "store_pdf",
-    "store_photo",
     "upload_state",
     "uploaded_by",
     "whole_upload",

@@ -53,16 +53,6 @@ class MediaBlob(Base):
 
 
 @dataclass(frozen=True, slots=True)
-class Photo:
-    """A stored photo; width and height are those of the large copy."""
-
-    sha256: str
-    width: int
-    height: int
-    thumb_sha256: str
-
-
-@dataclass(frozen=True, slots=True)
 class FoundBlob:
     """What is known of a blob without its bytes."""
 
@@ -110,32 +100,20 @@ def keep(session: Session, store: MediaStore, read: PhotoRead | PdfRead) -> str:
     if isinstance(read, PdfRead):
         digest = store_file(session, store, read.raw, kind="pdf", media_type="application/pdf")
         remember_sender(session, digest)
-        return digest
-    return _keep_photo(session, store, read).sha256
+    else:
+        digest = _keep_photo(session, store, read)
+        remember_sender(session, digest, read.source_sha256)
+    return digest
 
 
-def store_photo(session: Session, store: MediaStore, raw: bytes) -> Photo:
-    """Read and keep a picture of our own, which is known not to take long. Not for what people send: see `read_photo`.
-
-    The same bytes again give the same Photo.
-    """
-    source = source_of(raw)
-    known = _known_photo(session, source)
-    if known is not None:
-        return _sent(session, _as_photo(known), source)
-    return _keep_photo(session, store, read_photo(store, raw, None))
-
-
-def _known_photo(session: Session, source: str) -> MediaBlob | None:
-    return session.scalar(
-        select(MediaBlob).where(MediaBlob.source_sha256 == source, MediaBlob.kind == "photo").limit(1)
+def _keep_photo(session: Session, store: MediaStore, read: PhotoRead) -> str:
+    known = session.scalar(
+        select(MediaBlob.sha256)
+        .where(MediaBlob.source_sha256 == read.source_sha256, MediaBlob.kind == "photo")
+        .limit(1)
     )
-
-
-def _keep_photo(session: Session, store: MediaStore, read: PhotoRead) -> Photo:
-    known = _known_photo(session, read.source_sha256)
     if known is not None:
-        return _sent(session, _as_photo(known), read.source_sha256)
+        return known
     now = clock.now()
     small_digest, digest = sha256(read.small).hexdigest(), sha256(read.large).hexdigest()
     rows = [
@@ -163,14 +141,7 @@ def _keep_photo(session: Session, store: MediaStore, read: PhotoRead) -> Photo:
         ),
     ]
     _keep(session, store, rows, [read.small, read.large])
-    photo = Photo(sha256=digest, width=read.width, height=read.height, thumb_sha256=small_digest)
-    return _sent(session, photo, read.source_sha256)
-
-
-def store_pdf(session: Session, store: MediaStore, raw: bytes) -> str:
-    """Keep a PDF as it came; it is only ever sent as an attachment. Returns its hash. Raises Invalid or TooLarge."""
-    check_size(len(raw))
-    return keep(session, store, check_pdf(raw))
+    return digest
 
 
 def store_file(session: Session, store: MediaStore, raw: bytes, *, kind: str, media_type: str) -> str:
@@ -285,15 +256,6 @@ def _keep(session: Session, store: MediaStore, rows: list[MediaBlob], contents: 
     session.execute(
         insert(MediaBlob).on_conflict_do_nothing(), [{key: getattr(row, key) for key in columns} for row in rows]
     )
-
-
-def _sent(session: Session, photo: Photo, source: str) -> Photo:
-    remember_sender(session, photo.sha256, source)
-    return photo
-
-
-def _as_photo(row: MediaBlob) -> Photo:
-    return Photo(row.sha256, row.width or 0, row.height or 0, row.thumb_sha256 or row.sha256)
 
 
 def _blob_key(digest: str) -> str:

@@ -49,8 +49,8 @@ def source_of(raw: bytes) -> str:
 
 
 def check_pdf(raw: bytes) -> PdfRead:
-    """Raises Invalid for what is no PDF, or two things at once."""
-    if not raw.startswith(b"%PDF-") or b"%%EOF" not in raw[-2048:] or zipfile.is_zipfile(BytesIO(raw)):
+    """Of what begins as a PDF. Raises Invalid for half of one, or two things at once."""
+    if b"%%EOF" not in raw[-2048:] or zipfile.is_zipfile(BytesIO(raw)):
         raise Invalid(
             "not_pdf",
             vi="Tệp này không phải PDF, hoặc PDF bị thiếu một phần. Bác lưu lại thành PDF rồi gửi.",

@@ -18,6 +18,7 @@ from app.marketplace_sync.models import ChannelAccount, ChannelCall, Listing
 from app.notices.models import Notice
 from app.outbox import NotYet, OutboxEvent
 from app.products.models import Product, Variant
+from tests.app.media.files import kept_file
 
 
 def test_a_published_product_is_live_only_after_the_marketplace_answered(world: World) -> None:
@@ -165,7 +166,7 @@ def test_the_demos_shop_copies_pictures_from_this_machine_and_no_other_shop_is_s
     world: World, *, demo: bool, elsewhere: int
 ) -> None:
     with world.database.transaction(SYSTEM) as session:
-        photo = media.store_photo(session, media.store_for(world.settings), png(7)).sha256
+        photo = kept_file(session, media.store_for(world.settings), png(7)).sha256
     world.change(Product, photo_sha256=photo)
     here = int(world.woo.pictures.rpartition(":")[2])
     world.settings = world.settings.model_copy(

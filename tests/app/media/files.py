@@ -32,6 +32,12 @@ def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
     return out.getvalue()
 
 
+def kept_file(session: Session, store: MediaStore, raw: bytes) -> MediaBlob:
+    """What is kept of a photo or a PDF that the person of this transaction sends with a form."""
+    digest = media.keep(session, store, media.read_photo_or_pdf(store, raw, None))
+    return session.get_one(MediaBlob, digest)
+
+
 def leaf(width: int = 640, height: int = 480) -> Image.Image:
     """A picture with something in it, so that orientation and quality show."""
     image = Image.new("RGB", (width, height), (40, 110, 50))

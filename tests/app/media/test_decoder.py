@@ -213,7 +213,7 @@ def test_the_decoders_of_several_web_processes_fit_into_the_machine_together(
 
 # Who draws pictures of our own; nothing that came from outside is opened there.
 DRAWS = {"app/media/decoder.py", "app/trace/labels.py", "app/doors/demo/pictures.py"}
-READS = {"read_photo", "read_photo_or_pdf", "store_photo", "decode"}
+READS = {"read_photo", "read_photo_or_pdf", "decode"}
 
 
 @cache
@@ -240,7 +240,7 @@ def test_pictures_are_opened_in_the_decoder_only() -> None:
 
 
 def test_no_photo_is_read_while_a_transaction_is_open() -> None:
-    """Of every `with transaction()`: nothing that it calls, however far away, reads a photo. `store_photo` is for our own."""
+    """Of every `with transaction()`: nothing that it calls, however far away, reads a photo."""
     trees = modules()
     bodies = [
         (node.name, called(node))
@@ -263,8 +263,6 @@ def test_no_photo_is_read_while_a_transaction_is_open() -> None:
         if called(statement) & reading
     ]
     assert wrong == []
-    own = [name for name, tree in trees.items() if "store_photo" in called(tree)]
-    assert own == ["app/doors/demo/stage.py"]
 
 
 def test_a_refused_upload_stays_and_the_next_try_costs_nothing(

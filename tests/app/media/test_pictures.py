@@ -13,7 +13,17 @@ from app import media
 from app.errors import HoiError, Invalid, TooLarge
 from app.media import MediaStore
 from app.settings import Settings
-from tests.app.media.files import blobs, encoded, jpeg_claiming, jpeg_with_scans, leaf, noise, stored_files, zipped
+from tests.app.media.files import (
+    blobs,
+    encoded,
+    jpeg_claiming,
+    jpeg_with_scans,
+    kept_file,
+    leaf,
+    noise,
+    stored_files,
+    zipped,
+)
 
 
 def png_claiming(width: int, height: int) -> bytes:
@@ -46,7 +56,7 @@ def test_position_and_notes_inside_a_photo_do_not_survive(db_session: Session, s
     )  # fmt: skip
     with Image.open(io.BytesIO(raw)) as opened:
         assert opened.getexif().get_ifd(0x8825)[2] == (21.0, 51.0, 12.0)
-    photo = media.store_photo(db_session, store, raw)
+    photo = kept_file(db_session, store, raw)
     for small in (False, True):
         data = media.open_blob(db_session, store, photo.sha256, small=small).data
         for mark in (b"MayAnhBiMat", b"PROFILE-SECRET", b"NHA-RIENG", b"XMP-SECRET", b"Exif", b"xmpmeta", b"GPS"):
@@ -70,7 +80,7 @@ def test_position_and_notes_inside_a_photo_do_not_survive(db_session: Session, s
 def test_a_photo_taken_sideways_is_stored_upright(db_session: Session, store: MediaStore) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # the phone was turned: show it rotated by 90 degrees clockwise
-    photo = media.store_photo(db_session, store, encoded(leaf(800, 400), "JPEG", exif=exif))
+    photo = kept_file(db_session, store, encoded(leaf(800, 400), "JPEG", exif=exif))
     assert (photo.width, photo.height) == (400, 800)
     with Image.open(io.BytesIO(media.open_blob(db_session, store, photo.sha256).data)) as opened:
         red, green, _ = opened.convert("RGB").getpixel((380, 20))  # type: ignore[misc]  # a pixel of RGB is three numbers
@@ -80,7 +90,7 @@ def test_a_photo_taken_sideways_is_stored_upright(db_session: Session, store: Me
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")  # Pillow says so and goes on, as it should
 def test_broken_notes_do_not_spoil_a_good_photo(db_session: Session, store: MediaStore) -> None:
     raw = encoded(leaf(), "JPEG", exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xff" + b"\xff" * 40)
-    assert media.store_photo(db_session, store, raw).width == 640
+    assert kept_file(db_session, store, raw).width == 640
 
 
 @pytest.mark.parametrize(
@@ -100,19 +110,19 @@ def test_broken_notes_do_not_spoil_a_good_photo(db_session: Session, store: Medi
 def test_every_way_of_writing_pixels_becomes_a_plain_photo(
     db_session: Session, store: MediaStore, mode: str, kind: str
 ) -> None:
-    photo = media.store_photo(db_session, store, encoded(Image.new(mode, (60, 40)), kind))
+    photo = kept_file(db_session, store, encoded(Image.new(mode, (60, 40)), kind))
     assert (photo.width, photo.height) == (60, 40)
 
 
 def test_a_transparent_picture_lies_on_white_paper(db_session: Session, store: MediaStore) -> None:
-    photo = media.store_photo(db_session, store, encoded(Image.new("RGBA", (50, 50), (0, 0, 0, 0)), "PNG"))
+    photo = kept_file(db_session, store, encoded(Image.new("RGBA", (50, 50), (0, 0, 0, 0)), "PNG"))
     with Image.open(io.BytesIO(media.open_blob(db_session, store, photo.sha256).data)) as opened:
         assert opened.getpixel((25, 25)) == (255, 255, 255)
 
 
 def test_sixteen_bit_grey_keeps_its_shades(db_session: Session, store: MediaStore) -> None:
     image = Image.new("I;16", (20, 20), 128 * 256)
-    photo = media.store_photo(db_session, store, encoded(image, "PNG"))
+    photo = kept_file(db_session, store, encoded(image, "PNG"))
     with Image.open(io.BytesIO(media.open_blob(db_session, store, photo.sha256).data)) as opened:
         assert opened.convert("L").getpixel((10, 10)) == pytest.approx(128, abs=2)
 
@@ -121,7 +131,7 @@ def test_sixteen_bit_grey_keeps_its_shades(db_session: Session, store: MediaStor
 def test_of_a_moving_picture_the_first_frame_is_kept(db_session: Session, store: MediaStore, kind: str) -> None:
     frames = [Image.new("RGB", (40, 30), colour) for colour in ("red", "blue", "green")]
     raw = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
-    photo = media.store_photo(db_session, store, raw)
+    photo = kept_file(db_session, store, raw)
     with Image.open(io.BytesIO(media.open_blob(db_session, store, photo.sha256).data)) as opened:
         assert getattr(opened, "n_frames", 1) == 1
         red, _, blue = opened.getpixel((5, 5))  # type: ignore[misc]  # a pixel of RGB is three numbers
@@ -155,7 +165,7 @@ def test_what_is_no_whole_photo_is_refused_in_words_and_nothing_is_kept(
 ) -> None:
     raw, code = REFUSED[name]
     with pytest.raises(HoiError) as refusal:
-        media.store_photo(db_session, store, raw)
+        media.read_photo(store, raw, None)
     assert refusal.value.code == code
     assert isinstance(refusal.value, Invalid | TooLarge)
     assert refusal.value.field == "file"
@@ -166,5 +176,5 @@ def test_what_is_no_whole_photo_is_refused_in_words_and_nothing_is_kept(
 
 def test_forty_million_pixels_exactly_are_within_the_limit(db_session: Session, store: MediaStore) -> None:
     raw = encoded(Image.new("L", (8000, 5000), 90), "PNG")
-    photo = media.store_photo(db_session, store, raw)
+    photo = kept_file(db_session, store, raw)
     assert (photo.width, photo.height) == (1600, 1000)

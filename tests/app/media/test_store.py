@@ -20,7 +20,7 @@ from app.actor import SYSTEM
 from app.errors import SetupError, Unavailable
 from app.media import MediaStore, Upload
 from app.settings import Settings
-from tests.app.media.files import SessionFor, blobs, encoded, finish, leaf, noise, person, send
+from tests.app.media.files import SessionFor, blobs, encoded, finish, kept_file, leaf, noise, person, send
 
 
 def test_bytes_and_their_name_are_on_disk_before_a_row_tells_of_them(
@@ -152,7 +152,7 @@ def test_a_bucket_keeps_photos_and_uploads_like_a_folder(
 def test_a_bucket_that_stumbles_is_asked_again(db_session: Session, settings: Settings, bucket: Bucket) -> None:
     store = MediaStore(s3_settings(settings, bucket))
     bucket.failures = 2
-    photo = media.store_photo(db_session, store, encoded(leaf(), "JPEG"))
+    photo = kept_file(db_session, store, encoded(leaf(), "JPEG"))
     assert media.open_blob(db_session, store, photo.sha256).sha256 == photo.sha256
 
 
@@ -162,7 +162,7 @@ def test_a_bucket_that_stays_away_is_said_in_words_and_no_row_is_written(
     store = MediaStore(s3_settings(settings, bucket))
     bucket.failures = 1000
     with pytest.raises(Unavailable) as away:
-        media.store_photo(db_session, store, encoded(leaf(), "JPEG"))
+        kept_file(db_session, store, encoded(leaf(), "JPEG"))
     assert away.value.code == "media_away"
     assert blobs(db_session) == 0
 

@@ -15,7 +15,7 @@ from app.errors import Conflict, HoiError, Invalid, NotFound, TooLarge, TooMany,
 from app.media import MediaStore, Upload
 from app.media.uploads import MAX_PART_BYTES
 from app.settings import Settings
-from tests.app.media.files import SessionFor, blobs, encoded, finish, leaf, noise, person, send, stored_files
+from tests.app.media.files import SessionFor, blobs, encoded, finish, kept_file, leaf, noise, person, send, stored_files
 
 
 def test_a_photo_sent_in_parts_becomes_a_blob(session_for: SessionFor, store: MediaStore) -> None:
@@ -24,7 +24,7 @@ def test_a_photo_sent_in_parts_becomes_a_blob(session_for: SessionFor, store: Me
         upload = send(session, actor, store, raw)
         done = finish(session, actor, store, upload.id)
         again = finish(session, actor, store, upload.id)
-        assert done.blob_sha256 == again.blob_sha256 == media.store_photo(session, store, raw).sha256
+        assert done.blob_sha256 == again.blob_sha256 == kept_file(session, store, raw).sha256
         assert done.finished_at is not None
         assert media.uploaded_by(session, actor, done.blob_sha256)
         assert not media.uploaded_by(session, person(), done.blob_sha256)
@@ -39,12 +39,12 @@ def test_what_comes_with_a_form_is_remembered_with_its_sender_once(session_for: 
         return session.scalar(select(func.count()).select_from(Upload)) or 0
 
     with session_for(SYSTEM) as session:
-        digests = {media.store_photo(session, store, raw).sha256, media.store_pdf(session, store, pdf)}
+        digests = {kept_file(session, store, raw).sha256, kept_file(session, store, pdf).sha256}
         before = uploads(session)
     for actor in (first, second):
         with session_for(actor) as session:
             for _twice in range(2):
-                assert {media.store_photo(session, store, raw).sha256, media.store_pdf(session, store, pdf)} == digests
+                assert {kept_file(session, store, raw).sha256, kept_file(session, store, pdf).sha256} == digests
             assert [media.uploaded_by(session, actor, digest) for digest in sorted(digests)] == [True, True]
     with session_for(SYSTEM) as session:
         assert uploads(session) == before + 4
@@ -63,10 +63,10 @@ def test_only_files_of_the_kind_that_were_sent_or_are_seen_are_attachable(
     actor, other = person(), person()
     pdf = b"%PDF-1.7\nbody\n%%EOF"
     with session_for(other) as session:
-        theirs = media.store_photo(session, store, encoded(noise(60, 40), "JPEG")).sha256
+        theirs = kept_file(session, store, encoded(noise(60, 40), "JPEG")).sha256
     with session_for(actor) as session:
-        mine = media.store_photo(session, store, encoded(noise(60, 40), "JPEG")).sha256
-        paper = media.store_pdf(session, store, pdf)
+        mine = kept_file(session, store, encoded(noise(60, 40), "JPEG")).sha256
+        paper = kept_file(session, store, pdf).sha256
         asked = [mine, theirs, paper, "f" * 64]
 
         def ask(*, kinds: tuple[str, ...] = ("photo",), seen: str = "") -> set[str]:

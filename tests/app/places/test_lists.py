@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import delete, func, select, update
 
-from app import clock, jobs, media
+from app import clock, jobs
 from app.actor import SYSTEM, Actor, Role
 from app.audit import AuditEntry
 from app.db import Database, new_id
@@ -19,6 +19,7 @@ from app.media import MAX_BYTES, MediaBlob, MediaStore, Upload
 from app.places import lists, queries, reference
 from app.places import villages as village_verbs
 from app.places.models import ImportKind, Place, PlaceAttribute, PlaceImport, PlaceName, Premises
+from tests.app.media.files import kept_file
 from tests.app.places.verbs import START, Csv, end, events, imported, press, rename, send, set_group, work
 
 
@@ -330,7 +331,7 @@ def test_only_the_system_deletes_lists_and_nothing_but_lists(
 ) -> None:
     send(loaded, official, store, village_csv("06463;T01;thôn;Một"))
     with loaded.transaction(SYSTEM) as session:
-        pdf = media.store_pdf(session, store, b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n%%EOF\n")
+        pdf = kept_file(session, store, b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n%%EOF\n").sha256
     with loaded.transaction(official) as session:
         session.execute(delete(MediaBlob))
     with loaded.transaction(SYSTEM) as session:

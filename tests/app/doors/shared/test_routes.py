@@ -23,10 +23,11 @@ from app.db import Database, Words, new_id
 from app.doors.shared import queries
 from app.factory import create_app
 from app.jobs import Job
-from app.media import MAX_PHOTO_BYTES, MediaBlob, MediaStore, store_pdf, store_photo
+from app.media import MAX_PHOTO_BYTES, MediaBlob, MediaStore
 from app.settings import Settings
 from tests.actors import acting
 from tests.app.browsers import browser_of
+from tests.app.media.files import kept_file
 
 
 def photo(colour: str = "green") -> bytes:
@@ -186,7 +187,7 @@ def test_a_picture_nobody_points_to_is_found_by_nobody(
     app: Flask, client_of: Callable[[Actor], FlaskClient], new_person: Callable[[], Actor], database: Database, settings: Settings
 ) -> None:  # fmt: skip
     with database.transaction(SYSTEM) as session:
-        kept = store_photo(session, MediaStore(settings), photo())
+        kept = kept_file(session, MediaStore(settings), photo())
     for client in (app.test_client(), client_of(new_person())):
         for path in (f"/anh/{kept.sha256}", f"/anh/{kept.thumb_sha256}", "/anh/" + "0" * 64, "/anh/x", "/anh/../etc"):
             assert client.get(path).status_code == 404
@@ -196,7 +197,7 @@ def test_an_open_picture_is_for_everybody_for_a_year_and_small_when_asked(
     app: Flask, database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with database.transaction(SYSTEM) as session:
-        kept = store_photo(session, MediaStore(settings), photo())
+        kept = kept_file(session, MediaStore(settings), photo())
     monkeypatch.setattr(queries, "OPEN", (lambda _s, _a, digest: digest == kept.sha256,))
     client = app.test_client()
     large, small = client.get(f"/anh/{kept.sha256}"), client.get(f"/anh/{kept.sha256}?nho=1")
@@ -216,7 +217,7 @@ def test_no_connection_waits_for_the_store(
     app: Flask, database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with database.transaction(SYSTEM) as session:
-        kept = store_photo(session, MediaStore(settings), photo())
+        kept = kept_file(session, MediaStore(settings), photo())
     monkeypatch.setattr(queries, "OPEN", (lambda _s, _a, digest: digest == kept.sha256,))
     under_way: list[Actor] = []
     transaction = database.transaction
@@ -242,7 +243,7 @@ def test_a_file_that_is_no_picture_is_only_ever_downloaded(
     app: Flask, database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with database.transaction(SYSTEM) as session:
-        digest = store_pdf(session, MediaStore(settings), b"%PDF-1.7\n%%EOF")
+        digest = kept_file(session, MediaStore(settings), b"%PDF-1.7\n%%EOF").sha256
     monkeypatch.setattr(queries, "GUARDED", (lambda _s, _a, _d: True,))
     answer = app.test_client().get(f"/anh/{digest}")
     assert answer.content_type == "application/pdf"
