@@ -1,10 +1,14 @@
 """What the documents say is kept true: settings, parts, dependencies, commands, pictures and links."""
 
+import ast
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from app.cli import hoi
 from app.settings import Settings
@@ -21,6 +25,9 @@ DOCUMENTS = [
     *(str(p.relative_to(ROOT)) for p in (ROOT / "docs").rglob("*.md")),
 ]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+DEVELOPERS = ["CONTRIBUTING.md", *(str(p.relative_to(ROOT)) for p in sorted((ROOT / "docs" / "dev").glob("*.md")))]
+WAY = (ROOT / "docs" / "dev" / "way.md").read_text()
+OURS = re.compile(r"\b((?:app|worker|tests|bench|docs|deploy)/[\w./-]+\.\w+)(?::([A-Za-z_][\w.]*))?")
 
 
 def bare(requirement: str) -> str:
@@ -50,11 +57,79 @@ def test_every_command_of_the_documents_exists() -> None:
     assert known - {found for text in texts for found in re.findall(r"\./hoi ([a-z]+(?:-[a-z]+)*)", text)} == set()
 
 
-def test_every_file_that_a_recipe_names_exists() -> None:
-    """Names with a placeholder in them stand for files that the reader makes."""
-    named = {n for n in re.findall(r"(?:app|worker|tests|bench|docs)/[\w./-]+\.\w+", CONTRIBUTING) if "NNNN" not in n}
-    assert sorted(n for n in named if not (ROOT / n).exists()) == []
-    assert len(named) > 20
+def of_ours(document: str) -> list[tuple[str, str]]:
+    """The files that a page names, each with the name behind its colon; other projects' files are links, and left out.
+
+    Names with a placeholder in them stand for files that the reader makes.
+    """
+    own = re.sub(r"\[[^\]]*\]\(https?://[^)]*\)", "", (ROOT / document).read_text())
+    return [(file, name.rstrip(".")) for file, name in OURS.findall(own) if "NNNN" not in file]
+
+
+@cache
+def defined_in(file: str) -> set[str]:
+    """What a module defines: its functions, classes and names, and those of its classes as `Class.name`."""
+    found = set()
+    for node in ast.parse((ROOT / file).read_text()).body:
+        for name in names_of(node):
+            found |= {name} | {f"{name}.{inner}" for inner in inner_names(node)}
+    return found
+
+
+def names_of(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return [t.id for t in targets if isinstance(t, ast.Name)]
+
+
+def inner_names(node: ast.stmt) -> set[str]:
+    if not isinstance(node, ast.ClassDef):
+        return set()
+    set_on_self = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)}
+    return set_on_self | {name for inner in node.body for name in names_of(inner)}
+
+
+@pytest.mark.parametrize("document", DEVELOPERS)
+def test_every_file_and_function_that_a_developers_page_names_exists(document: str) -> None:
+    named = of_ours(document)
+    assert sorted(file for file, _ in named if not (ROOT / file).exists()) == []
+    assert [f"{file}:{name}" for file, name in named if name and name not in defined_in(file)] == []
+    assert len({file for file, _ in named}) > 10
+
+
+def test_the_way_names_every_folder_in_the_order_of_imports() -> None:
+    """The stage and other companies' doubles are no parts, and three folders lie inside most of them."""
+    left_out = {"queries", "routes", "demo", "double"}
+    folders = [p.parent.relative_to(ROOT / "app") for p in (ROOT / "app").rglob("__init__.py")]
+    wanted = {f"app/{folder}" for folder in folders if folder.parts and not left_out & set(folder.parts)}
+    tree = re.findall(r"^(app/[\w/]+)/ +\S", WAY, re.MULTILINE)
+    assert set(tree) == wanted
+    [layers] = [c["layers"] for c in PROJECT["tool"]["importlinter"]["contracts"] if c.get("containers") == ["app"]]
+    order = [part.strip() for layer in layers for part in layer.split("|")]
+    parts = [folder.removeprefix("app/") for folder in tree if folder.count("/") == 1]
+    assert parts == [part for part in order if part in parts]
+
+
+def test_every_word_with_an_underscore_in_the_way_is_one_of_the_code() -> None:
+    """Names of tables, columns, figures and settings, which no link leads to."""
+    code = "\n".join(p.read_text() for part in ("app", "worker", "tests") for p in sorted((ROOT / part).rglob("*.py")))
+    words = set(re.findall(r"(?<![\w/])[a-z]+(?:_[a-z0-9]+)+", re.sub(r"\.venv/\S+", "", WAY)))
+    assert sorted(word for word in words if not re.search(rf"\b{word}\b", code)) == []
+
+
+def test_the_way_tells_how_a_log_line_begins() -> None:
+    told = re.findall(r"^\| `([a-z ]+)` \| `((?:app|worker)/[\w/]+\.py):", WAY, re.MULTILINE)
+    assert len(told) >= 5
+    assert [event for event, file in told if f'"{event}"' not in (ROOT / file).read_text()] == []
+
+
+def test_the_questions_to_the_database_can_be_asked(db_session: Session) -> None:
+    blocks = re.findall(r"```sql\n(.*?)```", WAY, re.DOTALL)
+    questions = [q for block in blocks for q in re.sub(r"--.*", "", block).split(";") if q.strip()]
+    assert len(questions) >= 3
+    for question in questions:
+        db_session.execute(text(f"EXPLAIN {question}"))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -64,6 +139,10 @@ def test_every_link_and_picture_leads_somewhere(document: str) -> None:
         t.split("#")[0] for t in re.findall(r"\]\(([^)\s]+)\)", file.read_text()) if not t.startswith(("http", "#"))
     ]
     assert [t for t in targets if t and not (file.parent / t).exists()] == []
+
+
+def test_the_readme_is_read_in_three_screens() -> None:
+    assert len(README.splitlines()) <= 60
 
 
 def test_the_operators_guide_holds_what_the_readme_promises_of_it() -> None:
