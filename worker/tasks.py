@@ -45,6 +45,7 @@ def react_to_all(event_ids: list[str], reaction_name: str) -> None:
 
 @celery.task(name="hoi.scheduled")
 def scheduled(name: str) -> None:
+    _log_as(chore=name)
     try:
         resolve_name(schedule.CHORES[name].verb)(process_database(), process_settings())
     except Exception as error:  # noqa: BLE001 - Celery would log the text of the error; the next turn comes by itself
@@ -54,7 +55,7 @@ def scheduled(name: str) -> None:
 def pay(database: Database, event_id: UUID, reaction_name: str) -> None:
     """Run one reaction and mark its delivery done in the same transaction; put a failure off, and give up after many."""
     reaction = reactions.BY_NAME[reaction_name]
-    structlog.contextvars.clear_contextvars()
+    _log_as(reaction=reaction_name)
     reason = None
     try:
         event = _begin(database, event_id, reaction)
@@ -79,7 +80,7 @@ def pay_all(database: Database, event_ids: list[UUID], reaction_name: str) -> No
     Those that were begun before and came to no end are done alone at once: one of them may be what the process died of.
     """
     reaction = reactions.BY_NAME[reaction_name]
-    structlog.contextvars.clear_contextvars()
+    _log_as(reaction=reaction_name)
     alone = event_ids
     try:
         with database.transaction(SYSTEM) as session:
@@ -101,6 +102,12 @@ def pay_all(database: Database, event_ids: list[UUID], reaction_name: str) -> No
         log_failure("reaction to many failed", error, reaction=reaction_name)
     for event_id in alone:
         pay(database, event_id, reaction_name)
+
+
+def _log_as(**what: str) -> None:
+    """What every line says from here on; the process did another task before."""
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(**what)
 
 
 def _open_all(session: Session, event_ids: list[UUID], name: str) -> list[tuple[Delivery, OutboxEvent]]:
@@ -164,7 +171,7 @@ def _open(session: Session, event_id: UUID, name: str, *, patient: bool = False)
     ).one_or_none()
     if row is None:
         return None
-    structlog.contextvars.bind_contextvars(request_id=row[1].request_id, reaction=name)
+    structlog.contextvars.bind_contextvars(request_id=row[1].request_id)
     return row[0], row[1]
 
 

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError
+from structlog.contextvars import bind_contextvars, clear_contextvars, get_contextvars
 from structlog.testing import capture_logs
 
 from app import audit, clock, outbox
@@ -124,6 +125,19 @@ def test_a_chore_that_fails_tells_no_values(monkeypatch: pytest.MonkeyPatch) -> 
         tasks.scheduled("make_partitions")
     assert [line["error"] for line in logged] == ["ValueError"]
     assert "0912345678" not in str(logged)
+
+
+def test_what_a_chore_logs_names_the_chore_and_no_task_before_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[dict[str, Any]] = []
+    monkeypatch.setattr(tasks, "resolve_name", lambda _: lambda *_: seen.append(get_contextvars()))
+    monkeypatch.setattr(tasks, "process_database", lambda: database)
+    monkeypatch.setattr(tasks, "process_settings", lambda: None)
+    bind_contextvars(request_id="of the task before")
+    tasks.scheduled("make_partitions")
+    assert seen == [{"chore": "make_partitions"}]
+    clear_contextvars()
 
 
 def fail(_database: Database, _settings: Settings) -> None:
