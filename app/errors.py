@@ -1,4 +1,4 @@
-"""The small tree of expected errors: each has a stable code, an HTTP status and a sentence in two languages.
+"""The small tree of expected errors: each has a stable code, an HTTP status and a sentence that is said in the reader's language.
 
 HoiError
 ├── BadAddress (400)       the address itself cannot be read as what it claims to be
@@ -23,21 +23,22 @@ HoiError
 from collections.abc import Iterable
 from typing import ClassVar
 
+from app.messages import N_, Said
+
 
 class HoiError(Exception):
-    """Never raised directly. `code` is stable; `vi` and `en` are whole sentences that say the way out."""
+    """Never raised directly. `code` is stable; `said` is whole sentences that say the way out."""
 
     status: ClassVar[int] = 500
 
-    def __init__(self, code: str, *, vi: str, en: str, field: str | None = None) -> None:
-        super().__init__(f"{code}: {en}")
+    def __init__(self, code: str, said: Said, *, field: str | None = None) -> None:
+        super().__init__(f"{code}: {said.text('en')}")
         self.code = code
-        self.vi = vi
-        self.en = en
+        self.said = said
         self.field = field
 
     def text(self, language: str) -> str:
-        return self.en if language == "en" else self.vi
+        return self.said.text(language)
 
 
 class BadAddress(HoiError):
@@ -67,7 +68,7 @@ class InvalidMany(Invalid):
 
     def __init__(self, errors: list[Invalid]) -> None:
         first = errors[0]
-        super().__init__(first.code, vi=first.vi, en=first.en, field=first.field)
+        super().__init__(first.code, first.said, field=first.field)
         self.errors = errors
 
 
@@ -105,8 +106,7 @@ class WrongMethod(HoiError):
     def __init__(self, allowed: Iterable[str]) -> None:
         super().__init__(
             "wrong_method",
-            vi="Đường dẫn này chỉ để xem, không gửi gì tới đây được. Bác mở lại trang rồi làm từ đó.",
-            en="This address takes no such request. Open the page again and go on from there.",
+            N_("Đường dẫn này chỉ để xem, không gửi gì tới đây được. Bác mở lại trang rồi làm từ đó."),
         )
         self.allowed = ", ".join(sorted(allowed))
 
@@ -119,8 +119,7 @@ class NotAcceptable(HoiError):
     def __init__(self) -> None:
         super().__init__(
             "not_acceptable",
-            vi="Ở đường dẫn này chỉ có trang để đọc (text/html).",
-            en="There is only a page to read at this address (text/html).",
+            N_("Ở đường dẫn này chỉ có trang để đọc (text/html)."),
         )
 
 
@@ -153,8 +152,8 @@ class TooMany(HoiError):
 
     status = 429
 
-    def __init__(self, code: str, *, vi: str, en: str, retry_after_seconds: int) -> None:
-        super().__init__(code, vi=vi, en=en)
+    def __init__(self, code: str, said: Said, *, retry_after_seconds: int) -> None:
+        super().__init__(code, said)
         self.retry_after_seconds = retry_after_seconds
 
 
@@ -163,8 +162,8 @@ class Unavailable(HoiError):
 
     status = 503
 
-    def __init__(self, code: str, *, vi: str, en: str, retry_after_seconds: int = 30) -> None:
-        super().__init__(code, vi=vi, en=en)
+    def __init__(self, code: str, said: Said, *, retry_after_seconds: int = 30) -> None:
+        super().__init__(code, said)
         self.retry_after_seconds = retry_after_seconds
 
 
@@ -172,18 +171,16 @@ class SetupError(HoiError):
     """The installation lacks something; the text names the command that mends it."""
 
 
-def not_found(what_vi: str = "trang này", what_en: str = "this page") -> NotFound:
+def not_found(what: Said = N_("trang này")) -> NotFound:  # noqa: B008 - a sentence never changes
     """The one answer for both "does not exist" and "not yours", so that nobody can probe for identifiers."""
     return NotFound(
         "not_found",
-        vi=f"Không tìm thấy {what_vi}. Bác kiểm tra lại đường dẫn, hoặc về trang đầu.",
-        en=f"We could not find {what_en}. Check the address, or go back to the first page.",
+        N_("Không tìm thấy %(what)s. Bác kiểm tra lại đường dẫn, hoặc về trang đầu.", what=what),
     )
 
 
 def forbidden() -> Forbidden:
     return Forbidden(
         "forbidden",
-        vi="Tài khoản này không có quyền làm việc đó. Hãy nhờ người quản lý của đơn vị.",
-        en="This account may not do that. Ask the manager of your organisation.",
+        N_("Tài khoản này không có quyền làm việc đó. Hãy nhờ người quản lý của đơn vị."),
     )

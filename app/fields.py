@@ -14,6 +14,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ValidationI
 
 from app import numbers
 from app.errors import Unreadable
+from app.messages import N_, Sentence
 
 FIRST_DAY = date(1990, 1, 1)
 FIRST_OLD_DAY = date(1900, 1, 1)
@@ -81,9 +82,7 @@ def _year(value: object) -> object:
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    raise Unreadable(
-        "year", vi="Năm viết bằng bốn chữ số, ví dụ 2026.", en="Write the year with four digits, for example 2026."
-    )
+    raise Unreadable("year", N_("Năm viết bằng bốn chữ số, ví dụ 2026."))
 
 
 def _degrees(value: object) -> object:
@@ -93,8 +92,7 @@ def _degrees(value: object) -> object:
         if re.fullmatch(r"-?[0-9]{1,3}(?:\.[0-9]{1,20})?", plain) is None:
             raise Unreadable(
                 "degrees",
-                vi="Vị trí viết bằng độ, ví dụ 21.853711.",
-                en="Write the position in degrees, for example 21.853711.",
+                N_("Vị trí viết bằng độ, ví dụ 21.853711."),
             )
         return Decimal(plain)
     if isinstance(value, bool):
@@ -103,19 +101,20 @@ def _degrees(value: object) -> object:
 
 
 def _no_number(nearest: tuple[str, ...]) -> Unreadable:
-    return Unreadable(
-        "decimal_parsing",
-        vi=f"Con số này viết chưa rõ. Viết {' hoặc '.join(nearest)}." if nearest else "Cần một con số, ví dụ 2,5.",
-        en=f"This number is not clear. Write {' or '.join(nearest)}." if nearest else "Give a number, for example 2.5.",
-    )
+    if not nearest:
+        return Unreadable("decimal_parsing", N_("Cần một con số, ví dụ 2,5."))
+    return Unreadable("decimal_parsing", N_("Con số này viết chưa rõ. Viết %(nearest)s.", nearest=_either(nearest)))
 
 
 def _no_whole(nearest: tuple[str, ...]) -> Unreadable:
-    return Unreadable(
-        "int_parsing",
-        vi=f"Cần một số nguyên. Viết {' hoặc '.join(nearest)}." if nearest else "Cần một số nguyên, ví dụ 12.",
-        en=f"Give a whole number. Write {' or '.join(nearest)}." if nearest else "Give a whole number, for example 12.",
-    )
+    if not nearest:
+        return Unreadable("int_parsing", N_("Cần một số nguyên, ví dụ 12."))
+    return Unreadable("int_parsing", N_("Cần một số nguyên. Viết %(nearest)s.", nearest=_either(nearest)))
+
+
+def _either(nearest: tuple[str, ...]) -> Sentence | str:
+    first, *others = nearest
+    return N_("%(first)s hoặc %(second)s", first=first, second=others[0]) if others else first
 
 
 Number = Annotated[Decimal, BeforeValidator(_number)]
@@ -145,22 +144,17 @@ def _day(value: object) -> object:
         year, month, day = (int(part) for part in parts)
         return date(year, month, day)
     except ValueError:
-        raise Unreadable(
-            "date_parsing", vi="Ngày viết chưa đúng, ví dụ 24/11/2026.", en="Not a date, for example 24/11/2026."
-        ) from None
+        raise Unreadable("date_parsing", N_("Ngày viết chưa đúng, ví dụ 24/11/2026.")) from None
 
 
 def _within(first: date) -> AfterValidator:
     def check(value: date) -> date:
         if value < first:
-            raise Unreadable(
-                "too_early", vi="Ngày này xa quá, bác xem lại năm.", en="This day is too long ago; check the year."
-            )
+            raise Unreadable("too_early", N_("Ngày này xa quá, bác xem lại năm."))
         if value > LAST_DAY:
             raise Unreadable(
                 "too_late",
-                vi="Ngày này còn xa quá, bác xem lại năm.",
-                en="This day is too far ahead; check the year.",
+                N_("Ngày này còn xa quá, bác xem lại năm."),
             )
         return value
 
@@ -175,14 +169,16 @@ def _moment_within(value: datetime) -> datetime:
     if value.year < FIRST_MOMENT.year:
         raise Unreadable(
             "too_long_ago",
-            vi="Ngày giờ này xa quá, có thể đồng hồ máy bị sai. Bác chỉnh lại đồng hồ rồi chọn lại ngày.",
-            en="This time is too long ago; the phone's clock may be wrong. Set it and choose the day again.",
+            N_("Ngày giờ này xa quá, có thể đồng hồ máy bị sai. Bác chỉnh lại đồng hồ rồi chọn lại ngày."),
         )
     if value.year > LAST_MOMENT.year:
         raise Unreadable(
             "in_future",
-            vi=f"Ngày giờ này chưa tới (năm {value.year}), có thể đồng hồ máy bị sai. Bác chỉnh lại đồng hồ rồi chọn lại ngày.",
-            en=f"This time has not come yet (year {value.year}); the phone's clock may be wrong. Set it and choose again.",
+            N_(
+                "Ngày giờ này chưa tới (năm %(year)s), có thể đồng hồ máy bị sai. Bác chỉnh lại đồng hồ rồi chọn "
+                "lại ngày.",
+                year=value.year,
+            ),
         )
     return value
 
@@ -209,8 +205,7 @@ def _somebodys(value: UUID) -> UUID:
     if value.int in {0, 2**128 - 1}:
         raise Unreadable(
             "uuid_empty",
-            vi="Mã này để trống nên trùng với máy khác. Bác mở lại trang rồi gửi lại.",
-            en="This identifier is the empty one, which others send too. Make a random one and send again.",
+            N_("Mã này để trống nên trùng với máy khác. Bác mở lại trang rồi gửi lại."),
         )
     return value
 

@@ -17,6 +17,7 @@ from app import clock
 from app.actor import SYSTEM, Actor
 from app.db import Base, Database, Id, Words, json_ready, keyset, new_id
 from app.errors import HoiError, not_found
+from app.messages import N_
 from app.outbox import Event, publish
 from app.retention import MOST, Step, whole
 
@@ -105,7 +106,7 @@ def read(session: Session, actor: Actor, job_id: UUID) -> Job:
     if job is None or not (
         actor.kind == "system" or (actor.person_id is not None and job.person_id == actor.person_id)
     ):
-        raise not_found("việc này", "this job")
+        raise not_found(N_("việc chạy nền này"))
     return job
 
 
@@ -171,7 +172,7 @@ def run(database: Database, session: Session, job_id: UUID, handler_of: Callable
         with beating(beat), session.begin_nested():
             outcome = {"state": JobState.DONE, "result": json_ready(handler_of(job.kind)(session, actor, job, report))}
     except HoiError as error:
-        outcome = {"state": JobState.FAILED, "error": Words(vi=error.vi, en=error.en)}
+        outcome = {"state": JobState.FAILED, "error": Words.of(error)}
     session.execute(update(Job).where(Job.id == job_id).values(finished_at=clock.now(), **outcome))
 
 

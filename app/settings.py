@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from app import machine
 from app.addresses import origin, split_address
 from app.errors import SetupError
+from app.messages import N_
 
 ROOT = Path(__file__).resolve().parent.parent
 OWNER_VARIABLE = "HOI_DATABASE_OWNER_URL"
@@ -148,9 +149,11 @@ class Settings(BaseSettings):
         if self.secret_key is None:
             raise SetupError(
                 "no_secret_key",
-                vi=f"Chưa có HOI_SECRET_KEY nên không ký được phiên đăng nhập. Tạo khóa bằng: {MAKE_SECRET}\n"
-                "  rồi đặt vào HOI_SECRET_KEY, cùng một khóa cho web và mọi tiến trình việc nền.",
-                en=f"HOI_SECRET_KEY is not set. Make one with: {MAKE_SECRET}, the same for web and every worker.",
+                N_(
+                    "Chưa có HOI_SECRET_KEY nên không ký được phiên đăng nhập. Tạo khóa bằng: %(make_secret)s\n  rồi "
+                    "đặt vào HOI_SECRET_KEY, cùng một khóa cho web và mọi tiến trình việc nền.",
+                    make_secret=MAKE_SECRET,
+                ),
             )
         return self.secret_key.get_secret_value()
 

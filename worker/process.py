@@ -49,7 +49,7 @@ def _refuse_without_key(**_: object) -> None:
     try:
         process_settings().signing_key()
     except SetupError as error:  # Celery logs what a signal raises and goes on; only this ends it
-        sys.exit(f"✗ {error.vi}")
+        sys.exit(f"✗ {error.text('vi')}")
 
 
 @worker_before_create_process.connect

@@ -15,6 +15,7 @@ from app.accounts.named_rights import PLACED_ROLES, Reach, with_rights
 from app.actor import PUBLIC, Actor, Membership, Right, Role
 from app.db import tell_rights
 from app.errors import Forbidden, Unauthenticated
+from app.messages import N_
 from app.places import queries as places
 
 SEEN_EVERY = timedelta(minutes=5)
@@ -106,7 +107,7 @@ def act_also_in(session: Session, actor: Actor, given: Mapping[Right, Collection
 def oneself(actor: Actor) -> UUID:
     """The person who acts. Raises Unauthenticated for a visitor."""
     if actor.person_id is None:
-        raise Unauthenticated("sign_in_needed", vi="Bác cần đăng nhập.", en="Please sign in.")
+        raise Unauthenticated("sign_in_needed", N_("Bác cần đăng nhập."))
     return actor.person_id
 
 
@@ -122,6 +123,5 @@ def check_card_suffices(session: Session, actor: Actor) -> None:
     if not card_suffices(session, actor):
         raise Forbidden(
             "card_only_writes",
-            vi="Máy vào bằng thẻ chỉ để ghi việc. Đăng nhập bằng mật khẩu để làm việc này.",
-            en="A phone that signed in by card only writes down work. Sign in with your password to do this.",
+            N_("Máy vào bằng thẻ chỉ để ghi việc. Đăng nhập bằng mật khẩu để làm việc này."),
         )

@@ -22,6 +22,7 @@ from app.accounts import tokens
 from app.accounts.models import SignInAttempt
 from app.db import new_id
 from app.errors import TooMany
+from app.messages import N_
 
 QUARTER, HOUR, DAY = timedelta(minutes=15), timedelta(hours=1), timedelta(days=1)
 FROM_ONE_ADDRESS = ((5, QUARTER), (20, DAY))  # wrong tries at one number, by browsers unknown to it
@@ -175,8 +176,11 @@ def count_lookup(session: Session, key: bytes, person_id: UUID) -> TooMany | Non
     if _closed(session, now, None, LOOKUPS_A_DAY, DAY, SignInAttempt.phone_digest == who) is not None:
         return TooMany(
             "too_many_lookups",
-            vi=f"Hôm nay đơn vị đã thử {LOOKUPS_A_DAY} số điện thoại có người dùng rồi. Bác đợi sang ngày mai, hoặc nhờ quản trị của tỉnh.",
-            en=f"Today {LOOKUPS_A_DAY} numbers that belong to people were tried already. Wait until tomorrow, or ask the administrator.",
+            N_(
+                "Hôm nay đơn vị đã thử %(lookups_a_day)s số điện thoại có người dùng rồi. Bác đợi sang ngày mai, "
+                "hoặc nhờ quản trị của tỉnh.",
+                lookups_a_day=LOOKUPS_A_DAY,
+            ),
             retry_after_seconds=int(HOUR.total_seconds()),
         )
     session.add(
@@ -189,7 +193,10 @@ def _too_many(wait: timedelta) -> TooMany:
     minutes = max(1, -(-int(wait.total_seconds()) // 60))
     return TooMany(
         "too_many_tries",
-        vi=f"Đã thử sai nhiều lần. Bác đợi {minutes} phút rồi thử lại, hoặc vào bằng máy bác vẫn dùng, hoặc nhờ người quản lý đặt lại mật khẩu.",
-        en=f"Too many wrong tries. Wait {minutes} minutes, use a device that you signed in with before, or ask your manager for a new password.",
+        N_(
+            "Đã thử sai nhiều lần. Bác đợi %(minutes)s phút rồi thử lại, hoặc vào bằng máy bác vẫn dùng, hoặc "
+            "nhờ người quản lý đặt lại mật khẩu.",
+            minutes=minutes,
+        ),
         retry_after_seconds=max(1, int(wait.total_seconds()) + 1),
     )

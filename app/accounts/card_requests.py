@@ -14,6 +14,7 @@ from app.accounts.events import CardScanned
 from app.accounts.models import Card, CardRequest, CardRequestState
 from app.actor import SYSTEM, Actor, Right
 from app.errors import Conflict, TooMany, not_found
+from app.messages import N_
 from app.outbox import publish
 
 REQUEST_LIVES = timedelta(minutes=15)
@@ -37,8 +38,7 @@ def ask(session: Session, secret: str, request_id: UUID, *, device_token: str, a
     if (recent or 0) >= OPEN_REQUESTS:
         raise TooMany(
             "too_many_requests",
-            vi="Thẻ này vừa được hỏi nhiều lần. Bác đợi 15 phút, hoặc gọi hợp tác xã.",
-            en="This card was asked about many times just now. Wait 15 minutes, or call the cooperative.",
+            N_("Thẻ này vừa được hỏi nhiều lần. Bác đợi 15 phút, hoặc gọi hợp tác xã."),
             retry_after_seconds=int(REQUEST_LIVES.total_seconds()),
         )
     if session.get(CardRequest, request_id) is not None:
@@ -75,7 +75,7 @@ def decide(session: Session, actor: Actor, request_id: UUID, *, right_person: bo
     """
     request = session.scalar(select(CardRequest).where(CardRequest.id == request_id).with_for_update())
     if request is None or not actor.may(Right.MANAGE_MEMBERS, request.organisation_id):
-        raise not_found("yêu cầu này", "this request")
+        raise not_found(N_("yêu cầu này"))
     cards.check_farmer(session, actor, request.person_id)
     wanted = CardRequestState.CONFIRMED if right_person else CardRequestState.REFUSED
     if request.state == wanted:
@@ -86,8 +86,7 @@ def decide(session: Session, actor: Actor, request_id: UUID, *, right_person: bo
     if request.state != CardRequestState.WAITING or request.expires_at <= now or card.revoked_at is not None or overdue:
         raise Conflict(
             "request_over",
-            vi="Yêu cầu này đã có người trả lời hoặc đã quá 15 phút. Bác bảo người đó quét thẻ lại.",
-            en="This request was answered already, or is older than 15 minutes. Ask the person to scan the card again.",
+            N_("Yêu cầu này đã có người trả lời hoặc đã quá 15 phút. Bác bảo người đó quét thẻ lại."),
         )
     request.state, request.decided_at, request.decided_by = wanted, now, actor.person_id
     if right_person:

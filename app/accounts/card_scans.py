@@ -21,6 +21,7 @@ from app.accounts.models import Card, CardRequest, CardRequestState, Device, Org
 from app.accounts.signin import Granted
 from app.actor import SYSTEM
 from app.errors import Forbidden, HoiError, Invalid, NotFound
+from app.messages import N_
 
 PIN_TRIES = 5
 
@@ -78,15 +79,17 @@ def typed_secret(session: Session, typed: str) -> str:
     if strange is not None:
         raise Invalid(
             "card_code_character",
-            vi=f"Mã trên thẻ không có ký tự “{strange}”. Bác xem lại chỗ đó.",
-            en=f"The code on a card never holds the character “{strange}”. Look at that place again.",
+            N_("Mã trên thẻ không có ký tự “%(strange)s”. Bác xem lại chỗ đó.", strange=strange),
             field="code",
         )
     if len(code) != tokens.SECRET_LENGTH:
         raise Invalid(
             "card_code_length",
-            vi=f"Mã trên thẻ có {tokens.SECRET_LENGTH} chữ và số, bác viết {len(code)}. Bác xem thiếu hay thừa chỗ nào.",
-            en=f"The code on a card has {tokens.SECRET_LENGTH} characters; this has {len(code)}. Look what is missing or too much.",
+            N_(
+                "Mã trên thẻ có %(secret_length)s chữ và số, bác viết %(code)s. Bác xem thiếu hay thừa chỗ nào.",
+                secret_length=tokens.SECRET_LENGTH,
+                code=len(code),
+            ),
             field="code",
         )
     try:
@@ -94,8 +97,7 @@ def typed_secret(session: Session, typed: str) -> str:
     except NotFound:
         raise Invalid(
             "card_code_unknown",
-            vi="Không có thẻ nào mang mã này: có chữ viết nhầm. Bác so từng nhóm với thẻ rồi sửa.",
-            en="No card has this code: a character is wrong. Compare each group with the card.",
+            N_("Không có thẻ nào mang mã này: có chữ viết nhầm. Bác so từng nhóm với thẻ rồi sửa."),
             field="code",
         ) from None
     return code
@@ -181,8 +183,7 @@ def enter_by_pin(
             return _no_more_pins()
         return Invalid(
             "wrong_pin",
-            vi=f"Bốn số này chưa đúng. Còn {left} lần. Bác hỏi lại hợp tác xã.",
-            en=f"These four digits are not right. {left} tries left. Ask the cooperative again.",
+            N_("Bốn số này chưa đúng. Còn %(left)s lần. Bác hỏi lại hợp tác xã.", left=left),
             field="pin",
         )
     device = devices.bind(
@@ -195,19 +196,16 @@ def not_entered(state: CardState) -> Forbidden:
     if state in {CardState.REVOKED, CardState.EXPIRED}:
         return Forbidden(
             "card_over",
-            vi="Thẻ này không còn dùng được. Bác nhờ hợp tác xã in thẻ mới, mất một phút.",
-            en="This card cannot be used any more. Ask the cooperative to print a new one; it takes a minute.",
+            N_("Thẻ này không còn dùng được. Bác nhờ hợp tác xã in thẻ mới, mất một phút."),
         )
     return Forbidden(
         "phone_not_bound",
-        vi="Máy này chưa gắn với thẻ. Bác bấm “Nhờ hợp tác xã xác nhận”.",
-        en="This phone is not bound to the card. Ask the cooperative to confirm.",
+        N_("Máy này chưa gắn với thẻ. Bác bấm “Nhờ hợp tác xã xác nhận”."),
     )
 
 
 def _no_more_pins() -> Forbidden:
     return Forbidden(
         "pin_locked",
-        vi="Đã thử sai năm lần nên bốn số không dùng được nữa. Bác nhờ hợp tác xã xác nhận máy này.",
-        en="Five wrong tries: the four digits no longer work. Ask the cooperative to confirm this phone.",
+        N_("Đã thử sai năm lần nên bốn số không dùng được nữa. Bác nhờ hợp tác xã xác nhận máy này."),
     )

@@ -13,6 +13,7 @@ from app.accounts.models import Card
 from app.accounts.schemas import PrintCard
 from app.actor import Actor, Right, Role, check_may
 from app.errors import Conflict, Forbidden
+from app.messages import N_
 
 BIND_WITHIN = timedelta(days=7)
 
@@ -68,14 +69,12 @@ def printed(session: Session, actor: Actor, card_id: UUID, *, key: bytes) -> tup
     if card.revoked_at is not None or card.bound_at is not None or card.expires_at <= clock.machine_now():
         raise Conflict(
             "card_used",
-            vi="Thẻ này đã dùng, đã hủy hoặc quá bảy ngày nên không in lại được. Bác in thẻ mới.",
-            en="This card was used, revoked or is older than seven days. Print a new one.",
+            N_("Thẻ này đã dùng, đã hủy hoặc quá bảy ngày nên không in lại được. Bác in thẻ mới."),
         )
     if not hmac.compare_digest(tokens.digest(secret), card.secret_sha256):
         raise Conflict(
             "key_changed",
-            vi="Khóa của máy chủ đã đổi nên không in lại được thẻ này. Bác in thẻ mới.",
-            en="The server's key has changed, so this card cannot be printed again. Print a new one.",
+            N_("Khóa của máy chủ đã đổi nên không in lại được thẻ này. Bác in thẻ mới."),
         )
     return card, secret, tokens.card_pin(key, card.id)
 
@@ -108,26 +107,22 @@ def check_farmer(session: Session, actor: Actor, person_id: UUID) -> None:
     if not any(role == Role.FARMER for _, role in roles):
         raise Conflict(
             "not_a_farmer",
-            vi="Thẻ chỉ dành cho người của hộ. Người này chưa có vai trò nông dân trong hộ nào.",
-            en="Cards are for people of a household. This person is a farmer in none.",
+            N_("Thẻ chỉ dành cho người của hộ. Người này chưa có vai trò nông dân trong hộ nào."),
         )
     if any(role != Role.FARMER and organisation not in managed for organisation, role in roles):
         raise Forbidden(
             "roles_elsewhere",
-            vi="Người này còn có vai trò ở nơi khác nên không dùng thẻ được. Người này đăng nhập bằng mật khẩu.",
-            en="This person has roles elsewhere too, so no card can be made for them. They sign in with a password.",
+            N_("Người này còn có vai trò ở nơi khác nên không dùng thẻ được. Người này đăng nhập bằng mật khẩu."),
         )
     if any(organisation not in managed for organisation, _ in roles):
         raise Forbidden(
             "farmer_elsewhere",
-            vi="Người này còn thuộc hộ mà hợp tác xã không được làm thay. Hãy nhờ quản trị của tỉnh.",
-            en="This person also belongs to a household that your cooperative does not act for. Ask the administrator.",
+            N_("Người này còn thuộc hộ mà hợp tác xã không được làm thay. Hãy nhờ quản trị của tỉnh."),
         )
 
 
 def other_card() -> Conflict:
     return Conflict(
         "id_taken",
-        vi="Mã này đã dùng cho việc khác. Bác tải lại trang rồi làm lại.",
-        en="This identifier was used for something else. Reload the page and start again.",
+        N_("Mã này đã dùng cho việc khác. Bác tải lại trang rồi làm lại."),
     )

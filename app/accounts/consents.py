@@ -20,6 +20,7 @@ from app.accounts.models import (
 from app.actor import Actor
 from app.db import Words
 from app.errors import Conflict, not_found
+from app.messages import N_
 from app.outbox import publish
 
 
@@ -107,8 +108,7 @@ def answer_consents(
     if any(p not in ASKED or ASKED[p].version != version for p, version in read.items()):
         raise Conflict(
             "text_changed",
-            vi="Lời hỏi đã có bản mới. Bác tải lại trang, đọc bản mới rồi chọn.",
-            en="The text has changed. Reload the page, read the new one, then choose.",
+            N_("Lời hỏi đã có bản mới. Bác tải lại trang, đọc bản mới rồi chọn."),
         )
     if Purpose.ACCOUNT in read and Purpose.ACCOUNT not in given:
         raise _account_needs_erasing()
@@ -162,8 +162,7 @@ def _answer(session: Session, actor: Actor, answers: Mapping[Purpose, bool], lan
 def _account_needs_erasing() -> Conflict:
     return Conflict(
         "account_needs_erasing",
-        vi="Còn dùng thì bác đánh dấu mục “Giữ tài khoản”. Muốn thôi, bác bấm “Không giữ tài khoản nữa” ở cuối trang.",
-        en="To go on, tick “Keep my account”. To end it, use “Keep my account no longer” at the end of the page.",
+        N_("Còn dùng thì bác đánh dấu mục “Giữ tài khoản”. Muốn thôi, bác bấm “Không giữ tài khoản nữa” ở cuối trang."),
     )
 
 

@@ -12,13 +12,14 @@ from app.accounts.signin import Granted
 from app.actor import SYSTEM, Actor, Right
 from app.db import new_id
 from app.errors import forbidden, not_found
+from app.messages import N_
 
 
 def revoke_device(session: Session, actor: Actor, device_id: UUID) -> None:
     """Mất máy: the phone and its sign-ins end now. By the cooperative, or by the person from elsewhere."""
     device = session.scalar(select(Device).where(Device.id == device_id).with_for_update())
     if device is None or not may_manage(actor, device):
-        raise not_found("máy này", "this phone")
+        raise not_found(N_("máy này"))
     revoke(session, actor, device)
 
 

@@ -12,6 +12,7 @@ from app.accounts.models import HouseholdMembership, Organisation, OrganisationK
 from app.accounts.schemas import HouseholdIn
 from app.actor import Actor, Right, check_may, check_may_everywhere
 from app.errors import Conflict, Invalid, not_found
+from app.messages import N_
 from app.places import queries as places
 from app.places.models import Level
 
@@ -52,8 +53,11 @@ def _check_label(session: Session, actor: Actor, cooperative_id: UUID, form: Hou
     ):
         raise Conflict(
             "same_label",
-            vi=f"Đã có hộ tên “{form.name}”. Nếu vẫn là hộ đó thì bác không thêm nữa; nếu là hộ khác, bác đổi tên, hoặc bấm “Vẫn tạo”.",
-            en=f"There is a household “{form.name}” already. If it is the same one, do not add it again; if it is another, change the label or choose “Create it anyway”.",
+            N_(
+                "Đã có hộ tên “%(name)s”. Nếu vẫn là hộ đó thì bác không thêm nữa; nếu là hộ khác, bác đổi tên, "
+                "hoặc bấm “Vẫn tạo”.",
+                name=form.name,
+            ),
             field="name",
         )
 
@@ -70,13 +74,12 @@ def join_household(session: Session, actor: Actor, household_id: UUID, cooperati
     if household.kind != OrganisationKind.HOUSEHOLD or cooperative.kind not in TAKES_IN_HOUSEHOLDS:
         raise Invalid(
             "kinds",
-            vi="Chỉ hộ mới làm thành viên, và chỉ của hợp tác xã, tổ hợp tác hoặc doanh nghiệp.",
-            en="Only a household can be a member, and only of a cooperative, a group or an enterprise.",
+            N_("Chỉ hộ mới làm thành viên, và chỉ của hợp tác xã, tổ hợp tác hoặc doanh nghiệp."),
         )
     if on > clock.today():
         raise _future("joined_on")
     if cooperative_id in queries.cooperatives_of(session, household_id, clock.today()):
-        raise Conflict("member_already", vi="Hộ này đã là thành viên.", en="This household is a member already.")
+        raise Conflict("member_already", N_("Hộ này đã là thành viên."))
     _join(session, actors.act_also_for(session, actor, household_id, cooperative_id), household_id, cooperative_id, on)
 
 
@@ -116,7 +119,7 @@ def end_household(session: Session, actor: Actor, household_id: UUID, cooperativ
         .with_for_update()
     )
     if row is None:
-        raise not_found("thành viên này", "this member")
+        raise not_found(N_("thành viên này"))
     actors.act_also_for(session, actor, household_id, cooperative_id)
     row.valid_to = max(on, row.valid_from - timedelta(days=1))
     row.ended_at, row.ended_by = clock.now(), actor.person_id
@@ -126,6 +129,4 @@ def end_household(session: Session, actor: Actor, household_id: UUID, cooperativ
 
 
 def _future(field: str) -> Invalid:
-    return Invalid(
-        "future", vi="Ngày này chưa tới. Chọn hôm nay hoặc trước đó.", en="This day has not come yet.", field=field
-    )
+    return Invalid("future", N_("Ngày này chưa tới. Chọn hôm nay hoặc trước đó."), field=field)

@@ -13,6 +13,7 @@ from app.accounts.models import RoleOffer
 from app.actor import Actor, Right, Role
 from app.db import new_id
 from app.errors import Conflict, not_found
+from app.messages import N_
 from app.outbox import publish
 
 OFFER_LASTS = timedelta(days=30)
@@ -64,28 +65,27 @@ def answer_offer(session: Session, actor: Actor, role_offer_id: UUID, *, accepte
         select(RoleOffer).where(RoleOffer.id == role_offer_id, RoleOffer.person_id == actor.person_id).with_for_update()
     )
     if row is None:
-        raise not_found("lời mời này", "this offer")
+        raise not_found(N_("lời mời này"))
     actors.check_card_suffices(session, actor)
     if row.withdrawn_at is not None:
         raise Conflict(
             "offer_withdrawn",
-            vi="Đơn vị đã rút lời mời này, bác không phải trả lời nữa.",
-            en="The organisation took this offer back; there is nothing to answer any more.",
+            N_("Đơn vị đã rút lời mời này, bác không phải trả lời nữa."),
         )
     if row.accepted == accepted:
         return
     if row.answered_at is not None:
         raise Conflict(
             "answered_already",
-            vi="Lời mời này bác đã trả lời rồi. Bác tải lại trang.",
-            en="You answered this offer already. Reload the page.",
+            N_("Lời mời này bác đã trả lời rồi. Bác tải lại trang."),
         )
     wider = actors.act_also_for(session, actor, row.organisation_id)
     if accepted and not _still_offered(session, row):
         raise Conflict(
             "offer_over",
-            vi="Lời mời này không còn hiệu lực: quá 30 ngày, hoặc người mời thôi quản lý ở đó. Bác nhờ đơn vị mời lại.",
-            en="This offer is over: it is more than 30 days old, or who made it manages there no more. Ask to be invited again.",
+            N_(
+                "Lời mời này không còn hiệu lực: quá 30 ngày, hoặc người mời thôi quản lý ở đó. Bác nhờ đơn vị mời lại."
+            ),
         )
     row.answered_at, row.accepted = clock.now(), accepted
     audit.record(
@@ -117,14 +117,13 @@ def withdraw_offer(session: Session, actor: Actor, role_offer_id: UUID, organisa
     asked = select(RoleOffer).where(RoleOffer.id == role_offer_id, whose)
     row = session.scalar(asked.with_for_update()) or session.scalar(asked)  # an answered one is not ours to lock
     if row is None:
-        raise not_found("lời mời này", "this offer")
+        raise not_found(N_("lời mời này"))
     if row.withdrawn_at is not None:
         return
     if row.answered_at is not None:
         raise Conflict(
             "answered_already",
-            vi="Người được mời đã trả lời rồi nên không rút được nữa. Bác tải lại trang.",
-            en="The person has answered already, so the offer cannot be taken back. Reload the page.",
+            N_("Người được mời đã trả lời rồi nên không rút được nữa. Bác tải lại trang."),
         )
     _withdraw(session, actor, row)
 

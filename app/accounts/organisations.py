@@ -13,6 +13,7 @@ from app.accounts.schemas import OrganisationChange, OrganisationIn, SeatChange
 from app.actor import Actor, Right, check_may, check_may_everywhere
 from app.db import check_version
 from app.errors import Conflict, Invalid
+from app.messages import N_
 from app.outbox import publish
 from app.places import queries as places
 from app.places.models import Level
@@ -89,13 +90,13 @@ def move_organisation(session: Session, actor: Actor, organisation_id: UUID, for
     if row.village_id not in {None, form.village_id} or row.commune_id not in {None, commune_id}:
         raise Conflict(
             "seat_known",
-            vi="Trụ sở đã ghi rồi. Đổi trụ sở làm thay đổi kết quả của hai thôn nên chưa đổi ở đây được; bác báo cán bộ xã.",
-            en="The seat is recorded already. Changing it would change the results of two villages, so it cannot be changed here yet; tell the commune official.",
+            N_(
+                "Trụ sở đã ghi rồi. Đổi trụ sở làm thay đổi kết quả của hai thôn nên chưa đổi ở đây được; bác báo "
+                "cán bộ xã."
+            ),
         )
     if row.kind == OrganisationKind.HOUSEHOLD and form.village_id is None:
-        raise Invalid(
-            "village_missing", vi="Chọn thôn của hộ.", en="Choose the household's village.", field="village_id"
-        )
+        raise Invalid("village_missing", N_("Chọn thôn của hộ."), field="village_id")
     if (row.village_id, row.commune_id) == (form.village_id, commune_id):
         return
     actors.act_also_for(session, actor, organisation_id, rights=[Right.MANAGE_PEOPLE])
@@ -123,16 +124,14 @@ def _commune_of_seat(
         if commune_id is not None and commune_id != above:
             raise Invalid(
                 "village_elsewhere",
-                vi="Thôn này không thuộc xã đã chọn.",
-                en="This village is not in that commune.",
+                N_("Thôn này không thuộc xã đã chọn."),
                 field="village_id",
             )
         commune_id = above
     if commune_id is None and kind != OrganisationKind.AUTHORITY:
         raise Invalid(
             "commune_missing",
-            vi="Chọn xã, phường nơi đặt trụ sở.",
-            en="Choose the commune of its seat.",
+            N_("Chọn xã, phường nơi đặt trụ sở."),
             field="commune_id",
         )
     return commune_id
@@ -144,15 +143,13 @@ def _check_tax_code(session: Session, kind: OrganisationKind, tax_code: str | No
     if len(tax_code) == 12 and kind != OrganisationKind.HOUSEHOLD:  # noqa: PLR2004 - a personal number
         raise Invalid(
             "personal_tax_code",
-            vi="Mã 12 chữ số chỉ dùng cho hộ. Đơn vị này cần mã 10 hoặc 13 chữ số.",
-            en="A code of 12 digits is for households only. Give one of 10 or 13 digits.",
+            N_("Mã 12 chữ số chỉ dùng cho hộ. Đơn vị này cần mã 10 hoặc 13 chữ số."),
             field="tax_code",
         )
     if session.scalar(select(func.hoi_tax_code_taken(tax_code))):
         raise Conflict(
             "tax_code_taken",
-            vi="Mã số thuế này đã có đơn vị khác dùng. Bác kiểm tra lại mã.",
-            en="Another organisation has this tax code. Check the code.",
+            N_("Mã số thuế này đã có đơn vị khác dùng. Bác kiểm tra lại mã."),
             field="tax_code",
         )
 
@@ -163,6 +160,4 @@ def check_place(session: Session, place_id: UUID | None, level: Level, field: st
     found = places.place(session, place_id)
     today = clock.today()
     if found.level != level or (found.valid_to is not None and found.valid_to < today):
-        raise Invalid(
-            "place", vi="Chọn một nơi đang có trong danh sách.", en="Choose a place of today's list.", field=field
-        )
+        raise Invalid("place", N_("Chọn một nơi đang có trong danh sách."), field=field)

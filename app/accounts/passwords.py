@@ -18,6 +18,7 @@ from app.accounts.signin import Granted
 from app.actor import SYSTEM, Actor
 from app.db import fold
 from app.errors import HoiError, Invalid, TooMany
+from app.messages import N_
 
 SHORTEST_PASSWORD = 8
 _COMMON = frozenset(
@@ -94,8 +95,10 @@ def end_sign_in(
         _record_failure(session, tried, key, origin, agent)
         return Invalid(
             "wrong_password",
-            vi="Số điện thoại hoặc mật khẩu chưa đúng. Bác thử lại, hoặc nhờ người quản lý của đơn vị đặt lại mật khẩu.",
-            en="The phone number or the password is not right. Try again, or ask your manager to set a new password.",
+            N_(
+                "Số điện thoại hoặc mật khẩu chưa đúng. Bác thử lại, hoặc nhờ người quản lý của đơn vị đặt lại mật "
+                "khẩu."
+            ),
             field="password",
         )
     attempts.succeeded(session, tried.attempt_id)
@@ -164,8 +167,10 @@ def check_new_password(password: str, data: PersonalData | None) -> None:
     if len(password) < SHORTEST_PASSWORD or guessable:
         raise Invalid(
             "weak_password",
-            vi=f"Mật khẩu cần ít nhất {SHORTEST_PASSWORD} ký tự và khó đoán. Ví dụ ghép bốn chữ bác dễ nhớ.",
-            en=f"The password needs at least {SHORTEST_PASSWORD} characters and must be hard to guess. Four words do well.",
+            N_(
+                "Mật khẩu cần ít nhất %(shortest_password)s ký tự và khó đoán. Ví dụ ghép bốn chữ bác dễ nhớ.",
+                shortest_password=SHORTEST_PASSWORD,
+            ),
             field="new",
         )
 
@@ -206,8 +211,7 @@ def end_change(
     if row is None or row.password_hash != tried.password_hash:  # it was changed meanwhile
         return Invalid(
             "wrong_password",
-            vi="Mật khẩu đang dùng chưa đúng. Bác thử lại.",
-            en="The present password is not right. Try again.",
+            N_("Mật khẩu đang dùng chưa đúng. Bác thử lại."),
             field="current",
         )
     attempts.succeeded(session, tried.attempt_id)

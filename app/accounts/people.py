@@ -11,6 +11,7 @@ from app.accounts.schemas import PersonalChange, PersonIn
 from app.actor import Actor, Right, Role
 from app.db import new_id
 from app.errors import Conflict, Forbidden, Invalid, TooMany
+from app.messages import N_
 from app.places import queries as places
 
 
@@ -19,8 +20,7 @@ def check_nobody_administers(session: Session) -> None:
     if queries.administrators_exist(session):
         raise Conflict(
             "administrator_exists",
-            vi="Đã có người quản trị. Người đó đăng nhập rồi thêm người khác.",
-            en="There is an administrator already. They sign in and add others.",
+            N_("Đã có người quản trị. Người đó đăng nhập rồi thêm người khác."),
         )
 
 
@@ -80,8 +80,7 @@ def add_person(session: Session, actor: Actor, organisation_id: UUID, form: Pers
     if form.phone is None and form.role != Role.FARMER:
         raise Invalid(
             "phone_missing",
-            vi="Cần số điện thoại để đăng nhập. Chỉ người của hộ mới đăng nhập bằng thẻ.",
-            en="A phone number is needed to sign in. Only people of a household sign in by card.",
+            N_("Cần số điện thoại để đăng nhập. Chỉ người của hộ mới đăng nhập bằng thẻ."),
             field="phone",
         )
     session.add(Person(id=form.id, created_at=clock.now()))
@@ -137,8 +136,7 @@ def change_personal_data(
         if form.phone is None and queries.is_official(queries.roles_of(session, person_id, clock.today())):
             raise Invalid(
                 "phone_missing",
-                vi="Cần số điện thoại để đăng nhập.",
-                en="A phone number is needed to sign in.",
+                N_("Cần số điện thoại để đăng nhập."),
                 field="phone",
             )
         if form.phone is not None and queries.person_by_phone(session, form.phone, form.full_name)[0]:
@@ -162,14 +160,12 @@ def first_password(session: Session, actor: Actor, organisation_id: UUID, person
     if person_id == actor.person_id:  # whoever finds a screen left open must not take the account over
         raise Forbidden(
             "own_password",
-            vi="Mật khẩu của chính mình thì đổi ở mục “Đổi mật khẩu”, với mật khẩu đang dùng.",
-            en="Change your own password under “Change password”, with the present one.",
+            N_("Mật khẩu của chính mình thì đổi ở mục “Đổi mật khẩu”, với mật khẩu đang dùng."),
         )
     if data.phone is None:
         raise Invalid(
             "phone_missing",
-            vi="Người này chưa có số điện thoại. Thêm số rồi đặt mật khẩu.",
-            en="This person has no phone number. Add one first.",
+            N_("Người này chưa có số điện thoại. Thêm số rồi đặt mật khẩu."),
         )
     password = tokens.spoken_password()
     passwords.set_password(session, actor, person_id, password, must_change=True)
@@ -200,15 +196,13 @@ def _check_whole_person(session: Session, actor: Actor, person_id: UUID) -> None
         if not actor.may(Right.MANAGE_PEOPLE, organisation_id) or role not in roles.MANAGED_BY_COOPERATIVE:
             raise Forbidden(
                 "roles_elsewhere",
-                vi="Người này còn có vai trò ở nơi khác nên đơn vị không đổi giúp được. Hãy nhờ quản trị của tỉnh.",
-                en="This person has roles elsewhere too, so you cannot change this for them. Ask the administrator.",
+                N_("Người này còn có vai trò ở nơi khác nên đơn vị không đổi giúp được. Hãy nhờ quản trị của tỉnh."),
             )
 
 
 def _phone_taken() -> Conflict:
     return Conflict(
         "phone_taken",
-        vi="Số này đã có người dùng với tên khác. Bác hỏi lại số và họ tên đầy đủ.",
-        en="This number belongs to somebody with another name. Ask for the number and the full name again.",
+        N_("Số này đã có người dùng với tên khác. Bác hỏi lại số và họ tên đầy đủ."),
         field="phone",
     )

@@ -36,6 +36,7 @@ from app.db import Words, json_ready, picked
 from app.errors import Conflict, not_found
 from app.jobs import Job
 from app.media import Upload
+from app.messages import N_
 from app.outbox import publish
 from app.places.models import PlaceImport
 
@@ -80,8 +81,7 @@ def request_data(session: Session, actor: Actor, form: DataRequestIn, *, done: b
             return known
         raise Conflict(
             "id_taken",
-            vi="Yêu cầu này đã gửi với nội dung khác. Bác tải lại trang rồi gửi lại.",
-            en="This request was sent with other content. Reload the page and send again.",
+            N_("Yêu cầu này đã gửi với nội dung khác. Bác tải lại trang rồi gửi lại."),
         )
     now = clock.now()
     answer_due, fulfil_due = deadlines(now)
@@ -110,7 +110,7 @@ def open_request(session: Session, data_request_id: UUID) -> DataRequest:
     """Raises NotFound; row-level security shows it to its person and to administrators."""
     row = session.get(DataRequest, data_request_id)
     if row is None:
-        raise not_found("yêu cầu này", "this request")
+        raise not_found(N_("yêu cầu này"))
     return row
 
 
@@ -119,12 +119,11 @@ def answer_request(session: Session, actor: Actor, data_request_id: UUID, form: 
     check_may_everywhere(actor, Right.ADMINISTER)
     row = session.scalar(select(DataRequest).where(DataRequest.id == data_request_id).with_for_update())
     if row is None:
-        raise not_found("yêu cầu này", "this request")
+        raise not_found(N_("yêu cầu này"))
     if row.fulfilled_at is not None or (row.answered_at is not None and not form.fulfilled):
         raise Conflict(
             "answered_already",
-            vi="Yêu cầu này đã được trả lời. Bác tải lại trang.",
-            en="This request was answered already. Reload the page.",
+            N_("Yêu cầu này đã được trả lời. Bác tải lại trang."),
         )
     now = clock.now()
     if row.answered_at is None:

@@ -13,6 +13,7 @@ from app.accounts.queries import among
 from app.actor import Actor, Right, Role, check_may
 from app.db import lock_ids
 from app.errors import Conflict, not_found
+from app.messages import N_
 
 # Ghi hộ is for those who keep a diary of their own: no officer writes for a cooperative or a company.
 _ON_BEHALF = frozenset({OrganisationKind.HOUSEHOLD, OrganisationKind.COOPERATIVE_GROUP})
@@ -44,7 +45,7 @@ def on_behalf_of(session: Session, actor: Actor, organisation: Organisation) -> 
     Raises NotFound for every other organisation.
     """
     if not may_in(actor, Right.KEEP_DIARY, organisation):
-        raise not_found("hộ này", "this household")
+        raise not_found(N_("hộ này"))
     if actor.may(Right.KEEP_DIARY, organisation.id):
         return actor
     given = [right for right in _DIARY if may_in(actor, right, organisation)]
@@ -94,6 +95,5 @@ def check_somebody_stays(session: Session, person_id: UUID, roles: Collection[Me
         if not set(queries.people_of(session, held.organisation_id, [Role(held.role)])) - {person_id}:
             raise Conflict(
                 "last_manager",
-                vi="Đơn vị chỉ còn một người quản lý này. Hãy giao vai trò cho người khác trước.",
-                en="This is the only manager of the organisation. Give the role to somebody else first.",
+                N_("Đơn vị chỉ còn một người quản lý này. Hãy giao vai trò cho người khác trước."),
             )

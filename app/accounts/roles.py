@@ -13,6 +13,7 @@ from app.accounts.models import Membership, Organisation, OrganisationKind
 from app.actor import OFFICIAL_ROLES, Actor, Right, Role
 from app.db import lock_ids
 from app.errors import Invalid, forbidden, not_found
+from app.messages import N_
 from app.places import queries as places
 from app.places.models import Level
 
@@ -46,7 +47,7 @@ def end_role(session: Session, actor: Actor, membership_id: UUID, organisation_i
         rights.look_after(session, actor, organisation_id)
     row = session.get(Membership, membership_id)
     if row is None or organisation_id not in {None, row.organisation_id}:
-        raise not_found("vai trò này", "this role")
+        raise not_found(N_("vai trò này"))
     if row.person_id == actor.person_id:
         actors.check_card_suffices(session, actor)
     else:
@@ -54,7 +55,7 @@ def end_role(session: Session, actor: Actor, membership_id: UUID, organisation_i
     lock_ids(session, [row.organisation_id])  # before the row, as erasing does
     session.refresh(row, with_for_update=True)  # only whoever may end it can lock it
     if row.valid_to is not None:
-        raise not_found("vai trò này", "this role")
+        raise not_found(N_("vai trò này"))
     actors.act_also_for(session, actor, row.organisation_id)
     rights.check_somebody_stays(session, row.person_id, [row])
     # The role's rights end now, so its last whole day was yesterday.
@@ -103,8 +104,7 @@ def check_may_grant(session: Session, actor: Actor, organisation_id: UUID, role:
     if organisation.kind not in WHERE[role]:
         raise Invalid(
             "role_here",
-            vi="Loại đơn vị này không có vai trò đó.",
-            en="This kind of organisation has no such role.",
+            N_("Loại đơn vị này không có vai trò đó."),
             field="role",
         )
     return organisation
@@ -117,8 +117,7 @@ def place_of_role(session: Session, role: Role, place_id: UUID | None) -> UUID |
     if place_id is None or places.place(session, place_id).level not in levels:
         raise Invalid(
             "place_of_role",
-            vi="Chọn nơi người này phụ trách, đúng cấp của vai trò.",
-            en="Choose the place this person answers for, at the level of the role.",
+            N_("Chọn nơi người này phụ trách, đúng cấp của vai trò."),
             field="place_id",
         )
     return place_id

@@ -15,6 +15,7 @@ from app.actor import Role
 from app.db import names_a_person, nfc, no_personal_numbers
 from app.errors import Unreadable
 from app.fields import ClientId, Counter, Day, Ticked
+from app.messages import N_
 
 _PERSONAL_NUMBER = re.compile(
     r"0(0[1-9]|[1-8][0-9]|9[0-6])[0-9]{9}"
@@ -33,8 +34,10 @@ def phone(value: str) -> str:
     if letters:
         raise Unreadable(
             "phone",
-            vi=f"Số điện thoại có chữ {', '.join(letters)}. Bác viết lại bằng chữ số; số không là 0, không phải chữ O.",
-            en=f"This phone number has letters: {', '.join(letters)}. Write digits only; zero is 0, not the letter O.",
+            N_(
+                "Số điện thoại có chữ %(letters)s. Bác viết lại bằng chữ số; số không là 0, không phải chữ O.",
+                letters=", ".join(letters),
+            ),
         )
     try:
         parsed = phonenumbers.parse(plain, "VN")
@@ -43,8 +46,7 @@ def phone(value: str) -> str:
     if parsed is None or parsed.extension or not phonenumbers.is_valid_number(parsed):
         raise Unreadable(
             "phone",
-            vi="Số điện thoại chưa đúng. Số di động có 10 chữ số, ví dụ 0912 345 678.",
-            en="This is not a phone number. A mobile number has 10 digits, for example 0912 345 678.",
+            N_("Số điện thoại chưa đúng. Số di động có 10 chữ số, ví dụ 0912 345 678."),
         )
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
@@ -71,8 +73,7 @@ def tax_code(value: str) -> str:
     except NumberError:
         raise Unreadable(
             "tax_code",
-            vi="Mã số thuế chưa đúng. Cần 10 chữ số, 13 chữ số (0100000000-001), hoặc 12 chữ số của hộ.",
-            en="This tax code is not right. It has 10 digits, 13 (0100000000-001), or 12 for a household.",
+            N_("Mã số thuế chưa đúng. Cần 10 chữ số, 13 chữ số (0100000000-001), hoặc 12 chữ số của hộ."),
         ) from None
 
 
@@ -80,8 +81,7 @@ def email(value: str) -> str:
     if not re.fullmatch(_EMAIL, value) or len(value) > 254:  # noqa: PLR2004 - RFC 5321
         raise Unreadable(
             "email",
-            vi="Địa chỉ thư chưa đúng, ví dụ ten@vidu.vn.",
-            en="This is not an e-mail address, for example name@example.vn.",
+            N_("Địa chỉ thư chưa đúng, ví dụ ten@vidu.vn."),
         )
     return value
 
@@ -90,9 +90,7 @@ def readable(value: str) -> str:
     """A name without control characters, NFC, single blanks."""
     plain = nfc(value)
     if not plain or any(not c.isprintable() for c in plain):
-        raise Unreadable(
-            "text", vi="Chỉ viết chữ và dấu câu thường.", en="Use letters and ordinary punctuation marks only."
-        )
+        raise Unreadable("text", N_("Chỉ viết chữ và dấu câu thường."))
     return plain
 
 
@@ -101,8 +99,7 @@ def neutral_label(value: str) -> str:
     if names_a_person(value):
         raise Unreadable(
             "names_a_person",
-            vi="Tên hộ ai cũng đọc được nên không ghi tên người. Bác đặt tên chung, ví dụ “Hộ số 07”.",
-            en="Anybody may read a household's label, so it names no person. Choose a plain one, for example “Hộ số 07”.",
+            N_("Tên hộ ai cũng đọc được nên không ghi tên người. Bác đặt tên chung, ví dụ “Hộ số 07”."),
             field="name",
         )
     return value
@@ -138,7 +135,7 @@ class ChangePassword(Form):
     @classmethod
     def _the_same(cls, value: str, info: object) -> str:
         if value != getattr(info, "data", {}).get("new", value):
-            raise Unreadable("again", vi="Hai lần viết chưa giống nhau.", en="The two are not the same.")
+            raise Unreadable("again", N_("Hai lần viết chưa giống nhau."))
         return value
 
 
@@ -149,7 +146,7 @@ class Pin(Form):
     @classmethod
     def _four_digits(cls, value: str) -> str:
         if re.fullmatch(r"[0-9]{4}", value) is None:
-            raise Unreadable("pin", vi="Cần đủ bốn số.", en="All four digits are needed.")
+            raise Unreadable("pin", N_("Cần đủ bốn số."))
         return value
 
 
@@ -279,7 +276,7 @@ class EraseForm(Form):
     @classmethod
     def _meant(cls, value: str) -> str:
         if nfc(value).casefold() not in {"xóa", "xoá", "xoa", "erase"}:
-            raise Unreadable("word", vi="Bác viết chữ XÓA vào ô này.", en="Write ERASE in this field.")
+            raise Unreadable("word", N_("Bác viết chữ XÓA vào ô này."))
         return value
 
 

@@ -4,6 +4,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.errors import Conflict
+from app.messages import N_
 
 
 def alone(session: Session, *keys: object) -> None:
@@ -15,6 +16,5 @@ def alone(session: Session, *keys: object) -> None:
 def id_taken() -> Conflict:
     return Conflict(
         "id_taken",
-        vi="Mục này đã gửi với nội dung khác. Bác tải lại trang rồi làm lại.",
-        en="This was sent with other content. Reload the page and start again.",
+        N_("Mục này đã gửi với nội dung khác. Bác tải lại trang rồi làm lại."),
     )

@@ -14,6 +14,7 @@ from app.accounts.models import SignIn, SignInMethod
 from app.actor import Actor
 from app.db import new_id
 from app.errors import not_found
+from app.messages import N_
 
 PASSWORD_DAYS = 30
 CARD_DAYS = 365
@@ -98,7 +99,7 @@ def end(session: Session, actor: Actor, sign_in_id: UUID) -> None:
         select(SignIn).where(SignIn.id == sign_in_id, SignIn.person_id == actors.oneself(actor)).with_for_update()
     )
     if row is None:
-        raise not_found("phiên này", "this sign-in")
+        raise not_found(N_("phiên này"))
     if row.id != actor.sign_in_id:
         actors.check_card_suffices(session, actor)
     if row.ended_at is None:

@@ -6,6 +6,7 @@ import secrets
 from uuid import UUID
 
 from app.errors import NotFound, not_found
+from app.messages import N_
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: nothing that looks like something else
 SECRET_LENGTH = 26  # 130 bits
@@ -52,7 +53,7 @@ def spelled(typed: str) -> str:
 
 
 def no_such_card() -> NotFound:
-    return not_found("thẻ này", "this card")
+    return not_found(N_("thẻ này"))
 
 
 def device_digest(device_token: str, card_id: UUID) -> bytes:

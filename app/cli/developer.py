@@ -15,6 +15,7 @@ from app import local
 from app import settings as settings_module
 from app.cli.output import say, say_done, step
 from app.errors import SetupError
+from app.messages import N_
 from app.migrations import run as migrations
 from app.settings import ROOT, Settings, child_environment
 
@@ -52,8 +53,7 @@ def run_checks() -> None:
     if failed:
         raise SetupError(
             "checks_failed",
-            vi=f"Chưa đạt: {', '.join(failed)}. Sửa những chỗ nêu trên rồi chạy lại.",
-            en=f"Not passed: {', '.join(failed)}. Mend the places above and run again.",
+            N_("Chưa đạt: %(failed)s. Sửa những chỗ nêu trên rồi chạy lại.", failed=", ".join(failed)),
         )
 
 
@@ -99,8 +99,10 @@ def find_browser(settings: Settings) -> Path | None:
         if not os.access(settings.chromium, os.X_OK):
             raise SetupError(
                 "no_such_browser",
-                vi=f"HOI_CHROMIUM trỏ tới {settings.chromium} nhưng không chạy được tệp đó. Sửa hoặc bỏ biến này.",
-                en=f"HOI_CHROMIUM names {settings.chromium}, which cannot be run. Mend or unset it.",
+                N_(
+                    "HOI_CHROMIUM trỏ tới %(chromium)s nhưng không chạy được tệp đó. Sửa hoặc bỏ biến này.",
+                    chromium=settings.chromium,
+                ),
             )
         return settings.chromium
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -121,10 +123,12 @@ def install_browser() -> Path:
         say(result.stdout[-1500:] + result.stderr[-1500:])
     raise SetupError(
         "no_browser",
-        vi="Thiếu trình duyệt Chromium cho kiểm thử. Hãy chạy:\n"
-        f"  sudo apt-get update && sudo {' '.join(install)}\n"
-        "  (máy khác Debian: cài Chromium hoặc Chrome, rồi đặt HOI_CHROMIUM tới tệp lệnh; hoặc dùng ./hoi test --fast)",
-        en=f"The tests need Chromium: apt-get update, then {' '.join(install)} as root; or name one in HOI_CHROMIUM; or --fast",
+        N_(
+            "Thiếu trình duyệt Chromium cho kiểm thử. Hãy chạy:\n  sudo apt-get update && sudo %(install)s\n  "
+            "(máy khác Debian: cài Chromium hoặc Chrome, rồi đặt HOI_CHROMIUM tới tệp lệnh; hoặc dùng ./hoi "
+            "test --fast)",
+            install=" ".join(install),
+        ),
     )
 
 

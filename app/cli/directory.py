@@ -10,6 +10,7 @@ from pathlib import Path
 from app import local
 from app.cli.output import say
 from app.errors import SetupError
+from app.messages import N_
 from app.settings import Settings
 
 
@@ -20,8 +21,11 @@ def claim_data(settings: Settings) -> None:
     if settings.demo and used and not mark.exists() and settings.database_url is None:
         raise SetupError(
             "real_data_here",
-            vi=f"{settings.var} đang giữ dữ liệu thật, không nạp dữ liệu mẫu vào đó. Chạy bản mẫu ở chỗ khác: HOI_VAR=/tmp/hoi-demo ./hoi demo",
-            en=f"{settings.var} holds real data; demo data do not go there. Run: HOI_VAR=/tmp/hoi-demo ./hoi demo",
+            N_(
+                "%(var)s đang giữ dữ liệu thật, không nạp dữ liệu mẫu vào đó. Chạy bản mẫu ở chỗ khác: "
+                "HOI_VAR=/tmp/hoi-demo ./hoi demo",
+                var=settings.var,
+            ),
         )
     if settings.demo and not mark.exists():
         mark.write_text(

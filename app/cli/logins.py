@@ -10,6 +10,7 @@ from app import settings as settings_module
 from app.cli.output import say
 from app.errors import SetupError
 from app.local import sized
+from app.messages import N_
 from app.settings import Settings
 
 APPLICATION = "hoi_app"  # grants and row-level security name it, so it has this name everywhere
@@ -105,9 +106,12 @@ def check_application_login(url: str) -> None:
     if user != APPLICATION:
         raise SetupError(
             "database_application_login",
-            vi=f"HOI_DATABASE_URL nối bằng «{user}», nhưng web và việc nền phải nối bằng «{APPLICATION}» khi đã có HOI_DATABASE_OWNER_URL.\n"
-            "  Câu lệnh tạo hai tài khoản: ./hoi database-sql",
-            en=f"HOI_DATABASE_URL signs in as {user}; with HOI_DATABASE_OWNER_URL set it must be {APPLICATION}. See ./hoi database-sql",
+            N_(
+                "HOI_DATABASE_URL nối bằng «%(user)s», nhưng web và việc nền phải nối bằng «%(application)s» khi "
+                "đã có HOI_DATABASE_OWNER_URL.\n  Câu lệnh tạo hai tài khoản: ./hoi database-sql",
+                user=user,
+                application=APPLICATION,
+            ),
         )
     wanted = [f"ALTER ROLE {APPLICATION} NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;"] * powerful
     wanted += [f"REVOKE {quoted(name)} FROM {APPLICATION};" for name in roles]
@@ -116,8 +120,12 @@ def check_application_login(url: str) -> None:
         lines = "\n  ".join(wanted)
         raise SetupError(
             "database_application_power",
-            vi=f"Tài khoản «{APPLICATION}» có quyền mà nó không được có. Người quản trị PostgreSQL hãy chạy:\n  {lines}",
-            en=f"Login {APPLICATION} has powers that it must not have. As PostgreSQL's administrator, run:\n  {lines}",
+            N_(
+                "Tài khoản «%(application)s» có quyền mà nó không được có. Người quản trị PostgreSQL hãy chạy:\n  "
+                "%(lines)s",
+                application=APPLICATION,
+                lines=lines,
+            ),
         )
 
 

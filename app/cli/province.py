@@ -19,6 +19,7 @@ from app.cli.logins import warn_of_defaults, warn_of_one_login
 from app.cli.output import say, say_done, step
 from app.cli.servers import embedded, start_servers, with_servers
 from app.errors import SetupError
+from app.messages import N_
 from app.settings import OWNER_VARIABLE, ROOT, Settings, child_environment
 
 DEMO_WEB = 2  # web processes: it is a guest on somebody's computer
@@ -67,8 +68,11 @@ def say_running(settings: Settings) -> None:
     if facts is None:
         raise SetupError(
             "running_without_answer",
-            vi=f"Một lệnh hoi khác đang giữ {settings.var} nhưng chưa lên xong. Chờ nó xong, hoặc dừng nó (Ctrl-C ở cửa sổ kia) rồi chạy lại.",
-            en=f"Another hoi holds {settings.var} and is not up yet. Wait, or stop it and try again.",
+            N_(
+                "Một lệnh hoi khác đang giữ %(var)s nhưng chưa lên xong. Chờ nó xong, hoặc dừng nó (Ctrl-C ở cửa "
+                "sổ kia) rồi chạy lại.",
+                var=settings.var,
+            ),
         )
     say(
         f"Hồi đang chạy sẵn ở {facts['url']} (tiến trình {facts['pid']}). Dừng bằng Ctrl-C ở cửa sổ kia, hoặc: kill {facts['pid']}"
@@ -192,7 +196,10 @@ def run_module(settings: Settings, *arguments: str, as_owner: bool = False) -> s
         last = "\n".join(result.stderr.rstrip().splitlines()[-12:])
         raise SetupError(
             "preparation_failed",
-            vi=f"Không chuẩn bị được dữ liệu ({arguments[0]}). Lời báo cuối:\n{last}",
-            en=f"The data could not be prepared ({arguments[0]}). Its last words:\n{last}",
+            N_(
+                "Không chuẩn bị được dữ liệu (%(arguments)s). Lời báo cuối:\n%(last)s",
+                arguments=arguments[0],
+                last=last,
+            ),
         )
     return result.stdout

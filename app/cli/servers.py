@@ -9,6 +9,7 @@ import redis
 from app import broker, local
 from app.cli.logins import APPLICATION, check_application_login
 from app.errors import SetupError
+from app.messages import N_
 from app.settings import Settings
 
 OLDEST_POSTGRES = 150000
@@ -80,10 +81,13 @@ def reach(url: str, variable: str) -> "psycopg.Connection":
         reason = str(error).strip().splitlines()[-1]
         raise SetupError(
             "database_unreachable",
-            vi=f"Không nối được tới PostgreSQL ở {variable}: {reason}\n"
-            f"  Kiểm tra địa chỉ, mật khẩu và tường lửa bằng: psql \"${variable}\" -c 'SELECT 1'\n"
-            "  Bỏ biến HOI_DATABASE_URL thì Hồi tự chạy PostgreSQL đi kèm.",
-            en=f"Cannot reach the PostgreSQL of {variable}: {reason}\n  Check it with: psql \"${variable}\" -c 'SELECT 1'",
+            N_(
+                "Không nối được tới PostgreSQL ở %(variable)s: %(reason)s\n  Kiểm tra địa chỉ, mật khẩu và tường "
+                "lửa bằng: psql \"$%(variable)s\" -c 'SELECT 1'\n  Bỏ biến HOI_DATABASE_URL thì Hồi tự chạy "
+                "PostgreSQL đi kèm.",
+                variable=variable,
+                reason=reason,
+            ),
         ) from error
 
 
@@ -94,8 +98,11 @@ def check_owner(url: str, variable: str, *, alone: bool) -> None:
         if version < OLDEST_POSTGRES:
             raise SetupError(
                 "database_too_old",
-                vi=f"PostgreSQL này là bản {version // 10000}; Hồi cần bản 15 trở lên. Hãy nâng cấp, hoặc bỏ HOI_DATABASE_URL để dùng bản đi kèm.",
-                en=f"This PostgreSQL is version {version // 10000}; Hồi needs 15 or newer. Upgrade it, or unset HOI_DATABASE_URL.",
+                N_(
+                    "PostgreSQL này là bản %(version)s; Hồi cần bản 15 trở lên. Hãy nâng cấp, hoặc bỏ HOI_DATABASE_URL "
+                    "để dùng bản đi kèm.",
+                    version=version // 10000,
+                ),
             )
         row = connection.execute(_RIGHTS).fetchone()
     assert row is not None  # noqa: S101 - we are a role ourselves
@@ -111,21 +118,29 @@ def check_owner(url: str, variable: str, *, alone: bool) -> None:
     if standby:
         raise SetupError(
             "database_is_a_standby",
-            vi=f"{variable} trỏ tới một bản sao chỉ đọc. Hãy trỏ tới máy chính (primary).",
-            en=f"{variable} points at a read-only standby. Point it at the primary.",
+            N_("%(variable)s trỏ tới một bản sao chỉ đọc. Hãy trỏ tới máy chính (primary).", variable=variable),
         )
     if encoding != "UTF8":
         raise SetupError(
             "database_encoding",
-            vi=f"Cơ sở dữ liệu «{database}» dùng bảng mã {encoding}. Hãy tạo lại: CREATE DATABASE hoi ENCODING 'UTF8' TEMPLATE template0;",
-            en=f"Database {database} is encoded as {encoding}. Make one with: CREATE DATABASE hoi ENCODING 'UTF8' TEMPLATE template0;",
+            N_(
+                "Cơ sở dữ liệu «%(database)s» dùng bảng mã %(encoding)s. Hãy tạo lại: CREATE DATABASE hoi ENCODING "
+                "'UTF8' TEMPLATE template0;",
+                database=database,
+                encoding=encoding,
+            ),
         )
     if wanted:
         lines = "\n  ".join(wanted)
         raise SetupError(
             "database_rights",
-            vi=f"Tài khoản «{user}» chưa đủ quyền trên «{database}». Người quản trị PostgreSQL hãy chạy trong cơ sở dữ liệu đó:\n  {lines}",
-            en=f"Login {user} lacks rights on {database}. As PostgreSQL's administrator, in that database, run:\n  {lines}",
+            N_(
+                "Tài khoản «%(user)s» chưa đủ quyền trên «%(database)s». Người quản trị PostgreSQL hãy chạy trong "
+                "cơ sở dữ liệu đó:\n  %(lines)s",
+                user=user,
+                database=database,
+                lines=lines,
+            ),
         )
 
 
@@ -152,7 +167,9 @@ def check_broker(url: str) -> None:
     except (redis.RedisError, OSError, ValueError) as error:
         raise SetupError(
             "broker_unreachable",
-            vi=f"Không nối được tới Valkey/Redis ở HOI_REDIS_URL: {error}\n"
-            '  Kiểm tra bằng: redis-cli -u "$HOI_REDIS_URL" ping\n  Bỏ biến HOI_REDIS_URL thì Hồi tự chạy Valkey đi kèm.',
-            en=f'Cannot reach the Valkey or Redis of HOI_REDIS_URL: {error}\n  Check it with: redis-cli -u "$HOI_REDIS_URL" ping',
+            N_(
+                "Không nối được tới Valkey/Redis ở HOI_REDIS_URL: %(error)s\n  Kiểm tra bằng: redis-cli -u "
+                '"$HOI_REDIS_URL" ping\n  Bỏ biến HOI_REDIS_URL thì Hồi tự chạy Valkey đi kèm.',
+                error=error,
+            ),
         ) from error

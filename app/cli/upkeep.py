@@ -19,6 +19,7 @@ from app.cli.reference import NOBODY_YET, prepare, someone_can_begin
 from app.cli.servers import servers
 from app.db import Database
 from app.errors import SetupError
+from app.messages import N_
 
 
 @click.command()
@@ -57,8 +58,7 @@ def new_password() -> str:
     if click.prompt("Gõ lại mật khẩu", hide_input=True) != password:
         raise SetupError(
             "passwords_differ",
-            vi="Hai lần gõ mật khẩu không giống nhau. Chưa tạo ai cả; chạy lại lệnh này.",
-            en="The two passwords differ. Nobody was created; run the command again.",
+            N_("Hai lần gõ mật khẩu không giống nhau. Chưa tạo ai cả; chạy lại lệnh này."),
         )
     return password
 
@@ -84,8 +84,7 @@ def clock_(advance: str | None, *, reset: bool) -> None:
     if not settings.clock_movable and not ((settings.var / "demo").exists() and settings.database_url is None):
         raise SetupError(
             "clock_not_movable",
-            vi="Đồng hồ của bản này là giờ thật, không dời được. Chỉ bản mẫu (./hoi demo) mới dời được.",
-            en="This installation keeps real time. Only the demo's clock moves.",
+            N_("Đồng hồ của bản này là giờ thật, không dời được. Chỉ bản mẫu (./hoi demo) mới dời được."),
         )
     step_on = duration(advance) if advance else None
     with database_of_command(clock_movable=True) as (database, _):

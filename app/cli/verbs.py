@@ -47,7 +47,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except HoiError as error:
-        print(f"✗ {error.vi}", file=sys.stderr)
+        print(f"✗ {error.text('vi')}", file=sys.stderr)
         sys.exit(1)
     except pydantic.ValidationError as error:
         for trouble in error.errors():

@@ -14,6 +14,7 @@ from app.criteria.rules import Pack
 from app.criteria.schemas import NewParameterChoice, other_content
 from app.db import insert_once
 from app.errors import Invalid, InvalidMany, forbidden
+from app.messages import N_
 
 CHOSEN_AHEAD = timedelta(days=366)
 
@@ -50,7 +51,7 @@ def _check_value(pack: Pack, name: str, value: int | str) -> None:
     try:
         pack.settings({name: value})
     except InvalidMany as refused:
-        raise Invalid(refused.code, vi=refused.vi, en=refused.en, field="value") from None
+        raise Invalid(refused.code, refused.said, field="value") from None
 
 
 def _check_day(pack: Pack, day: date) -> None:
@@ -58,15 +59,16 @@ def _check_day(pack: Pack, day: date) -> None:
     if day < pack.effective_from:
         raise Invalid(
             "before_the_text",
-            vi=f"Văn bản có từ {pack.effective_from:%d/%m/%Y}, lựa chọn không áp dụng trước đó được. Chọn ngày ấy hoặc muộn hơn.",
-            en=f"The text dates from {pack.effective_from:%d/%m/%Y}, no choice can hold before. Choose that day or a later one.",
+            N_(
+                "Văn bản có từ %(effective_from)s, lựa chọn không áp dụng trước đó được. Chọn ngày ấy hoặc muộn hơn.",
+                effective_from=f"{pack.effective_from:%d/%m/%Y}",
+            ),
             field="valid_from",
         )
     last = clock.today() + CHOSEN_AHEAD
     if day > last:
         raise Invalid(
             "too_far_ahead",
-            vi=f"Ngày áp dụng muộn nhất là {last:%d/%m/%Y}. Bác kiểm tra lại năm.",
-            en=f"The choice can begin on {last:%d/%m/%Y} at the latest. Check the year.",
+            N_("Ngày áp dụng muộn nhất là %(last)s. Bác kiểm tra lại năm.", last=f"{last:%d/%m/%Y}"),
             field="valid_from",
         )

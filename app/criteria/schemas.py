@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from app.db import nfc
 from app.errors import Conflict
 from app.fields import ClientId, Day, Whole
+from app.messages import N_
 
 Text200 = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 FIELDS = ("production_business", "public_order", "smart_lighting", "smart_agriculture")
@@ -126,6 +127,5 @@ class NewParameterChoice(Shape):
 def other_content() -> Conflict:
     return Conflict(
         "same_id_other_content",
-        vi="Việc này đã ghi với nội dung khác. Bác mở lại trang rồi ghi lại.",
-        en="This was recorded already with other content. Open the page again and record anew.",
+        N_("Việc này đã ghi với nội dung khác. Bác mở lại trang rồi ghi lại."),
     )

@@ -30,6 +30,7 @@ from app.criteria.schemas import (
 )
 from app.db import canonical_json, new_id
 from app.errors import Conflict, Invalid, InvalidMany, forbidden, not_found
+from app.messages import N_, Sentence
 from app.places import queries as places
 from app.places.models import Place
 
@@ -68,7 +69,7 @@ def withdraw_village_fact(session: Session, actor: Actor, village_id: UUID, fact
     witness_of(actor, village_id)
     row = session.get(VillageFact, fact_id)
     if row is None or row.village_id != village_id:
-        raise not_found("lần ghi này", "this record")
+        raise not_found(N_("lần ghi này"))
     after = session.scalar(select(VillageFact).where(VillageFact.supersedes_id == fact_id))
     if after is not None and after.withdrawn:
         return after.id
@@ -91,8 +92,7 @@ def withdraw_village_fact(session: Session, actor: Actor, village_id: UUID, fact
 def _changed_meanwhile() -> Conflict:
     return Conflict(
         "changed_meanwhile",
-        vi="Có người vừa ghi mục này. Bác tải lại trang để thấy bản mới rồi ghi tiếp.",
-        en="Somebody recorded this meanwhile. Reload the page to see it, then go on.",
+        N_("Có người vừa ghi mục này. Bác tải lại trang để thấy bản mới rồi ghi tiếp."),
     )
 
 
@@ -102,9 +102,7 @@ def _add_fact(session: Session, actor: Actor, village_id: UUID, new: NewVillageF
     if actor.person_id is None:
         raise forbidden()
     if not isinstance(value, VALUES[new.kind]):
-        raise Invalid(
-            "wrong_kind", vi="Nội dung không khớp với loại việc.", en="The content does not fit the kind.", field="kind"
-        )
+        raise Invalid("wrong_kind", N_("Nội dung không khớp với loại việc."), field="kind")
     _check_days(new.observed_on, value)
     _check_there(session, village_id, new.observed_on)
     _check_members(session, village_id, value)
@@ -126,8 +124,7 @@ def _check_files(session: Session, actor: Actor, evidence: Collection[str]) -> N
     if files - known:
         raise Invalid(
             "file_unknown",
-            vi="Chưa nhận được ảnh hoặc tệp minh chứng. Bác chọn lại tệp rồi gửi.",
-            en="We do not have this picture or file. Choose it again and send it.",
+            N_("Chưa nhận được ảnh hoặc tệp minh chứng. Bác chọn lại tệp rồi gửi."),
             field="proof",
         )
 
@@ -177,16 +174,18 @@ def _check_days(observed_on: date, value: Shape) -> None:
         if day > clock.today():
             raise Invalid(
                 "future_day",
-                vi=f"Ngày {day:%d/%m/%Y} chưa tới. Ghi ngày đã xảy ra, muộn nhất là hôm nay.",
-                en=f"{day:%d/%m/%Y} is in the future. Give the day it happened, today at the latest.",
+                N_("Ngày %(day)s chưa tới. Ghi ngày đã xảy ra, muộn nhất là hôm nay.", day=f"{day:%d/%m/%Y}"),
                 field=field,
             )
     for (_, first), (field, second) in pairwise(days[1:]):
         if second < first:
             raise Invalid(
                 "days_in_wrong_order",
-                vi=f"Ngày {second:%d/%m/%Y} ở trước ngày {first:%d/%m/%Y}. Bác xem lại hai ngày này.",
-                en=f"{second:%d/%m/%Y} is before {first:%d/%m/%Y}. Check the two days.",
+                N_(
+                    "Ngày %(second)s ở trước ngày %(first)s. Bác xem lại hai ngày này.",
+                    second=f"{second:%d/%m/%Y}",
+                    first=f"{first:%d/%m/%Y}",
+                ),
                 field=field,
             )
 
@@ -196,8 +195,10 @@ def _check_there(session: Session, village_id: UUID, observed_on: date) -> None:
     if village is not None and village.valid_to is not None and observed_on > village.valid_to:
         raise Invalid(
             "village_ended",
-            vi=f"Thôn này hết từ sau ngày {village.valid_to:%d/%m/%Y}. Việc sau ngày đó ghi ở thôn mới.",
-            en=f"This village ended after {village.valid_to:%d/%m/%Y}. What was later belongs to the village that took over.",
+            N_(
+                "Thôn này hết từ sau ngày %(valid_to)s. Việc sau ngày đó ghi ở thôn mới.",
+                valid_to=f"{village.valid_to:%d/%m/%Y}",
+            ),
             field="observed_on",
         )
 
@@ -207,8 +208,7 @@ def _check_members(session: Session, village_id: UUID, value: Shape) -> None:
     if isinstance(value, Model) and not set(value.household_ids) <= queries.households_of(session, [village_id]).keys():
         raise Invalid(
             "household_elsewhere",
-            vi="Có hộ không thuộc thôn này. Bác chọn lại các hộ tham gia.",
-            en="A household is not of this village. Choose the participants again.",
+            N_("Có hộ không thuộc thôn này. Bác chọn lại các hộ tham gia."),
             field="household_ids",
         )
     if isinstance(value, DigitalAddress):
@@ -216,8 +216,7 @@ def _check_members(session: Session, village_id: UUID, value: Shape) -> None:
         if value.premises_id not in {p.id for p in known}:
             raise Invalid(
                 "premises_elsewhere",
-                vi="Nơi này không còn trong danh sách của thôn. Bác tải lại trang.",
-                en="This place is no longer on the village's list. Reload the page.",
+                N_("Nơi này không còn trong danh sách của thôn. Bác tải lại trang."),
                 field="premises_id",
             )
 
@@ -287,18 +286,21 @@ def _check_codes(
         if others:
             line = (lines or {}).get(premises_id)
             here, there = (place_names.get(str(p), "?") for p in (premises_id, others[0]))
-            faults.append(
-                Invalid(
-                    "digital_address_taken",
-                    vi=f"{f'Dòng {line}: ' if line else ''}{here} có mã {code} trùng với {there}."
-                    " Mỗi nơi có một mã riêng; bác xem lại hai nơi này.",
-                    en=f"{f'Line {line}: ' if line else ''}{here} has the code {code}, which is {there}'s too."
-                    " Every place has a code of its own; check the two.",
-                    field="list" if line else f"code_{premises_id}",
-                )
+            problem = N_(
+                "%(here)s có mã %(code)s trùng với %(there)s. Mỗi nơi có một mã riêng; bác xem lại hai nơi này.",
+                here=here,
+                code=code,
+                there=there,
             )
+            field = "list" if line else f"code_{premises_id}"
+            faults.append(Invalid("digital_address_taken", at_line(line, problem), field=field))
     if faults:
         raise InvalidMany(faults) if len(faults) > 1 else faults[0]
+
+
+def at_line(line: int | None, problem: Sentence) -> Sentence:
+    """The same problem, told with the line of the pasted list in which it stands; as it is where nothing was pasted."""
+    return N_("Dòng %(line)s: %(problem)s", line=line, problem=problem) if line else problem
 
 
 def _standing(session: Session, village_id: UUID, kind: str, subject: UUID) -> UUID | None:

@@ -30,6 +30,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.types import NullType
 
 from app.errors import BadAddress
+from app.messages import N_
 
 PAGE = 50  # lines of one page of a list
 MOST_COUNTED = 1000
@@ -97,8 +98,7 @@ class Order:
         if values is None or any(isinstance(value, str) and "\0" in value for value in values):
             raise BadAddress(
                 "page_mark",
-                vi="Địa chỉ của trang này không đúng. Bác mở lại danh sách từ đầu.",
-                en="The address of this page is not right. Open the list from its beginning.",
+                N_("Địa chỉ của trang này không đúng. Bác mở lại danh sách từ đầu."),
                 field="trang",
             )
         return direction, values

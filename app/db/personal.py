@@ -4,6 +4,7 @@ import re
 
 from app.db.texts import nfc
 from app.errors import Invalid
+from app.messages import N_
 
 
 class PersonalNumber(Invalid, ValueError):
@@ -35,8 +36,7 @@ def no_personal_numbers(value: str) -> str:
     if holds_personal_number(value):
         raise PersonalNumber(
             "personal_number",
-            vi="Chữ ở đây ai cũng đọc được. Bác bỏ số điện thoại, số giấy tờ và tọa độ ra.",
-            en="Anybody may read this text. Leave out phone numbers, identity numbers and coordinates.",
+            N_("Chữ ở đây ai cũng đọc được. Bác bỏ số điện thoại, số giấy tờ và tọa độ ra."),
         )
     return value
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.db.schema import Base
 from app.errors import Conflict
+from app.messages import N_
 
 _AS_IT_IS = frozenset({str, int, bool, float})
 
@@ -71,8 +72,7 @@ def check_version(row: Any, expected: int) -> None:  # noqa: ANN401 - any row wi
     if row.version != expected:
         raise Conflict(
             "changed_meanwhile",
-            vi="Có người vừa sửa mục này. Bác tải lại trang để thấy bản mới rồi sửa tiếp.",
-            en="Somebody changed this meanwhile. Reload the page to see the new version, then edit again.",
+            N_("Có người vừa sửa mục này. Bác tải lại trang để thấy bản mới rồi sửa tiếp."),
         )
     row.version += 1
 

@@ -5,6 +5,8 @@ import unicodedata
 
 from pydantic import BaseModel, ConfigDict
 
+from app.messages import Said
+
 
 def nfc(value: str) -> str:
     """Trim, NFC, and one space where there were several."""
@@ -83,6 +85,11 @@ class Words(BaseModel):
     vi: str
     en: str | None = None
     zh: str | None = None
+
+    @classmethod
+    def of(cls, said: Said) -> "Words":
+        """What is kept of a sentence: as it stands now, in both languages."""
+        return cls(vi=said.text("vi"), en=said.text("en"))
 
     def text(self, language: str) -> str:
         return (getattr(self, language, None) if language in {"en", "zh"} else None) or self.vi

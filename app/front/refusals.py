@@ -11,6 +11,7 @@ from flask import Flask, render_template
 
 from app.errors import CutOff, HoiError, NoLength, TooMany, TooSlow, Unavailable
 from app.front.exchange import Answer, Scope
+from app.messages import N_
 from app.web import LANGUAGE_COOKIE, SECURITY_HEADERS, problem
 
 LANGUAGES = ("vi", "en")
@@ -19,32 +20,31 @@ LANGUAGES = ("vi", "en")
 def slow() -> HoiError:
     return TooSlow(
         "body_too_slow",
-        vi="Đường truyền chậm quá nên chưa nhận được hết. Việc vừa gửi chưa được ghi. Bác tìm chỗ sóng khỏe hơn rồi gửi lại.",
-        en="The line was too slow to take it all. Nothing was saved. Find a better signal and send again.",
+        N_(
+            "Đường truyền chậm quá nên chưa nhận được hết. Việc vừa gửi chưa được ghi. Bác tìm chỗ sóng khỏe "
+            "hơn rồi gửi lại."
+        ),
     )
 
 
 def cut_off() -> HoiError:
     return CutOff(
         "body_cut_off",
-        vi="Đường truyền bị ngắt giữa chừng nên chưa nhận được hết. Việc vừa gửi chưa được ghi. Bác gửi lại.",
-        en="The line broke before all of it had come. Nothing was saved. Send it again.",
+        N_("Đường truyền bị ngắt giữa chừng nên chưa nhận được hết. Việc vừa gửi chưa được ghi. Bác gửi lại."),
     )
 
 
 def no_length() -> HoiError:
     return NoLength(
         "length_required",
-        vi="Yêu cầu gửi lên phải nói trước độ dài (Content-Length). Việc vừa gửi chưa được ghi.",
-        en="What is sent must say its length beforehand (Content-Length). Nothing was saved.",
+        N_("Yêu cầu gửi lên phải nói trước độ dài (Content-Length). Việc vừa gửi chưa được ghi."),
     )
 
 
 def crowded() -> HoiError:
     return Unavailable(
         "many_at_once",
-        vi="Nhiều người đang gửi lên cùng lúc. Việc vừa gửi chưa được ghi. Bác đợi mươi giây rồi gửi lại.",
-        en="Many are sending at the same moment. Nothing was saved. Wait ten seconds and send again.",
+        N_("Nhiều người đang gửi lên cùng lúc. Việc vừa gửi chưa được ghi. Bác đợi mươi giây rồi gửi lại."),
         retry_after_seconds=10,
     )
 
@@ -52,8 +52,7 @@ def crowded() -> HoiError:
 def full() -> HoiError:
     return Unavailable(
         "web_busy",
-        vi="Máy chủ đang có quá nhiều việc cùng lúc. Việc vừa gửi chưa được ghi. Bác đợi mươi giây rồi thử lại.",
-        en="The server has too much to do at the moment. Nothing was saved. Wait ten seconds and try again.",
+        N_("Máy chủ đang có quá nhiều việc cùng lúc. Việc vừa gửi chưa được ghi. Bác đợi mươi giây rồi thử lại."),
         retry_after_seconds=10,
     )
 

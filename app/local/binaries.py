@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.errors import SetupError
+from app.messages import N_
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +31,21 @@ def find_binaries(pg_bin: Path | None, valkey_bin: Path | None) -> Binaries:
     if pg_bin is None or not all((pg_bin / name).exists() for name in ("postgres", "initdb")):
         raise SetupError(
             "no_postgres",
-            vi=f"Không thấy lệnh PostgreSQL ở {pg_bin}. Xóa .venv rồi chạy lại ./hoi, hoặc đặt HOI_PG_BIN tới thư mục có postgres "
-            "và initdb (Debian: sudo apt-get install -y postgresql; HOI_PG_BIN=/usr/lib/postgresql/*/bin)",
-            en=f"No PostgreSQL commands in {pg_bin}. Remove .venv and run ./hoi again, or set HOI_PG_BIN to the directory of "
-            "postgres and initdb",
+            N_(
+                "Không thấy lệnh PostgreSQL ở %(pg_bin)s. Xóa .venv rồi chạy lại ./hoi, hoặc đặt HOI_PG_BIN tới "
+                "thư mục có postgres và initdb (Debian: sudo apt-get install -y postgresql; "
+                "HOI_PG_BIN=/usr/lib/postgresql/*/bin)",
+                pg_bin=pg_bin,
+            ),
         )
     if valkey_bin is None or not valkey_bin.exists():
         raise SetupError(
             "no_valkey",
-            vi=f"Không thấy lệnh valkey-server ở {valkey_bin}. Xóa .venv rồi chạy lại ./hoi, hoặc đặt HOI_VALKEY_BIN tới tệp lệnh "
-            "(Debian: sudo apt-get install -y redis-server; HOI_VALKEY_BIN=/usr/bin/redis-server)",
-            en=f"No valkey-server at {valkey_bin}. Remove .venv and run ./hoi again, or set HOI_VALKEY_BIN",
+            N_(
+                "Không thấy lệnh valkey-server ở %(valkey_bin)s. Xóa .venv rồi chạy lại ./hoi, hoặc đặt "
+                "HOI_VALKEY_BIN tới tệp lệnh (Debian: sudo apt-get install -y redis-server; "
+                "HOI_VALKEY_BIN=/usr/bin/redis-server)",
+                valkey_bin=valkey_bin,
+            ),
         )
     return Binaries(pg_bin.resolve(), valkey_bin.resolve())

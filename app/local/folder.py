@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app.errors import SetupError
+from app.messages import N_
 
 START_SECONDS = 300  # crash recovery of a large database takes its time; we wait as long as the server lives
 
@@ -30,14 +31,21 @@ def unwritable(directory: Path, error: OSError) -> SetupError:
     if error.errno == errno.ENOSPC:
         return SetupError(
             "disk_full",
-            vi=f"Ổ đĩa chứa {directory} đã đầy. Hãy dọn bớt rồi chạy lại; xem chỗ trống bằng: df -h '{directory}'",
-            en=f"The disk that holds {directory} is full. Free some space and try again; see: df -h '{directory}'",
+            N_(
+                "Ổ đĩa chứa %(directory)s đã đầy. Hãy dọn bớt rồi chạy lại; xem chỗ trống bằng: df -h '%(directory)s'",
+                directory=directory,
+            ),
         )
     mend = f"sudo chown -R {os.getuid()} '{directory}'"
     return SetupError(
         "directory_not_writable",
-        vi=f"Không ghi được vào {directory} ({error.strerror}). Hãy chạy: {mend}\n  hoặc chọn thư mục khác bằng HOI_VAR",
-        en=f"Cannot write to {directory} ({error.strerror}). Run: {mend}\n  or choose another directory with HOI_VAR",
+        N_(
+            "Không ghi được vào %(directory)s (%(strerror)s). Hãy chạy: %(mend)s\n  hoặc chọn thư mục khác "
+            "bằng HOI_VAR",
+            directory=directory,
+            strerror=error.strerror,
+            mend=mend,
+        ),
     )
 
 
@@ -58,8 +66,11 @@ def exclusive(directory: Path, seconds: float = START_SECONDS) -> Iterator[None]
                 if time.monotonic() > deadline:
                     raise SetupError(
                         "servers_busy",
-                        vi=f"Một tiến trình khác giữ khóa của {directory} quá lâu. Xem nó bằng: fuser -v '{directory}/run/servers.lock'",
-                        en=f"Another process holds the lock of {directory}. See it with: fuser -v '{directory}/run/servers.lock'",
+                        N_(
+                            "Một tiến trình khác giữ khóa của %(directory)s quá lâu. Xem nó bằng: fuser -v "
+                            "'%(directory)s/run/servers.lock'",
+                            directory=directory,
+                        ),
                     ) from error
                 time.sleep(0.05)
         yield

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from app.errors import SetupError
 from app.local.binaries import Binaries
+from app.messages import N_
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,12 @@ def choose_identity(binaries: Binaries, directory: Path) -> tuple[Identity, Bina
         line = f"hoi:x:{me.owner_uid}:{me.owner_gid}::/tmp:/bin/sh"
         raise SetupError(
             "no_user_name",
-            vi=f"Người dùng số {me.owner_uid} không có tên trên máy này nên PostgreSQL không chạy. Hãy chạy (bằng root): "
-            f"echo '{line}' >> /etc/passwd",
-            en=f"User number {me.owner_uid} has no name here, so PostgreSQL cannot run. As root: echo '{line}' >> /etc/passwd",
+            N_(
+                "Người dùng số %(owner_uid)s không có tên trên máy này nên PostgreSQL không chạy. Hãy chạy (bằng "
+                "root): echo '%(line)s' >> /etc/passwd",
+                owner_uid=me.owner_uid,
+                line=line,
+            ),
         )
     lower = _lower_user()
     if lower and _reaches(lower, binaries, directory):
@@ -71,10 +75,11 @@ def choose_identity(binaries: Binaries, directory: Path) -> tuple[Identity, Bina
         return lower, copied
     raise SetupError(
         "root_without_way_out",
-        vi="PostgreSQL không chạy bằng root, và người dùng thường không vào được "
-        f"{directory}. Hãy mở lối đi: chmod o+x cho các thư mục cha của nó, hoặc dùng thư mục khác: HOI_VAR=/var/lib/hoi ./hoi …",
-        en=f"PostgreSQL does not run as root, and an ordinary user cannot reach {directory}. Run chmod o+x on its parents, or use "
-        "another directory: HOI_VAR=/var/lib/hoi ./hoi …",
+        N_(
+            "PostgreSQL không chạy bằng root, và người dùng thường không vào được %(directory)s. Hãy mở lối "
+            "đi: chmod o+x cho các thư mục cha của nó, hoặc dùng thư mục khác: HOI_VAR=/var/lib/hoi ./hoi …",
+            directory=directory,
+        ),
     )
 
 

@@ -19,6 +19,7 @@ from app.local.identity import Identity
 from app.local.logfiles import log_file, tail
 from app.local.processes import PROC, SILENT_SECONDS, STARTED, end_processes, leader_of, pid_in_file, processes_of
 from app.local.sockets import APPLICATION, OWNER, addresses, make_private
+from app.messages import N_
 
 ENOUGH_SHARED_BYTES = 512 * 1024 * 1024
 
@@ -59,8 +60,7 @@ def start_postgres(
         time.sleep(0.2)
     raise SetupError(
         "postgres_does_not_start",
-        vi=f"PostgreSQL không khởi động được. Lời báo cuối trong {log}:\n{tail(log)}",
-        en=f"PostgreSQL does not start. The end of {log}:\n{tail(log)}",
+        N_("PostgreSQL không khởi động được. Lời báo cuối trong %(log)s:\n%(tail)s", log=log, tail=tail(log)),
     )
 
 
@@ -70,8 +70,11 @@ def _major(identity: Identity, binaries: Binaries) -> str:
     if code or not found or int(found[1]) < 15:  # noqa: PLR2004 - the oldest release that we promise
         raise SetupError(
             "postgres_binary",
-            vi=f"Lệnh PostgreSQL ở {binaries.pg} không dùng được (cần bản 15 trở lên): {output.strip()}",
-            en=f"The PostgreSQL in {binaries.pg} cannot be used (15 or newer is needed): {output.strip()}",
+            N_(
+                "Lệnh PostgreSQL ở %(pg)s không dùng được (cần bản 15 trở lên): %(output)s",
+                pg=binaries.pg,
+                output=output.strip(),
+            ),
         )
     return found[1]
 
@@ -84,10 +87,13 @@ def _initialise(data: Path, identity: Identity, binaries: Binaries, version: str
         if kept != version:
             raise SetupError(
                 "postgres_other_version",
-                vi=f"Dữ liệu ở {data} thuộc PostgreSQL {kept}, còn lệnh đi kèm là bản {version}. Đặt HOI_PG_BIN tới lệnh bản {kept}, "
-                f"hoặc nâng cấp dữ liệu bằng pg_upgrade (docs/operator.md)",
-                en=f"The data in {data} belong to PostgreSQL {kept}, the commands are {version}. Set HOI_PG_BIN to a {kept}, or run "
-                "pg_upgrade (docs/operator.md)",
+                N_(
+                    "Dữ liệu ở %(data)s thuộc PostgreSQL %(kept)s, còn lệnh đi kèm là bản %(version)s. Đặt HOI_PG_BIN "
+                    "tới lệnh bản %(kept)s, hoặc nâng cấp dữ liệu bằng pg_upgrade (docs/operator.md)",
+                    data=data,
+                    kept=kept,
+                    version=version,
+                ),
             )
         return
     fresh = data.with_name("postgres.new")
@@ -110,8 +116,7 @@ def _initialise(data: Path, identity: Identity, binaries: Binaries, version: str
     if code:
         raise SetupError(
             "initdb_failed",
-            vi=f"Không tạo được dữ liệu PostgreSQL ở {data}. Lời báo:\n{output[-2000:]}",
-            en=f"Could not make PostgreSQL's data in {data}:\n{output[-2000:]}",
+            N_("Không tạo được dữ liệu PostgreSQL ở %(data)s. Lời báo:\n%(output)s", data=data, output=output[-2000:]),
         )
     fresh.rename(data)
 
@@ -234,8 +239,12 @@ def _ensure_database(url: str) -> None:
     except psycopg.Error as error:
         raise SetupError(
             "database_not_made",
-            vi=f"PostgreSQL đã chạy nhưng không mở được cơ sở dữ liệu {OWNER}: {error}\n  Chạy lại lệnh; nếu vẫn vậy, xem var/log/postgres.log",
-            en=f"PostgreSQL runs but its database {OWNER} cannot be opened: {error}\n  Try again; else see var/log/postgres.log",
+            N_(
+                "PostgreSQL đã chạy nhưng không mở được cơ sở dữ liệu %(owner)s: %(error)s\n  Chạy lại lệnh; nếu "
+                "vẫn vậy, xem var/log/postgres.log",
+                owner=OWNER,
+                error=error,
+            ),
         ) from error
 
 

@@ -15,6 +15,7 @@ from app.local.identity import Identity
 from app.local.logfiles import log_file, tail
 from app.local.processes import SILENT_SECONDS, STARTED, end_processes, processes_of
 from app.local.sockets import VALKEY_SOCKET, make_private
+from app.messages import N_
 
 
 def start_valkey(directory: Path, sockets: Path, identity: Identity, binaries: Binaries, *, durable: bool) -> None:
@@ -34,8 +35,7 @@ def start_valkey(directory: Path, sockets: Path, identity: Identity, binaries: B
             make_private(data, identity)
     raise SetupError(
         "valkey_does_not_start",
-        vi=f"Valkey không khởi động được. Lời báo cuối trong {log}:\n{tail(log)}",
-        en=f"Valkey does not start. The end of {log}:\n{tail(log)}",
+        N_("Valkey không khởi động được. Lời báo cuối trong %(log)s:\n%(tail)s", log=log, tail=tail(log)),
     )
 
 

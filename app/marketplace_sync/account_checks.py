@@ -25,6 +25,7 @@ from app.marketplace_sync.events import AccountCheckWanted
 from app.marketplace_sync.models import AccountCheck
 from app.marketplace_sync.schemas import NewAccount
 from app.marketplace_sync.sent_again import same_id
+from app.messages import N_
 from app.outbox import NotYet, publish
 from app.settings import Settings
 
@@ -85,8 +86,10 @@ def _check_room(actor: Actor, new: NewAccount, waiting: Sequence[AccountCheck]) 
     if max(of_organisation, of_person) >= MOST_OPEN:
         raise TooMany(
             "checks_open",
-            vi=f"Đang hỏi thử {MOST_OPEN} gian hàng, chưa có trả lời. Bác đợi một lát rồi gửi lại.",
-            en=f"{MOST_OPEN} shops are being asked already. Wait a moment and send again.",
+            N_(
+                "Đang hỏi thử %(most_open)s gian hàng, chưa có trả lời. Bác đợi một lát rồi gửi lại.",
+                most_open=MOST_OPEN,
+            ),
             retry_after_seconds=15,
         )
 
@@ -198,7 +201,7 @@ def _record(
             channel_accounts.connect_account(session, actor, settings, new)
         check = session.get_one(AccountCheck, check_id)
         check.shop_name = outcome.shop_name
-        check.issues = [{"vi": issue.vi, "en": issue.en} for issue in outcome.issues]
+        check.issues = [{"vi": issue.text("vi"), "en": issue.text("en")} for issue in outcome.issues]
         _finish(check, "done")
 
 
@@ -212,13 +215,12 @@ def _refuse(database: Database, check_id: UUID, error: HoiError) -> None:
 def _not_asked() -> Conflict:
     return Conflict(
         "shop_not_asked",
-        vi="Máy của Hồi chưa hỏi được gian hàng suốt một giờ nên đã bỏ khóa vừa gửi. Bác gửi lại khóa.",
-        en="The shop could not be asked for an hour, so the keys that were sent are dropped. Send them again.",
+        N_("Máy của Hồi chưa hỏi được gian hàng suốt một giờ nên đã bỏ khóa vừa gửi. Bác gửi lại khóa."),
     )
 
 
 def _tell(check: AccountCheck, error: HoiError) -> None:
-    check.error, check.error_code, check.error_field = Words(vi=error.vi, en=error.en), error.code, error.field
+    check.error, check.error_code, check.error_field = Words.of(error), error.code, error.field
     _finish(check, "refused")
 
 

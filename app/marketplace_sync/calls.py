@@ -16,6 +16,7 @@ from app.marketplace_sync.channels.errors import ChannelError, OutcomeUnknown, R
 from app.marketplace_sync.channels.statuses import RemoteStatus
 from app.marketplace_sync.events import AccountBroken
 from app.marketplace_sync.models import ChannelAccount, ChannelCall, Listing
+from app.messages import N_
 
 LEASE = timedelta(seconds=90)  # longer than one conversation may take (channels.http.Timeouts)
 BUSY_WAIT = timedelta(seconds=2)
@@ -39,7 +40,7 @@ def keep_quiet(session: Session, account_id: UUID, error: RateLimited) -> None:
 def break_account(session: Session, account_id: UUID, error: HoiError) -> None:
     account = session.scalar(select(ChannelAccount).where(ChannelAccount.id == account_id).with_for_update())
     if account is not None and account.state == "active":
-        account.state, account.error = "broken", Words(vi=error.vi, en=error.en)
+        account.state, account.error = "broken", Words.of(error)
         outbox.publish(session, SYSTEM, AccountBroken(account_id=account.id))
 
 
@@ -48,8 +49,7 @@ def unreadable(error: Exception) -> ChannelError:
     log.error("channel answer not understood", error=type(error).__name__, exc_info=error)
     return OutcomeUnknown(
         "answer_unreadable",
-        vi="Gian hàng trả lời điều không đọc được. Hồi sẽ hỏi lại; nếu vẫn vậy, báo người quản lý gian hàng.",
-        en="The shop's answer could not be read. We will ask again; if it stays, tell the shop's administrator.",
+        N_("Gian hàng trả lời điều không đọc được. Hồi sẽ hỏi lại; nếu vẫn vậy, báo người quản lý gian hàng."),
         raw=type(error).__name__,
     )
 

@@ -18,6 +18,7 @@ from app.marketplace_sync.models import ChannelAccount, Listing
 from app.marketplace_sync.notes import want_again
 from app.marketplace_sync.schemas import NewAccount
 from app.marketplace_sync.sent_again import same_id, stored
+from app.messages import N_
 from app.settings import Settings
 
 
@@ -30,16 +31,16 @@ def check_address(settings: Settings, new: NewAccount) -> None:
     try:
         open_channel(new.channel, Credentials(new.credentials), sandbox=settings.channel_sandbox).close()
     except ChannelError as error:
-        raise Invalid(error.code, vi=error.vi, en=error.en, field=error.field) from None
+        raise Invalid(error.code, error.said, field=error.field) from None
 
 
 def missing_credentials(new: NewAccount) -> None:
     """Raise InvalidMany for every required field of the channel that is empty."""
     spec = next((s for s in specs() if s.kind == new.channel), None)
     if spec is None:
-        raise Invalid("unknown_channel", vi="Chọn một kênh trong danh sách.", en="Choose a channel.", field="channel")
+        raise Invalid("unknown_channel", N_("Chọn một kênh trong danh sách."), field="channel")
     lacking = [
-        Invalid("missing", vi=f"Còn thiếu: {f.vi}.", en=f"Missing: {f.en}.", field=f.name)
+        Invalid("missing", N_("Còn thiếu: %(f)s.", f=f), field=f.name)
         for f in spec.fields
         if f.required and not new.credentials.get(f.name, "").strip()
     ]

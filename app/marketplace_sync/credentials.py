@@ -12,6 +12,7 @@ from app.marketplace_sync.channels.base import Channel
 from app.marketplace_sync.channels.errors import AuthRevoked
 from app.marketplace_sync.channels.http import Timeouts
 from app.marketplace_sync.channels.registry import open_channel
+from app.messages import N_
 from app.settings import Settings
 
 
@@ -20,8 +21,7 @@ def _box(settings: Settings) -> Fernet:
     if secret is None:
         raise SetupError(
             "no_secret_key",
-            vi="Chưa có HOI_SECRET_KEY nên không giữ kín được khóa của sàn. Đặt biến này rồi chạy lại.",
-            en="HOI_SECRET_KEY is not set, so channel keys cannot be sealed. Set it and start again.",
+            N_("Chưa có HOI_SECRET_KEY nên không giữ kín được khóa của sàn. Đặt biến này rồi chạy lại."),
         )
     digest = hashlib.sha256(b"channel-credentials:" + secret.get_secret_value().encode()).digest()
     return Fernet(base64.urlsafe_b64encode(digest))
@@ -39,8 +39,7 @@ def unseal(settings: Settings, sealed: bytes) -> Credentials:
     except InvalidToken:
         raise AuthRevoked(
             "sealed_with_another_key",
-            vi="Khóa của hệ thống đã đổi nên không đọc được khóa của sàn. Hãy kết nối lại tài khoản này.",
-            en="The installation's key has changed, so this account's keys cannot be read. Connect the account again.",
+            N_("Khóa của hệ thống đã đổi nên không đọc được khóa của sàn. Hãy kết nối lại tài khoản này."),
         ) from None
 
 

@@ -18,6 +18,7 @@ from app.marketplace_sync.events import DeclaredConfirmed
 from app.marketplace_sync.models import DeclaredConfirmation, DeclaredListing, Floor
 from app.marketplace_sync.schemas import NewConfirmation, NewDeclared
 from app.marketplace_sync.sent_again import stored
+from app.messages import N_
 from app.products import queries as products
 
 OLDEST_LOOK = timedelta(days=30)
@@ -35,14 +36,16 @@ def declare(session: Session, actor: Actor, new: NewDeclared) -> UUID:
     check_may(actor, Right.SELL, product.organisation_id)
     floor = session.get(Floor, new.floor_id)
     if floor is None:
-        raise not_found("sàn này", "this floor")
+        raise not_found(N_("sàn này"))
     parts = split_address(new.url)
     there = queries.floor_of_host(session, new.url)
     if there is None or there.id != floor.id or parts.username or parts.password or len(parts.path.strip("/")) == 0:
         raise Invalid(
             "not_this_floor",
-            vi=f"Đường dẫn này không phải trang sản phẩm của {floor.name.vi}. Mở sản phẩm trên sàn rồi chép đường dẫn ở đó.",
-            en=f"This is not a product page of {floor.name.text('en')}. Open the product there and copy its address.",
+            N_(
+                "Đường dẫn này không phải trang sản phẩm của %(name)s. Mở sản phẩm trên sàn rồi chép đường dẫn ở đó.",
+                name=floor.name,
+            ),
             field="url",
         )
     content = {
@@ -57,8 +60,7 @@ def declare(session: Session, actor: Actor, new: NewDeclared) -> UUID:
     except IntegrityError:
         raise Conflict(
             "declared_already",
-            vi="Đường dẫn này đã khai cho sản phẩm rồi.",
-            en="This link is declared for the product already.",
+            N_("Đường dẫn này đã khai cho sản phẩm rồi."),
         ) from None
     if not added:
         return new.id
@@ -80,7 +82,7 @@ def withdraw(session: Session, actor: Actor, declared_id: UUID) -> None:
     """
     declared = session.scalar(select(DeclaredListing).where(DeclaredListing.id == declared_id).with_for_update())
     if declared is None or not actor.reads(declared.organisation_id):
-        raise not_found("đường dẫn này", "this link")
+        raise not_found(N_("đường dẫn này"))
     check_may(actor, Right.SELL, declared.organisation_id)
     if declared.withdrawn_at is None:
         declared.withdrawn_at = clock.now()
@@ -102,8 +104,7 @@ def confirm(session: Session, actor: Actor, new: NewConfirmation) -> UUID:
     if declared.declared_by == actor.person_id:
         raise Conflict(
             "two_people",
-            vi="Người khai không tự xác nhận được. Nhờ một người khác mở đường dẫn, chụp màn hình và xác nhận.",
-            en="Who declared it cannot confirm it. Ask somebody else to open the link, take a picture and confirm.",
+            N_("Người khai không tự xác nhận được. Nhờ một người khác mở đường dẫn, chụp màn hình và xác nhận."),
         )
     by_colleague = queries.is_of_the_seller(session, actor, declared)
     if not by_colleague and not actor.may_at(Right.CONFIRM_LINK, seller.village_id, seller.commune_id):
@@ -112,15 +113,13 @@ def confirm(session: Session, actor: Actor, new: NewConfirmation) -> UUID:
     if not today - OLDEST_LOOK <= new.seen_on <= today:
         raise Invalid(
             "bad_day",
-            vi="Ngày xem phải trong 30 ngày gần đây và không ở tương lai.",
-            en="The day of the look must be within the last 30 days and not in the future.",
+            N_("Ngày xem phải trong 30 ngày gần đây và không ở tương lai."),
             field="seen_on",
         )
     if not media.attachable(session, actor, [new.photo_sha256], sees=queries.points_to_file):
         raise Invalid(
             "picture_needed",
-            vi="Cần ảnh chụp màn hình trang bán hàng.",
-            en="A picture of the page is needed.",
+            N_("Cần ảnh chụp màn hình trang bán hàng."),
             field="photo_sha256",
         )
     content = {

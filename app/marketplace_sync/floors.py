@@ -16,6 +16,7 @@ from app.marketplace_sync.events import FloorListChanged, ListingObserved
 from app.marketplace_sync.models import ChannelAccount, Floor, FloorDecision, Listing
 from app.marketplace_sync.schemas import NewFloor, NewFloorDecision
 from app.marketplace_sync.sent_again import stored
+from app.messages import N_
 
 HOST = re.compile(r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$")
 
@@ -48,8 +49,7 @@ def add_floor(session: Session, actor: Actor, new: NewFloor) -> UUID:
         if not HOST.match(host):
             raise Invalid(
                 "bad_host",
-                vi=f"“{host}” không phải tên miền. Viết như shopee.vn, không có https:// ở trước.",
-                en=f"“{host}” is not a host name. Write shopee.vn, without https://.",
+                N_("“%(host)s” không phải tên miền. Viết như shopee.vn, không có https:// ở trước.", host=host),
                 field="hosts",
             )
     key = _key(session, new.name)
@@ -61,8 +61,7 @@ def add_floor(session: Session, actor: Actor, new: NewFloor) -> UUID:
     except IntegrityError:
         raise Conflict(
             "floor_exists",
-            vi="Đã có sàn tên này trong danh sách.",
-            en="A floor of this name is on the list already.",
+            N_("Đã có sàn tên này trong danh sách."),
         ) from None
     if not added:
         return new.id
@@ -81,8 +80,7 @@ def decide_floor(session: Session, actor: Actor, new: NewFloorDecision) -> UUID:
     if floor is None or (new.counted and floor.kind != "marketplace"):
         raise Invalid(
             "not_a_marketplace",
-            vi="Chỉ sàn thương mại điện tử mới được tính; website riêng và trang quảng cáo thì không.",
-            en="Only marketplaces can count; own shops and advertising pages cannot.",
+            N_("Chỉ sàn thương mại điện tử mới được tính; website riêng và trang quảng cáo thì không."),
             field="floor_id",
         )
     content = {**new.model_dump(exclude={"id"}), "person_id": person_id}

@@ -17,6 +17,7 @@ from app.marketplace_sync.notes import clear_note, want_again
 from app.marketplace_sync.schemas import WantListing
 from app.marketplace_sync.sent_again import stored
 from app.marketplace_sync.siblings import reckon
+from app.messages import N_
 from app.products import queries as products
 from app.products.events import PriceChanged, ProductChanged, ProductRetired
 from app.products.models import Variant
@@ -37,15 +38,14 @@ def want_live(session: Session, actor: Actor, new: WantListing) -> UUID:
     if variant.organisation_id != account.organisation_id:
         raise Invalid(
             "other_owner",
-            vi="Sản phẩm này của chủ thể khác, không đăng bằng tài khoản này được.",
-            en="This product belongs to somebody else and cannot be listed with this account.",
+            N_("Sản phẩm này của chủ thể khác, không đăng bằng tài khoản này được."),
             field="variant_id",
         )
     if queries.is_retired(session, variant):
-        raise Invalid("retired", vi=queries.RETIRED.vi, en=queries.RETIRED.text("en"), field="variant_id")
+        raise Invalid("retired", queries.RETIRED, field="variant_id")
     obstacle = queries.obstacle(session, account, variant)
     if obstacle is not None:
-        raise Conflict("nothing_to_sell", vi=obstacle.vi, en=obstacle.text("en"))
+        raise Conflict("nothing_to_sell", obstacle)
     listing = session.scalar(
         select(Listing).where(Listing.account_id == account.id, Listing.variant_id == variant.id).with_for_update()
     )
@@ -117,7 +117,7 @@ def refresh(
 ) -> int:
     """Push again the listings of these variants or products that are wanted live. Returns how many."""
     if actor.kind != "system":
-        raise Forbidden("system_only", vi="Việc này do máy chủ tự làm.", en="This is done by the server itself.")
+        raise Forbidden("system_only", N_("Việc này do máy chủ tự làm."))
     rows = session.scalars(
         select(Listing)
         .where(

@@ -296,7 +296,7 @@ def _follow_looks(session: Session, account: ChannelAccount, answers: list[Remot
     account.looks_failing_since = account.looks_failing_since or clock.now()
     if account.error is None and clock.now() - account.looks_failing_since >= LONG_SILENT:
         why = answers if isinstance(answers, ChannelError) else answers[0].reasons[0]
-        account.error = Words(vi=why.vi, en=why.en)
+        account.error = Words.of(why)
         outbox.publish(session, SYSTEM, AccountSilent(account_id=account.id))
 
 

@@ -27,6 +27,7 @@ from app.marketplace_sync.schemas import (
     NewFloorDecision,
     WantListing,
 )
+from app.messages import N_
 from app.products import queries as products
 from app.products.schemas import Searched
 from app.web import (
@@ -221,7 +222,7 @@ def check(check_id: UUID) -> Response:
 def _refill(check: AccountCheck) -> None:
     """Let the form that is shown next hold what was typed, and say what is wrong with it."""
     told = check.error or Words(vi="")
-    error = Invalid(check.error_code or "refused", vi=told.vi, en=told.text("en"), field=check.error_field)
+    error = Invalid(check.error_code or "refused", told, field=check.error_field)
     g.form_problem = error
     g.form_errors = {error.field: error.text(language())} if error.field else {}
     typed = {"organisation_id": check.organisation_id, "name": check.name, "stock_buffer": check.stock_buffer}
@@ -347,8 +348,7 @@ def confirm(declared_id: UUID) -> BaseResponse:
     if sent is None or not sent.filename:
         raise Invalid(
             "picture_needed",
-            vi="Cần ảnh chụp màn hình trang bán hàng.",
-            en="A picture of the page is needed.",
+            N_("Cần ảnh chụp màn hình trang bán hàng."),
             field="photo",
         )
     store = media.store_for(web().settings)

@@ -7,13 +7,13 @@ from sqlalchemy.orm import Session
 
 from app.db import Base, insert_once, picked
 from app.errors import Conflict
+from app.messages import N_
 
 
 def same_id() -> Conflict:
     return Conflict(
         "same_id_other_content",
-        vi="Biểu mẫu này đã gửi với nội dung khác. Bác mở lại trang rồi gửi lại.",
-        en="This form was sent already with other content. Open the page again and send anew.",
+        N_("Biểu mẫu này đã gửi với nội dung khác. Bác mở lại trang rồi gửi lại."),
     )
 
 

@@ -12,6 +12,7 @@ from app.db import Words, new_id
 from app.marketplace_sync.channels.statuses import RemoteStatus
 from app.marketplace_sync.events import ListingObserved, ListingTroubled
 from app.marketplace_sync.models import TROUBLED, Listing, ListingObservation
+from app.messages import Joined
 from app.settings import Settings
 
 ANNOUNCE_AGAIN = timedelta(hours=12)  # four times before a sighting is too old to count
@@ -76,7 +77,7 @@ def _said(seen: RemoteStatus) -> dict[str, Any]:
         "url": seen.url,
         "price_dong": seen.price_vnd,
         "stock": seen.stock,
-        "reasons": [{"code": r.code, "vi": r.vi, "en": r.en} for r in seen.reasons],
+        "reasons": [{"code": r.code, "vi": r.text("vi"), "en": r.text("en")} for r in seen.reasons],
     }
 
 
@@ -150,7 +151,7 @@ def _follow(listing: Listing, seen: RemoteStatus) -> None:
     elif seen.reasons:
         listing.state = "blocked"
         listing.error_code = seen.reasons[0].code
-        listing.error = Words(vi=" ".join(r.vi for r in seen.reasons), en=" ".join(r.en for r in seen.reasons))
+        listing.error = Words.of(Joined(seen.reasons))
     elif listing.state == "live":
         listing.state = "blocked"
         listing.error_code = "taken_off_there"

@@ -17,6 +17,7 @@ from app.errors import Invalid, TooLarge, Unavailable, not_found
 from app.media.decoding import TooHeavy
 from app.media.pictures import PdfRead, PhotoRead, check_pdf, refusal, refuse_other_files, source_of
 from app.media.store import MediaStore
+from app.messages import N_
 
 MAX_BYTES = 12 * 1024 * 1024
 MAX_PHOTO_BYTES = 32 * 1024 * 1024  # a phone writes up to 30 MB at 108 million pixels
@@ -204,7 +205,7 @@ def find_blob(session: Session, digest: str, *, small: bool = False) -> FoundBlo
     if row is not None and small and row.thumb_sha256 is not None:
         row = session.get(MediaBlob, row.thumb_sha256)
     if row is None:
-        raise not_found("tệp này", "this file")
+        raise not_found(N_("tệp này"))
     return FoundBlob(row.sha256, row.kind, row.media_type)
 
 
@@ -214,8 +215,7 @@ def read_blob(store: MediaStore, found: FoundBlob) -> OpenedBlob:
     if data is None or sha256(data).hexdigest() != found.sha256:
         raise Unavailable(
             "media_damaged",
-            vi="Tệp này không còn nguyên trong kho nên chưa mở được. Hãy báo người vận hành khôi phục từ bản sao lưu.",
-            en="This file is not whole in the store. Ask the operator to restore it from the backup.",
+            N_("Tệp này không còn nguyên trong kho nên chưa mở được. Hãy báo người vận hành khôi phục từ bản sao lưu."),
         )
     return OpenedBlob(sha256=found.sha256, kind=found.kind, media_type=found.media_type, data=data)
 
@@ -234,16 +234,14 @@ def check_size(size: int, most: int = MAX_BYTES) -> None:
     if size == 0:
         raise Invalid(
             "file_empty",
-            vi="Tệp này rỗng, có thể máy chưa chép xong. Bác chọn lại tệp.",
-            en="This file is empty. Choose it again.",
+            N_("Tệp này rỗng, có thể máy chưa chép xong. Bác chọn lại tệp."),
             field="file",
         )
     if size > most:
         megabytes = most // 1024**2
         raise TooLarge(
             "file_too_large",
-            vi=f"Tệp nặng quá {megabytes} MB. Bác chụp lại ở cỡ nhỏ hơn, hoặc gửi tệp nhẹ hơn.",
-            en=f"The file is over {megabytes} MB. Take the photo at a smaller size, or send a lighter file.",
+            N_("Tệp nặng quá %(megabytes)s MB. Bác chụp lại ở cỡ nhỏ hơn, hoặc gửi tệp nhẹ hơn.", megabytes=megabytes),
             field="file",
         )
 

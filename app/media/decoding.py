@@ -17,6 +17,7 @@ import structlog
 
 from app.errors import Unavailable
 from app.media.pictures import LIMITS, PhotoRead, refusal, source_of
+from app.messages import N_
 
 PROGRAM: Final = Path(__file__).with_name("decoder.py")
 AT_ONCE: Final = 2
@@ -140,7 +141,6 @@ def _judge_end(code: int, complaint: bytes) -> None:
 def _at_once() -> Unavailable:
     return Unavailable(
         "photos_at_once",
-        vi="Nhiều ảnh đang được gửi lên cùng lúc nên ảnh này chưa được ghi. Bác đợi vài giây rồi gửi lại.",
-        en="Many photos are arriving at once, so this one was not saved. Wait a few seconds and send it again.",
+        N_("Nhiều ảnh đang được gửi lên cùng lúc nên ảnh này chưa được ghi. Bác đợi vài giây rồi gửi lại."),
         retry_after_seconds=5,
     )

@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import Final
 
 from app.errors import HoiError, Invalid, TooLarge
+from app.messages import N_, Sentence
 
 THUMB_BYTES: Final = 15 * 1024  # a scan page and its first picture must fit in 30 KB
 # Seen on a core of this decade: a JPEG of 108 million pixels takes 0.7 s of CPU and 100 MiB, a progressive one 1.7 s and
@@ -53,8 +54,7 @@ def check_pdf(raw: bytes) -> PdfRead:
     if b"%%EOF" not in raw[-2048:] or zipfile.is_zipfile(BytesIO(raw)):
         raise Invalid(
             "not_pdf",
-            vi="Tệp này không phải PDF, hoặc PDF bị thiếu một phần. Bác lưu lại thành PDF rồi gửi.",
-            en="This is not a PDF, or a part of it is missing. Save it as PDF again and send it.",
+            N_("Tệp này không phải PDF, hoặc PDF bị thiếu một phần. Bác lưu lại thành PDF rồi gửi."),
             field="file",
         )
     return PdfRead(raw)
@@ -65,10 +65,10 @@ def refuse_other_files(raw: bytes) -> None:
     if raw[4:8] == b"ftyp" and raw[8:12] in {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}:
         raise Invalid(
             "photo_heic",
-            vi="Ảnh này ở dạng HEIC, chúng tôi chưa mở được. Trên iPhone, bác vào Cài đặt, Camera, Định dạng, chọn"
-            " “Tương thích nhất” rồi chụp lại; hoặc gửi ảnh chụp màn hình.",
-            en="This photo is HEIC, which we cannot open yet. On an iPhone choose Settings, Camera, Formats, Most"
-            " Compatible and take it again, or send a screenshot.",
+            N_(
+                "Ảnh này ở dạng HEIC, chúng tôi chưa mở được. Trên iPhone, bác vào Cài đặt, Camera, Định dạng, "
+                "chọn “Tương thích nhất” rồi chụp lại; hoặc gửi ảnh chụp màn hình."
+            ),
             field="file",
         )
     start = raw[:1024].lower()
@@ -79,34 +79,33 @@ def refuse_other_files(raw: bytes) -> None:
 
 def refusal(code: str) -> HoiError:
     """What to tell whoever sent the photo, by the decoder's code."""
-    kind, vi, en = _REFUSALS[code]
-    return kind(code, vi=vi, en=en, field="file")
+    kind, said = _REFUSALS[code]
+    return kind(code, said, field="file")
 
 
-_REFUSALS: Final[dict[str, tuple[type[Invalid | TooLarge], str, str]]] = {
+_REFUSALS: Final[dict[str, tuple[type[Invalid | TooLarge], Sentence]]] = {
     "not_a_photo": (
         Invalid,
-        "Tệp này không phải ảnh chụp. Bác chọn ảnh JPEG, PNG, WebP hoặc GIF.",
-        "This file is not a photo. Choose a JPEG, PNG, WebP or GIF.",
+        N_("Tệp này không phải ảnh chụp. Bác chọn ảnh JPEG, PNG, WebP hoặc GIF."),
     ),
     "photo_broken": (
         Invalid,
-        "Ảnh bị thiếu hoặc hỏng một phần. Bác mở ảnh trên máy xem có đủ không, rồi chọn lại hoặc chụp lại.",
-        "A part of this photo is missing or broken. Look at it on the phone, then choose or take it again.",
+        N_("Ảnh bị thiếu hoặc hỏng một phần. Bác mở ảnh trên máy xem có đủ không, rồi chọn lại hoặc chụp lại."),
     ),
     "photo_too_large": (
         TooLarge,
-        "Ảnh có quá nhiều điểm ảnh (ảnh JPEG hơn 120 triệu, ảnh loại khác hơn 40 triệu). Bác chụp lại ở cỡ nhỏ hơn.",
-        "The photo has too many pixels (a JPEG over 120 million, another over 40 million). Take it at a smaller size.",
+        N_(
+            "Ảnh có quá nhiều điểm ảnh (ảnh JPEG hơn 120 triệu, ảnh loại khác hơn 40 triệu). Bác chụp lại ở cỡ nhỏ hơn."
+        ),
     ),
     "photo_too_many_scans": (
         Invalid,
-        "Ảnh này được ghi thành quá nhiều lớp (hơn 100) nên máy chủ không mở. Bác chụp lại, hoặc gửi ảnh chụp màn hình.",
-        "This photo is written in too many scans (over 100) to be opened. Take it again, or send a screenshot.",
+        N_(
+            "Ảnh này được ghi thành quá nhiều lớp (hơn 100) nên máy chủ không mở. Bác chụp lại, hoặc gửi ảnh chụp màn hình."
+        ),
     ),
     "photo_too_heavy": (
         TooLarge,
-        "Mở ảnh này tốn quá nhiều bộ nhớ hoặc thời gian nên máy chủ không nhận. Bác chụp lại ở cỡ nhỏ hơn.",
-        "Opening this photo takes too much memory or time. Take it at a smaller size.",
+        N_("Mở ảnh này tốn quá nhiều bộ nhớ hoặc thời gian nên máy chủ không nhận. Bác chụp lại ở cỡ nhỏ hơn."),
     ),
 }

@@ -14,6 +14,7 @@ from obstore.store import LocalStore, S3Store
 from app.addresses import split_address
 from app.errors import SetupError, Unavailable
 from app.media.decoding import Decoders, at_once
+from app.messages import N_
 from app.settings import Settings
 
 
@@ -94,10 +95,10 @@ def _s3(settings: Settings) -> S3Store:
     if parts.scheme != "s3" or not parts.netloc or settings.media_key is None or settings.media_secret is None:
         raise SetupError(
             "media_url",
-            vi="HOI_MEDIA_URL phải là một thư mục, hoặc s3://thùng?endpoint=https://máy-chủ&region=vùng kèm"
-            " HOI_MEDIA_KEY và HOI_MEDIA_SECRET. Bác đặt lại ba giá trị này rồi chạy lại.",
-            en="HOI_MEDIA_URL must be a folder, or s3://bucket?endpoint=https://server&region=region together with"
-            " HOI_MEDIA_KEY and HOI_MEDIA_SECRET. Set these three and start again.",
+            N_(
+                "HOI_MEDIA_URL phải là một thư mục, hoặc s3://thùng?endpoint=https://máy-chủ&region=vùng kèm "
+                "HOI_MEDIA_KEY và HOI_MEDIA_SECRET. Bác đặt lại ba giá trị này rồi chạy lại."
+            ),
         )
     endpoint = options.get("endpoint", "")
     region = options.get("region", "us-east-1")
@@ -133,6 +134,5 @@ def _to_disk(path: Path) -> None:
 def _away() -> Unavailable:
     return Unavailable(
         "media_away",
-        vi="Kho ảnh không trả lời lúc này nên chưa ghi được. Bác đợi một phút rồi gửi lại.",
-        en="The photo store does not answer now, so nothing was saved. Wait a minute and send again.",
+        N_("Kho ảnh không trả lời lúc này nên chưa ghi được. Bác đợi một phút rồi gửi lại."),
     )

@@ -16,6 +16,7 @@ from app.errors import Conflict, Invalid, TooLarge, TooMany, Unauthenticated, no
 from app.media.blobs import MAX_PHOTO_BYTES, SHA256, MediaBlob, check_size, keep
 from app.media.pictures import PdfRead, PhotoRead
 from app.media.store import MediaStore
+from app.messages import N_
 
 MAX_PART_BYTES = 1024 * 1024
 MAX_OPEN_UPLOADS = 500  # a phone that was offline for a season
@@ -49,13 +50,12 @@ def begin_upload(session: Session, actor: Actor, *, upload_id: UUID, size: int, 
     Raises Conflict when the id is taken by another file, TooLarge, TooMany, Invalid.
     """
     if actor.person_id is None:
-        raise Unauthenticated("sign_in_needed", vi="Bác cần đăng nhập để gửi ảnh.", en="Please sign in to send photos.")
+        raise Unauthenticated("sign_in_needed", N_("Bác cần đăng nhập để gửi ảnh."))
     check_size(size, MAX_PHOTO_BYTES)
     if not SHA256.match(digest):
         raise Invalid(
             "sha256",
-            vi="Mã kiểm của tệp không đúng dạng (cần SHA-256, 64 chữ thường).",
-            en="The file's checksum must be a SHA-256 in 64 lower-case hexadecimal digits.",
+            N_("Mã kiểm của tệp không đúng dạng (cần SHA-256, 64 chữ thường)."),
             field="sha256",
         )
     waiting = session.scalar(
@@ -64,8 +64,7 @@ def begin_upload(session: Session, actor: Actor, *, upload_id: UUID, size: int, 
     if (waiting or 0) >= MAX_OPEN_UPLOADS and session.get(Upload, upload_id) is None:
         raise TooMany(
             "uploads_open",
-            vi="Máy này còn quá nhiều ảnh gửi dở. Bác để máy gửi nốt các ảnh đó trước.",
-            en="Too many files are half sent. Let them finish first.",
+            N_("Máy này còn quá nhiều ảnh gửi dở. Bác để máy gửi nốt các ảnh đó trước."),
             retry_after_seconds=3600,
         )
     session.execute(
@@ -84,8 +83,7 @@ def begin_upload(session: Session, actor: Actor, *, upload_id: UUID, size: int, 
     if upload is None or upload.person_id != actor.person_id or (upload.size, upload.sha256) != (size, digest):
         raise Conflict(
             "upload_id_taken",
-            vi="Mã gửi này đã dùng cho tệp khác. Bác chọn lại ảnh để máy tạo mã mới.",
-            en="This upload id belongs to another file. Choose the photo again to get a new id.",
+            N_("Mã gửi này đã dùng cho tệp khác. Bác chọn lại ảnh để máy tạo mã mới."),
         )
     return upload
 
@@ -106,20 +104,16 @@ def append_upload(
     if upload.finished_at is not None or (data and offset + len(data) <= upload.received):
         return upload
     if len(data) > MAX_PART_BYTES:
-        raise TooLarge(
-            "part_too_large", vi="Mỗi phần gửi nhiều nhất 1 MB.", en="Send at most 1 MiB in one part.", field="body"
-        )
+        raise TooLarge("part_too_large", N_("Mỗi phần gửi nhiều nhất 1 MB."), field="body")
     if offset != upload.received:
         raise Conflict(
             "upload_offset",
-            vi=f"Máy chủ đã nhận {upload.received} byte. Máy sẽ gửi tiếp từ đó.",
-            en=f"We hold {upload.received} bytes. Go on from there.",
+            N_("Máy chủ đã nhận %(received)s byte. Máy sẽ gửi tiếp từ đó.", received=upload.received),
         )
     if offset + len(data) > upload.size:
         raise Invalid(
             "upload_overflow",
-            vi="Tệp gửi lên dài hơn đã báo. Bác chọn lại ảnh.",
-            en="More bytes came than were announced. Choose the photo again.",
+            N_("Tệp gửi lên dài hơn đã báo. Bác chọn lại ảnh."),
         )
     if data:
         store.put(_part_key(upload.id, offset), data)
@@ -145,15 +139,13 @@ def whole_upload(session: Session, actor: Actor, store: MediaStore, *, upload_id
     if len(whole) < upload.size:
         raise Conflict(
             "upload_incomplete",
-            vi=f"Mới nhận {len(whole)} trên {upload.size} byte. Máy sẽ gửi tiếp.",
-            en=f"We hold {len(whole)} of {upload.size} bytes. Send the rest first.",
+            N_("Mới nhận %(whole)s trên %(size)s byte. Máy sẽ gửi tiếp.", whole=len(whole), size=upload.size),
         )
     raw = bytes(whole)
     if sha256(raw).hexdigest() != upload.sha256:
         raise Invalid(
             "upload_damaged",
-            vi="Ảnh bị sai lệch trên đường gửi. Bác gửi lại ảnh này.",
-            en="The file was damaged on its way. Send it again under a new id.",
+            N_("Ảnh bị sai lệch trên đường gửi. Bác gửi lại ảnh này."),
         )
     return raw
 
@@ -227,7 +219,7 @@ def _own_upload(session: Session, actor: Actor, upload_id: UUID, *, lock: bool =
     query = select(Upload).where(Upload.id == upload_id, Upload.person_id == actor.person_id)
     found = session.scalar(query.with_for_update() if lock else query)
     if found is None or actor.person_id is None:
-        raise not_found("ảnh đang gửi này", "this upload")
+        raise not_found(N_("ảnh đang gửi này"))
     return found
 
 

@@ -12,6 +12,7 @@ from app.accounts.models import RoleOffer
 from app.actor import Actor
 from app.db import keyset, picked
 from app.errors import not_found
+from app.messages import N_
 from app.notices.models import Notice, NoticeDelivery, Urgency
 
 ROLE_OFFER = "role_offer"
@@ -107,7 +108,7 @@ def own_notice(session: Session, actor: Actor, notice_id: UUID) -> Notice:
     """Raises NotFound for somebody else's."""
     found = session.scalar(select(Notice).where(Notice.id == notice_id, Notice.person_id == actor.person_id))
     if found is None:
-        raise not_found("tin báo này", "this notice")
+        raise not_found(N_("tin báo này"))
     return found
 
 

@@ -15,6 +15,7 @@ from app.accounts.models import CardRequest, CardRequestState, DataRequest, Pers
 from app.actor import SYSTEM, Actor, Role
 from app.db import Database, Words, new_id
 from app.errors import Unavailable
+from app.messages import N_
 from app.notices import carriers, queries
 from app.notices.carriers import Carrier, CarrierError, Message, Recipient
 from app.notices.events import NoticeCreated
@@ -150,7 +151,7 @@ def _claim(
         if debt.state in {DeliveryState.SENT, DeliveryState.REFUSED}:
             return None
         if debt.state == DeliveryState.SENDING and debt.lease_until is not None and debt.lease_until > now:
-            raise Unavailable("being_sent", vi="Tin báo này đang được gửi.", en="This notice is being sent.")
+            raise Unavailable("being_sent", N_("Tin báo này đang được gửi."))
         debt.state, debt.lease_until, debt.attempts = DeliveryState.SENDING, now + CLAIM, debt.attempts + 1
         message = Message(
             id=notice.id,

@@ -10,6 +10,7 @@ from app import audit, clock
 from app.actor import Actor
 from app.db import new_id
 from app.errors import Invalid
+from app.messages import N_
 from app.outbox import publish
 from app.places import queries
 from app.places.events import PlaceChanged
@@ -31,14 +32,12 @@ def set_attribute(
     if (key == GROUP_KEY and place.level != Level.COMMUNE) or place.valid_to is not None:
         raise Invalid(
             "not_here",
-            vi="Chỉ đặt được nhóm cho xã, phường đang có.",
-            en="A group can be set only for a commune in force.",
+            N_("Chỉ đặt được nhóm cho xã, phường đang có."),
         )
     if valid_from > clock.today() + timedelta(days=366):
         raise Invalid(
             "valid_from",
-            vi="Ngày áp dụng xa quá một năm. Bác kiểm tra lại năm.",
-            en="The day is more than a year ahead. Check the year.",
+            N_("Ngày áp dụng xa quá một năm. Bác kiểm tra lại năm."),
             field="valid_from",
         )
     current = session.scalar(
@@ -52,8 +51,10 @@ def set_attribute(
         if current.valid_from > valid_from:
             raise Invalid(
                 "valid_from",
-                vi=f"Giá trị đang dùng có từ {current.valid_from:%d/%m/%Y}; ngày áp dụng phải từ đó trở đi.",
-                en=f"The present value began on {current.valid_from:%d/%m/%Y}; choose that day or a later one.",
+                N_(
+                    "Giá trị đang dùng có từ %(valid_from)s; ngày áp dụng phải từ đó trở đi.",
+                    valid_from=f"{current.valid_from:%d/%m/%Y}",
+                ),
                 field="valid_from",
             )
         current.valid_to = valid_from - timedelta(days=1)

@@ -14,6 +14,7 @@ from app.db import Words, nfc
 from app.errors import Conflict, Invalid, forbidden
 from app.jobs import Job, Report
 from app.media import MediaBlob, MediaStore, delete_forgotten, forget_list, open_blob, store_file
+from app.messages import N_
 from app.outbox import publish
 from app.places import imports, queries
 from app.places.events import ListForgotten, PlaceChanged, PremisesChanged, VillagesImported
@@ -54,8 +55,7 @@ def begin_import(
     if effective_on > clock.today() or effective_on < MERGER:
         raise Invalid(
             "effective_on",
-            vi=f"Ngày áp dụng phải từ {MERGER:%d/%m/%Y} đến hôm nay.",
-            en=f"The day must be between {MERGER:%d/%m/%Y} and today.",
+            N_("Ngày áp dụng phải từ %(merger)s đến hôm nay.", merger=f"{MERGER:%d/%m/%Y}"),
             field="effective_on",
         )
     media_type = "text/csv"
@@ -68,8 +68,7 @@ def begin_import(
     if known is not None and (known.blob_sha256, known.kind, known.effective_on) != sent:
         raise Conflict(
             "import_id_taken",
-            vi="Lần nhập này đã có một tệp khác. Bác mở lại trang nhập rồi chọn tệp.",
-            en="This import already holds another file. Open the import page again and choose the file.",
+            N_("Lần nhập này đã có một tệp khác. Bác mở lại trang nhập rồi chọn tệp."),
         )
     digest = store_file(session, store, raw, kind="import", media_type=media_type)  # again, if it was forgotten
     if known is not None:
@@ -98,8 +97,7 @@ def plan_import(
     if session.get(MediaBlob, row.blob_sha256) is None:
         raise Conflict(
             "import_forgotten",
-            vi=f"Tệp này chưa được nhập nên đã bị xóa sau {LISTS_KEPT.days} ngày. Bác gửi lại tệp.",
-            en=f"This file was not imported and has been deleted after {LISTS_KEPT.days} days. Send it again.",
+            N_("Tệp này chưa được nhập nên đã bị xóa sau %(days)s ngày. Bác gửi lại tệp.", days=LISTS_KEPT.days),
         )
     raw = open_blob(session, store, row.blob_sha256).data
     return row, imports.plan(session, raw, ImportKind(row.kind), row.effective_on, sheet)
@@ -121,8 +119,7 @@ def request_import(
     if plan.changes == 0:
         raise Conflict(
             "import_nothing",
-            vi="Mọi dòng trong tệp đã có sẵn, không có gì để nhập.",
-            en="Every row of the file is already there; nothing to import.",
+            N_("Mọi dòng trong tệp đã có sẵn, không có gì để nhập."),
         )
     what = "thôn" if row.kind == ImportKind.VILLAGES else "cơ sở"
     row.job_id = jobs.start(

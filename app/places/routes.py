@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app import clock, media
 from app.actor import Actor
 from app.errors import Invalid, forbidden
+from app.messages import N_
 from app.places import attributes, imports, lists, queries, service, villages
 from app.places.models import ImportKind, Level, Place, PlaceName
 from app.places.schemas import (
@@ -239,7 +240,7 @@ def new_import_send() -> BaseResponse:
     form = parse(NewImport)
     sent = request.files.get("file")
     if sent is None or not sent.filename:
-        raise Invalid("file_missing", vi="Bác chưa chọn tệp.", en="Choose a file first.", field="file")
+        raise Invalid("file_missing", N_("Bác chưa chọn tệp."), field="file")
     raw = sent.stream.read(media.MAX_BYTES + 1)
     with transaction() as session:
         lists.begin_import(

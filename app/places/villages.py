@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app import audit, clock
 from app.actor import Actor
 from app.errors import Conflict, Invalid, not_found
+from app.messages import N_
 from app.outbox import publish
 from app.places import imports, queries
 from app.places.events import PlaceChanged, PremisesChanged
@@ -25,12 +26,11 @@ def rename_village(
     require_manager(actor)
     place = _open_village(session, village_id)
     if kind_word not in imports.VILLAGE_WORDS:
-        raise Invalid("kind_word", vi="Chọn một loại trong danh sách.", en="Choose one of the list.", field="kind_word")
+        raise Invalid("kind_word", N_("Chọn một loại trong danh sách."), field="kind_word")
     if any(c not in NAME_CHARACTERS for c in name):
         raise Invalid(
             "name",
-            vi="Tên chỉ gồm chữ tiếng Việt, số và dấu câu thường. Bác gõ lại bằng bảng mã Unicode.",
-            en="A name has Vietnamese letters, digits and common punctuation only. Type it again in Unicode.",
+            N_("Tên chỉ gồm chữ tiếng Việt, số và dấu câu thường. Bác gõ lại bằng bảng mã Unicode."),
             field="name",
         )
     if (place.kind_word, place.name) == (kind_word, name):
@@ -39,8 +39,7 @@ def rename_village(
     if not first <= valid_from <= clock.today():
         raise Invalid(
             "valid_from",
-            vi=f"Ngày áp dụng phải từ {first:%d/%m/%Y} đến hôm nay.",
-            en=f"The day must be between {first:%d/%m/%Y} and today.",
+            N_("Ngày áp dụng phải từ %(first)s đến hôm nay.", first=f"{first:%d/%m/%Y}"),
             field="valid_from",
         )
     rename_place(session, place, kind_word=kind_word, name=name, valid_from=valid_from, person_id=actor.person_id)
@@ -71,8 +70,7 @@ def end_village(
         if (known.place_id, known.last_day, known.decision, went) != (village_id, last_day, decision, heirs):
             raise Conflict(
                 "village_ended",
-                vi="Thôn này đã được ghi hết bằng một quyết định khác. Mở trang của thôn để xem.",
-                en="This village was already ended by another decision. Open its page to see it.",
+                N_("Thôn này đã được ghi hết bằng một quyết định khác. Mở trang của thôn để xem."),
             )
         return known.id
     village = _open_village(session, village_id)
@@ -121,19 +119,17 @@ def _open_village(session: Session, village_id: UUID) -> Place:
     if not session.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": IMPORT_LOCK}):
         raise Conflict(
             "import_running",
-            vi="Máy đang nhập một danh sách. Bác đợi nhập xong rồi gửi lại.",
-            en="A list is being imported. Wait until it is done, then send this again.",
+            N_("Máy đang nhập một danh sách. Bác đợi nhập xong rồi gửi lại."),
         )
     village = session.scalar(
         select(Place).where(Place.id == village_id).with_for_update().execution_options(populate_existing=True)
     )
     if village is None:
-        raise not_found("thôn này", "this village")
+        raise not_found(N_("thôn này"))
     if village.level != Level.VILLAGE or village.valid_to is not None:
         raise Invalid(
             "not_a_village",
-            vi="Việc này chỉ làm được với thôn, bản, khối phố đang có.",
-            en="This can be done only to a village in force.",
+            N_("Việc này chỉ làm được với thôn, bản, khối phố đang có."),
         )
     return village
 
@@ -153,8 +149,10 @@ def _check_heirs(session: Session, village: Place, heirs: Sequence[UUID], last_d
         ):
             raise Invalid(
                 "into",
-                vi=f"Thôn nhận phải là thôn khác, đang có từ {after:%d/%m/%Y}. Thôn mới thì nhập vào danh sách trước.",
-                en=f"It must go into another village in force on {after:%d/%m/%Y}. Import a new village first.",
+                N_(
+                    "Thôn nhận phải là thôn khác, đang có từ %(after)s. Thôn mới thì nhập vào danh sách trước.",
+                    after=f"{after:%d/%m/%Y}",
+                ),
                 field="into",
             )
 
@@ -171,8 +169,7 @@ def _check_last_day(session: Session, village: Place, last_day: date) -> None:
     if not first <= last_day <= clock.today():
         raise Invalid(
             "last_day",
-            vi=f"Ngày cuối phải từ {first:%d/%m/%Y} đến hôm nay.",
-            en=f"The last day must be between {first:%d/%m/%Y} and today.",
+            N_("Ngày cuối phải từ %(first)s đến hôm nay.", first=f"{first:%d/%m/%Y}"),
             field="last_day",
         )
 
@@ -184,14 +181,16 @@ def end_premises(session: Session, actor: Actor, village_id: UUID, premises_id: 
         select(Premises).where(Premises.id == premises_id, Premises.village_id == village_id).with_for_update()
     )
     if row is None:
-        raise not_found("cơ sở này", "these premises")
+        raise not_found(N_("cơ sở này"))
     if row.valid_to == last_day:
         return
     if row.valid_to is not None or not row.valid_from <= last_day <= clock.today():
         raise Invalid(
             "last_day",
-            vi=f"Ngày cuối phải từ {row.valid_from:%d/%m/%Y} đến hôm nay, và chỉ ghi được một lần.",
-            en=f"The last day must be between {row.valid_from:%d/%m/%Y} and today, and can be set only once.",
+            N_(
+                "Ngày cuối phải từ %(valid_from)s đến hôm nay, và chỉ ghi được một lần.",
+                valid_from=f"{row.valid_from:%d/%m/%Y}",
+            ),
             field="last_day",
         )
     row.valid_to = last_day

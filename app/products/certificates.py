@@ -13,6 +13,7 @@ from app import audit, clock, media
 from app.actor import Actor, Right, check_may
 from app.db import canonical_json, insert_once
 from app.errors import Conflict, Invalid, forbidden
+from app.messages import N_
 from app.outbox import publish
 from app.products import queries
 from app.products.events import CertificateLapsed, CertificateRecorded
@@ -75,8 +76,10 @@ def withdraw_certificate(session: Session, actor: Actor, certificate_id: UUID, a
     if asked.withdrawn_on < old.valid_from:
         raise Invalid(
             "withdrawn_before",
-            vi=f"Ngày thu hồi không thể trước ngày chứng nhận bắt đầu có hiệu lực ({old.valid_from:%d/%m/%Y}).",
-            en=f"It cannot be withdrawn before its first day ({old.valid_from:%d/%m/%Y}).",
+            N_(
+                "Ngày thu hồi không thể trước ngày chứng nhận bắt đầu có hiệu lực (%(valid_from)s).",
+                valid_from=f"{old.valid_from:%d/%m/%Y}",
+            ),
             field="withdrawn_on",
         )
     row = Certificate(
@@ -111,8 +114,7 @@ def _keep(session: Session, actor: Actor, row: Certificate, verb: str) -> UUID:
         if there != row.content_sha256:
             raise Conflict(
                 "same_id_other_content",
-                vi="Mẫu này đã gửi một lần với nội dung khác. Bác tải lại trang để xem bản đã ghi.",
-                en="This form was sent once with other content. Reload the page to see what was saved.",
+                N_("Mẫu này đã gửi một lần với nội dung khác. Bác tải lại trang để xem bản đã ghi."),
             )
         return row.id
     audit.record(session, actor, f"products:certificate:{verb}", subject_id=row.id, organisation_id=row.organisation_id)
@@ -127,8 +129,7 @@ def _keep(session: Session, actor: Actor, row: Certificate, verb: str) -> UUID:
 def _followed() -> Conflict:
     return Conflict(
         "certificate_followed",
-        vi="Dòng chứng nhận này đã có người sửa hoặc thu hồi. Bác tải lại trang rồi làm trên dòng mới nhất.",
-        en="Somebody corrected or withdrew this row already. Reload the page and work on the newest row.",
+        N_("Dòng chứng nhận này đã có người sửa hoặc thu hồi. Bác tải lại trang rồi làm trên dòng mới nhất."),
     )
 
 
@@ -144,22 +145,19 @@ def _check(session: Session, actor: Actor, new: NewCertificate) -> None:
     if new.scheme == Scheme.OCOP and new.product_id is None:
         raise Invalid(
             "ocop_product",
-            vi="Chứng nhận OCOP cấp cho một sản phẩm. Bác chọn sản phẩm.",
-            en="An OCOP certificate is for one product. Choose the product.",
+            N_("Chứng nhận OCOP cấp cho một sản phẩm. Bác chọn sản phẩm."),
             field="product_id",
         )
     if new.scheme == Scheme.OCOP and (new.stars is None or new.stars < FEWEST_STARS):
         raise Invalid(
             "ocop_stars",
-            vi="Chứng nhận OCOP có 3, 4 hoặc 5 sao. Dưới 3 sao chỉ là điểm chấm, không được cấp chứng nhận.",
-            en="An OCOP certificate has 3, 4 or 5 stars. Below 3 stars there is a score but no certificate.",
+            N_("Chứng nhận OCOP có 3, 4 hoặc 5 sao. Dưới 3 sao chỉ là điểm chấm, không được cấp chứng nhận."),
             field="stars",
         )
     if new.scheme != Scheme.OCOP and new.stars is not None:
         raise Invalid(
             "stars_without_ocop",
-            vi="Chỉ chứng nhận OCOP có sao. Bác bỏ trống ô số sao.",
-            en="Only OCOP certificates have stars. Leave the stars empty.",
+            N_("Chỉ chứng nhận OCOP có sao. Bác bỏ trống ô số sao."),
             field="stars",
         )
     if new.file_sha256 and not media.attachable(
@@ -167,8 +165,7 @@ def _check(session: Session, actor: Actor, new: NewCertificate) -> None:
     ):
         raise Invalid(
             "file_unknown",
-            vi="Chưa nhận được ảnh hoặc tệp chứng nhận. Bác chọn lại tệp rồi gửi.",
-            en="We do not have this picture or file. Choose it again and send it.",
+            N_("Chưa nhận được ảnh hoặc tệp chứng nhận. Bác chọn lại tệp rồi gửi."),
             field="file",
         )
     if new.supersedes_id is not None:
@@ -176,8 +173,7 @@ def _check(session: Session, actor: Actor, new: NewCertificate) -> None:
         if old.organisation_id != new.organisation_id or old.product_id != new.product_id:
             raise Invalid(
                 "other_subject",
-                vi="Dòng sửa phải nói về cùng đơn vị và sản phẩm với dòng cũ. Chứng nhận khác thì ghi dòng mới.",
-                en="A correction must be about the same organisation and product. Record another certificate as a new one.",
+                N_("Dòng sửa phải nói về cùng đơn vị và sản phẩm với dòng cũ. Chứng nhận khác thì ghi dòng mới."),
                 field="product_id",
             )
         if old.withdrawn_on is not None:
@@ -188,21 +184,21 @@ def _check_days(new: NewCertificate, valid_from: date, valid_to: date | None) ->
     if new.decided_on > clock.today():
         raise Invalid(
             "decided_in_future",
-            vi="Ngày quyết định chưa tới. Bác xem lại ngày trên giấy.",
-            en="The day of the decision has not come yet. Look at the paper again.",
+            N_("Ngày quyết định chưa tới. Bác xem lại ngày trên giấy."),
             field="decided_on",
         )
     if valid_from < new.decided_on:
         raise Invalid(
             "valid_before_decision",
-            vi=f"Chứng nhận không thể có hiệu lực trước ngày quyết định ({new.decided_on:%d/%m/%Y}).",
-            en=f"It cannot be valid before it was decided ({new.decided_on:%d/%m/%Y}).",
+            N_(
+                "Chứng nhận không thể có hiệu lực trước ngày quyết định (%(decided_on)s).",
+                decided_on=f"{new.decided_on:%d/%m/%Y}",
+            ),
             field="valid_from",
         )
     if valid_to is not None and not valid_from <= valid_to <= valid_from + LONGEST:
         raise Invalid(
             "valid_to",
-            vi="Ngày hết hạn phải sau ngày bắt đầu, và không quá mười năm. Bác xem lại ngày trên giấy.",
-            en="The last day must come after the first, within ten years. Look at the paper again.",
+            N_("Ngày hết hạn phải sau ngày bắt đầu, và không quá mười năm. Bác xem lại ngày trên giấy."),
             field="valid_to",
         )

@@ -3,6 +3,7 @@
 import re
 
 from app.errors import Invalid
+from app.messages import N_
 
 _DIGITS = re.compile(r"[0-9]*")
 
@@ -12,8 +13,7 @@ def check_digit(digits: str) -> str:
     if not digits or _DIGITS.fullmatch(digits) is None:
         raise Invalid(
             "digital_link_digits",
-            vi="Mã số chỉ gồm các chữ số 0-9.",
-            en="The number must consist of the digits 0-9.",
+            N_("Mã số chỉ gồm các chữ số 0-9."),
             field="uri",
         )
     total = sum(int(d) * (3 if place % 2 == 0 else 1) for place, d in enumerate(reversed(digits)))
@@ -25,15 +25,13 @@ def gtin14(text: str) -> str:
     if len(text) not in {8, 12, 13, 14} or _DIGITS.fullmatch(text) is None:
         raise Invalid(
             "gtin_length",
-            vi="Mã số thương phẩm (GTIN) có 8, 12, 13 hoặc 14 chữ số. Bác nhập lại đúng dãy số dưới mã vạch.",
-            en="A GTIN has 8, 12, 13 or 14 digits. Type the digits under the bar code.",
+            N_("Mã số thương phẩm (GTIN) có 8, 12, 13 hoặc 14 chữ số. Bác nhập lại đúng dãy số dưới mã vạch."),
             field="gtin",
         )
     if check_digit(text[:-1]) != text[-1]:
         raise Invalid(
             "gtin_check_digit",
-            vi="Mã số thương phẩm (GTIN) sai chữ số kiểm tra: có một chữ số nhập nhầm. Bác so lại với mã vạch.",
-            en="The GTIN's check digit is wrong: one digit was mistyped. Compare it with the bar code.",
+            N_("Mã số thương phẩm (GTIN) sai chữ số kiểm tra: có một chữ số nhập nhầm. Bác so lại với mã vạch."),
             field="gtin",
         )
     return text.zfill(14)

@@ -12,6 +12,7 @@ from stdnum.exceptions import ValidationError as NumberError
 from app.db import Words, nfc
 from app.errors import Unreadable
 from app.fields import ClientId, Counter, Day, Dong, Number, Ticked, Whole, Year
+from app.messages import N_
 from app.products.gtins import is_restricted
 from app.products.models import Scheme
 
@@ -46,7 +47,7 @@ SCHEMES = MappingProxyType(
 def _line(value: str) -> str:
     plain = nfc(value)
     if not plain or not plain.isprintable():
-        raise Unreadable("text", vi="Chỉ viết chữ và dấu câu thường.", en="Use letters and ordinary punctuation only.")
+        raise Unreadable("text", N_("Chỉ viết chữ và dấu câu thường."))
     return plain
 
 
@@ -54,7 +55,7 @@ def _paragraphs(value: str) -> str:
     lines = [nfc(line) for line in value.splitlines()]
     plain = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
     if not plain or not plain.replace("\n", "").isprintable():
-        raise Unreadable("text", vi="Chỉ viết chữ và dấu câu thường.", en="Use letters and ordinary punctuation only.")
+        raise Unreadable("text", N_("Chỉ viết chữ và dấu câu thường."))
     return plain
 
 
@@ -69,8 +70,7 @@ def _sku(value: str) -> str:
     if not re.fullmatch(r"[A-Z0-9][A-Z0-9._\-]{1,39}", plain):
         raise Unreadable(
             "sku",
-            vi="Mã hàng chỉ gồm chữ không dấu, số, dấu gạch ngang, dấu chấm; từ 2 đến 40 ký tự. Ví dụ NA-DAI-1KG.",
-            en="A SKU has 2 to 40 letters without accents, digits, hyphens and dots, for example NA-DAI-1KG.",
+            N_("Mã hàng chỉ gồm chữ không dấu, số, dấu gạch ngang, dấu chấm; từ 2 đến 40 ký tự. Ví dụ NA-DAI-1KG."),
         )
     return plain
 
@@ -82,18 +82,19 @@ def gtin14(value: str) -> str:
     except NumberError:
         raise Unreadable(
             "gtin",
-            vi="Mã vạch sai: số cuối không khớp hoặc thiếu số. Bác chép lại đủ 13 số in dưới mã vạch;"
-            " chưa có mã vạch thì để trống.",
-            en="This barcode number is wrong: its last digit does not fit or digits are missing. Copy all 13 digits;"
-            " leave it empty if there is none.",
+            N_(
+                "Mã vạch sai: số cuối không khớp hoặc thiếu số. Bác chép lại đủ 13 số in dưới mã vạch; chưa có mã "
+                "vạch thì để trống."
+            ),
         ) from None
     full = digits.zfill(14)
     if is_restricted(full):
         raise Unreadable(
             "gtin_restricted",
-            vi="Mã vạch này thuộc dải chỉ dùng nội bộ, không in lên hàng bán ra được. Bác dùng mã đã đăng ký với GS1"
-            " Việt Nam, hoặc để trống.",
-            en="This number is for use inside one company only. Use one registered with GS1 Vietnam, or leave it empty.",
+            N_(
+                "Mã vạch này thuộc dải chỉ dùng nội bộ, không in lên hàng bán ra được. Bác dùng mã đã đăng ký với "
+                "GS1 Việt Nam, hoặc để trống."
+            ),
         )
     return full
 
@@ -121,20 +122,16 @@ class ProductFacts(Form):
     @model_validator(mode="after")
     def _group_fits(self) -> "ProductFacts":
         if self.ocop_scheme_year is not None and self.ocop_group is None:
-            raise Unreadable(
-                "ocop_group", vi="Có năm của bộ tiêu chí thì phải chọn nhóm.", en="A scheme year needs its group."
-            )
+            raise Unreadable("ocop_group", N_("Có năm của bộ tiêu chí thì phải chọn nhóm."))
         if self.alcoholic and self.ocop_group not in {None, 2}:
             raise Unreadable(
                 "alcoholic",
-                vi="Đồ uống có cồn thuộc nhóm 2 (Đồ uống).",
-                en="Alcoholic drinks belong to group 2 (Drinks).",
+                N_("Đồ uống có cồn thuộc nhóm 2 (Đồ uống)."),
             )
         if self.description_en is not None and self.description_vi is None:
             raise Unreadable(
                 "description_vi",
-                vi="Cần lời giới thiệu tiếng Việt trước.",
-                en="Write the Vietnamese description first.",
+                N_("Cần lời giới thiệu tiếng Việt trước."),
             )
         return self
 
@@ -174,11 +171,10 @@ class VariantFacts(Form):
         if (self.net_quantity is None) != (self.net_unit is None):
             raise Unreadable(
                 "net_unit",
-                vi="Lượng trong gói phải có cả con số và đơn vị, ví dụ 500 g.",
-                en="A net quantity needs a number and a unit, for example 500 g.",
+                N_("Lượng trong gói phải có cả con số và đơn vị, ví dụ 500 g."),
             )
         if self.net_unit is not None and self.net_unit not in NET_UNITS:
-            raise Unreadable("net_unit", vi="Chọn đơn vị trong danh sách.", en="Choose a unit of the list.")
+            raise Unreadable("net_unit", N_("Chọn đơn vị trong danh sách."))
         return self
 
     def name(self) -> Words:

@@ -12,6 +12,7 @@ from app import audit, clock, media
 from app.actor import Actor, Right, check_may
 from app.db import check_version, insert_once, new_id
 from app.errors import Conflict, Invalid
+from app.messages import N_
 from app.outbox import publish
 from app.places import queries as places
 from app.places.models import Level
@@ -24,8 +25,7 @@ from app.products.schemas import EditProduct, EditVariant, NewProduct, NewVarian
 def other_content() -> Conflict:
     return Conflict(
         "same_id_other_content",
-        vi="Mẫu này đã gửi một lần với nội dung khác. Bác tải lại trang, xem bản đã ghi rồi sửa trên bản đó.",
-        en="This form was sent once with other content. Reload the page and edit what was saved.",
+        N_("Mẫu này đã gửi một lần với nội dung khác. Bác tải lại trang, xem bản đã ghi rồi sửa trên bản đó."),
     )
 
 
@@ -112,15 +112,13 @@ def _check_facts(session: Session, actor: Actor, facts: ProductFacts) -> None:
         if place is None or place.level != Level.VILLAGE or (place.valid_to is not None and place.valid_to < today):
             raise Invalid(
                 "not_a_village",
-                vi="Nơi sản xuất phải là một thôn, bản hoặc khối phố đang có. Bác chọn lại trong danh sách.",
-                en="A producing place must be a village that exists today. Choose one of the list.",
+                N_("Nơi sản xuất phải là một thôn, bản hoặc khối phố đang có. Bác chọn lại trong danh sách."),
                 field="village_ids",
             )
     if facts.photo_sha256 and not media.attachable(session, actor, [facts.photo_sha256], sees=queries.points_to_file):
         raise Invalid(
             "photo_unknown",
-            vi="Chưa nhận được ảnh này. Bác chọn lại ảnh rồi gửi.",
-            en="We do not have this photo. Choose it again and send it.",
+            N_("Chưa nhận được ảnh này. Bác chọn lại ảnh rồi gửi."),
             field="photo",
         )
 
@@ -261,15 +259,13 @@ def _taken(error: IntegrityError) -> Exception:
     if constraint == "uq_variants_organisation_id_sku":
         return Conflict(
             "sku_taken",
-            vi="Mã hàng này đã dùng cho một gói khác của đơn vị. Bác đặt mã khác, ví dụ thêm khối lượng vào cuối.",
-            en="This SKU is used for another pack. Choose another one, for example with the weight at its end.",
+            N_("Mã hàng này đã dùng cho một gói khác của đơn vị. Bác đặt mã khác, ví dụ thêm khối lượng vào cuối."),
             field="sku",
         )
     if constraint == "uq_variants_gtin":
         return Conflict(
             "gtin_taken",
-            vi="Mã vạch này đã ghi cho một gói hàng khác. Mỗi gói có mã vạch riêng; bác xem lại tem.",
-            en="This barcode number belongs to another pack. Every pack has its own; look at the label again.",
+            N_("Mã vạch này đã ghi cho một gói hàng khác. Mỗi gói có mã vạch riêng; bác xem lại tem."),
             field="gtin",
         )
     return error

@@ -8,6 +8,7 @@ from io import BytesIO
 from xml.parsers import expat
 
 from app.errors import TooLarge
+from app.messages import N_
 from app.sheets.problems import Unreadable, unreadable
 
 MAX_UNPACKED = 100 * 1024 * 1024
@@ -109,8 +110,7 @@ def not_xlsx() -> Unreadable:
 def too_large() -> TooLarge:
     return TooLarge(
         "import_unpacked",
-        vi="Tệp Excel bung ra quá lớn. Bác chép riêng bảng danh sách sang một tệp mới rồi gửi lại.",
-        en="The workbook unpacks to too much. Copy just the list into a new file and send that.",
+        N_("Tệp Excel bung ra quá lớn. Bác chép riêng bảng danh sách sang một tệp mới rồi gửi lại."),
         field="file",
     )
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from app.errors import SetupError
 from app.local import log_file, tail, turn_over, unwritable
+from app.messages import N_
 from app.settings import ROOT
 
 MARK = "HOI_SUPERVISED_FROM"  # in the environment of every child: finds what a killed supervisor left behind
@@ -85,8 +86,12 @@ class Supervisor:
         log = self.directory / "log" / f"{name}.log"
         raise SetupError(
             "process_does_not_start",
-            vi=f"{kept.child.label} không khởi động được. Lời báo cuối trong {log}:\n{tail(log)}",
-            en=f"{kept.child.label} does not start. The end of {log}:\n{tail(log)}",
+            N_(
+                "%(label)s không khởi động được. Lời báo cuối trong %(log)s:\n%(tail)s",
+                label=kept.child.label,
+                log=log,
+                tail=tail(log),
+            ),
         )
 
     def tend(self) -> None:
@@ -107,7 +112,7 @@ class Supervisor:
             self.mend_servers()
             self._tell("✓ Máy chủ dữ liệu đã chạy lại")
         except (SetupError, OSError) as error:
-            self._tell(f"✗ {_refused(self.directory, error).vi}")
+            self._tell(f"✗ {_refused(self.directory, error).text('vi')}")
             self._mend_at = time.monotonic() + BACKOFF_SECONDS[-1]
 
     def _tend_one(self, kept: _Kept, now: float) -> None:
@@ -125,7 +130,7 @@ class Supervisor:
             except OSError as error:
                 wait = self._wait_longer(kept, now)
                 self._tell(f"✗ {kept.child.label} chưa chạy lại được, thử lại sau {vietnamese_seconds(wait)}")
-                self._tell(f"  {_refused(self.directory, error).vi}")
+                self._tell(f"  {_refused(self.directory, error).text('vi')}")
 
     def _wait_longer(self, kept: _Kept, now: float) -> float:
         """Count a fall and set when to try again. Returns the seconds until then."""
@@ -141,7 +146,7 @@ class Supervisor:
             for path in (self.directory / "log").glob("*.log"):
                 turn_over(path)
         except OSError as error:
-            self._tell(f"✗ {_refused(self.directory, error).vi}")
+            self._tell(f"✗ {_refused(self.directory, error).text('vi')}")
             self._turn_at = now + 10 * TURN_SECONDS
 
     def _tell(self, message: str) -> None:
@@ -193,8 +198,10 @@ def _refused(directory: Path, error: SetupError | OSError) -> SetupError:
     if error.errno in {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}:
         return SetupError(
             "no_memory",
-            vi="Máy hết bộ nhớ, hoặc hết số tiến trình hay tệp mở cho phép. Hãy tắt bớt chương trình khác; xem bằng: free -m; ulimit -a",
-            en="The machine has no memory, process or open file left. End other programs; see: free -m; ulimit -a",
+            N_(
+                "Máy hết bộ nhớ, hoặc hết số tiến trình hay tệp mở cho phép. Hãy tắt bớt chương trình khác; xem "
+                "bằng: free -m; ulimit -a"
+            ),
         )
     return unwritable(directory, error)
 

@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 
 from app.errors import SetupError
+from app.messages import N_
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,13 @@ def free_port(host: str, wanted: int, tries: int = 200) -> Port:
             return Port(number, hold)
     raise SetupError(
         "no_free_port",
-        vi=f"Không mở được cổng nào từ {wanted} trên địa chỉ {host} ({trouble}). Hãy chọn cổng khác: HOI_WEB_PORT=9000 ./hoi …",
-        en=f"No port from {wanted} on {host} can be opened ({trouble}). Choose another: HOI_WEB_PORT=9000 ./hoi …",
+        N_(
+            "Không mở được cổng nào từ %(wanted)s trên địa chỉ %(host)s (%(trouble)s). Hãy chọn cổng khác: "
+            "HOI_WEB_PORT=9000 ./hoi …",
+            wanted=wanted,
+            host=host,
+            trouble=trouble,
+        ),
     )
 
 

@@ -12,6 +12,7 @@ from app.accounts.named_rights import roles_giving
 from app.actor import Actor, Right, check_may
 from app.db import Words, lock_ids, new_id
 from app.errors import Conflict
+from app.messages import N_
 from app.notices import service as notices
 from app.notices.models import Urgency
 from app.outbox import publish
@@ -45,8 +46,7 @@ def record_batch_event(session: Session, actor: Actor, batch_id: UUID, new: Batc
     if already[new.kind]:
         raise Conflict(
             "already_so",
-            vi="Lô đã ở tình trạng này rồi. Bác tải lại trang.",
-            en="The batch is like that already. Reload the page.",
+            N_("Lô đã ở tình trạng này rồi. Bác tải lại trang."),
         )
     add_event(session, actor, batch, new.kind, new.words(), event_id=new.id)
     audit.record(session, actor, f"trace:batch:{new.kind}", subject_id=batch.id, organisation_id=batch.organisation_id)
@@ -90,8 +90,7 @@ def announce_change(session: Session, actor: Actor, batch: Batch) -> None:
 def other_content() -> Conflict:
     return Conflict(
         "same_id_other_content",
-        vi="Lô này đã gửi một lần với nội dung khác. Bác tải lại trang để xem lô đã ghi.",
-        en="This batch was sent once with other content. Reload the page to see what was saved.",
+        N_("Lô này đã gửi một lần với nội dung khác. Bác tải lại trang để xem lô đã ghi."),
     )
 
 

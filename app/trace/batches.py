@@ -16,6 +16,7 @@ from app import audit, clock
 from app.actor import Actor, Right, check_may
 from app.db import canonical_json, insert_once, lock_ids
 from app.errors import Conflict, Invalid, not_found
+from app.messages import N_
 from app.outbox import publish
 from app.products import gtins
 from app.products import queries as products
@@ -116,8 +117,7 @@ def _pack(session: Session, actor: Actor, product: Product, variant_id: UUID | N
     if pack.product_id != product.id:
         raise Invalid(
             "other_product",
-            vi="Gói này không phải của sản phẩm đang chọn. Bác chọn lại gói.",
-            en="This pack is of another product. Choose the pack again.",
+            N_("Gói này không phải của sản phẩm đang chọn. Bác chọn lại gói."),
             field="variant_id",
         )
     return pack
@@ -131,46 +131,48 @@ def _take(session: Session, actor: Actor, sources: Sequence[SourceIn]) -> list[_
     for source in sources:
         log = logs.get(source.care_log_id)
         if log is None or not actor.may(Right.HANDLE_GOODS, log.organisation_id):
-            raise not_found("lần thu hoạch này", "this harvest")
+            raise not_found(N_("lần thu hoạch này"))
         if log.kind not in steps.HARVESTS or log.withdrawn:
             raise Invalid(
                 "not_a_harvest",
-                vi="Dòng nhật ký đã chọn không phải thu hoạch, hoặc đã được báo là không có. Bác chọn lại.",
-                en="This diary line is no harvest, or was withdrawn. Choose again.",
+                N_("Dòng nhật ký đã chọn không phải thu hoạch, hoặc đã được báo là không có. Bác chọn lại."),
                 field="sources",
             )
         if log.happened_at < clock.now() - timedelta(days=queries.HARVEST_DAYS):
             raise Invalid(  # what was taken of it may have ended with the records of its lots, see retention
                 "harvest_too_old",
-                vi=f"Lần thu hoạch ngày {clock.local(log.happened_at):%d/%m/%Y} đã quá {queries.HARVEST_DAYS} ngày, không tạo lô mới"
-                " từ đó được nữa. Bác chọn lần thu hoạch khác.",
-                en=f"The harvest of {clock.local(log.happened_at):%d/%m/%Y} is more than {queries.HARVEST_DAYS} days old;"
-                " no new lot can be made of it. Choose another harvest.",
+                N_(
+                    "Lần thu hoạch ngày %(local)s đã quá %(harvest_days)s ngày, không tạo lô mới từ đó được nữa. Bác "
+                    "chọn lần thu hoạch khác.",
+                    local=f"{clock.local(log.happened_at):%d/%m/%Y}",
+                    harvest_days=queries.HARVEST_DAYS,
+                ),
                 field="sources",
             )
         left = queries.left_of(log, used.get(source.care_log_id, []))
         if left is None or log.unit is None:
             raise Invalid(
                 "harvest_without_quantity",
-                vi=f"Lần thu hoạch ngày {clock.local(log.happened_at):%d/%m/%Y} chưa ghi số lượng. Bác sửa dòng nhật ký đó trước.",
-                en=f"The harvest of {clock.local(log.happened_at):%d/%m/%Y} has no quantity. Correct that diary line first.",
+                N_(
+                    "Lần thu hoạch ngày %(local)s chưa ghi số lượng. Bác sửa dòng nhật ký đó trước.",
+                    local=f"{clock.local(log.happened_at):%d/%m/%Y}",
+                ),
                 field="sources",
             )
         wanted = left if source.quantity is None else source.quantity
         if wanted > left or left <= 0:
             raise Invalid(
                 "harvest_used_up",
-                vi=f"Lần thu hoạch ngày {clock.local(log.happened_at):%d/%m/%Y} chỉ còn {_plain(left)} {log.unit} chưa vào lô nào.",
-                en=f"Of the harvest of {clock.local(log.happened_at):%d/%m/%Y} only {max(left, _ZERO).normalize():f} {log.unit} is left.",
+                N_(
+                    "Lần thu hoạch ngày %(day)s chỉ còn %(left)s %(unit)s chưa vào lô nào.",
+                    day=f"{clock.local(log.happened_at):%d/%m/%Y}",
+                    left=max(left, _ZERO),
+                    unit=log.unit,
+                ),
                 field="sources",
             )
         taken.append(_Taken(source.care_log_id, log, wanted, log.unit))
     return taken
-
-
-def _plain(value: Decimal) -> str:
-    """2,5 as Vietnamese write it."""
-    return f"{max(value, _ZERO).normalize():f}".replace(".", ",")
 
 
 def _check_mass(new: NewBatch, taken: Sequence[_Taken]) -> None:
@@ -182,8 +184,11 @@ def _check_mass(new: NewBatch, taken: Sequence[_Taken]) -> None:
     if new.quantity > total:
         raise Invalid(
             "more_than_harvested",
-            vi=f"Lô không thể nhiều hơn phần đã thu hoạch: các lần đã chọn có {_plain(total)} {new.unit}.",
-            en=f"A batch cannot be more than what was harvested: the chosen harvests give {total.normalize():f} {new.unit}.",
+            N_(
+                "Lô không thể nhiều hơn phần đã thu hoạch: các lần đã chọn có %(total)s %(unit)s.",
+                total=total,
+                unit=new.unit,
+            ),
             field="quantity",
         )
 
@@ -192,15 +197,16 @@ def _check_made(made_on: date, harvested_on: date) -> None:
     if made_on < harvested_on:
         raise Invalid(
             "made_before_harvest",
-            vi=f"Ngày sản xuất không thể trước ngày thu hoạch cuối ({harvested_on:%d/%m/%Y}).",
-            en=f"The batch cannot be made before the last harvest ({harvested_on:%d/%m/%Y}).",
+            N_(
+                "Ngày sản xuất không thể trước ngày thu hoạch cuối (%(harvested_on)s).",
+                harvested_on=f"{harvested_on:%d/%m/%Y}",
+            ),
             field="made_on",
         )
     if made_on > clock.today():
         raise Invalid(
             "in_future",
-            vi="Ngày sản xuất chưa tới. Bác chọn lại ngày.",
-            en="The day of making has not come yet. Choose another day.",
+            N_("Ngày sản xuất chưa tới. Bác chọn lại ngày."),
             field="made_on",
         )
 
@@ -209,8 +215,7 @@ def _lot_taken(session: Session, product: Product, harvested_on: date) -> Confli
     free = queries.next_lot(session, product, harvested_on)
     return Conflict(
         "lot_taken",
-        vi=f"Mã lô này đã dùng. Bác đặt mã khác, ví dụ {free}.",
-        en=f"This lot code is taken. Choose another one, for example {free}.",
+        N_("Mã lô này đã dùng. Bác đặt mã khác, ví dụ %(free)s.", free=free),
         field="lot",
     )
 
@@ -251,8 +256,7 @@ def _gtin(session: Session, batch: Batch) -> str:
     if pack is None or pack.gtin is None or gtins.is_restricted(pack.gtin):
         raise Invalid(
             "no_gtin",
-            vi="Gói hàng của lô chưa có mã vạch (GTIN) của đơn vị. Bác dùng mã ngắn, hoặc ghi mã vạch cho gói trước.",
-            en="The pack of this batch has no GTIN of the producer. Use a short code, or record the GTIN first.",
+            N_("Gói hàng của lô chưa có mã vạch (GTIN) của đơn vị. Bác dùng mã ngắn, hoặc ghi mã vạch cho gói trước."),
             field="kind",
         )
     return pack.gtin

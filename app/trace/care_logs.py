@@ -17,6 +17,7 @@ from app.accounts.queries import among
 from app.actor import Actor
 from app.db import canonical_json, json_of, json_ready, new_id
 from app.errors import Conflict, HoiError, forbidden
+from app.messages import N_
 from app.outbox import publish_all
 from app.trace import queries
 from app.trace.events import CareLogRecorded
@@ -46,8 +47,7 @@ def writer_of(actor: Actor) -> UUID:
 def conflict() -> Conflict:
     return Conflict(
         "same_id_other_content",
-        vi="Việc này đã ghi trước đó với nội dung khác. Cả hai bản đều được giữ; hợp tác xã sẽ xem và sửa cho đúng.",
-        en="This step was recorded before with other content. Both are kept, for somebody to compare.",
+        N_("Việc này đã ghi trước đó với nội dung khác. Cả hai bản đều được giữ; hợp tác xã sẽ xem và sửa cho đúng."),
     )
 
 

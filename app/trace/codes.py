@@ -5,6 +5,7 @@ import secrets
 import unicodedata
 
 from app.errors import Invalid
+from app.messages import N_, Sentence
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford: no I, L, O (they look like 1, 1, 0) and no U
 RANDOM_LENGTH = 12  # 60 bits
@@ -71,18 +72,25 @@ def grouped(code: str) -> str:
     return f"{code[:4]}-{code[4:8]}-{code[8:]}"
 
 
-def _hint(strange: str) -> tuple[str, str]:
+def _never_holds(strange: str) -> Sentence:
     if strange == "U":
-        return " Nếu là chữ V hoặc số 0, bác nhìn kỹ lại.", " Look again: is it a V or a 0?"
+        return N_(
+            "Mã trên tem không bao giờ có ký tự “%(strange)s”. Nếu là chữ V hoặc số 0, bác nhìn kỹ lại."
+            " Bác nhập lại dòng chữ in dưới mã vuông.",
+            strange=strange,
+        )
     plain = unicodedata.normalize("NFD", strange)[0].replace("Đ", "D")
     if (
         plain != strange and "A" <= plain <= "Z"
     ):  # Telex turns AA into Â and DD into Đ; a blank between keeps them apart
-        return (
-            " Bàn phím đang tự bỏ dấu: bác gõ dấu cách giữa hai chữ, mã vẫn đúng.",
-            " The keyboard joins letters: type a blank between them, the code stays right.",
+        return N_(
+            "Mã trên tem không bao giờ có ký tự “%(strange)s”. Bàn phím đang tự bỏ dấu: bác gõ dấu cách giữa hai chữ,"
+            " mã vẫn đúng. Bác nhập lại dòng chữ in dưới mã vuông.",
+            strange=strange,
         )
-    return "", ""
+    return N_(
+        "Mã trên tem không bao giờ có ký tự “%(strange)s”. Bác nhập lại dòng chữ in dưới mã vuông.", strange=strange
+    )
 
 
 def normalise(text: str) -> str:
@@ -94,32 +102,33 @@ def normalise(text: str) -> str:
     if len(text) > LONGEST_INPUT:
         raise Invalid(
             "code_too_long",
-            vi=f"Mã trên tem chỉ có {LENGTH} ký tự, chữ bác nhập dài quá. Bác nhập lại dòng chữ in dưới mã vuông.",
-            en=f"A code has {LENGTH} characters; this is too long. Type the line printed under the square code.",
+            N_(
+                "Mã trên tem chỉ có %(length)s ký tự, chữ bác nhập dài quá. Bác nhập lại dòng chữ in dưới mã vuông.",
+                length=LENGTH,
+            ),
             field="code",
         )
     code = _FILLERS.sub("", unicodedata.normalize("NFKC", text)).upper().translate(_LOOK_ALIKES)
     strange = next((c for c in code if c not in _VALUES), None)
     if strange is not None:
-        hint_vi, hint_en = _hint(strange)
-        raise Invalid(
-            "code_character",
-            vi=f"Mã trên tem không bao giờ có ký tự “{strange}”.{hint_vi} Bác nhập lại dòng chữ in dưới mã vuông.",
-            en=f"A code never holds the character “{strange}”.{hint_en} Type the line printed under the square code again.",
-            field="code",
-        )
+        raise Invalid("code_character", _never_holds(strange), field="code")
     if len(code) != LENGTH:
         raise Invalid(
             "code_length",
-            vi=f"Mã trên tem có {LENGTH} ký tự, bác nhập {len(code)}. Bác nhập lại dòng chữ in dưới mã vuông.",
-            en=f"A code has {LENGTH} characters; this has {len(code)}. Type the line printed under the square code again.",
+            N_(
+                "Mã trên tem có %(length)s ký tự, bác nhập %(code)s. Bác nhập lại dòng chữ in dưới mã vuông.",
+                length=LENGTH,
+                code=len(code),
+            ),
             field="code",
         )
     if check_character(code[:RANDOM_LENGTH]) != code[RANDOM_LENGTH]:
         raise Invalid(
             "code_check",
-            vi="Mã này sai hoặc đổi chỗ ít nhất một ký tự. Bác so từng ký tự với dòng chữ in dưới mã vuông rồi nhập lại.",
-            en="At least one character is wrong or in another's place. Compare each with the line under the square code.",
+            N_(
+                "Mã này sai hoặc đổi chỗ ít nhất một ký tự. Bác so từng ký tự với dòng chữ in dưới mã vuông rồi "
+                "nhập lại."
+            ),
             field="code",
         )
     return code

@@ -11,6 +11,7 @@ from app import audit
 from app.actor import Actor, Right, check_may
 from app.db import lock_ids
 from app.errors import Forbidden, HoiError, Invalid, TooLarge
+from app.messages import N_
 from app.outbox import publish
 from app.trace import queries
 from app.trace.care_logs import (
@@ -45,8 +46,7 @@ def record_care_logs(
     if len(logs) > MOST_LOGS:
         raise TooLarge(
             "too_many_logs",
-            vi=f"Mỗi lần gửi nhiều nhất {MOST_LOGS} việc. Máy sẽ tự chia ra gửi tiếp.",
-            en=f"Send at most {MOST_LOGS} steps at once; send the rest after.",
+            N_("Mỗi lần gửi nhiều nhất %(most_logs)s việc. Máy sẽ tự chia ra gửi tiếp.", most_logs=MOST_LOGS),
         )
     outcomes: dict[int, LogOutcome] = {}
     refusals: dict[int, HoiError] = {}
@@ -113,8 +113,10 @@ def correct_care_log(
     if checks.organisation(correction) != first.organisation_id:
         raise Invalid(
             "other_holder",
-            vi="Dòng sửa phải ở thửa của cùng một hộ. Ghi nhầm hộ thì đánh dấu “không có việc này” rồi ghi lại ở hộ kia.",
-            en="A correction must be on a site of the same holder. Withdraw the step and write it anew for the other.",
+            N_(
+                "Dòng sửa phải ở thửa của cùng một hộ. Ghi nhầm hộ thì đánh dấu “không có việc này” rồi ghi lại ở "
+                "hộ kia."
+            ),
             field="site_id",
         )
     return store_correction(session, actor, writer, first, last, correction, phone_now, unnamed=checks.unnamed)
@@ -131,8 +133,7 @@ def check_may_correct(actor: Actor, organisation_id: UUID, vouched_by: str) -> N
     if not may_correct(actor, organisation_id, vouched_by):
         raise Forbidden(
             "finding_is_the_certifiers",
-            vi="Đây là nhận xét của người chứng nhận, chỉ họ sửa hoặc bỏ được. Thấy chưa đúng thì bác báo lại cho họ.",
-            en="This is a certifier's finding; only they may correct or withdraw it. If it is wrong, tell them.",
+            N_("Đây là nhận xét của người chứng nhận, chỉ họ sửa hoặc bỏ được. Thấy chưa đúng thì bác báo lại cho họ."),
         )
 
 

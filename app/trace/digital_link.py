@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
 
 from app.errors import Invalid
+from app.messages import N_
 from app.products.gtins import gtin14, is_restricted
 from app.trace.gs1_identifiers import known, matches, refuse, rules
 from app.trace.gs1_values import BAD_PERCENT, check_value
@@ -76,39 +77,34 @@ def _check_together(link: DigitalLink) -> None:
     elements = (*link.path, *link.attributes)
     present = [e.ai for e in elements]
     if len(set(present)) != len(present):
-        raise refuse("repeated", "Mã có một phần lặp lại hai lần.", "An identifier stands in the address twice.")
+        raise refuse("repeated", N_("Mã có một phần lặp lại hai lần."))
     ways = ways_of(e.ai for e in link.path)
     if not ways:
-        raise refuse("order", "Các phần của mã đứng sai thứ tự.", "The identifiers in the path are not in GS1's order.")
+        raise refuse("order", N_("Các phần của mã đứng sai thứ tự."))
     own = {qualifier for way in ways for qualifier in way}
     for element in link.attributes:
         if not known(element.ai).query or element.ai in own:
             raise refuse(
                 "attribute",
-                f"Phần ({element.ai}) phải đứng trong đường dẫn, không đứng sau dấu hỏi.",
-                f"({element.ai}) may not stand in the query.",
+                N_("Phần (%(ai)s) phải đứng trong đường dẫn, không đứng sau dấu hỏi.", ai=element.ai),
             )
     for element in elements:
         rule = known(element.ai)
         check_value(rule, element.value)
         others = [ai for ai in present if ai != element.ai]
         if any(matches(ai, pattern) for ai in others for pattern in rule.excludes):
-            raise refuse("excluded", "Mã có hai phần không được đi cùng nhau.", f"({element.ai}) excludes another.")
+            raise refuse("excluded", N_("Mã có phần (%(ai)s) không được đi cùng phần khác.", ai=element.ai))
         if rule.needs and not any(all(any(matches(ai, p) for ai in others) for p in group) for group in rule.needs):
-            raise refuse("lacking", f"Mã thiếu phần đi cùng ({element.ai}).", f"({element.ai}) needs another.")
+            raise refuse("lacking", N_("Mã thiếu phần đi cùng (%(ai)s).", ai=element.ai))
 
 
 def _decode(text: str) -> str:
     if BAD_PERCENT.search(text):
-        raise refuse(
-            "percent", "Đường dẫn trên tem bị hỏng. Bác quét lại.", "A percent sign is not followed by two digits."
-        )
+        raise refuse("percent", N_("Đường dẫn trên tem bị hỏng. Bác quét lại."))
     try:
         return unquote_to_bytes(text).decode("ascii")
     except UnicodeDecodeError:
-        raise refuse(
-            "characters", "Mã có ký tự lạ. Bác quét lại tem.", "The address holds characters outside GS1's set."
-        ) from None
+        raise refuse("characters", N_("Mã có ký tự lạ. Bác quét lại tem.")) from None
 
 
 def parse(uri: str) -> DigitalLink:
@@ -117,19 +113,17 @@ def parse(uri: str) -> DigitalLink:
     The rightmost key in the path counts, so that a stem may look like one.
     """
     if len(uri) > LONGEST_URI:
-        raise refuse("long", "Đường dẫn này dài quá. Bác quét lại tem.", "The address is too long.")
+        raise refuse("long", N_("Đường dẫn này dài quá. Bác quét lại tem."))
     parts = _SPLIT.fullmatch(uri) if _ADDRESS.fullmatch(uri) else None
     if parts is None or _HOST.fullmatch(parts["host"]) is None:
-        raise refuse(
-            "address", "Đây không phải đường dẫn của mã GS1.", "This is not the address of a GS1 Digital Link."
-        )
+        raise refuse("address", N_("Đây không phải đường dẫn của mã GS1."))
     segments = parts["path"][1:].split("/")
     for start in range(len(segments) - 2, -1, -2):
         rule = rules().get(segments[start])
         if rule is not None and rule.qualifiers is not None:
             break
     else:
-        raise refuse("no_key", "Đường dẫn này không có mã sản phẩm.", "The path holds no GS1 key.")
+        raise refuse("no_key", N_("Đường dẫn này không có mã sản phẩm."))
     pairs = zip(segments[start::2], segments[start + 1 :: 2], strict=True)
     attributes, other = _query(parts["query"] or "")
     link = DigitalLink(
@@ -151,9 +145,7 @@ def _query(query: str) -> tuple[tuple[Element, ...], tuple[tuple[str, str], ...]
             continue
         if name.isascii() and name.isdigit():
             if "+" in value:
-                raise refuse(
-                    "plus", "Đường dẫn trên tem bị hỏng. Bác quét lại.", "“+” must be written %2B in the query."
-                )
+                raise refuse("plus", N_("Đường dẫn trên tem bị hỏng ở dấu “+”. Bác quét lại."))
             attributes.append(Element(known(name).ai, _decode(value)))
         else:
             other.append((name, value))
@@ -168,7 +160,7 @@ def build(elements: Iterable[Element], stem: str = CANONICAL_STEM) -> str:
     given = list(dict.fromkeys(elements))
     key = next((e for e in given if known(e.ai).qualifiers is not None), None)
     if key is None:
-        raise refuse("no_key", "Thiếu mã sản phẩm.", "There is no GS1 key among the elements.")
+        raise refuse("no_key", N_("Thiếu mã sản phẩm."))
     ways = known(key.ai).qualifiers or ((),)
     found = {e.ai: e for e in given}
     way = max(ways, key=lambda w: sum(q in found for q in w))
@@ -195,8 +187,10 @@ def printed(stem: str, gtin: str, lot: str) -> str:
     if is_restricted(fourteen):
         raise Invalid(
             "gtin_restricted",
-            vi="Mã số này chỉ dùng trong nội bộ (đầu 02, 04, 20-29…), không được in vào mã QR. Hãy dùng mã ngắn của Hồi.",
-            en="This number is for internal use (02, 04, 20-29…) and must not be printed. Use our short code.",
+            N_(
+                "Mã số này chỉ dùng trong nội bộ (đầu 02, 04, 20-29…), không được in vào mã QR. Hãy dùng mã ngắn "
+                "của Hồi."
+            ),
             field="gtin",
         )
     return build((Element("01", fourteen), Element("10", lot)), stem)

@@ -13,6 +13,7 @@ from app.accounts.models import Membership, Organisation, Purpose
 from app.accounts.queries import among
 from app.actor import Actor, Right, Role
 from app.errors import forbidden, not_found
+from app.messages import N_
 from app.trace import queries
 from app.trace.care_logs import LogOutcome, announce, conflict, insert_rows, is_stored, row_of, writer_of
 from app.trace.diary import store_correction
@@ -66,7 +67,7 @@ def correct_finding(session: Session, actor: Actor, care_log_id: UUID, new: Find
     rows = queries.chain(session, actor, care_log_id)
     first, last = rows[0], rows[-1]
     if first.witness != Witness.CERTIFIER:
-        raise not_found("nhận xét này", "this finding")
+        raise not_found(N_("nhận xét này"))
     if first.id not in own_findings(session, actor, [first.id]):
         raise forbidden()
     correction = CorrectionIn(

@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from app.errors import Invalid
+from app.messages import N_, Said
 
 _TABLE = Path(__file__).parent / "data" / "gs1_identifiers.csv"
 
@@ -42,8 +43,8 @@ class Rule:
     excludes: tuple[str, ...]
 
 
-def refuse(code: str, vi: str, en: str) -> Invalid:
-    return Invalid(f"digital_link_{code}", vi=vi, en=en, field="uri")
+def refuse(code: str, said: Said) -> Invalid:
+    return Invalid(f"digital_link_{code}", said, field="uri")
 
 
 @lru_cache(maxsize=1)
@@ -85,7 +86,7 @@ def known(ai: str) -> Rule:
     """The rule of an identifier. Raises Invalid for one that GS1 does not define."""
     rule = rules().get(ai)
     if rule is None:
-        raise refuse("unknown_ai", f"Mã có phần ({ai}) mà GS1 không định nghĩa.", f"GS1 defines no identifier ({ai}).")
+        raise refuse("unknown_ai", N_("Mã có phần (%(ai)s) mà GS1 không định nghĩa.", ai=ai))
     return rule
 
 

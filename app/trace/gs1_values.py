@@ -13,6 +13,7 @@ from pathlib import Path
 
 from stdnum.iso7064 import mod_97_10
 
+from app.messages import N_
 from app.products.gtins import check_digit
 from app.trace.gs1_identifiers import Part, Rule, refuse
 
@@ -137,19 +138,23 @@ def check_value(rule: Rule, value: str) -> None:
         if not _written(part, text):
             raise refuse(
                 "value",
-                f"Phần ({rule.ai}) của mã viết chưa đúng dạng. Bác quét lại tem, hoặc kiểm tra số lô và mã sản phẩm.",
-                f"The value of ({rule.ai}) does not have the form that GS1 defines.",
+                N_(
+                    "Phần (%(ai)s) của mã viết chưa đúng dạng. Bác quét lại tem, hoặc kiểm tra số lô và mã sản phẩm.",
+                    ai=rule.ai,
+                ),
             )
         for name in part.checks:
             if name not in UNCHECKED and not _CHECKS[name](text):
                 raise refuse(
                     "check",
-                    f"Phần ({rule.ai}) của mã không khớp chữ số kiểm tra hoặc ngày tháng. Bác quét lại tem.",
-                    f"The value of ({rule.ai}) fails GS1's check “{name}”.",
+                    N_(
+                        "Phần (%(ai)s) của mã không khớp chữ số kiểm tra hoặc ngày tháng (%(name)s). Bác quét lại tem.",
+                        ai=rule.ai,
+                        name=name,
+                    ),
                 )
     if left:
         raise refuse(
             "value_long",
-            f"Phần ({rule.ai}) của mã dài quá. Bác quét lại tem.",
-            f"The value of ({rule.ai}) is longer than GS1 allows.",
+            N_("Phần (%(ai)s) của mã dài quá. Bác quét lại tem.", ai=rule.ai),
         )

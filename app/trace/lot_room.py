@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.errors import Conflict
+from app.messages import N_
 from app.products.models import Variant
 from app.trace import queries
 from app.trace.models import Batch, MovementKind
@@ -49,10 +50,14 @@ def check_mass(session: Session, variant: Variant, batch: Batch, new: Movement, 
     most = new.units - units + room
     raise Conflict(
         "count_above_batch",
-        vi=f"Theo khối lượng đã thu hoạch, lô {batch.lot} nhiều nhất còn {most} gói, bác đếm được {new.units}. Bác đếm lại, xem có"
-        " gói của lô khác lẫn vào không; dòng bán hoặc hao hụt nào ghi nhầm thì hoàn lại dòng đó.",
-        en=f"By the mass that was harvested at most {most} packs of batch {batch.lot} can be there, you counted {new.units}. Count"
-        " again, look for packs of another batch; if a sale or a loss was recorded by mistake, take that line back.",
+        N_(
+            "Theo khối lượng đã thu hoạch, lô %(lot)s nhiều nhất còn %(most)s gói, bác đếm được %(units)s. Bác "
+            "đếm lại, xem có gói của lô khác lẫn vào không; dòng bán hoặc hao hụt nào ghi nhầm thì hoàn lại "
+            "dòng đó.",
+            lot=batch.lot,
+            most=most,
+            units=new.units,
+        ),
         field="units",
     )
 
@@ -60,7 +65,8 @@ def check_mass(session: Session, variant: Variant, batch: Batch, new: Movement, 
 def more_than_batch(batch: Batch, room: int) -> Conflict:
     return Conflict(
         "more_than_batch",
-        vi=f"Lô {batch.lot} chỉ đủ đóng thêm {room} gói. Bác xem lại số gói hoặc khối lượng lô.",
-        en=f"Batch {batch.lot} is enough for {room} more packs. Check the number or the batch's quantity.",
+        N_(
+            "Lô %(lot)s chỉ đủ đóng thêm %(room)s gói. Bác xem lại số gói hoặc khối lượng lô.", lot=batch.lot, room=room
+        ),
         field="units",
     )

@@ -13,6 +13,7 @@ from app.accounts.models import Person, Purpose
 from app.accounts.queries import among
 from app.actor import Actor, Right
 from app.errors import Forbidden, HoiError, Invalid, forbidden, not_found
+from app.messages import N_
 from app.trace import queries
 from app.trace.care_logs import AHEAD, writer_of
 from app.trace.models import CareLog, Cycle, Site
@@ -56,7 +57,7 @@ class StepChecks:
         """Why the step cannot be written, or None. `kept_from`: the row that is taken back, whose witness may stay as it was."""
         organisation_id = self._sites.get(log.site_id)
         if organisation_id is None:
-            return not_found("thửa này", "this site")
+            return not_found(N_("thửa này"))
         if not self._actor.may(Right.KEEP_DIARY, organisation_id):
             return forbidden()
         if self._actor.person_id in self.unnamed:
@@ -74,8 +75,7 @@ class StepChecks:
             return None
         return Invalid(
             "cycle_elsewhere",
-            vi="Vụ này không ở thửa đã chọn. Bác chọn lại thửa hoặc vụ.",
-            en="This season is not on the chosen site. Choose the site or the season again.",
+            N_("Vụ này không ở thửa đã chọn. Bác chọn lại thửa hoặc vụ."),
             field="cycle_id",
         )
 
@@ -84,18 +84,18 @@ class StepChecks:
         if happened_at < EARLIEST:
             return Invalid(
                 "too_long_ago",
-                vi="Ngày giờ này xa quá, có thể đồng hồ máy bị sai. Bác chỉnh lại đồng hồ rồi chọn lại ngày.",
-                en="This time is too long ago; the phone's clock may be wrong. Set it and choose the day again.",
+                N_("Ngày giờ này xa quá, có thể đồng hồ máy bị sai. Bác chỉnh lại đồng hồ rồi chọn lại ngày."),
                 field="happened_at",
             )
         clock_is_ahead = phone_now is not None and happened_at <= phone_now + AHEAD and ahead <= FAR
         if ahead > AHEAD and not clock_is_ahead:
             return Invalid(
                 "in_future",
-                vi=f"Ngày giờ làm việc ({clock.local(happened_at):%d/%m/%Y %H:%M}) chưa tới. Bác chọn lại ngày đã làm;"
-                " nếu đồng hồ máy sai thì chỉnh lại đồng hồ.",
-                en=f"This time ({clock.local(happened_at):%d/%m/%Y %H:%M}) has not come yet. Choose the day on which it was"
-                " done; if the phone's clock is wrong, set it.",
+                N_(
+                    "Ngày giờ làm việc (%(local)s) chưa tới. Bác chọn lại ngày đã làm; nếu đồng hồ máy sai thì chỉnh "
+                    "lại đồng hồ.",
+                    local=f"{clock.local(happened_at):%d/%m/%Y %H:%M}",
+                ),
                 field="happened_at",
             )
         return None
@@ -105,8 +105,7 @@ class StepChecks:
             return None
         return Invalid(
             "photo_unknown",
-            vi="Có ảnh chưa gửi xong. Bác đợi ảnh gửi hết rồi gửi lại việc này.",
-            en="A photo has not arrived yet. Let it finish, then send this step again.",
+            N_("Có ảnh chưa gửi xong. Bác đợi ảnh gửi hết rồi gửi lại việc này."),
             field="photos",
         )
 
@@ -115,8 +114,7 @@ class StepChecks:
             return None
         return Invalid(
             "person_unknown",
-            vi="Không tìm thấy người làm hoặc người làm chứng. Bác chọn lại trong danh sách.",
-            en="We do not know the one who did it or the witness. Choose from the list again.",
+            N_("Không tìm thấy người làm hoặc người làm chứng. Bác chọn lại trong danh sách."),
             field="performed_by",
         )
 
@@ -126,15 +124,19 @@ class StepChecks:
         if log.witness not in witnesses_of(self._actor, organisation_id):
             return Invalid(
                 "witness_not_yours",
-                vi="Bác không đứng ra làm chứng kiểu này được: ai làm chứng thì người đó tự ghi. Bác chọn lại ai làm chứng.",
-                en="You cannot vouch for a step in this way: whoever vouches writes it down. Choose again who vouches.",
+                N_(
+                    "Bác không đứng ra làm chứng kiểu này được: ai làm chứng thì người đó tự ghi. Bác chọn lại ai làm "
+                    "chứng."
+                ),
                 field="witness",
             )
         if log.witnessed_by not in {None, self._actor.person_id}:
             return Invalid(
                 "witness_is_another",
-                vi="Không ghi người khác làm chứng thay họ được: người thấy tận mắt thì tự ghi. Bác bỏ tên người làm chứng.",
-                en="You cannot name somebody else as the witness: whoever saw it writes it down. Leave the name out.",
+                N_(
+                    "Không ghi người khác làm chứng thay họ được: người thấy tận mắt thì tự ghi. Bác bỏ tên người làm "
+                    "chứng."
+                ),
                 field="witness",
             )
         return None
@@ -143,8 +145,8 @@ class StepChecks:
 def not_agreed() -> Forbidden:
     return Forbidden(
         "diary_not_agreed",
-        vi="Bác đã chọn không ghi nhật ký dưới tên mình nên việc này chưa ghi. Bác nhờ hợp tác xã ghi thay, không kèm tên bác;"
-        " hoặc mở trang Đồng ý (/dong-y), đánh dấu mục “Ghi nhật ký” rồi gửi lại.",
-        en="You chose to keep no diary in your name, so this was not recorded. Ask your cooperative to write it without your"
-        " name, or open the consent page (/dong-y), tick “Keep the diary” and send it again.",
+        N_(
+            "Bác đã chọn không ghi nhật ký dưới tên mình nên việc này chưa ghi. Bác nhờ hợp tác xã ghi thay, "
+            "không kèm tên bác; hoặc mở trang Đồng ý (/dong-y), đánh dấu mục “Ghi nhật ký” rồi gửi lại."
+        ),
     )

@@ -17,6 +17,7 @@ from pydantic import (
 from app.db import Words, nfc
 from app.errors import Unreadable
 from app.fields import ClientId, Counter, Day, Degrees, Moment, Number, Ticked, Whole
+from app.messages import N_
 from app.products.schemas import Form, Line, Paragraphs, Sha256, ShortLine
 from app.trace import steps
 from app.trace.models import BatchEventKind, MovementKind, SiteKind, Witness
@@ -45,13 +46,9 @@ class SiteFacts(Form):
     @model_validator(mode="after")
     def _pairs(self) -> "SiteFacts":
         if (self.area is None) != (self.area_unit is None):
-            raise Unreadable(
-                "area_unit", vi="Diện tích cần cả con số và đơn vị.", en="An area needs a number and a unit."
-            )
+            raise Unreadable("area_unit", N_("Diện tích cần cả con số và đơn vị."))
         if (self.latitude is None) != (self.longitude is None):
-            raise Unreadable(
-                "position", vi="Vị trí cần cả vĩ độ và kinh độ.", en="A position needs latitude and longitude."
-            )
+            raise Unreadable("position", N_("Vị trí cần cả vĩ độ và kinh độ."))
         return self
 
 
@@ -115,23 +112,21 @@ class StepFacts(BaseModel):
     @classmethod
     def _known_kind(cls, value: str) -> str:
         if value not in steps.STEPS:
-            raise Unreadable("kind", vi="Chọn một việc trong danh sách.", en="Choose a step of the list.")
+            raise Unreadable("kind", N_("Chọn một việc trong danh sách."))
         return value
 
     @field_validator("unit")
     @classmethod
     def _known_unit(cls, value: str | None) -> str | None:
         if value is not None and value not in steps.UNITS:
-            raise Unreadable("unit", vi="Chọn đơn vị trong danh sách.", en="Choose a unit of the list.")
+            raise Unreadable("unit", N_("Chọn đơn vị trong danh sách."))
         return value
 
     @field_validator("photos")
     @classmethod
     def _few_photos(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len(value) > MOST_PHOTOS:
-            raise Unreadable(
-                "photos", vi=f"Mỗi việc nhiều nhất {MOST_PHOTOS} ảnh.", en=f"At most {MOST_PHOTOS} photos for a step."
-            )
+            raise Unreadable("photos", N_("Mỗi việc nhiều nhất %(most_photos)s ảnh.", most_photos=MOST_PHOTOS))
         return tuple(dict.fromkeys(value))
 
     @model_validator(mode="after")
@@ -139,16 +134,14 @@ class StepFacts(BaseModel):
         if self.quantity is not None and self.unit is None:
             raise Unreadable(
                 "unit_missing",
-                vi="Số lượng phải có đơn vị, ví dụ 2 bao hoặc 16 lít.",
-                en="A quantity needs a unit, for example 2 bags or 16 litres.",
+                N_("Số lượng phải có đơn vị, ví dụ 2 bao hoặc 16 lít."),
             )
         if self.unit is not None and self.quantity is None:
-            raise Unreadable("quantity_missing", vi="Có đơn vị thì cần con số.", en="A unit needs a number.")
+            raise Unreadable("quantity_missing", N_("Có đơn vị thì cần con số."))
         if self.pre_harvest_days is not None and not steps.STEPS[self.kind].waits:
             raise Unreadable(
                 "pre_harvest_days",
-                vi="Việc này không có thời gian cách ly. Chỉ phun thuốc, cho ăn thuốc, tiêm và chữa bệnh mới có.",
-                en="This step has no days to wait before harvest. Only spraying, feeding, vaccinating and treating have.",
+                N_("Việc này không có thời gian cách ly. Chỉ phun thuốc, cho ăn thuốc, tiêm và chữa bệnh mới có."),
             )
         return self
 
@@ -207,8 +200,7 @@ def _lot(value: str) -> str:
     if not re.fullmatch(r"[A-Z0-9][A-Z0-9._\-]{0,19}", plain):
         raise Unreadable(
             "lot",
-            vi="Mã lô chỉ gồm chữ không dấu, số, gạch ngang và dấu chấm, nhiều nhất 20 ký tự. Ví dụ NA-1126-01.",
-            en="A lot code has at most 20 letters without accents, digits, hyphens and dots, for example NA-1126-01.",
+            N_("Mã lô chỉ gồm chữ không dấu, số, gạch ngang và dấu chấm, nhiều nhất 20 ký tự. Ví dụ NA-1126-01."),
         )
     return plain
 
@@ -239,7 +231,7 @@ class NewBatch(Form):
     @classmethod
     def _known_unit(cls, value: str) -> str:
         if value not in steps.UNITS:
-            raise Unreadable("unit", vi="Chọn đơn vị trong danh sách.", en="Choose a unit of the list.")
+            raise Unreadable("unit", N_("Chọn đơn vị trong danh sách."))
         return value
 
     @field_validator("sources")
@@ -248,14 +240,12 @@ class NewBatch(Form):
         if not value:
             raise Unreadable(
                 "no_sources",
-                vi="Chọn ít nhất một lần thu hoạch. Chưa có thì ghi thu hoạch vào nhật ký trước.",
-                en="Choose at least one harvest. If there is none, write it into the diary first.",
+                N_("Chọn ít nhất một lần thu hoạch. Chưa có thì ghi thu hoạch vào nhật ký trước."),
             )
         if len(value) > MOST_SOURCES or len({s.care_log_id for s in value}) != len(value):
             raise Unreadable(
                 "sources",
-                vi=f"Mỗi lần thu hoạch chọn một lần, nhiều nhất {MOST_SOURCES}.",
-                en=f"Choose each harvest once, at most {MOST_SOURCES}.",
+                N_("Mỗi lần thu hoạch chọn một lần, nhiều nhất %(most_sources)s.", most_sources=MOST_SOURCES),
             )
         return value
 
@@ -291,11 +281,11 @@ class Movement(Form):
     @model_validator(mode="after")
     def _fits(self) -> "Movement":
         if self.units == 0 and self.kind != MovementKind.COUNTED:
-            raise Unreadable("units", vi="Số gói phải từ 1 trở lên.", en="At least one pack must move.")
+            raise Unreadable("units", N_("Số gói phải từ 1 trở lên."))
         if self.kind == MovementKind.PACKED and self.batch_id is None:
-            raise Unreadable("batch_id", vi="Đóng gói phải chọn lô.", en="Packing needs a batch.")
+            raise Unreadable("batch_id", N_("Đóng gói phải chọn lô."))
         if self.kind in {MovementKind.LOST, MovementKind.COUNTED} and self.reason is None:
-            raise Unreadable("reason", vi="Hao hụt và kiểm đếm phải ghi lý do.", en="Losses and counts need a reason.")
+            raise Unreadable("reason", N_("Hao hụt và kiểm đếm phải ghi lý do."))
         return self
 
 

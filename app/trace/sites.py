@@ -10,6 +10,7 @@ from app import audit, clock, media
 from app.actor import Actor, Right, check_may
 from app.db import check_version, insert_once, new_id
 from app.errors import Conflict, Invalid
+from app.messages import N_
 from app.outbox import publish
 from app.places import queries as places
 from app.places.models import Level
@@ -26,8 +27,7 @@ LONGEST_SEASON = timedelta(days=5 * 366)
 def _other_content() -> Conflict:
     return Conflict(
         "same_id_other_content",
-        vi="Mẫu này đã gửi một lần với nội dung khác. Bác tải lại trang, xem bản đã ghi rồi sửa trên bản đó.",
-        en="This form was sent once with other content. Reload the page and edit what was saved.",
+        N_("Mẫu này đã gửi một lần với nội dung khác. Bác tải lại trang, xem bản đã ghi rồi sửa trên bản đó."),
     )
 
 
@@ -36,15 +36,13 @@ def _check(session: Session, actor: Actor, facts: SiteFacts) -> None:
     if village is None or village.level != Level.VILLAGE or (village.valid_to and village.valid_to < clock.today()):
         raise Invalid(
             "not_a_village",
-            vi="Bác chọn thôn, bản hoặc khối phố đang có trong danh sách.",
-            en="Choose a village that exists today.",
+            N_("Bác chọn thôn, bản hoặc khối phố đang có trong danh sách."),
             field="village_id",
         )
     if facts.photo_sha256 and not media.attachable(session, actor, [facts.photo_sha256], sees=queries.points_to_file):
         raise Invalid(
             "photo_unknown",
-            vi="Chưa nhận được ảnh này. Bác chọn lại ảnh rồi gửi.",
-            en="We do not have this photo. Choose it again and send it.",
+            N_("Chưa nhận được ảnh này. Bác chọn lại ảnh rồi gửi."),
             field="photo",
         )
 
@@ -109,8 +107,7 @@ def update_site(session: Session, actor: Actor, site_id: UUID, facts: EditSite) 
         if moved_on < now_in.valid_from:
             raise Invalid(
                 "moved_before",
-                vi=f"Ngày chuyển thôn phải từ {now_in.valid_from:%d/%m/%Y} trở đi.",
-                en=f"The day of the move must be {now_in.valid_from:%d/%m/%Y} or later.",
+                N_("Ngày chuyển thôn phải từ %(valid_from)s trở đi.", valid_from=f"{now_in.valid_from:%d/%m/%Y}"),
                 field="moved_on",
             )
         session.execute(
@@ -133,15 +130,13 @@ def start_cycle(session: Session, actor: Actor, new: NewCycle) -> UUID:
     if new.started_on > clock.today() + timedelta(days=60):
         raise Invalid(
             "starts_too_late",
-            vi="Ngày bắt đầu vụ còn xa quá. Bác ghi khi gần tới ngày, sớm nhất trước hai tháng.",
-            en="The season begins too far ahead. Write it at most two months before.",
+            N_("Ngày bắt đầu vụ còn xa quá. Bác ghi khi gần tới ngày, sớm nhất trước hai tháng."),
             field="started_on",
         )
     if new.expected_harvest_on and not new.started_on <= new.expected_harvest_on <= new.started_on + LONGEST_SEASON:
         raise Invalid(
             "harvest_before_start",
-            vi="Ngày thu hoạch dự kiến phải sau ngày bắt đầu vụ, trong vòng năm năm.",
-            en="The expected harvest must come after the start, within five years.",
+            N_("Ngày thu hoạch dự kiến phải sau ngày bắt đầu vụ, trong vòng năm năm."),
             field="expected_harvest_on",
         )
     values = {
@@ -179,8 +174,7 @@ def end_cycle(session: Session, actor: Actor, cycle_id: UUID, end: EndCycle) -> 
     if not row.started_on <= end.ended_on <= clock.today():
         raise Invalid(
             "ends_before_start",
-            vi=f"Ngày kết thúc vụ phải từ {row.started_on:%d/%m/%Y} đến hôm nay.",
-            en=f"The season must end between {row.started_on:%d/%m/%Y} and today.",
+            N_("Ngày kết thúc vụ phải từ %(started_on)s đến hôm nay.", started_on=f"{row.started_on:%d/%m/%Y}"),
             field="ended_on",
         )
     row.ended_on = end.ended_on

@@ -19,6 +19,7 @@ from app.accounts.queries import among
 from app.actor import Actor, Right, check_may
 from app.db import canonical_json, insert_once, lock_ids
 from app.errors import Conflict, Invalid, not_found
+from app.messages import N_, Sentence
 from app.outbox import publish
 from app.products import queries as products
 from app.products.models import Variant
@@ -145,8 +146,7 @@ def move(session: Session, actor: Actor, new: Movement) -> UUID:
     if new.happened_at is not None and new.happened_at > clock.now() + timedelta(minutes=10):
         raise Invalid(
             "in_future",
-            vi="Ngày giờ này chưa tới. Bác chọn lại.",
-            en="This time has not come yet. Choose again.",
+            N_("Ngày giờ này chưa tới. Bác chọn lại."),
             field="happened_at",
         )
     counted = lot if new.batch_id else total
@@ -165,7 +165,7 @@ def reverse(session: Session, actor: Actor, movement_id: UUID, asked: ReverseMov
     """Take a whole line back by a new one. Raises Conflict when it was taken back before or packs of it are gone already."""
     old = session.scalar(select(StockMovement).where(StockMovement.id == movement_id))
     if old is None:
-        raise not_found("dòng kho này", "this stock line")
+        raise not_found(N_("dòng kho này"))
     variant = products.variant(session, actor, old.variant_id, lock=True)
     _require(actor, variant)
     digest = hashlib.sha256(canonical_json([asked, movement_id])).hexdigest()
@@ -175,8 +175,7 @@ def reverse(session: Session, actor: Actor, movement_id: UUID, asked: ReverseMov
     if taken_back is not None or old.corrects_id is not None:
         raise Conflict(
             "reversed_before",
-            vi="Dòng này đã được hoàn lại rồi. Bác tải lại trang.",
-            en="This line was taken back before. Reload the page.",
+            N_("Dòng này đã được hoàn lại rồi. Bác tải lại trang."),
         )
     by_lot = levels(session, [variant.id]).get(variant.id, {})
     total = sum(by_lot.values(), NOTHING)
@@ -232,16 +231,14 @@ def _is_there(session: Session, movement_id: UUID, digest: str) -> bool:
 def _other_content() -> Conflict:
     return Conflict(
         "same_id_other_content",
-        vi="Dòng kho này đã ghi một lần với nội dung khác. Bác tải lại trang để xem bản đã ghi.",
-        en="This stock line was saved once with other content. Reload the page to see it.",
+        N_("Dòng kho này đã ghi một lần với nội dung khác. Bác tải lại trang để xem bản đã ghi."),
     )
 
 
 def _not_enough(left: int) -> Conflict:
     return Conflict(
         "not_enough",
-        vi=f"Không đủ hàng: chỉ còn {max(left, 0)}. Bác giảm số lượng, hoặc ghi thêm đóng gói trước.",
-        en=f"There is not enough: {max(left, 0)} left. Take fewer, or record packing first.",
+        N_("Không đủ hàng: chỉ còn %(max)s. Bác giảm số lượng, hoặc ghi thêm đóng gói trước.", max=max(left, 0)),
         field="units",
     )
 
@@ -249,8 +246,7 @@ def _not_enough(left: int) -> Conflict:
 def _not_promised(promised: int) -> Conflict:
     return Conflict(
         "not_promised",
-        vi=f"Chỉ có {max(promised, 0)} gói đang giữ cho khách, không bỏ giữ nhiều hơn được.",
-        en=f"Only {max(promised, 0)} packs are kept for buyers; no more can be released.",
+        N_("Chỉ có %(max)s gói đang giữ cho khách, không bỏ giữ nhiều hơn được.", max=max(promised, 0)),
         field="units",
     )
 
@@ -259,14 +255,12 @@ def _not_sold(sold: int) -> Conflict:
     if sold <= 0:
         return Conflict(
             "nothing_sold",
-            vi="Không có gói nào như vậy đang ở chỗ khách, nên không có gì trả lại. Bác xem lại lô và gói đã chọn.",
-            en="No such pack is with a buyer, so none can come back. Check the batch and the pack you chose.",
+            N_("Không có gói nào như vậy đang ở chỗ khách, nên không có gì trả lại. Bác xem lại lô và gói đã chọn."),
             field="units",
         )
     return Conflict(
         "more_than_sold",
-        vi=f"Khách chỉ còn giữ {sold} gói đã mua, không trả lại nhiều hơn được. Bác xem lại số gói và lô.",
-        en=f"Buyers have only {sold} packs; no more can come back. Check the number and the batch.",
+        N_("Khách chỉ còn giữ %(sold)s gói đã mua, không trả lại nhiều hơn được. Bác xem lại số gói và lô.", sold=sold),
         field="units",
     )
 
@@ -289,8 +283,12 @@ def _check_count(found: int, lot: Level, total: Level, units: int) -> None:
         needed = max(promised, lot.there - total.left)
         raise Conflict(
             "count_below_promised",
-            vi=f"Đang giữ {needed} gói cho khách mà chỉ đếm được {found}. Bác bỏ giữ đơn chưa giao trước, rồi ghi kiểm đếm.",
-            en=f"{needed} packs are kept for buyers but only {found} were counted. Release orders first, then count.",
+            N_(
+                "Đang giữ %(needed)s gói cho khách mà chỉ đếm được %(found)s. Bác bỏ giữ đơn chưa giao trước, rồi "
+                "ghi kiểm đếm.",
+                needed=needed,
+                found=found,
+            ),
             field="units",
         )
 
@@ -302,23 +300,25 @@ def _batch(session: Session, actor: Actor, variant: Variant, new: Movement) -> B
     if batch.organisation_id != variant.organisation_id or batch.product_id != variant.product_id:
         raise Invalid(
             "other_product",
-            vi="Lô này không phải của sản phẩm đang chọn. Bác chọn lại lô.",
-            en="This batch is of another product. Choose the batch again.",
+            N_("Lô này không phải của sản phẩm đang chọn. Bác chọn lại lô."),
             field="batch_id",
         )
     lock_ids(session, [batch.id])
     if new.kind in _TO_BUYERS:
         state = queries.standing(session, batch.id).state
         if state != "open" and not _was_sold_while_open(session, batch, new):
-            raise Conflict(
-                "batch_stopped",
-                vi=f"Lô {batch.lot} đang {'thu hồi' if state == 'recalled' else 'tạm giữ'}, chưa bán được."
-                " Gói nào đã bán từ trước đó thì bác ghi ngày giờ đã bán.",
-                en=f"Batch {batch.lot} is {'recalled' if state == 'recalled' else 'on hold'} and must not be sold."
-                " For packs that were sold before, give the day and hour of the sale.",
-                field="batch_id",
-            )
+            raise Conflict("batch_stopped", _stopped(batch.lot, state), field="batch_id")
     return batch
+
+
+def _stopped(lot: str, state: str) -> Sentence:
+    if state == "recalled":
+        return N_(
+            "Lô %(lot)s đang thu hồi, chưa bán được. Gói nào đã bán từ trước đó thì bác ghi ngày giờ đã bán.", lot=lot
+        )
+    return N_(
+        "Lô %(lot)s đang tạm giữ, chưa bán được. Gói nào đã bán từ trước đó thì bác ghi ngày giờ đã bán.", lot=lot
+    )
 
 
 def _was_sold_while_open(session: Session, batch: Batch, new: Movement) -> bool:

@@ -28,6 +28,7 @@ from app.errors import (
     not_found,
 )
 from app.logs import told
+from app.messages import N_
 from app.web.kept import keep, seal, signed_out, why_not_taken
 from app.web.languages import language
 from app.web.origin import surely_ours
@@ -51,15 +52,17 @@ def problem(error: HoiError) -> dict[str, object]:
         "type": f"urn:hoi:error:{error.code}",
         "status": error.status,
         "title": error.text(language()),
-        "detail_vi": error.vi,
-        "detail_en": error.en,
+        "detail_vi": error.text("vi"),
+        "detail_en": error.text("en"),
         "code": error.code,
         "request_id": g.get("request_id", ""),
     }
     if error.field:
         body["field"] = error.field
     if isinstance(error, InvalidMany):
-        body["errors"] = [{"field": e.field, "code": e.code, "vi": e.vi, "en": e.en} for e in error.errors]
+        body["errors"] = [
+            {"field": e.field, "code": e.code, "vi": e.text("vi"), "en": e.text("en")} for e in error.errors
+        ]
     return body
 
 
@@ -134,8 +137,7 @@ def http_error(error: HTTPException) -> Response | HTTPException:
         return render_error(
             TooLarge(
                 "too_large",
-                vi="Gửi lên quá lớn. Ảnh và tệp bác gửi ở ô chọn ảnh; chữ thì viết ngắn lại.",
-                en="That is too large. Send photos and files through the file field; shorten the text.",
+                N_("Gửi lên quá lớn. Ảnh và tệp bác gửi ở ô chọn ảnh; chữ thì viết ngắn lại."),
             )
         )
     if isinstance(error, MethodNotAllowed):
@@ -143,8 +145,7 @@ def http_error(error: HTTPException) -> Response | HTTPException:
     code = error.code or 500
     plain = Invalid(
         f"http_{code}",
-        vi="Yêu cầu này không đọc được. Bác tải lại trang rồi thử lại.",
-        en=f"{error.name}. Reload and try again.",
+        N_("Yêu cầu này không đọc được. Bác tải lại trang rồi thử lại."),
     )
     response = render_error(plain)
     response.status_code = code
@@ -178,8 +179,7 @@ def twice_at_once(error: DBAPIError) -> Response:
     return render_error(
         Conflict(
             "changed_meanwhile",
-            vi="Việc này vừa được ghi, hoặc có người đang ghi cùng lúc. Bác tải lại trang để xem rồi làm tiếp.",
-            en="This was recorded a moment ago, or somebody is at it. Reload the page to see, then go on.",
+            N_("Việc này vừa được ghi, hoặc có người đang ghi cùng lúc. Bác tải lại trang để xem rồi làm tiếp."),
         )
     )
 
@@ -193,8 +193,7 @@ def database_away(error: Exception) -> Response:
     return render_error(
         Unavailable(
             "database_away",
-            vi="Máy chủ đang bận trong giây lát. Việc vừa gửi chưa được ghi. Bác đợi nửa phút rồi gửi lại.",
-            en="Our database does not answer for the moment. Nothing was saved. Wait half a minute and send again.",
+            N_("Máy chủ đang bận trong giây lát. Việc vừa gửi chưa được ghi. Bác đợi nửa phút rồi gửi lại."),
         )
     )
 
@@ -205,8 +204,7 @@ def database_busy(error: Exception) -> Response:
     return render_error(
         Unavailable(
             "database_busy",
-            vi="Máy chủ đang bận trong giây lát. Việc vừa gửi chưa được ghi. Bác đợi mươi giây rồi gửi lại.",
-            en="Our database has too much to do for the moment. Nothing was saved. Wait ten seconds and send again.",
+            N_("Máy chủ đang bận trong giây lát. Việc vừa gửi chưa được ghi. Bác đợi mươi giây rồi gửi lại."),
             retry_after_seconds=10,
         )
     )
@@ -219,7 +217,9 @@ def unexpected(error: Exception) -> Response:
     return render_error(
         HoiError(
             "unexpected",
-            vi="Có trục trặc phía chúng tôi, việc vừa gửi chưa được ghi. Bác thử lại; nếu vẫn vậy, đọc mã dưới đây cho người hỗ trợ.",
-            en="Something went wrong on our side and nothing was saved. Try again; if it stays, tell support the code below.",
+            N_(
+                "Có trục trặc phía chúng tôi, việc vừa gửi chưa được ghi. Bác thử lại; nếu vẫn vậy, đọc mã dưới "
+                "đây cho người hỗ trợ."
+            ),
         )
     )

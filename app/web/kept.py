@@ -12,6 +12,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.actor import PUBLIC
 from app.errors import Forbidden, FormExpired, HoiError, Unauthenticated
+from app.messages import N_
 from app.web.cookies import cookie_name, read_cookie
 from app.web.origin import surely_ours
 from app.web.process import web
@@ -73,10 +74,10 @@ def why_not_taken() -> HoiError:
     if not any(request.cookies.get(cookie_name(name, web().settings)) or request.cookies.get(name) for name in OURS):
         return FormExpired(
             "cookies_off",
-            vi="Trình duyệt này không giữ cookie nên Hồi không nhận được gì. Bác mở trang bằng trình duyệt của máy (Chrome, Safari), "
-            "đừng mở trong Zalo hay Facebook, hoặc cho phép cookie rồi gửi lại.",
-            en="This browser keeps no cookies, so nothing can be taken. Open the page in the phone's own browser (Chrome, Safari), "
-            "not inside another app, or allow cookies and send again.",
+            N_(
+                "Trình duyệt này không giữ cookie nên Hồi không nhận được gì. Bác mở trang bằng trình duyệt của "
+                "máy (Chrome, Safari), đừng mở trong Zalo hay Facebook, hoặc cho phép cookie rồi gửi lại."
+            ),
         )
     opener, known = opened_by(), actor()
     if known is PUBLIC or known.person_id is None:
@@ -85,21 +86,21 @@ def why_not_taken() -> HoiError:
     elif opener is not None and opener != known.person_id:
         return Forbidden(
             "form_of_another",
-            vi="Trang vừa gửi do người khác mở trên máy này, nên chưa ghi gì. Người đó đăng nhập lại rồi gửi; bác mở trang mới để ghi việc của mình.",
-            en="Somebody else opened the page that was just sent, so nothing was saved. They can sign in again and send; open a new page for yours.",
+            N_(
+                "Trang vừa gửi do người khác mở trên máy này, nên chưa ghi gì. Người đó đăng nhập lại rồi gửi; bác "
+                "mở trang mới để ghi việc của mình."
+            ),
         )
     return FormExpired(
         "form_expired",
-        vi="Trang này mở đã lâu nên chưa ghi được. Chữ bác viết vẫn còn: xem lại rồi bấm gửi lần nữa.",
-        en="This page was open for too long, so nothing was saved. What you typed is still here: look at it and send again.",
+        N_("Trang này mở đã lâu nên chưa ghi được. Chữ bác viết vẫn còn: xem lại rồi bấm gửi lần nữa."),
     )
 
 
 def signed_out() -> Unauthenticated:
     return Unauthenticated(
         "signed_out",
-        vi="Bác đã ra khỏi máy này nên chưa ghi được. Đăng nhập lại rồi gửi: chữ bác viết vẫn còn.",
-        en="You are signed out on this device, so nothing was saved. Sign in and send again: what you typed is still here.",
+        N_("Bác đã ra khỏi máy này nên chưa ghi được. Đăng nhập lại rồi gửi: chữ bác viết vẫn còn."),
     )
 
 

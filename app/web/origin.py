@@ -11,6 +11,7 @@ from flask import request
 
 from app.addresses import origin
 from app.errors import Forbidden
+from app.messages import N_
 from app.web.process import web
 from app.web.requests import UNSAFE
 
@@ -29,8 +30,7 @@ def surely_ours() -> bool:
 def foreign_page() -> Forbidden:
     return Forbidden(
         "foreign_page",
-        vi="Yêu cầu này không đến từ trang của Hồi nên chưa ghi gì. Bác mở lại trang của Hồi rồi gửi.",
-        en="This request does not come from a page of ours, so nothing was saved. Send X-CSRFToken, or use our pages.",
+        N_("Yêu cầu này không đến từ trang của Hồi nên chưa ghi gì. Bác mở lại trang của Hồi rồi gửi."),
     )
 
 

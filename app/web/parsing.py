@@ -1,6 +1,7 @@
 """What was sent, as frozen schemas, or an error that names the field in both languages."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar, get_origin
 from uuid import UUID
@@ -12,8 +13,8 @@ from pydantic_core import ErrorDetails
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
-from app import numbers
 from app.errors import HoiError, Invalid, InvalidMany
+from app.messages import N_, Sentence
 from app.web.languages import FORM_LANGUAGE, form_language
 
 MAX_FORM_BYTES = 1024 * 1024  # uploads go through media, in parts; a form is text
@@ -30,9 +31,7 @@ def parse(schema: type[SchemaT], **more: object) -> SchemaT:
     if request.is_json:
         body = _json_body()
         if not isinstance(body, dict):
-            raise Invalid(
-                "not_json", vi="Nội dung gửi lên không đọc được (cần JSON).", en="The body is not readable JSON."
-            )
+            raise Invalid("not_json", N_("Nội dung gửi lên không đọc được (cần JSON)."))
         data.update(body)
     else:
         lists = {n for n, f in schema.model_fields.items() if _wants_list(f.annotation)}
@@ -120,37 +119,34 @@ def _wants_list(annotation: object) -> bool:
     return get_origin(annotation) in {list, tuple, frozenset}
 
 
-_PROBLEMS: dict[str, tuple[str, str]] = {
-    "missing": ("Còn thiếu mục này.", "This field is missing."),
-    "extra_forbidden": ("Có mục lạ không dùng được ở đây.", "This field is not known here."),
-    "string_too_short": ("Chưa đủ chữ: cần ít nhất {min_length}.", "Too short: at least {min_length} characters."),
-    "string_too_long": ("Dài quá: nhiều nhất {max_length} chữ.", "Too long: at most {max_length} characters."),
-    "string_pattern_mismatch": ("Viết chưa đúng mẫu.", "Not in the expected form."),
-    "int_parsing": ("Cần một số nguyên, ví dụ 12.", "Give a whole number, for example 12."),
-    "int_type": ("Cần một số nguyên, ví dụ 12.", "Give a whole number, for example 12."),
-    "int_from_float": ("Cần một số nguyên, ví dụ 12.", "Give a whole number, for example 12."),
-    "decimal_parsing": ("Cần một con số, ví dụ 2,5.", "Give a number, for example 2.5."),
-    "decimal_max_places": (
-        "Nhiều nhất {decimal_places} chữ số sau dấu phẩy.",
-        "At most {decimal_places} decimal places.",
-    ),
-    "decimal_max_digits": ("Con số quá lớn.", "The number is too large."),
-    "decimal_whole_digits": ("Con số quá lớn.", "The number is too large."),
-    "greater_than": ("Phải lớn hơn {gt}.", "Must be more than {gt}."),
-    "greater_than_equal": ("Nhỏ nhất là {ge}.", "At least {ge}."),
-    "less_than_equal": ("Lớn nhất là {le}.", "At most {le}."),
-    "less_than": ("Phải nhỏ hơn {lt}.", "Must be less than {lt}."),
-    "date_from_datetime_parsing": ("Ngày viết chưa đúng, ví dụ 24/11/2026.", "Not a date, for example 24/11/2026."),
-    "date_parsing": ("Ngày viết chưa đúng, ví dụ 24/11/2026.", "Not a date, for example 24/11/2026."),
-    "datetime_parsing": ("Giờ viết chưa đúng.", "Not a date and time."),
-    "datetime_from_date_parsing": ("Giờ viết chưa đúng.", "Not a date and time."),
-    "timezone_aware": ("Giờ phải có múi giờ, ví dụ +07:00.", "The time needs a time zone, for example +07:00."),
-    "uuid_parsing": ("Mã không đúng dạng.", "Not a valid identifier."),
-    "uuid_type": ("Mã không đúng dạng.", "Not a valid identifier."),
-    "enum": ("Chọn một mục trong danh sách.", "Choose one of the list."),
-    "literal_error": ("Chọn một mục trong danh sách.", "Choose one of the list."),
-    "url_parsing": ("Đường dẫn phải bắt đầu bằng https://", "The link must start with https://"),
-    "url_scheme": ("Đường dẫn phải bắt đầu bằng https://", "The link must start with https://"),
+_PROBLEMS: dict[str, Sentence] = {
+    "missing": N_("Còn thiếu mục này."),
+    "extra_forbidden": N_("Có mục lạ không dùng được ở đây."),
+    "string_too_short": N_("Chưa đủ chữ: cần ít nhất %(min_length)s."),
+    "string_too_long": N_("Dài quá: nhiều nhất %(max_length)s chữ."),
+    "string_pattern_mismatch": N_("Viết chưa đúng mẫu."),
+    "int_parsing": N_("Cần một số nguyên, ví dụ 12."),
+    "int_type": N_("Cần một số nguyên, ví dụ 12."),
+    "int_from_float": N_("Cần một số nguyên, ví dụ 12."),
+    "decimal_parsing": N_("Cần một con số, ví dụ 2,5."),
+    "decimal_max_places": N_("Nhiều nhất %(decimal_places)s chữ số sau dấu phẩy."),
+    "decimal_max_digits": N_("Con số quá lớn."),
+    "decimal_whole_digits": N_("Con số quá lớn."),
+    "greater_than": N_("Phải lớn hơn %(gt)s."),
+    "greater_than_equal": N_("Nhỏ nhất là %(ge)s."),
+    "less_than_equal": N_("Lớn nhất là %(le)s."),
+    "less_than": N_("Phải nhỏ hơn %(lt)s."),
+    "date_from_datetime_parsing": N_("Ngày viết chưa đúng, ví dụ 24/11/2026."),
+    "date_parsing": N_("Ngày viết chưa đúng, ví dụ 24/11/2026."),
+    "datetime_parsing": N_("Giờ viết chưa đúng."),
+    "datetime_from_date_parsing": N_("Giờ viết chưa đúng."),
+    "timezone_aware": N_("Giờ phải có múi giờ, ví dụ +07:00."),
+    "uuid_parsing": N_("Mã không đúng dạng."),
+    "uuid_type": N_("Mã không đúng dạng."),
+    "enum": N_("Chọn một mục trong danh sách."),
+    "literal_error": N_("Chọn một mục trong danh sách."),
+    "url_parsing": N_("Đường dẫn phải bắt đầu bằng https://"),
+    "url_scheme": N_("Đường dẫn phải bắt đầu bằng https://"),
 }
 
 
@@ -160,13 +156,9 @@ def invalid_from(detail: ErrorDetails) -> Invalid:
     context = {k: v for k, v in (detail.get("ctx") or {}).items() if k != "error"}
     inner = (detail.get("ctx") or {}).get("error")
     if isinstance(inner, HoiError):
-        return Invalid(inner.code, vi=inner.vi, en=inner.en, field=field)
+        return Invalid(inner.code, inner.said, field=field)
     if kind in {"value_error", "assertion_error"} and inner is not None:
-        return Invalid("value_error", vi=str(inner), en=str(inner), field=field)
-    vi, en = _PROBLEMS.get(kind, ("Giá trị này chưa đúng.", "This value is not right."))
-    return Invalid(kind, vi=vi.format(**_shown(context, "vi")), en=en.format(**_shown(context, "en")), field=field)
-
-
-def _shown(context: Mapping[str, object], language: str) -> dict[str, object]:
-    """Limits as the sentence's language writes numbers."""
-    return {k: numbers.shown(v, language) if isinstance(v, int | float | Decimal) else v for k, v in context.items()}
+        return Invalid("value_error", Sentence(str(inner)), field=field)
+    sentence = _PROBLEMS.get(kind, N_("Giá trị này chưa đúng."))
+    limits = {k: Decimal(str(v)) if isinstance(v, int | float) else v for k, v in context.items()}
+    return Invalid(kind, replace(sentence, values=limits), field=field)

@@ -16,6 +16,7 @@ from werkzeug.http import parse_accept_header
 from app import answering
 from app.errors import BadAddress
 from app.logs import scrub
+from app.messages import N_
 from app.settings import Settings
 from app.web.process import is_https, web
 
@@ -97,8 +98,7 @@ def begin() -> None:
     if any(CONTROLS.search(text) for text in [request.path, *chain.from_iterable(request.args.items(multi=True))]):
         raise BadAddress(
             "address_controls",
-            vi="Địa chỉ này có ký tự không đọc được. Bác gõ lại địa chỉ, hoặc về trang đầu.",
-            en="This address holds characters that cannot be read. Type it again, or go back to the first page.",
+            N_("Địa chỉ này có ký tự không đọc được. Bác gõ lại địa chỉ, hoặc về trang đầu."),
         )
 
 

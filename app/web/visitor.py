@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.actor import PUBLIC, SYSTEM, Actor, Right
 from app.errors import PasswordTold, Unauthenticated, forbidden
+from app.messages import N_
 from app.web.cookies import drop_cookie, keep_cookie, read_cookie
 from app.web.process import web
 from app.web.requests import proxied_unknown
@@ -44,14 +45,12 @@ def signed_in(*, to_change_password: bool = False) -> Actor:
     if not known.is_person:
         raise Unauthenticated(
             "sign_in_needed",
-            vi="Bác cần đăng nhập để xem trang này.",
-            en="Please sign in to see this page.",
+            N_("Bác cần đăng nhập để xem trang này."),
         )
     if known.must_change_password and not to_change_password:
         raise PasswordTold(
             "password_told",
-            vi="Mật khẩu này do người khác đặt. Bác đổi sang mật khẩu của riêng mình rồi mới dùng tiếp.",
-            en="Somebody else chose this password. Change it to one of your own, then go on.",
+            N_("Mật khẩu này do người khác đặt. Bác đổi sang mật khẩu của riêng mình rồi mới dùng tiếp."),
         )
     return known
 

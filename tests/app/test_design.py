@@ -13,6 +13,7 @@ import pytest
 from jinja2 import Environment, FileSystemLoader, nodes
 
 from app.errors import Invalid, InvalidMany
+from app.messages import N_
 
 APP = Path(__file__).resolve().parents[2] / "app"
 STATIC = APP / "static"
@@ -369,11 +370,11 @@ def test_field_ties_its_hint_and_error_and_keeps_what_was_typed() -> None:
 def test_the_box_of_a_form_tells_also_what_stands_beside_no_field_of_it() -> None:
     macro = '{% import "macros.html" as ui with context %}{{ ui.form_problem_box(said_below=("pin",), labels={"lot": "Mã lô"}) }}'
     wrong = [
-        Invalid("missing", vi="Thiếu mã.", en="No code.", field="lot"),
-        Invalid("bad", vi="Cần một số.", en="Give a number.", field="sources.0.quantity"),
-        Invalid("bad", vi="Cần một số.", en="Give a number.", field="sources.1.quantity"),
-        Invalid("bad", vi="Không mở được.", en="It does not open.", field="pin"),
-        Invalid("bad", vi="Không khớp nhau.", en="They do not fit."),
+        Invalid("missing", N_("Thiếu mã."), field="lot"),
+        Invalid("bad", N_("Cần một số."), field="sources.0.quantity"),
+        Invalid("bad", N_("Cần một số."), field="sources.1.quantity"),
+        Invalid("bad", N_("Không mở được."), field="pin"),
+        Invalid("bad", N_("Không khớp nhau.")),
     ]
     for problem in (InvalidMany(wrong), InvalidMany(wrong[::-1])):
         html = environment().from_string(macro).render(form_problem=problem, form_errors={"lot": "Thiếu mã."})

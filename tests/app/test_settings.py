@@ -43,7 +43,7 @@ def test_the_web_does_not_start_without_the_key_that_signs(settings: Settings, m
     with pytest.raises(SetupError) as refused:
         front.create()
     assert refused.value.code == "no_secret_key"
-    assert MAKE_SECRET in refused.value.vi
+    assert MAKE_SECRET in refused.value.text("vi")
     assert not (settings.var / "scans").exists()
 
 

@@ -22,6 +22,7 @@ from app.errors import SetupError
 from app.front.__main__ import options
 from app.local import logfiles
 from app.local.processes import lives
+from app.messages import N_
 from app.settings import ROOT, child_environment
 from app.supervisor import Child, Supervisor
 from worker.schedule import QUEUES
@@ -99,7 +100,7 @@ def test_a_child_that_never_answers_ends_the_start_with_the_end_of_its_log(keepe
     keeper.start(child("print('cổng bận'); raise SystemExit(1)", ready=lambda: False))
     with pytest.raises(SetupError) as refused:
         keeper.wait_ready("sleeper", 20)
-    assert refused.value.vi.endswith("cổng bận")
+    assert refused.value.text("vi").endswith("cổng bận")
 
 
 def test_stop_ends_a_stubborn_child_and_its_own_children(keeper: Supervisor, wait_for: Callable[..., Any]) -> None:
@@ -180,7 +181,7 @@ def test_fallen_servers_are_mended_and_a_failing_mend_is_told_and_tried_again_la
     def mend() -> None:
         tries.append(len(tries))
         if len(tries) == 1:
-            raise SetupError("broken", vi="Ổ đĩa đã đầy.", en="The disk is full.")
+            raise SetupError("broken", N_("Ổ đĩa đã đầy."))
 
     keeper = Supervisor(
         local.prepare(tmp_path), {}, said.append, servers_alive=lambda: len(tries) > 1, mend_servers=mend
@@ -395,7 +396,7 @@ def test_a_taken_port_is_passed_over_and_two_starts_at_once_get_two_ports() -> N
 def test_no_free_port_is_told_with_the_setting_that_helps() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SetupError) as refused:
         supervisor.free_port("127.0.0.1", taken.getsockname()[1], tries=1)
-    assert "HOI_WEB_PORT" in refused.value.vi
+    assert "HOI_WEB_PORT" in refused.value.text("vi")
 
 
 def test_only_200_is_an_answer() -> None:

@@ -17,6 +17,7 @@ from app.actor import SYSTEM
 from app.db import Database, Patience, new_id
 from app.errors import Conflict, Invalid, InvalidMany
 from app.factory import create_app
+from app.messages import N_, Sentence
 from app.retention import Step
 from app.settings import Settings
 from app.web.formats import vnd
@@ -47,7 +48,7 @@ def app(settings: Settings, database: Database) -> Flask:
     @web.csrf.exempt
     def many() -> str:
         raise InvalidMany(
-            [Invalid("x", vi=said, en="x", field="list") for said in ("Dòng 2 sai.", "Dòng 5 sai.", "Dòng 2 sai.")]
+            [Invalid("x", Sentence(said), field="list") for said in ("Dòng 2 sai.", "Dòng 5 sai.", "Dòng 2 sai.")]
         )
 
     flask_app.get("/thu/nhieu")(weigh_form)
@@ -63,7 +64,7 @@ def app(settings: Settings, database: Database) -> Flask:
     @flask_app.post("/thu/tranh")
     @web.csrf.exempt
     def taken() -> str:
-        raise Conflict("taken", vi="Đã có người làm.", en="Somebody did it.")
+        raise Conflict("taken", N_("Đã có người làm."))
 
     return flask_app
 
@@ -284,7 +285,7 @@ def test_numbers_and_money_are_written_the_vietnamese_way(app: Flask) -> None:
 
 
 def test_invalid_knows_its_field() -> None:
-    assert Invalid("x", vi="a", en="b", field="f").field == "f"
+    assert Invalid("x", N_("a"), field="f").field == "f"
 
 
 def test_every_kind_of_list_takes_all_values_of_its_name(settings: Settings, database: Database) -> None:

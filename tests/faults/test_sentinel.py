@@ -132,4 +132,4 @@ def test_an_address_of_sentinels_is_spelled_as_kombu_wants_it(settings: Settings
 def test_an_address_of_sentinels_that_is_not_whole_is_refused_with_one_that_is(wrong: str) -> None:
     with pytest.raises(SetupError, match="broker_unreachable") as refused:
         check_broker(wrong)
-    assert "sentinel://máy:26379,máy:26379/0?master=tên" in refused.value.vi
+    assert "sentinel://máy:26379,máy:26379/0?master=tên" in refused.value.text("vi")

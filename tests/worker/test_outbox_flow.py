@@ -291,7 +291,7 @@ def write_to_nobody(session: Session, _actor: Actor, _event: Rang) -> None:
 
 
 def refuse_by_a_rule(_session: Session, _actor: Actor, _event: Rang) -> None:
-    raise Invalid("no_name", vi="Dòng 7 thiếu tên.", en=f"Row 7 ({PHONE}) has no name.")
+    raise Invalid("no_name", Words(vi="Dòng 7 thiếu tên.", en=f"Row 7 ({PHONE}) has no name."))
 
 
 @pytest.mark.parametrize(
@@ -586,7 +586,7 @@ def test_a_job_refused_by_a_rule_fails_with_the_rules_sentence_and_changes_nothi
     def handler(session: Session, actor: Actor, _job: jobs.Job, _report: jobs.Report) -> dict[str, object]:
         audit.record(session, actor, "test:half:applied")
         session.flush()
-        raise Invalid("bad_row", vi="Dòng 7 thiếu tên.", en="Row 7 has no name.")
+        raise Invalid("bad_row", Words(vi="Dòng 7 thiếu tên.", en="Row 7 has no name."))
 
     monkeypatch.setattr(reactions, "job_handler", {"test.job": handler}.__getitem__)
     with fresh_database.transaction(SYSTEM) as session:

@@ -14,13 +14,14 @@ from app.actor import Actor
 from app.db import fold, identity, keyset
 from app.db.keyset import Choices
 from app.errors import not_found
+from app.messages import N_
 
 
 def organisation(session: Session, actor: Actor, organisation_id: UUID) -> Organisation:
     """Raises NotFound, also for one that this actor may not open."""
     found = session.scalar(select(Organisation).where(Organisation.id == organisation_id, visible(actor)))
     if found is None:
-        raise not_found("đơn vị này", "this organisation")
+        raise not_found(N_("đơn vị này"))
     return found
 
 
@@ -128,7 +129,7 @@ def member_household(session: Session, actor: Actor, cooperative_id: UUID, house
     """One of today's members of the cooperative. Raises NotFound."""
     found = session.scalar(_members_of(actor, cooperative_id, clock.today()).where(Organisation.id == household_id))
     if found is None:
-        raise not_found("thành viên này", "this member")
+        raise not_found(N_("thành viên này"))
     return found
 
 

@@ -14,6 +14,7 @@ from app.accounts.queries.scope import among, valid_on
 from app.actor import Actor, Role
 from app.db import fold, keyset
 from app.errors import not_found
+from app.messages import N_
 
 NO_NAME_VI = "một người của hộ"
 NO_NAME_EN = "a member of the household"
@@ -83,7 +84,7 @@ def member(session: Session, actor: Actor, organisation_id: UUID, membership_id:
     """One role of today in an organisation the actor acts for. Raises NotFound."""
     row = session.execute(_members(actor, [organisation_id]).where(Membership.id == membership_id)).one_or_none()
     if row is None:
-        raise not_found("vai trò này", "this role")
+        raise not_found(N_("vai trò này"))
     return _member(row[0], row[1])
 
 
@@ -125,7 +126,7 @@ def looked_after(session: Session, actor: Actor, person_id: UUID) -> PersonalDat
         )
     found = session.scalar(query)
     if found is None:
-        raise not_found("người này", "this person")
+        raise not_found(N_("người này"))
     return found
 
 

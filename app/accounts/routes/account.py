@@ -14,6 +14,7 @@ from app.accounts.models import AddressAs
 from app.accounts.routes.base import blueprint, count_lookup, own_person_id
 from app.actor import SYSTEM, Actor, Role
 from app.errors import not_found
+from app.messages import N_
 from app.places import queries as places
 from app.web import page, parse, parse_query, signed_in, transaction
 
@@ -75,7 +76,7 @@ def leave_role(membership_id: UUID) -> Response:
             (m for m in queries.roles_of(db, own_person_id(known), clock.today()) if m.id == membership_id), None
         )
         if held is None:
-            raise not_found("vai trò này", "this role")
+            raise not_found(N_("vai trò này"))
         return page(
             "accounts/leave_role.html",
             held=held,

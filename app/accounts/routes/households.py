@@ -13,6 +13,7 @@ from app.accounts.models import OrganisationKind
 from app.accounts.routes.base import blueprint, communes_and_villages, next_address
 from app.actor import Right, check_may
 from app.errors import forbidden, not_found
+from app.messages import N_
 from app.places import queries as places
 from app.places.schemas import InCommune
 from app.web import page, parse, parse_query, require, signed_in, transaction
@@ -72,7 +73,7 @@ def household_joins(organisation_id: UUID) -> Response:
     with transaction() as db:
         row = queries.organisation(db, known, organisation_id)
         if row.kind != OrganisationKind.HOUSEHOLD:
-            raise not_found("hộ này", "this household")
+            raise not_found(N_("hộ này"))
         commune_id = asked.commune or row.commune_id
         member_of = queries.cooperatives_of(db, row.id, clock.today())
         found = queries.organisations(

@@ -9,6 +9,7 @@ from app.accounts.routes.base import BROWSER_COOKIE, agent, blueprint, next_addr
 from app.accounts.signin import Granted
 from app.actor import SYSTEM
 from app.errors import Forbidden, HoiError, TooMany
+from app.messages import N_
 from app.web import (
     Kept,
     become,
@@ -58,14 +59,12 @@ def send_again(granted: Granted, kept: Kept) -> BaseResponse:
     if kept.by not in {None, granted.person_id}:
         error = Forbidden(
             "form_of_another",
-            vi="Bác đã vào. Trang chưa gửi lúc nãy do người khác mở, nên Hồi không gửi bằng tên bác.",
-            en="You are signed in. The page that was not sent had been opened by somebody else, so it is not sent in your name.",
+            N_("Bác đã vào. Trang chưa gửi lúc nãy do người khác mở, nên Hồi không gửi bằng tên bác."),
         )
         return signed(page("not_sent.html", error=error, kept=None, signed_out=False), granted)
     error = Forbidden(
         "send_again",
-        vi="Bác đã vào lại. Chữ viết lúc nãy chưa được gửi: xem lại rồi bấm “Gửi lại”.",
-        en="You are signed in again. What you typed was not sent yet: look at it, then press “Send again”.",
+        N_("Bác đã vào lại. Chữ viết lúc nãy chưa được gửi: xem lại rồi bấm “Gửi lại”."),
     )
     return signed(page("not_sent.html", error=error, kept=kept, signed_out=False), granted)
 

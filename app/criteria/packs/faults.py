@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from app.criteria.rules.words import Both
 from app.errors import Invalid
 
 MAX_FAULTS: Final = 50
@@ -25,7 +26,7 @@ class Fault:
         where_en = f"Line {self.line}" if self.line else "In the file"
         path = f", {self.path}" if self.path else ""
         vi, en = f"{where_vi}{path}: {self.vi}.", f"{where_en}{path}: {self.en}."
-        return Invalid("pack_refused", vi=vi, en=en, field=self.path or None)
+        return Invalid("pack_refused", Both(vi, en), field=self.path or None)
 
 
 def dotted(path: Location) -> str:

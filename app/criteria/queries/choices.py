@@ -10,6 +10,7 @@ from app.criteria.models import ParameterChoice
 from app.criteria.packs import shipped
 from app.criteria.rules import Pack
 from app.errors import not_found
+from app.messages import N_
 
 SMART_VILLAGE = "lang-son-thon-thong-minh-2022"
 
@@ -18,7 +19,7 @@ def pack(pack_id: str = SMART_VILLAGE) -> Pack:
     """A pack that ships with the program. Raises NotFound for another id."""
     found = shipped().get(pack_id)
     if found is None:
-        raise not_found("bộ tiêu chí này", "this set of criteria")
+        raise not_found(N_("bộ tiêu chí này"))
     return found
 
 

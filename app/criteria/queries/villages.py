@@ -12,13 +12,14 @@ from app.accounts.queries import among
 from app.actor import Actor, Right
 from app.db import numbered
 from app.errors import not_found
+from app.messages import N_
 from app.places.models import Place, PlaceAttribute
 
 
 def require_village(actor: Actor, village_id: UUID) -> None:
     """Raises NotFound unless the actor answers for this village."""
     if not actor.may_at(Right.OVERSEE, village_id):
-        raise not_found("thôn này", "this village")
+        raise not_found(N_("thôn này"))
 
 
 def households_of(session: Session, village_ids: Collection[UUID]) -> dict[UUID, str]:

@@ -17,10 +17,11 @@ from app.criteria import queries
 from app.criteria.routes.base import counted, recorded, recorded_unproven
 from app.criteria.routes.proofs import Link, evidence, sent_proofs
 from app.criteria.schemas import DigitalAddress
-from app.criteria.village_facts import record_digital_addresses
+from app.criteria.village_facts import at_line, record_digital_addresses
 from app.db import fold, identity
 from app.errors import Invalid, InvalidMany
 from app.fields import Day
+from app.messages import N_
 from app.places import queries as places
 from app.places.models import Premises
 from app.web import parse, transaction
@@ -81,14 +82,10 @@ def _take(
     elif len(code) == 10 and code.isascii() and code.isdigit():  # noqa: PLR2004 - the ten digits of a Vpostcode
         found[one.id] = DigitalAddress(premises_id=one.id, code=code).code
     else:
-        faults.append(
-            Invalid(
-                "not_a_digital_address",
-                vi=f"{f'Dòng {line}: ' if line else ''}{one.label}: mã địa chỉ số có đúng 10 chữ số, đang là “{text.strip()[:30]}”.",
-                en=f"{f'Line {line}: ' if line else ''}{one.label}: a digital address has exactly 10 digits, this is “{text.strip()[:30]}”.",
-                field=field,
-            )
+        problem = N_(
+            "%(label)s: mã địa chỉ số có đúng 10 chữ số, đang là “%(text)s”.", label=one.label, text=text.strip()[:30]
         )
+        faults.append(Invalid("not_a_digital_address", at_line(line, problem), field=field))
 
 
 def _by_label(premises: list[Premises]) -> dict[str, Premises]:
@@ -108,8 +105,10 @@ def _lines(text: str, between: str, faults: list[Invalid]) -> Iterator[tuple[int
         faults.append(
             Invalid(
                 "line_unreadable",
-                vi=f"Dòng {reader.line_num}: dấu ngoặc kép mở mà không đóng, hoặc dòng quá dài. Sửa dòng này rồi gửi lại.",
-                en=f"Line {reader.line_num}: a quotation mark is not closed, or the line is too long. Mend it and send again.",
+                N_(
+                    "Dòng %(line_num)s: dấu ngoặc kép mở mà không đóng, hoặc dòng quá dài. Sửa dòng này rồi gửi lại.",
+                    line_num=reader.line_num,
+                ),
                 field="list",
             )
         )
@@ -141,8 +140,11 @@ def _listed_codes(
             faults.append(
                 Invalid(
                     "label_unknown",
-                    vi=f"Dòng {number}: thôn không có nơi nào tên “{line[0].strip()[:60]}” trong danh sách.",
-                    en=f"Line {number}: the village's list has no place called “{line[0].strip()[:60]}”.",
+                    N_(
+                        "Dòng %(number)s: thôn không có nơi nào tên “%(line)s” trong danh sách.",
+                        number=number,
+                        line=line[0].strip()[:60],
+                    ),
                     field="list",
                 )
             )
@@ -151,8 +153,12 @@ def _listed_codes(
             faults.append(
                 Invalid(
                     "listed_twice",
-                    vi=f"Dòng {number}: {one.label} đã có ở dòng {lines[one.id]}. Mỗi nơi để một dòng.",
-                    en=f"Line {number}: {one.label} stands in line {lines[one.id]} already. Keep one line for each place.",
+                    N_(
+                        "Dòng %(number)s: %(label)s đã có ở dòng %(lines)s. Mỗi nơi để một dòng.",
+                        number=number,
+                        label=one.label,
+                        lines=lines[one.id],
+                    ),
                     field="list",
                 )
             )

@@ -11,6 +11,7 @@ from werkzeug.datastructures import FileStorage
 from app import media
 from app.actor import Actor
 from app.errors import Invalid
+from app.messages import N_
 from app.web import web
 
 MAX_PROOFS = 4
@@ -43,8 +44,10 @@ def _files() -> list[FileStorage]:
     if len(sent) > MAX_PROOFS:
         raise Invalid(
             "too_many_files",
-            vi=f"Mỗi lần gửi nhiều nhất {MAX_PROOFS} tệp. Bác ghi lần này rồi gửi thêm lần sau.",
-            en=f"At most {MAX_PROOFS} files at once. Send the others in a second round.",
+            N_(
+                "Mỗi lần gửi nhiều nhất %(max_proofs)s tệp. Bác ghi lần này rồi gửi thêm lần sau.",
+                max_proofs=MAX_PROOFS,
+            ),
             field="proof",
         )
     return sent

@@ -21,6 +21,7 @@ from app.criteria.schemas import FIELDS, VALUES, Kind, NewVillageFact, NoModel, 
 from app.db import new_id
 from app.errors import not_found
 from app.fields import ClientId, Day
+from app.messages import N_
 from app.places import queries as places
 from app.places.models import Level, Place
 from app.web import accept_files, page, parse, parse_data, parse_query, transaction
@@ -99,7 +100,7 @@ def recording(village_id: UUID) -> Response:
 
 def _village(found: Place) -> Place:
     if found.level != Level.VILLAGE:
-        raise not_found("thôn này", "this village")
+        raise not_found(N_("thôn này"))
     return found
 
 

@@ -11,6 +11,7 @@ from app.criteria.rules.canonical import digest
 from app.criteria.rules.kinds import Name, Rule, Shape, Slug, ThresholdByAttribute, Whole
 from app.criteria.rules.words import Both
 from app.errors import Invalid, InvalidMany
+from app.messages import N_
 
 _Date = Annotated[date, Field(strict=True)]
 _Sentence = Annotated[str, Field(min_length=1, max_length=2000)]
@@ -146,8 +147,7 @@ class Pack(Shape):
         faults = [
             Invalid(
                 "parameter_unknown",
-                vi=f"Bộ tiêu chí {self.id} không có tham số {name!r}.",
-                en=f"The pack {self.id} has no parameter {name!r}.",
+                N_("Bộ tiêu chí %(id)s không có tham số %(name)s.", id=self.id, name=repr(name)),
                 field=name,
             )
             for name in sorted(chosen)
@@ -165,14 +165,16 @@ class Pack(Shape):
 
 def _refused(parameter: Parameter, value: object) -> Invalid:
     if parameter.type == "choice":
-        allowed = ", ".join(choice.value for choice in parameter.choices)
-        vi, en = f"một trong: {allowed}", f"one of: {allowed}"
+        allowed = N_("một trong: %(values)s", values=", ".join(choice.value for choice in parameter.choices))
     else:
-        vi = f"số nguyên từ {parameter.minimum} đến {parameter.maximum}"
-        en = f"a whole number from {parameter.minimum} to {parameter.maximum}"
+        allowed = N_("số nguyên từ %(least)s đến %(most)s", least=parameter.minimum, most=parameter.maximum)
     return Invalid(
         "parameter_refused",
-        vi=f"{parameter.label.vi}: {value!r} không dùng được; hãy chọn {vi}.",
-        en=f"{parameter.label.en}: {value!r} cannot be used; choose {en}.",
+        N_(
+            "%(label)s: %(value)s không dùng được; hãy chọn %(allowed)s.",
+            label=parameter.label,
+            value=repr(value),
+            allowed=allowed,
+        ),
         field=parameter.name,
     )

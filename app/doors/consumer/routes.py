@@ -15,6 +15,7 @@ from app.doors.consumer import queries
 from app.doors.consumer.queries import BatchPage, LabelOf
 from app.errors import BadAddress, HoiError, Invalid, NotAcceptable, NotFound, not_found
 from app.fields import Counter
+from app.messages import N_
 from app.trace import codes, digital_link, labels, pages, scan_addresses
 from app.trace.labels import Label
 from app.trace.models import CodeKind
@@ -99,7 +100,7 @@ def _not_there(
 ) -> Response:
     """How to type a code, with what was wrong. Machines get the error as JSON."""
     if wants_json() and (unknown or problem is not None):
-        raise problem or not_found("mã này", "this code")
+        raise problem or not_found(N_("mã này"))
     language = _language()
     with force_locale(language):
         return page("consumer/type.html", status, unknown=unknown, problem=problem, typed=typed, lang=language)
@@ -107,7 +108,7 @@ def _not_there(
 
 def _unreadable(problem: Invalid, typed: str) -> Response:
     """The same refusal for people and programs: the address itself is wrong."""
-    bad = BadAddress(problem.code, vi=problem.vi, en=problem.en)
+    bad = BadAddress(problem.code, problem.said)
     return _not_there(status=bad.status, problem=bad, typed=typed[: codes.LONGEST_INPUT])
 
 
@@ -184,13 +185,11 @@ def _goods(gtin: str) -> BaseResponse:
 def _unknown_goods(gtin: str) -> NotFound:
     return NotFound(
         "gtin_unknown",
-        vi=(
-            f"Chưa nơi nào ghi với chúng tôi sản phẩm mang số {gtin}. Mã vạch như vậy hàng nào cũng có, nên không có nghĩa là hàng"
-            " giả. Nếu trên hộp có số lô, bác ghi tiếp sau dấu gạch chéo; nếu có dòng 13 ký tự dưới mã vuông, bác nhập dòng ấy."
-        ),
-        en=(
-            f"Nobody has told us of a product with the number {gtin}. Goods of every kind carry such a number, so this does not make it"
-            " a forgery. Is there a lot number on the pack? Add it after the slash. Are there 13 characters under a square code? Type those."
+        N_(
+            "Chưa nơi nào ghi với chúng tôi sản phẩm mang số %(gtin)s. Mã vạch như vậy hàng nào cũng có, nên "
+            "không có nghĩa là hàng giả. Nếu trên hộp có số lô, bác ghi tiếp sau dấu gạch chéo; nếu có dòng 13 "
+            "ký tự dưới mã vuông, bác nhập dòng ấy.",
+            gtin=gtin,
         ),
     )
 
@@ -207,7 +206,7 @@ def _by_accept(response: Response) -> Response:
 def report(code: str = "", gtin: str = "", lot: str = "") -> Response:
     known = scan_addresses.code_of_path(f"/t/{code}" if code else f"/01/{gtin}/10/{lot}")
     if known is None:
-        raise not_found("mã này", "this code")
+        raise not_found(N_("mã này"))
     with transaction(SYSTEM) as session:
         batch = queries.batch_page(session, known)
     _read_by_people()

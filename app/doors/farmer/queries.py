@@ -18,6 +18,7 @@ from app.db import Words, fold, keyset
 from app.db.keyset import Count, Listed
 from app.doors.farmer import pictures
 from app.errors import not_found
+from app.messages import N_
 from app.trace import queries as trace
 from app.trace.models import CareLog, Cycle, Site, SiteKind, Witness
 from app.trace.queries import FarmerSite, FarmerToday, Waiting
@@ -93,9 +94,9 @@ class Houses:
     def of_site(self, site_id: UUID) -> House:
         """Raises NotFound for a place of work that the actor may not open, or in whose household they may not write."""
         if site_id not in self._of_site:
-            raise not_found("thửa này", "this site")
+            raise not_found(N_("thửa này"))
         if self._of_site[site_id] not in self._houses:
-            raise not_found("hộ này", "this household")
+            raise not_found(N_("hộ này"))
         return self._houses[self._of_site[site_id]]
 
 
@@ -206,7 +207,7 @@ def site(known: FarmerToday, asked: UUID | None) -> FarmerSite:
     """The site asked for, else the one worked on last. Raises NotFound."""
     found = next((s for s in known.sites if asked is None or s.site.id == asked), None)
     if found is None:
-        raise not_found("chỗ làm này", "this place of work")
+        raise not_found(N_("chỗ làm này"))
     return found
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from app import clock
 from app.errors import Invalid
 from app.fields import ClientId, Counter, Day, Moment, Number, PhoneNow, Ticked, Whole
+from app.messages import N_
 from app.products.schemas import Form, Line, Paragraphs, Sha256, ShortLine
 from app.trace.models import SiteKind
 from app.trace.steps import Step
@@ -57,8 +58,7 @@ class StepForm(Form):
         if chosen is None:
             raise Invalid(
                 "day_missing",
-                vi="Chưa rõ ngày nào. Bác chọn Hôm nay, Hôm qua hoặc một ngày trên lịch.",
-                en="Choose a day: today, yesterday, or one from the calendar.",
+                N_("Chưa rõ ngày nào. Bác chọn Hôm nay, Hôm qua hoặc một ngày trên lịch."),
                 field="on" if self.day == "other" else "day",
             )
         opened = clock.local(self.opened_at)
@@ -79,8 +79,7 @@ class StepForm(Form):
             if self.number <= 0:
                 raise Invalid(
                     "number_not_positive",
-                    vi="Lượng ở ô “Số khác” phải lớn hơn 0. Chưa rõ bao nhiêu thì bác để trống ô đó.",
-                    en="The amount under “Another number” must be more than 0. Leave it empty when it is not known.",
+                    N_("Lượng ở ô “Số khác” phải lớn hơn 0. Chưa rõ bao nhiêu thì bác để trống ô đó."),
                     field="number",
                 )
             return self.number, self.unit
@@ -102,8 +101,7 @@ def _date(value: str) -> date | None:
 def _which_unit() -> Invalid:
     return Invalid(
         "unit",
-        vi="Chưa rõ tính bằng gì. Bác bấm lại vào một ô số.",
-        en="It is not clear in which unit. Tap one of the numbers again.",
+        N_("Chưa rõ tính bằng gì. Bác bấm lại vào một ô số."),
         field="amount",
     )
 

@@ -10,6 +10,7 @@ from app.criteria import queries as criteria
 from app.errors import not_found
 from app.marketplace_sync import queries as marketplace
 from app.media import SHA256, uploaded_by
+from app.messages import N_
 from app.products import queries as products
 from app.trace import queries as trace
 
@@ -40,4 +41,4 @@ def audience(session: Session, actor: Actor, sha256: str) -> Audience:
             return Audience.EVERYBODY
         if any(sees(session, actor, sha256) for sees in GUARDED):
             return Audience.THIS_ACTOR
-    raise not_found("ảnh này", "this picture")
+    raise not_found(N_("ảnh này"))

@@ -12,6 +12,7 @@ from app.errors import Invalid
 from app.fields import ClientId, Whole
 from app.jobs import JobState
 from app.media import Upload
+from app.messages import N_
 from app.web import actor as current_actor
 from app.web import page, parse, signed_in, transaction, web
 
@@ -100,8 +101,7 @@ def _offset() -> int:
     if not (given.isascii() and given.isdigit() and len(given) < 12):  # noqa: PLR2004 - far over any file
         raise Invalid(
             "upload_offset_missing",
-            vi="Thiếu vị trí của phần gửi lên (Upload-Offset).",
-            en="The Upload-Offset header must say where this part begins.",
+            N_("Thiếu vị trí của phần gửi lên (Upload-Offset)."),
             field=OFFSET,
         )
     return int(given)

@@ -15,6 +15,7 @@ from app.doors import demo
 from app.doors.demo import cast
 from app.doors.welcome import queries
 from app.errors import not_found
+from app.messages import N_
 from app.web import actor, page, page_transaction, set_sign_in_cookie, transaction, web
 
 blueprint = Blueprint("welcome", __name__, template_folder="templates")
@@ -76,7 +77,7 @@ def try_out(who: str) -> BaseResponse:
     with transaction(SYSTEM) as session:
         person_id = queries.person_with_phone(session, player.phone)
         if person_id is None:
-            raise not_found("người này trong bản mẫu", "this person of the demo")
+            raise not_found(N_("người này trong bản mẫu"))
         agent = request.headers.get("User-Agent", "")
         granted = signin.start(session, SYSTEM, person_id, method=SignInMethod.PASSWORD, agent=agent)
     response = redirect(url_for("welcome.front"), 303)

@@ -13,6 +13,7 @@ from app.marketplace_sync.channels.accounts import CheckResult, Spec
 from app.marketplace_sync.channels.drafts import Issue, Limits, ListingDraft
 from app.marketplace_sync.channels.errors import ChannelError, Conflict, Retryable
 from app.marketplace_sync.channels.statuses import RemoteStatus
+from app.messages import N_
 
 
 class Channel(ABC):
@@ -109,16 +110,20 @@ class Channel(ABC):
                     if found.sku is None and not found.verified:
                         raise Retryable(
                             "holder_unreadable",
-                            vi=f"Chưa đọc được tin đang giữ mã hàng {draft.sku} trên gian hàng. Hệ thống sẽ tự thử lại.",
-                            en=f"The item that holds SKU {draft.sku} could not be read. It will be tried again.",
+                            N_(
+                                "Chưa đọc được tin đang giữ mã hàng %(sku)s trên gian hàng. Hệ thống sẽ tự thử lại.",
+                                sku=draft.sku,
+                            ),
                         ) from conflict
             if found.listing_id not in {None, draft.listing_id}:
                 raise Conflict(
                     "sku_of_another_listing",
-                    vi=f"Mã hàng {draft.sku} trên gian hàng đang thuộc một tin đăng khác của hệ thống (mã {found.remote_id})."
-                    " Hãy đổi mã hàng, hoặc gỡ tin kia trước.",
-                    en=f"SKU {draft.sku} belongs to another listing of this system there (item {found.remote_id})."
-                    " Change the SKU or remove the other listing first.",
+                    N_(
+                        "Mã hàng %(sku)s trên gian hàng đang thuộc một tin đăng khác của hệ thống (mã %(remote_id)s). Hãy "
+                        "đổi mã hàng, hoặc gỡ tin kia trước.",
+                        sku=draft.sku,
+                        remote_id=found.remote_id,
+                    ),
                     existing_remote_id=found.remote_id,
                 )
             if found.listing_id is None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from stdnum import ean
 
+from app.messages import N_, Said
+
 
 @dataclass(frozen=True, slots=True)
 class Image:
@@ -76,55 +78,61 @@ class Issue:
 
     field: str
     code: str
-    vi: str
-    en: str
+    said: Said
+
+    def text(self, language: str) -> str:
+        return self.said.text(language)
 
 
 def common_issues(draft: ListingDraft, limits: Limits) -> Iterable[Issue]:
     """What no marketplace accepts; a channel adds its own."""
     name = draft.name.strip()
     if not name:
-        yield Issue("name", "required", "Cần có tên sản phẩm.", "A product name is needed.")
+        yield Issue("name", "required", N_("Cần có tên sản phẩm."))
     elif len(name) > limits.name_max:
         yield Issue(
             "name",
             "too_long",
-            f"Tên dài {len(name)} ký tự, sàn chỉ nhận {limits.name_max}: hãy rút ngắn.",
-            f"The name has {len(name)} characters; the marketplace takes {limits.name_max}: shorten it.",
+            N_(
+                "Tên dài %(name)s ký tự, sàn chỉ nhận %(name_max)s: hãy rút ngắn.",
+                name=len(name),
+                name_max=limits.name_max,
+            ),
         )
     if len(draft.description_html) > limits.description_max:
         yield Issue(
             "description_html",
             "too_long",
-            f"Mô tả quá dài, sàn chỉ nhận {limits.description_max} ký tự: hãy rút ngắn.",
-            f"The description is over {limits.description_max} characters: shorten it.",
+            N_(
+                "Mô tả quá dài, sàn chỉ nhận %(description_max)s ký tự: hãy rút ngắn.",
+                description_max=limits.description_max,
+            ),
         )
     if not draft.sku or len(draft.sku) > limits.sku_max:
         yield Issue(
             "sku",
             "length",
-            f"Mã hàng (SKU) cần có từ 1 đến {limits.sku_max} ký tự.",
-            f"The SKU needs 1 to {limits.sku_max} characters.",
+            N_("Mã hàng (SKU) cần có từ 1 đến %(sku_max)s ký tự.", sku_max=limits.sku_max),
         )
     if draft.price_vnd <= 0:
-        yield Issue("price_vnd", "not_positive", "Giá bán phải lớn hơn 0 đồng.", "The price must be above 0 đồng.")
+        yield Issue("price_vnd", "not_positive", N_("Giá bán phải lớn hơn 0 đồng."))
     if draft.stock < 0:
-        yield Issue("stock", "negative", "Số lượng còn không thể âm.", "Stock cannot be below zero.")
+        yield Issue("stock", "negative", N_("Số lượng còn không thể âm."))
     if draft.weight_grams is not None and draft.weight_grams <= 0:
-        yield Issue(
-            "weight_grams", "not_positive", "Khối lượng phải lớn hơn 0 gam.", "The weight must be above 0 grams."
-        )
+        yield Issue("weight_grams", "not_positive", N_("Khối lượng phải lớn hơn 0 gam."))
     if len(draft.images) > limits.images_max:
         yield Issue(
             "images",
             "too_many",
-            f"Có {len(draft.images)} ảnh, sàn chỉ nhận {limits.images_max}: hãy bớt ảnh.",
-            f"{len(draft.images)} pictures; the marketplace takes {limits.images_max}: remove some.",
+            N_(
+                "Có %(images)s ảnh, sàn chỉ nhận %(images_max)s: hãy bớt ảnh.",
+                images=len(draft.images),
+                images_max=limits.images_max,
+            ),
         )
     if draft.gtin is not None and not ean.is_valid(draft.gtin):
         yield Issue(
             "gtin",
             "check_digit",
-            "Mã vạch (GTIN) sai độ dài hoặc sai số kiểm tra: hãy nhập lại đúng như trên giấy của GS1.",
-            "The barcode number (GTIN) has a wrong length or check digit: type it again as on the GS1 paper.",
+            N_("Mã vạch (GTIN) sai độ dài hoặc sai số kiểm tra: hãy nhập lại đúng như trên giấy của GS1."),
         )

@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 
 from app.errors import HoiError
 from app.marketplace_sync.channels.statuses import Reason
+from app.messages import Said
 
 
 class ChannelError(HoiError):
@@ -30,16 +31,16 @@ class ChannelError(HoiError):
     status = 502
     wrote = False
 
-    def __init__(self, code: str, *, vi: str, en: str, raw: str = "", field: str | None = None) -> None:
-        super().__init__(code, vi=vi, en=en, field=field)
+    def __init__(self, code: str, said: Said, *, raw: str = "", field: str | None = None) -> None:
+        super().__init__(code, said, field=field)
         self.raw = raw
 
 
 class Retryable(ChannelError):
     """Nothing was changed there. `after` None leaves the waiting time to the caller."""
 
-    def __init__(self, code: str, *, vi: str, en: str, raw: str = "", after: timedelta | None = None) -> None:
-        super().__init__(code, vi=vi, en=en, raw=raw)
+    def __init__(self, code: str, said: Said, *, raw: str = "", after: timedelta | None = None) -> None:
+        super().__init__(code, said, raw=raw)
         self.after = after
 
 
@@ -70,16 +71,16 @@ class Validation(ChannelError):
 class Rejected(ChannelError):
     """The marketplace decided against the item."""
 
-    def __init__(self, code: str, *, vi: str, en: str, raw: str = "", reasons: tuple[Reason, ...] = ()) -> None:
-        super().__init__(code, vi=vi, en=en, raw=raw)
+    def __init__(self, code: str, said: Said, *, raw: str = "", reasons: tuple[Reason, ...] = ()) -> None:
+        super().__init__(code, said, raw=raw)
         self.reasons = reasons
 
 
 class Locked(ChannelError):
     """Not changeable until `until` (None: unknown)."""
 
-    def __init__(self, code: str, *, vi: str, en: str, raw: str = "", until: datetime | None = None) -> None:
-        super().__init__(code, vi=vi, en=en, raw=raw)
+    def __init__(self, code: str, said: Said, *, raw: str = "", until: datetime | None = None) -> None:
+        super().__init__(code, said, raw=raw)
         self.until = until
 
 
@@ -90,8 +91,8 @@ class NotFound(ChannelError):
 class Conflict(ChannelError):
     """The SKU is taken by `existing_remote_id` (None: the shop does not say by which item)."""
 
-    def __init__(self, code: str, *, vi: str, en: str, raw: str = "", existing_remote_id: str | None = None) -> None:
-        super().__init__(code, vi=vi, en=en, raw=raw, field="sku")
+    def __init__(self, code: str, said: Said, *, raw: str = "", existing_remote_id: str | None = None) -> None:
+        super().__init__(code, said, raw=raw, field="sku")
         self.existing_remote_id = existing_remote_id
 
 

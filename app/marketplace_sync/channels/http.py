@@ -23,6 +23,7 @@ from app import answering, clock
 from app.addresses import split_address
 from app.marketplace_sync.channels.addresses import PORTS, is_public
 from app.marketplace_sync.channels.errors import OutcomeUnknown, Permanent, Retryable, Validation
+from app.messages import N_, Said
 
 RAW_LENGTH: Final = 500
 LONGEST_WAIT: Final = timedelta(days=1)
@@ -88,8 +89,8 @@ class Answer:
     body: bytes
 
 
-def bad_address(code: str, vi: str, en: str) -> Validation:
-    return Validation(code, vi=vi, en=en, field="base_url")
+def bad_address(code: str, said: Said) -> Validation:
+    return Validation(code, said, field="base_url")
 
 
 def check_url(url: str) -> str:
@@ -99,20 +100,17 @@ def check_url(url: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise bad_address(
             "address_scheme",
-            "Địa chỉ gian hàng phải bắt đầu bằng https:// hoặc http://, ví dụ https://gianhang.vn.",
-            "The shop's address must start with https:// or http://, for example https://shop.vn.",
+            N_("Địa chỉ gian hàng phải bắt đầu bằng https:// hoặc http://, ví dụ https://gianhang.vn."),
         )
     if parts.username is not None or parts.password is not None:
         raise bad_address(
             "address_userinfo",
-            "Không ghi tên hay mật khẩu trong địa chỉ gian hàng.",
-            "Put no name or password in the shop's address.",
+            N_("Không ghi tên hay mật khẩu trong địa chỉ gian hàng."),
         )
     if parts.query or parts.fragment:
         raise bad_address(
             "address_query",
-            "Địa chỉ gian hàng không có phần sau dấu ? hoặc #.",
-            "The shop's address has no part after ? or #.",
+            N_("Địa chỉ gian hàng không có phần sau dấu ? hoặc #."),
         )
     try:
         bracketed = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
@@ -120,7 +118,7 @@ def check_url(url: str) -> str:
     except (httpx.InvalidURL, UnicodeError):
         host = ""
     if not _HOST.fullmatch(host):
-        raise bad_address("address_host", "Tên miền của gian hàng không đúng.", "The shop's host name is not valid.")
+        raise bad_address("address_host", N_("Tên miền của gian hàng không đúng."))
     host = f"[{host}]" if ":" in host else host
     suffix = "" if port is None or port == {"http": 80, "https": 443}[parts.scheme] else f":{port}"
     return f"{parts.scheme}://{host}{suffix}{parts.path.rstrip('/')}"
@@ -269,8 +267,7 @@ class Http:
         if left <= 0:
             raise Retryable(
                 "out_of_time",
-                vi=f"{host} trả lời quá chậm nên lần này dừng lại. Hệ thống sẽ tự thử lại.",
-                en=f"{host} answers too slowly, so this attempt was stopped. It will be tried again.",
+                N_("%(host)s trả lời quá chậm nên lần này dừng lại. Hệ thống sẽ tự thử lại.", host=host),
             )
         return httpx.Timeout(min(self._timeouts.read, left), connect=min(self._timeouts.connect, left))
 
@@ -331,8 +328,7 @@ class Http:
         if not self._allow_private and port not in PORTS:
             raise bad_address(
                 "address_port",
-                f"Địa chỉ gian hàng chỉ dùng được cổng 80 hoặc 443, không dùng cổng {port}.",
-                f"A shop's address may only use port 80 or 443, not port {port}.",
+                N_("Địa chỉ gian hàng chỉ dùng được cổng 80 hoặc 443, không dùng cổng %(port)s.", port=port),
             )
         try:
             addresses = self._resolve(host.strip("[]"), port)
@@ -341,14 +337,16 @@ class Http:
         if not addresses:
             raise Retryable(
                 "name_not_found",
-                vi=f"Không tìm thấy máy chủ {host}. Hãy xem lại địa chỉ gian hàng, hoặc đợi mạng ổn định.",
-                en=f"The host {host} was not found. Check the shop's address or wait for the network.",
+                N_("Không tìm thấy máy chủ %(host)s. Hãy xem lại địa chỉ gian hàng, hoặc đợi mạng ổn định.", host=host),
             )
         if not self._allow_private and any(not is_public(address) for address in addresses):
             raise bad_address(
                 "address_private",
-                f"Địa chỉ {host} nằm trong mạng nội bộ nên không được dùng. Hãy nhập địa chỉ công khai của gian hàng.",
-                f"{host} is a private network address and may not be used. Enter the shop's public address.",
+                N_(
+                    "Địa chỉ %(host)s nằm trong mạng nội bộ nên không được dùng. Hãy nhập địa chỉ công khai của gian "
+                    "hàng.",
+                    host=host,
+                ),
             )
         return addresses
 
@@ -356,14 +354,15 @@ class Http:
         if "CERTIFICATE" in str(error).upper() or "SSL" in str(error).upper():
             return Retryable(
                 "tls",
-                vi=f"Chứng chỉ bảo mật của {host} không hợp lệ. Hãy nhờ người quản trị gian hàng sửa chứng chỉ https.",
-                en=f"The security certificate of {host} is not valid. Ask the shop's administrator to mend https.",
+                N_(
+                    "Chứng chỉ bảo mật của %(host)s không hợp lệ. Hãy nhờ người quản trị gian hàng sửa chứng chỉ https.",
+                    host=host,
+                ),
                 raw=self._redact(str(error)),
             )
         return Retryable(
             "unreachable",
-            vi=f"Không kết nối được tới {host}. Hệ thống sẽ tự thử lại.",
-            en=f"Could not connect to {host}. It will be tried again.",
+            N_("Không kết nối được tới %(host)s. Hệ thống sẽ tự thử lại.", host=host),
             raw=self._redact(f"{type(error).__name__}: {error}"),
         )
 
@@ -372,8 +371,7 @@ class Http:
         kind = OutcomeUnknown if writes else Permanent
         return kind(
             "answer_too_large",
-            vi="Gian hàng trả lời quá dài nên hệ thống không đọc tiếp. Hãy báo người quản trị gian hàng.",
-            en="The shop's answer is too large to read. Tell the shop's administrator.",
+            N_("Gian hàng trả lời quá dài nên hệ thống không đọc tiếp. Hãy báo người quản trị gian hàng."),
         )
 
     def _lost(self, code: str, host: str, raw: str, *, writes: bool) -> Retryable | OutcomeUnknown:
@@ -381,14 +379,15 @@ class Http:
         if writes:
             return OutcomeUnknown(
                 code,
-                vi=f"Đã gửi tới {host} nhưng không nhận được trả lời. Hệ thống sẽ tra lại xem gian hàng đã nhận chưa.",
-                en=f"Sent to {host}, but no answer came back. It will be looked up before anything is sent again.",
+                N_(
+                    "Đã gửi tới %(host)s nhưng không nhận được trả lời. Hệ thống sẽ tra lại xem gian hàng đã nhận chưa.",
+                    host=host,
+                ),
                 raw=raw,
             )
         return Retryable(
             code,
-            vi=f"{host} chưa trả lời trọn vẹn. Hệ thống sẽ tự thử lại.",
-            en=f"{host} did not answer completely. It will be tried again.",
+            N_("%(host)s chưa trả lời trọn vẹn. Hệ thống sẽ tự thử lại.", host=host),
             raw=raw,
         )
 

@@ -7,6 +7,7 @@ from app.marketplace_sync.channels.accounts import Credentials, Spec
 from app.marketplace_sync.channels.base import Channel
 from app.marketplace_sync.channels.http import Timeouts
 from app.marketplace_sync.channels.woocommerce.channel import KIND, WooCommerce
+from app.messages import N_
 
 CHANNELS: Final = {KIND: WooCommerce}
 
@@ -23,5 +24,5 @@ def open_channel(kind: str, credentials: Credentials, *, sandbox: bool, timeouts
     """
     channel = CHANNELS.get(kind)
     if channel is None:
-        raise not_found("kênh bán này", "this sales channel")
+        raise not_found(N_("kênh bán này"))
     return channel(credentials, allow_private=sandbox, timeouts=timeouts)

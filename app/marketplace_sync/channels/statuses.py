@@ -4,16 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from app.messages import Said
+
 OUT_OF_STOCK = "out_of_stock"  # the reason of a page that opens, with nothing left to buy
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why something is so, as a stable code and a sentence in two languages."""
+    """Why something is so, as a stable code and a sentence."""
 
     code: str
-    vi: str
-    en: str
+    said: Said
+
+    def text(self, language: str) -> str:
+        return self.said.text(language)
 
 
 @dataclass(frozen=True, slots=True)

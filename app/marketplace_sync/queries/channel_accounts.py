@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from app.actor import Actor, Right, check_may
 from app.errors import not_found
 from app.marketplace_sync.models import AccountCheck, ChannelAccount
+from app.messages import N_
 
 
 def accounts_of(session: Session, actor: Actor) -> list[ChannelAccount]:
@@ -24,7 +25,7 @@ def account_check(session: Session, actor: Actor, check_id: UUID) -> AccountChec
     """Raises NotFound for another organisation's check."""
     row = session.get(AccountCheck, check_id)
     if row is None or not actor.reads(row.organisation_id):
-        raise not_found("lần hỏi thử này", "this check")
+        raise not_found(N_("lần hỏi thử này"))
     return row
 
 
@@ -32,6 +33,6 @@ def account(session: Session, actor: Actor, account_id: UUID) -> ChannelAccount:
     """Raises NotFound for another organisation's account, Forbidden for anybody but the sellers."""
     row = session.get(ChannelAccount, account_id)
     if row is None or not actor.reads(row.organisation_id):
-        raise not_found("tài khoản bán hàng này", "this sales account")
+        raise not_found(N_("tài khoản bán hàng này"))
     check_may(actor, Right.SELL, row.organisation_id)
     return row

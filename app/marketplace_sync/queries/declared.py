@@ -16,6 +16,7 @@ from app.db import fold, keyset
 from app.db.keyset import Count, Listed
 from app.errors import not_found
 from app.marketplace_sync.models import DeclaredConfirmation, DeclaredListing
+from app.messages import N_
 from app.products.models import Product
 
 
@@ -54,7 +55,7 @@ def declared_listing(session: Session, actor: Actor, declared_id: UUID) -> Decla
     """Raises NotFound, also for one that was withdrawn or that the actor does not see."""
     found = session.scalar(select(DeclaredListing).where(DeclaredListing.id == declared_id, _declared_seen_by(actor)))
     if found is None:
-        raise not_found("đường dẫn này", "this link")
+        raise not_found(N_("đường dẫn này"))
     return found
 
 

@@ -17,6 +17,7 @@ from app.db.keyset import Count, Listed
 from app.errors import not_found
 from app.marketplace_sync.channels.statuses import OUT_OF_STOCK
 from app.marketplace_sync.models import TROUBLED, ChannelAccount, ChannelCall, Listing, ListingObservation
+from app.messages import N_
 from app.products.models import Product, Variant
 
 
@@ -47,7 +48,7 @@ def listing(session: Session, actor: Actor, listing_id: UUID) -> Listing:
     """Raises NotFound for another organisation's listing, Forbidden for anybody but the sellers."""
     row = session.get(Listing, listing_id)
     if row is None or not actor.reads(row.organisation_id):
-        raise not_found("tin bán này", "this listing")
+        raise not_found(N_("tin bán này"))
     check_may(actor, Right.SELL, row.organisation_id)
     return row
 

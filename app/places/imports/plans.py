@@ -5,6 +5,7 @@ from hashlib import sha256
 
 from app.db import Words
 from app.errors import Invalid
+from app.messages import N_
 from app.places.imports.rows import TITLES, Label, Village
 from app.places.models import ImportKind, Place
 from app.sheets import Choice, Problem, Row, Table
@@ -76,14 +77,20 @@ def refuse_problems(result: Plan, seen: str) -> None:
         first = result.problems[0]
         raise Invalid(
             "import_problems",
-            vi=f"Tệp còn {len(result.problems)} chỗ cần sửa, đầu tiên: {first.why.vi} Chưa có gì được ghi.",
-            en=f"The file has {len(result.problems)} problems, the first: {first.why.en} Nothing was saved.",
+            N_(
+                "Tệp còn %(problems)s chỗ cần sửa, đầu tiên: %(why)s Chưa có gì được ghi.",
+                problems=len(result.problems),
+                why=first.why,
+            ),
         )
     if result.asked and result.asked != seen:
         first_question = result.questions[0]
         raise Invalid(
             "import_questions",
-            vi=f"Có điều cần xem trước khi nhập: {first_question.vi} Bác xem, đánh dấu rồi bấm lại. Chưa có gì được ghi.",
-            en=f"There is something to look at first: {first_question.en} Tick it, then press again. Nothing was saved.",
+            N_(
+                "Có điều cần xem trước khi nhập: %(first_question)s Bác xem, đánh dấu rồi bấm lại. Chưa có gì được "
+                "ghi.",
+                first_question=first_question,
+            ),
             field="seen",
         )

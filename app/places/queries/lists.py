@@ -11,6 +11,7 @@ from app.db import keyset
 from app.errors import not_found
 from app.jobs import Job, JobState
 from app.media import MediaBlob
+from app.messages import N_
 from app.places.models import PlaceImport
 
 
@@ -21,7 +22,7 @@ def import_of(session: Session, actor: Actor, import_id: UUID, *, lock: bool = F
         query = query.where(PlaceImport.person_id == actor.person_id)
     found = session.scalar(query.with_for_update() if lock else query)
     if found is None:
-        raise not_found("lần nhập này", "this import")
+        raise not_found(N_("lần nhập này"))
     return found
 
 

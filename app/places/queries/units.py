@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.db import keyset
 from app.errors import not_found
+from app.messages import N_
 from app.places.models import Level, Place, PlaceName
 from app.places.queries.dates import in_force
 
@@ -19,7 +20,7 @@ def place(session: Session, place_id: UUID) -> Place:
     """Raises NotFound."""
     found = session.get(Place, place_id)
     if found is None:
-        raise not_found("nơi này", "this place")
+        raise not_found(N_("nơi này"))
     return found
 
 
@@ -32,7 +33,7 @@ def province(session: Session, on: date | None = None) -> Place:
     """The province of this installation. Raises NotFound before `load_reference` has run."""
     found = session.scalar(select(Place).where(Place.level == Level.PROVINCE, in_force(on or clock.today())))
     if found is None:
-        raise not_found("tỉnh này", "this province")
+        raise not_found(N_("tỉnh này"))
     return found
 
 
@@ -40,7 +41,7 @@ def open_village(session: Session, place_id: UUID) -> Place:
     """A village without an end. Raises NotFound."""
     found = session.get(Place, place_id)
     if found is None or found.level != Level.VILLAGE or found.valid_to is not None:
-        raise not_found("thôn này", "this village")
+        raise not_found(N_("thôn này"))
     return found
 
 

@@ -14,6 +14,7 @@ from app.accounts import queries as accounts
 from app.accounts.queries import among
 from app.actor import Actor
 from app.errors import not_found
+from app.messages import N_
 from app.products.models import Certificate, Product, Scheme
 from app.products.queries.products import product
 from app.products.queries.rights import seen
@@ -117,7 +118,7 @@ def certificate(session: Session, actor: Actor, certificate_id: UUID) -> Certifi
     query = select(Certificate).where(Certificate.id == certificate_id)
     found = session.scalar(query if actor.kind == "system" else query.where(mine))
     if found is None:
-        raise not_found("chứng nhận này", "this certificate")
+        raise not_found(N_("chứng nhận này"))
     return found
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.accounts.queries import among
 from app.actor import Actor
 from app.errors import not_found
+from app.messages import N_
 from app.products.models import Product, Variant
 from app.products.queries.rights import seen
 
@@ -19,7 +20,7 @@ def variant(session: Session, actor: Actor, variant_id: UUID, *, lock: bool = Fa
     query = select(Variant).join(Product, Product.id == Variant.product_id).where(Variant.id == variant_id, seen(actor))
     found = session.scalar(query.with_for_update(of=Variant, key_share=True) if lock else query)
     if found is None:
-        raise not_found("gói hàng này", "this pack")
+        raise not_found(N_("gói hàng này"))
     return found
 
 

@@ -13,6 +13,7 @@ from app.actor import Actor, Right
 from app.db import fold, keyset
 from app.db.keyset import Choices, Count, Listed
 from app.errors import not_found
+from app.messages import N_
 from app.products.models import Certificate, Product, Variant
 from app.products.queries.rights import seen
 
@@ -22,7 +23,7 @@ def product(session: Session, actor: Actor, product_id: UUID, *, lock: bool = Fa
     query = select(Product).where(Product.id == product_id, seen(actor))
     found = session.scalar(query.with_for_update(of=Product, key_share=True) if lock else query)
     if found is None:
-        raise not_found("sản phẩm này", "this product")
+        raise not_found(N_("sản phẩm này"))
     return found
 
 

@@ -19,6 +19,7 @@ from app.db import Words, fold, keyset
 from app.db.keyset import Count, Listed
 from app.errors import not_found
 from app.logs import scrub
+from app.messages import N_
 from app.places import queries as places
 from app.products.models import Product, ProductVillage
 from app.trace.models import Batch, BatchEvent, BatchEventKind, BatchSource, CareLog, SiteVillage, TraceCode
@@ -33,7 +34,7 @@ def batch(session: Session, actor: Actor, batch_id: UUID) -> Batch:
     """Raises NotFound, also for one that this actor may not open."""
     found = session.scalar(select(Batch).where(Batch.id == batch_id, visible(actor, Batch.organisation_id)))
     if found is None:
-        raise not_found("lô này", "this batch")
+        raise not_found(N_("lô này"))
     return found
 
 

@@ -16,6 +16,7 @@ from app.actor import Actor
 from app.db import fold, identity, keyset
 from app.db.keyset import Count, Listed
 from app.errors import not_found
+from app.messages import N_
 from app.trace.models import CareLog, ConflictingSubmission, Site
 from app.trace.queries.chains import current, last_of_chain, root_id
 from app.trace.queries.rights import visible
@@ -128,7 +129,7 @@ def chain(session: Session, actor: Actor, care_log_id: UUID) -> list[CareLog]:
     """Everything that was written about one step, the first row first. Raises NotFound."""
     asked = session.scalar(select(CareLog).where(CareLog.id == care_log_id, visible(actor, CareLog.organisation_id)))
     if asked is None:
-        raise not_found("dòng nhật ký này", "this diary line")
+        raise not_found(N_("dòng nhật ký này"))
     first = root_id(asked)
     return list(
         session.scalars(

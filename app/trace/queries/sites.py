@@ -17,6 +17,7 @@ from app.actor import Actor
 from app.db import fold, keyset
 from app.db.keyset import Count, Listed, Query, Rows
 from app.errors import not_found
+from app.messages import N_
 from app.trace.models import CareLog, Cycle, Site, SiteVillage
 from app.trace.queries.chains import current
 from app.trace.queries.rights import visible
@@ -27,7 +28,7 @@ def site(session: Session, actor: Actor, site_id: UUID, *, lock: bool = False) -
     query = select(Site).where(Site.id == site_id, visible(actor, Site.organisation_id))
     found = session.scalar(query.with_for_update(key_share=True) if lock else query)
     if found is None:
-        raise not_found("thửa này", "this site")
+        raise not_found(N_("thửa này"))
     return found
 
 
@@ -42,7 +43,7 @@ def cycle(session: Session, actor: Actor, cycle_id: UUID, *, lock: bool = False)
     query = select(Cycle).where(Cycle.id == cycle_id, visible(actor, Cycle.organisation_id))
     found = session.scalar(query.with_for_update(key_share=True) if lock else query)
     if found is None:
-        raise not_found("vụ này", "this season")
+        raise not_found(N_("vụ này"))
     return found
 
 

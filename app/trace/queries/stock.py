@@ -11,6 +11,7 @@ from app.accounts.queries import among
 from app.db import keyset
 from app.db.keyset import Listed
 from app.errors import not_found
+from app.messages import N_
 from app.products.models import Variant
 from app.trace.models import StockMovement, StockTotal
 
@@ -70,5 +71,5 @@ def movement_of_batch(session: Session, batch_id: UUID, movement_id: UUID) -> St
         select(StockMovement).where(StockMovement.id == movement_id, StockMovement.batch_id == batch_id)
     )
     if found is None:
-        raise not_found("dòng kho này", "this stock line")
+        raise not_found(N_("dòng kho này"))
     return found

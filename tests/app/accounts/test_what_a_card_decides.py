@@ -65,8 +65,8 @@ def test_a_card_decides_nothing_over_who_is_more_than_a_farmer(desk: Desk, deed:
         (DEEDS | OWN_HOUSEHOLD)[deed](session, actor, desk.province)
     if deed in DEEDS:
         assert refused.value.code == "card_only_writes"
-        assert refused.value.vi == "Máy vào bằng thẻ chỉ để ghi việc. Đăng nhập bằng mật khẩu để làm việc này."
-        assert refused.value.en
+        assert refused.value.text("vi") == "Máy vào bằng thẻ chỉ để ghi việc. Đăng nhập bằng mật khẩu để làm việc này."
+        assert refused.value.text("en")
     assert held_about(desk.province) == before
 
 

@@ -79,7 +79,7 @@ def test_without_a_browser_an_ordinary_user_gets_the_one_command(monkeypatch: py
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(SetupError) as refused:
         install_browser()
-    assert "sudo apt-get update && sudo apt-get install -y --no-install-recommends chromium" in refused.value.vi
+    assert "sudo apt-get update && sudo apt-get install -y --no-install-recommends chromium" in refused.value.text("vi")
 
 
 def test_root_gets_the_browser_installed_with_letters_for_vietnamese(monkeypatch: pytest.MonkeyPatch) -> None:

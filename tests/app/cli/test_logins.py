@@ -65,7 +65,7 @@ def test_the_owner_does_not_serve_people(fresh_database: Database) -> None:
     with pytest.raises(SetupError) as refused:
         check_database(owner, owner)
     assert refused.value.code == "database_application_login"
-    assert "./hoi database-sql" in refused.value.vi
+    assert "./hoi database-sql" in refused.value.text("vi")
 
 
 def test_an_application_with_power_is_refused_with_the_sql_that_takes_it(
@@ -75,7 +75,7 @@ def test_an_application_with_power_is_refused_with_the_sql_that_takes_it(
     monkeypatch.setattr("app.cli.logins._POWERS", powers)  # a real one would hold for every test of this server
     with pytest.raises(SetupError) as refused:
         check_application_login(fresh_database.url)
-    assert [line.strip() for line in refused.value.vi.splitlines()[1:]] == [
+    assert [line.strip() for line in refused.value.text("vi").splitlines()[1:]] == [
         "ALTER ROLE hoi_app NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;",
         "REVOKE hoi FROM hoi_app;",
         'REVOKE "Sếp" FROM hoi_app;',

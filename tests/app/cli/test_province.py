@@ -38,8 +38,8 @@ def test_a_preparation_that_fails_is_told_with_its_last_words(tmp_path: Path) ->
     with pytest.raises(SetupError) as refused:
         run_module(away, "app.cli.reference")
     assert refused.value.code == "preparation_failed"
-    assert refused.value.vi.startswith("Không chuẩn bị được dữ liệu (app.cli.reference). Lời báo cuối:\n")
-    assert str(tmp_path) in refused.value.vi
+    assert refused.value.text("vi").startswith("Không chuẩn bị được dữ liệu (app.cli.reference). Lời báo cuối:\n")
+    assert str(tmp_path) in refused.value.text("vi")
 
 
 def first_page_of_administrator(url: str) -> str:

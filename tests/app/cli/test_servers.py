@@ -42,7 +42,7 @@ def test_a_login_with_too_few_rights_gets_the_sql_that_grants_them_and_then_serv
     with pytest.raises(SetupError) as refused:
         check_database(url)
     assert refused.value.code == "database_rights"
-    granted = [line.strip() for line in refused.value.vi.splitlines()[1:]]
+    granted = [line.strip() for line in refused.value.text("vi").splitlines()[1:]]
     assert granted == [
         f'GRANT hoi_app TO "{weak_login}";',
         f'ALTER DATABASE "{weak_login}" OWNER TO "{weak_login}";',
@@ -63,20 +63,20 @@ def test_an_unreachable_database_is_named_with_the_command_that_checks_it(tmp_pa
     with pytest.raises(SetupError) as refused:
         check_database(f"postgresql://hoi@/hoi?host={tmp_path}")
     assert refused.value.code == "database_unreachable"
-    assert "psql \"$HOI_DATABASE_URL\" -c 'SELECT 1'" in refused.value.vi
+    assert "psql \"$HOI_DATABASE_URL\" -c 'SELECT 1'" in refused.value.text("vi")
 
 
 def test_a_password_never_stands_in_the_message_about_an_unreachable_database() -> None:
     with pytest.raises(SetupError) as refused:
         check_database("postgresql://hoi:bí-mật-lắm@127.0.0.1:1/hoi")
-    assert "bí-mật-lắm" not in refused.value.vi
+    assert "bí-mật-lắm" not in refused.value.text("vi")
 
 
 def test_an_unreachable_broker_is_named_with_the_command_that_checks_it(tmp_path: Path) -> None:
     with pytest.raises(SetupError) as refused:
         check_broker(f"unix://{tmp_path}/nowhere.sock")
     assert refused.value.code == "broker_unreachable"
-    assert 'redis-cli -u "$HOI_REDIS_URL" ping' in refused.value.vi
+    assert 'redis-cli -u "$HOI_REDIS_URL" ping' in refused.value.text("vi")
 
 
 def test_an_old_database_is_refused(servers: Any, monkeypatch: pytest.MonkeyPatch) -> None:

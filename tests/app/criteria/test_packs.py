@@ -163,7 +163,7 @@ def test_settings_take_the_provinces_choice_and_refuse_all_bad_ones_at_once() ->
         "wifi_max_age_days",
         "lapsed_certificate",
     ]
-    assert caught.value.errors[2].vi == (
+    assert caught.value.errors[2].text("vi") == (
         "Minh chứng về Wi-Fi ở nhà văn hóa còn dùng được trong: 0 không dùng được; hãy chọn số nguyên từ 1 đến 1000."
     )
 
@@ -329,7 +329,7 @@ def test_bad_pack_is_refused_with_path_and_line(name: str) -> None:
     with pytest.raises(InvalidMany) as caught:
         parse(text)
     assert len(caught.value.errors) == len(faults)
-    assert all(error.vi and error.en and error.status == 422 for error in caught.value.errors)
+    assert all(error.text("vi") and error.text("en") and error.status == 422 for error in caught.value.errors)
 
 
 def test_at_least_sixty_bad_packs_are_known() -> None:
@@ -345,8 +345,8 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file() -> None:
     ]
     with pytest.raises(InvalidMany) as caught:
         parse(text)
-    assert caught.value.errors[1].vi == "Dòng 31, criterion[0].clause: phải từ 1 trở lên."
-    assert caught.value.errors[1].en == "Line 31, criterion[0].clause: must be at least 1."
+    assert caught.value.errors[1].text("vi") == "Dòng 31, criterion[0].clause: phải từ 1 trở lên."
+    assert caught.value.errors[1].text("en") == "Line 31, criterion[0].clause: must be at least 1."
 
 
 def test_fault_in_a_nested_condition_names_its_own_line() -> None:

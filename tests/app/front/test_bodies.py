@@ -8,6 +8,7 @@ import pytest
 from app.errors import HoiError, TooSlow, Unavailable
 from app.front import bodies as module
 from app.front.bodies import AGE_SECONDS, FIRST_SECONDS, LEAST_RATE, MOST_IN_MEMORY, Bodies, TooLong
+from app.messages import N_
 
 MOST = 1024 * 1024
 
@@ -217,7 +218,7 @@ def test_what_must_go_takes_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     async def work(own: Bodies) -> None:
         taking = await all_standing(own, "a")
         (body,) = own.coming
-        body.go(TooSlow("x", vi="x", en="x"))
+        body.go(TooSlow("x", N_("x")))
         with pytest.raises(TooSlow):
             own._add(body, b"more", MOST)
         assert own.bytes == 0

@@ -16,7 +16,7 @@ def test_a_directory_that_cannot_be_made_is_named_with_the_command_that_mends_it
     with pytest.raises(SetupError) as refused:
         local.prepare(tmp_path / "file" / "var")
     assert refused.value.code == "directory_not_writable"
-    assert f"sudo chown -R {os.getuid()} " in refused.value.vi
+    assert f"sudo chown -R {os.getuid()} " in refused.value.text("vi")
 
 
 def test_a_stop_waits_for_a_start_of_another_process(home: Path) -> None:

@@ -73,4 +73,4 @@ def test_root_without_any_way_out_is_told_which_command_opens_one(home: Path, mo
     with pytest.raises(SetupError) as refused:
         local.start(closed / "var", durable=False)
     assert refused.value.code == "root_without_way_out"
-    assert "chmod o+x" in refused.value.vi
+    assert "chmod o+x" in refused.value.text("vi")

@@ -24,7 +24,7 @@ def test_data_of_another_postgres_version_are_refused_with_the_way_out(home: Pat
     with pytest.raises(SetupError) as refused:
         local.start(home, durable=False)
     assert refused.value.code == "postgres_other_version"
-    assert "HOI_PG_BIN" in refused.value.vi
+    assert "HOI_PG_BIN" in refused.value.text("vi")
 
 
 def test_postgres_takes_as_many_connections_as_it_is_told_and_logs_no_row(home: Path) -> None:

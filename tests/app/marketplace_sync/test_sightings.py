@@ -19,12 +19,13 @@ from app.marketplace_sync import queries, sightings
 from app.marketplace_sync.channels.statuses import Reason, RemoteStatus
 from app.marketplace_sync.models import ChannelAccount, Listing, ListingObservation
 from app.marketplace_sync.queries.listings import Sighting, sightings_at
+from app.messages import N_, Sentence
 from app.settings import Settings
 from tests.app.trace.farm import NOON, a_pack, a_product, build
 
 HOUR, TICK = timedelta(hours=1), timedelta(microseconds=1)
-OUT = (Reason("out_of_stock", "Hết hàng.", "Sold out."),)
-CLOSED = (Reason("page_closed", "Trang đóng.", "The page is closed."),)
+OUT = (Reason("out_of_stock", N_("Hết hàng.")),)
+CLOSED = (Reason("page_closed", N_("Trang đóng.")),)
 SAYINGS = (
     {"live": True, "buyable": True, "price_vnd": 185000, "stock": 7, "reasons": ()},
     {"live": True, "buyable": True, "price_vnd": 185000, "stock": 6, "reasons": ()},
@@ -82,7 +83,7 @@ def shop(database: Database, settings: Settings, clock_at: Callable[[datetime], 
 
 
 def saying_of(seen: Sighting) -> int:
-    reasons = tuple(Reason(**r) for r in seen.reasons)
+    reasons = tuple(Reason(r["code"], Sentence(r["vi"])) for r in seen.reasons)
     said = {"live": seen.live, "buyable": seen.buyable, "price_vnd": seen.price_dong, "stock": seen.stock}
     return SAYINGS.index(said | {"reasons": reasons})
 

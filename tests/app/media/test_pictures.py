@@ -169,7 +169,7 @@ def test_what_is_no_whole_photo_is_refused_in_words_and_nothing_is_kept(
     assert refusal.value.code == code
     assert isinstance(refusal.value, Invalid | TooLarge)
     assert refusal.value.field == "file"
-    assert len(refusal.value.vi) > 30
+    assert len(refusal.value.text("vi")) > 30
     assert blobs(db_session) == 0
     assert stored_files(settings) == []
 

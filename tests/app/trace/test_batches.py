@@ -130,7 +130,7 @@ def test_the_same_batch_again_and_a_taken_lot(database: Database, world: World, 
         make(database, world.manager, product, log, id=batch, lot="NA-1126-02")
     with pytest.raises(Conflict) as taken:
         make(database, world.manager, product, other, lot="na-1126-01")
-    assert "NA-1126-02" in taken.value.vi
+    assert "NA-1126-02" in taken.value.text("vi")
     with database.transaction(SYSTEM) as session:
         assert session.scalar(select(func.count()).select_from(BatchEvent)) == 1
 

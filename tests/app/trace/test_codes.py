@@ -89,7 +89,7 @@ def test_what_cannot_be_a_code_is_refused_with_a_way_out(text: str, problem: str
         codes.normalise(text)
     assert caught.value.code == problem
     assert caught.value.field == "code"
-    assert "nhập lại" in caught.value.vi
+    assert "nhập lại" in caught.value.text("vi")
     assert caught.value.status == 422
 
 
@@ -98,7 +98,7 @@ def test_a_keyboard_that_joins_letters_is_named_as_the_cause(typed: str) -> None
     with pytest.raises(Invalid) as caught:
         codes.normalise(typed)
     assert caught.value.code == "code_character"
-    assert "gõ dấu cách giữa hai chữ" in caught.value.vi
+    assert "gõ dấu cách giữa hai chữ" in caught.value.text("vi")
 
 
 def test_a_wrong_check_character_says_to_compare_each_character() -> None:
@@ -107,7 +107,7 @@ def test_a_wrong_check_character_says_to_compare_each_character() -> None:
     with pytest.raises(Invalid) as caught:
         codes.normalise(wrong)
     assert caught.value.code == "code_check"
-    assert "so từng ký tự" in caught.value.vi
+    assert "so từng ký tự" in caught.value.text("vi")
 
 
 def test_a_code_on_a_label_is_written_in_groups() -> None:

@@ -20,7 +20,7 @@ def test_no_count_finds_more_than_was_harvested(database: Database, world: World
     with pytest.raises(Conflict) as refused:
         move(database, world.manager, variant, "counted", 16, batch_id=batch)
     assert refused.value.code == "count_above_batch"
-    assert "nhiều nhất còn 15 gói, bác đếm được 16" in refused.value.vi
+    assert "nhiều nhất còn 15 gói, bác đếm được 16" in refused.value.text("vi")
     assert (left(database, variant), lines(database)) == (13, before)
     missing = move(database, world.manager, variant, "counted", 10, batch_id=batch)
     move(database, world.manager, variant, "counted", 15, batch_id=batch)
@@ -43,7 +43,7 @@ def test_packs_that_a_count_did_not_find_make_no_room_for_packing(database: Data
     for other in (variant, half):
         with pytest.raises(Conflict, match="more_than_batch") as refused:
             move(database, world.manager, other, "packed", 1, batch_id=batch)
-        assert "chỉ đủ đóng thêm 0 gói" in refused.value.vi
+        assert "chỉ đủ đóng thêm 0 gói" in refused.value.text("vi")
     with pytest.raises(Conflict, match="count_above_batch"):
         move(database, world.manager, variant, "counted", 21, batch_id=batch)
     assert (left(database, variant), lines(database)) == (15, before)
@@ -61,7 +61,7 @@ def test_what_a_count_finds_above_the_ledger_takes_room_like_packing(database: D
     before = lines(database)
     with pytest.raises(Conflict, match="more_than_batch") as refused:
         move(database, world.manager, half, "packed", 17, batch_id=batch)
-    assert ("chỉ đủ đóng thêm 16 gói" in refused.value.vi, lines(database)) == (True, before)
+    assert ("chỉ đủ đóng thêm 16 gói" in refused.value.text("vi"), lines(database)) == (True, before)
     move(database, world.manager, half, "packed", 16, batch_id=batch)
 
 

@@ -47,8 +47,8 @@ def test_who_said_no_writes_nothing_under_their_own_name(database: Database, wor
         outcome = diary.record_care_logs(session, world.farmer, [a_log(site)])[0]
     assert (outcome.status, outcome.error.code if outcome.error else None) == ("refused", "diary_not_agreed")
     assert outcome.error is not None
-    assert "/dong-y" in outcome.error.vi
-    assert "/dong-y" in outcome.error.en
+    assert "/dong-y" in outcome.error.text("vi")
+    assert "/dong-y" in outcome.error.text("en")
     correction = CorrectionIn(**first.model_dump(exclude={"id"}), id=new_id(), reason="Ghi nhầm", withdrawn=True)
     with database.transaction(world.farmer) as session, pytest.raises(Forbidden) as refused:
         diary.correct_care_log(session, world.farmer, first.id, correction)

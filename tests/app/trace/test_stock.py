@@ -47,7 +47,7 @@ def test_a_count_is_of_what_is_there_promised_packs_included(
     with pytest.raises(Conflict) as refused:
         move(database, world.manager, variant, "counted", 3, batch_id=batch)
     assert refused.value.code == "count_below_promised"
-    assert "4 gói" in refused.value.vi
+    assert "4 gói" in refused.value.text("vi")
     assert left(database, variant) == 5
     # Counted without naming a lot: all lots together.
     move(database, world.manager, variant, "counted", 7)
@@ -64,7 +64,7 @@ def test_below_zero_is_refused_with_the_number_left(
         with pytest.raises(Conflict) as refused:
             move(database, world.manager, variant, kind, 11, **more)
         assert refused.value.code == "not_enough"
-        assert "chỉ còn 10" in refused.value.vi
+        assert "chỉ còn 10" in refused.value.text("vi")
     assert (left(database, variant), lines(database)) == (10, before)
 
 
@@ -101,14 +101,14 @@ def test_only_what_buyers_have_comes_back_and_into_its_own_lot(
         with pytest.raises(Conflict) as refused:
             move(database, world.manager, variant, "returned", 1, batch_id=lot)
         assert refused.value.code == "nothing_sold"
-        assert "không có gì trả lại" in refused.value.vi
+        assert "không có gì trả lại" in refused.value.text("vi")
     move(database, world.manager, variant, "sold", 4, batch_id=batch)
     move(database, world.manager, variant, "returned", 1, batch_id=batch)
     for lot in (batch, None):
         with pytest.raises(Conflict) as refused:
             move(database, world.manager, variant, "returned", 4, batch_id=lot)
         assert refused.value.code == "more_than_sold"
-        assert "chỉ còn giữ 3 gói" in refused.value.vi
+        assert "chỉ còn giữ 3 gói" in refused.value.text("vi")
     with pytest.raises(Conflict, match="nothing_sold"):
         move(database, world.manager, variant, "returned", 1, batch_id=other)
     assert (left(database, variant), lines(database)) == (7, before + 2)
@@ -177,7 +177,7 @@ def test_what_was_sold_before_the_lot_was_stopped_can_still_be_written_down(
     for kind, when in [("sold", w) for w in sale_refused] + [("reserved", held - moment)]:
         with pytest.raises(Conflict, match="batch_stopped") as refused:
             move(database, world.manager, variant, kind, 1, batch_id=batch, happened_at=when)
-    assert refused.value.vi == (
+    assert refused.value.text("vi") == (
         "Lô NA-1126-01 đang thu hồi, chưa bán được. Gói nào đã bán từ trước đó thì bác ghi ngày giờ đã bán."
     )
     assert lines(database) == before
@@ -264,7 +264,7 @@ def test_a_lot_gives_no_more_than_the_whole_house_has_left(
     before = lines(database)
     with pytest.raises(Conflict, match="not_enough") as refused:
         move(database, world.manager, variant, kind, 3, batch_id=batch)
-    assert "chỉ còn 2." in refused.value.vi
+    assert "chỉ còn 2." in refused.value.text("vi")
     assert (left(database, variant), lines(database)) == (2, before)
     move(database, world.manager, variant, kind, 2, batch_id=batch)
     assert left(database, variant) == 0
@@ -285,7 +285,7 @@ def test_a_lot_releases_and_takes_back_no_more_than_the_whole_house_has_with_buy
     ):
         with pytest.raises(Conflict, match=code) as refused:
             move(database, world.manager, variant, kind, 3, batch_id=batch)
-        assert (words in refused.value.vi, lines(database)) == (True, before)
+        assert (words in refused.value.text("vi"), lines(database)) == (True, before)
         move(database, world.manager, variant, kind, 2, batch_id=batch)
         before = lines(database)
     assert left(database, variant) == 10
@@ -314,7 +314,7 @@ def test_a_count_of_a_lot_leaves_what_the_house_sold_without_a_lot(
     before = lines(database)
     with pytest.raises(Conflict) as refused:
         move(database, world.manager, variant, "counted", 7, batch_id=batch)
-    assert (refused.value.code, "Đang giữ 8 gói" in refused.value.vi) == ("count_below_promised", True)
+    assert (refused.value.code, "Đang giữ 8 gói" in refused.value.text("vi")) == ("count_below_promised", True)
     assert (left(database, variant), lines(database)) == (2, before)
     move(database, world.manager, variant, "counted", 8, batch_id=batch)
     assert left(database, variant) == 0
@@ -415,7 +415,10 @@ def test_nothing_may_be_found_and_never_less_than_the_lot_has_promised(
     before = lines(database)
     with pytest.raises(Conflict, match="count_below_promised") as refused:
         move(database, world.manager, variant, "counted", 3, batch_id=batch)
-    assert ("Đang giữ 4 gói cho khách mà chỉ đếm được 3." in refused.value.vi, lines(database)) == (True, before)
+    assert ("Đang giữ 4 gói cho khách mà chỉ đếm được 3." in refused.value.text("vi"), lines(database)) == (
+        True,
+        before,
+    )
     move(database, world.manager, variant, "counted", 0, batch_id=other)
     assert left(database, variant) == 6
 
@@ -427,7 +430,7 @@ def test_one_pack_with_a_buyer_is_named_and_not_called_none(
     move(database, world.manager, variant, "sold", 1, batch_id=batch)
     with pytest.raises(Conflict, match="more_than_sold") as refused:
         move(database, world.manager, variant, "returned", 2, batch_id=batch)
-    assert "Khách chỉ còn giữ 1 gói đã mua" in refused.value.vi
+    assert "Khách chỉ còn giữ 1 gói đã mua" in refused.value.text("vi")
 
 
 def test_a_sale_of_the_first_moment_of_the_day_of_making_can_be_written_down_late(

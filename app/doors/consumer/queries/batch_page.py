@@ -16,6 +16,7 @@ from app.doors.consumer.queries.public_texts import covered, said
 from app.doors.consumer.queries.shops import Place, shops_of
 from app.doors.consumer.queries.way import Gap, Line, harvests_of, villages_of, way_of
 from app.errors import not_found
+from app.messages import N_
 from app.places import queries as places
 from app.products.models import Product, Scheme, Variant
 from app.trace import queries as traces
@@ -99,7 +100,7 @@ def batch_page(session: Session, code: str) -> BatchPage:
         .where(TraceCode.code == code)
     ).one_or_none()
     if row is None:
-        raise not_found("mã này", "this code")
+        raise not_found(N_("mã này"))
     label, batch, product, variant, holder = row
     today, now = clock.today(), clock.now()
     sources = harvests_of(session, batch.id)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.actor import Actor, Right
 from app.doors.consumer.queries.public_texts import said
 from app.errors import Conflict, not_found
+from app.messages import N_
 from app.products.models import Product, Variant
 from app.trace import queries as trace
 from app.trace.models import Batch, CodeKind, TraceCode
@@ -37,7 +38,7 @@ def label_of(session: Session, actor: Actor, batch_id: UUID, kind: CodeKind, rig
         .where(Batch.id == batch_id, TraceCode.kind == kind, TraceCode.organisation_id.in_(sorted(actor.where(right))))
     ).one_or_none()
     if row is None:
-        raise not_found("mã của lô này", "a code of this batch")
+        raise not_found(N_("mã của lô này"))
     code, batch, product, variant = row
     names = [product.name.vi, *([variant.name.vi] if variant is not None else [])]
     state = trace.standing(session, batch_id).state
@@ -49,6 +50,5 @@ def check_printable(label: LabelOf) -> None:
     if label.state == "recalled":
         raise Conflict(
             "lot_is_recalled",
-            vi=f"Lô {label.lot} đang thu hồi nên không in thêm tem.",
-            en=f"Lot {label.lot} is recalled, so no more labels are printed.",
+            N_("Lô %(lot)s đang thu hồi nên không in thêm tem.", lot=label.lot),
         )

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.accounts import queries as accounts
 from app.actor import Actor, Right
 from app.errors import not_found
+from app.messages import N_
 from app.trace import findings
 from app.trace import queries as trace
 from app.trace.models import CareLog, Site
@@ -42,6 +43,6 @@ def site_to_see(session: Session, actor: Actor, site_id: UUID, mark: str = "") -
 def finding_to_correct(session: Session, actor: Actor, care_log_id: UUID) -> tuple[Site, CareLog]:
     """The site and how the finding stands now. Raises NotFound for what this certifier may not correct."""
     if care_log_id not in findings.own_findings(session, actor, [care_log_id]):
-        raise not_found("nhận xét này", "this finding")
+        raise not_found(N_("nhận xét này"))
     line = trace.care_log(session, actor, care_log_id)
     return trace.site(session, actor, line.log.site_id), line.log

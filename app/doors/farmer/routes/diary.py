@@ -23,6 +23,7 @@ from app.doors.farmer.routes.questions import ask, lots_of, questions_about, tak
 from app.doors.farmer.routes.step import after_writing
 from app.doors.farmer.routes.step_form import form_again, step_facts, step_page
 from app.errors import not_found
+from app.messages import N_
 from app.trace import diary
 from app.trace import queries as trace
 from app.trace.models import Witness
@@ -103,7 +104,7 @@ def _history(session: Session, actor: Actor, log_id: UUID) -> tuple[House, list[
     rows = trace.chain(session, actor, log_id)
     house = queries.house(session, actor, rows[0].organisation_id)
     if house is None:
-        raise not_found("việc này", "this step")
+        raise not_found(N_("việc này"))
     return house, queries.views(session, rows)
 
 

@@ -19,6 +19,7 @@ from app.doors.farmer.queries import House
 from app.doors.farmer.routes.base import items, signed_in_writer
 from app.errors import HoiError, Invalid
 from app.logs import told
+from app.messages import N_
 from app.trace import diary
 from app.trace.models import Witness
 from app.trace.schemas import CareLogIn
@@ -33,7 +34,7 @@ def receive() -> Response:
     _from_our_page()
     actor = signed_in_writer()
     if not request.is_json:
-        raise Invalid("not_json", vi="Nội dung gửi lên phải là JSON.", en="The body must be JSON.")
+        raise Invalid("not_json", N_("Nội dung gửi lên phải là JSON."))
     envelope = parse(schemas.Envelope)
     try:
         answers = _judge(actor, envelope, envelope.items)
@@ -63,7 +64,7 @@ class Answer:
     def spelled(self) -> dict[str, object]:
         if self.error is None:
             return {"id": self.id, "status": self.status}
-        told: dict[str, object] = {"code": self.error.code, "vi": self.error.vi, "en": self.error.en}
+        told: dict[str, object] = {"code": self.error.code, "vi": self.error.text("vi"), "en": self.error.text("en")}
         if self.error.field:
             told["field"] = self.error.field
         return {"id": self.id, "status": self.status, "error": told}
@@ -130,10 +131,11 @@ def _judge_alone(actor: Actor, envelope: schemas.Envelope, raw: object, until: f
             _id_of(raw),
             error=HoiError(
                 "item_unexpected",
-                vi="Mục này làm máy chủ gặp trục trặc nên chưa ghi được; các mục khác không sao. Máy giữ lại mục này."
-                f" Bác đọc mã {g.request_id} cho người hỗ trợ.",
-                en="This item caused an error on our side and was not written; the others are not affected. Keep it, and tell"
-                f" support the code {g.request_id}.",
+                N_(
+                    "Mục này làm máy chủ gặp trục trặc nên chưa ghi được; các mục khác không sao. Máy giữ lại mục này. "
+                    "Bác đọc mã %(request_id)s cho người hỗ trợ.",
+                    request_id=g.request_id,
+                ),
             ),
         )
 
@@ -150,7 +152,7 @@ def _id_of(raw: object) -> str | None:
 def _read_item(raw: object) -> tuple[UUID, schemas.CareLogBody1]:
     """The id of one item, and what it says. Raises what is wrong with it."""
     if not isinstance(raw, dict):
-        raise Invalid("not_an_item", vi="Mục này không đọc được.", en="This item is not an object.")
+        raise Invalid("not_an_item", N_("Mục này không đọc được."))
     item = parse_data(schemas.Item, raw)
     return item.id, parse_data(schemas.CareLogBody1, item.body)
 

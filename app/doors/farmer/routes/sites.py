@@ -8,6 +8,7 @@ from app.doors.farmer import pictures, queries, schemas
 from app.doors.farmer.routes.base import blueprint, household_in_address, signed_in_writer, to_households
 from app.doors.farmer.routes.photos import kept_photos, sent_photos
 from app.errors import Invalid
+from app.messages import N_
 from app.trace import sites as trace_sites
 from app.trace.models import SiteKind
 from app.trace.schemas import NewSite
@@ -39,8 +40,7 @@ def save_site() -> BaseResponse:
         if house.village_id is None:
             raise Invalid(
                 "village_unknown",
-                vi="Chưa rõ nhà này ở thôn nào nên chưa thêm được. Hợp tác xã hoặc cán bộ xã ghi thôn cho hộ trước.",
-                en="The village of this household is not known yet. Ask the cooperative or the commune to set it.",
+                N_("Chưa rõ nhà này ở thôn nào nên chưa thêm được. Hợp tác xã hoặc cán bộ xã ghi thôn cho hộ trước."),
             )
         new = NewSite(
             id=form.id,

@@ -18,6 +18,7 @@ from app.doors.farmer.routes.photos import sent_photos
 from app.doors.farmer.routes.questions import ask, questions_about
 from app.doors.farmer.routes.step_form import form_again, step_facts, step_page
 from app.errors import Conflict, HoiError
+from app.messages import N_
 from app.trace import diary
 from app.trace.schemas import CareLogIn
 from app.web import parse, parse_query, transaction
@@ -58,8 +59,7 @@ def after_writing(error: HoiError | None, log_id: UUID) -> BaseResponse:
     if isinstance(error, Conflict):
         raise Conflict(
             "already_written",
-            vi="Việc này đã ghi rồi, nhưng nội dung khác lần này. Bác mở Việc đã ghi, bấm Sửa.",
-            en="This step is written already, with other content. Open what was written and correct it.",
+            N_("Việc này đã ghi rồi, nhưng nội dung khác lần này. Bác mở Việc đã ghi, bấm Sửa."),
         )
     if error is not None:
         raise error

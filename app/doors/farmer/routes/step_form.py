@@ -14,6 +14,7 @@ from app.doors.farmer.routes.base import household_in_address, site_of
 from app.doors.farmer.routes.photos import kept_photos
 from app.doors.farmer.routes.waits import MEDICINES, WAIT_CHOICES, wait_text, waiting_days
 from app.errors import Invalid
+from app.messages import N_
 from app.trace import queries as trace
 from app.trace.models import Site, Witness
 from app.trace.steps import Step
@@ -99,8 +100,7 @@ def step_facts(
     if step.kind in MEDICINES and material is None and not photos and not unnamed_before:
         raise Invalid(
             "medicine_unnamed",
-            vi="Chưa rõ thuốc gì. Bác chọn một ô thuốc, viết tên vào ô “Loại khác”, hoặc chụp ảnh nhãn rồi ghi.",
-            en="Which medicine is missing. Choose one, write its name under “Another kind”, or take a photo of the label.",
+            N_("Chưa rõ thuốc gì. Bác chọn một ô thuốc, viết tên vào ô “Loại khác”, hoặc chụp ảnh nhãn rồi ghi."),
             field="material_other",
         )
     return {
@@ -127,8 +127,7 @@ def _doer(session: Session, house: House, form: schemas.StepForm) -> UUID | None
     if form.performed_by not in {house.writer.person_id, *(p.person_id for p in queries.people(session, house))}:
         raise Invalid(
             "not_of_the_household",
-            vi="Người này không còn trong hộ. Bác chọn lại ai làm.",
-            en="This person is not of the household. Choose again who did it.",
+            N_("Người này không còn trong hộ. Bác chọn lại ai làm."),
             field="performed_by",
         )
     return form.performed_by

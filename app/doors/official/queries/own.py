@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from app.actor import Actor, Right
 from app.errors import not_found
+from app.messages import N_
 from app.places import queries as places
 from app.places.models import Level, Place
 
@@ -13,10 +14,10 @@ from app.places.models import Level, Place
 def place_of(session: Session, actor: Actor, place_id: UUID, level: Level) -> Place:
     """A place that this official answers for. Raises NotFound for one elsewhere, as for one that does not exist."""
     if not actor.may_at(Right.OVERSEE, place_id):
-        raise not_found("nơi này", "this place")
+        raise not_found(N_("nơi này"))
     found = places.place(session, place_id)
     if found.level != level:
-        raise not_found("nơi này", "this place")
+        raise not_found(N_("nơi này"))
     return found
 
 

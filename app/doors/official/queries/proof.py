@@ -16,6 +16,7 @@ from app.db import Database, keyset
 from app.doors.official.queries.village import Clause, VillageView
 from app.errors import not_found
 from app.marketplace_sync import queries as marketplace
+from app.messages import N_
 from app.places import queries as places
 from app.products import queries as products
 from app.products.models import Certificate
@@ -93,7 +94,7 @@ def proof(database: Database, actor: Actor, view: VillageView, criterion_id: str
     """Everything behind one criterion's answer. Raises NotFound for an id that the pack does not have."""
     clause = next((c for c in view.clauses if c.criterion.id == criterion_id), None)
     if clause is None:
-        raise not_found("tiêu chí này", "this criterion")
+        raise not_found(N_("tiêu chí này"))
     return proofs(database, actor, view, [clause], language)[0]
 
 

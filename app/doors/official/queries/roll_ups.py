@@ -14,6 +14,7 @@ from app.criteria.queries import Tally
 from app.criteria.rules import Criterion, Pack, Value
 from app.db import keyset
 from app.errors import not_found
+from app.messages import N_
 from app.places import queries as places
 from app.places.models import Level, Place
 
@@ -95,7 +96,7 @@ def clause_line(
     lines = clause_lines(session, on, pack, villages, commune_id)
     found = next((line for line in lines if line.criterion.id == criterion_id), None)
     if found is None:
-        raise not_found("tiêu chí này", "this criterion")
+        raise not_found(N_("tiêu chí này"))
     return found
 
 

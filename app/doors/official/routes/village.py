@@ -14,6 +14,7 @@ from app.doors.official import queries
 from app.doors.official.routes.base import blueprint, signed_in_official, title_of, trail_to
 from app.errors import Invalid
 from app.fields import AskedDay
+from app.messages import N_, Joined
 from app.web import language, page, parse_query, web
 
 REFRESH_SECONDS = 2
@@ -39,20 +40,27 @@ def _dials() -> Dials:
     dials = parse_query(Dials)
     first, last = criteria.pack().effective_from, clock.today()
     faults = [
-        (name, label_vi, label_en)
-        for name, day, label_vi, label_en in (
-            ("ngay", dials.ngay, "Tính đến ngày", "As of"),
-            ("biet_den", dials.biet_den, "Theo điều đã ghi đến hết ngày", "As recorded by the end of"),
+        (name, label)
+        for name, day, label in (
+            ("ngay", dials.ngay, N_("Tính đến ngày")),
+            ("biet_den", dials.biet_den, N_("Theo điều đã ghi đến hết ngày")),
         )
         if day is not None and not first <= day <= last
     ]
     if faults:  # a page of its own tells of it, without a form to put each sentence beside its field
         raise Invalid(
             "day_out_of_range",
-            vi=" ".join(
-                f"Ô “{vi}”: chọn một ngày từ {first:%d/%m/%Y} đến hôm nay, {last:%d/%m/%Y}." for _, vi, _ in faults
+            Joined(
+                tuple(
+                    N_(
+                        "Ô “%(label)s”: chọn một ngày từ %(first)s đến hôm nay, %(last)s.",
+                        label=label,
+                        first=f"{first:%d/%m/%Y}",
+                        last=f"{last:%d/%m/%Y}",
+                    )
+                    for _, label in faults
+                )
             ),
-            en=" ".join(f"“{en}”: choose a day from {first:%d/%m/%Y} to today, {last:%d/%m/%Y}." for *_, en in faults),
             field=faults[0][0],
         )
     return dials

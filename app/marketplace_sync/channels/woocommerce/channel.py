@@ -47,6 +47,7 @@ from app.marketplace_sync.channels.woocommerce.items import (
 )
 from app.marketplace_sync.channels.woocommerce.pages import ProductPages
 from app.marketplace_sync.channels.woocommerce.refusals import Refusals
+from app.messages import N_
 
 KIND: Final = "woocommerce"
 PAGES_AT_ONCE: Final = 6  # as a browser asks one host
@@ -196,7 +197,7 @@ class WooCommerce(Channel):
         current = self._item(remote_id)
         banned = moderation(current)
         if banned is not None:
-            raise Rejected("banned", vi=banned.vi, en=banned.en, reasons=(banned,))
+            raise Rejected("banned", banned, reasons=(banned,))
         if current.get("status") == "publish" and current.get("catalog_visibility") != "hidden":
             return self._seen(current, asked_at)
         return self._put(remote_id, {"status": "publish", "catalog_visibility": "visible"})
@@ -286,9 +287,7 @@ class WooCommerce(Channel):
         """The SKU is reserved, but the shop does not say by what: an item in the bin, or one made at this very moment."""
         found = self._by_sku(draft.sku, "any")
         if found is not None:
-            raise Conflict(
-                conflict.code, vi=conflict.vi, en=conflict.en, raw=conflict.raw, existing_remote_id=str(found["id"])
-            )
+            raise Conflict(conflict.code, conflict.said, raw=conflict.raw, existing_remote_id=str(found["id"]))
         binned = self._by_sku(draft.sku, "trash")
         if binned is None:
             raise conflict
@@ -296,10 +295,12 @@ class WooCommerce(Channel):
         if meta(binned).get(META_LISTING) != draft.listing_id:
             raise Conflict(
                 "sku_in_bin",
-                vi=f"Mã hàng {draft.sku} đang nằm trong thùng rác của gian hàng (mã {remote_id})."
-                " Hãy vào quản trị gian hàng khôi phục hoặc xóa hẳn tin đó, rồi đăng lại.",
-                en=f"SKU {draft.sku} is held by an item in the shop's bin (item {remote_id})."
-                " Restore or remove it for good in the shop's admin, then publish again.",
+                N_(
+                    "Mã hàng %(sku)s đang nằm trong thùng rác của gian hàng (mã %(remote_id)s). Hãy vào quản trị gian "
+                    "hàng khôi phục hoặc xóa hẳn tin đó, rồi đăng lại.",
+                    sku=draft.sku,
+                    remote_id=remote_id,
+                ),
                 raw=conflict.raw,
                 existing_remote_id=remote_id,
             )
@@ -316,10 +317,11 @@ class WooCommerce(Channel):
         if currency not in {None, "VND"}:
             raise WrongCurrency(
                 "currency",
-                vi=f"Gian hàng đang bán bằng {currency}, không phải đồng, nên mọi giá đưa sang sẽ sai. Trong quản trị"
-                " gian hàng, vào WooCommerce → Cài đặt → Chung, đổi Tiền tệ sang VND (đồng), rồi nối lại.",
-                en=f"The shop sells in {currency}, not in đồng, so every price sent there would be wrong. In the shop's"
-                " admin, go to WooCommerce → Settings → General, set Currency to VND (đồng), then connect again.",
+                N_(
+                    "Gian hàng đang bán bằng %(currency)s, không phải đồng, nên mọi giá đưa sang sẽ sai. Trong quản "
+                    "trị gian hàng, vào WooCommerce → Cài đặt → Chung, đổi Tiền tệ sang VND (đồng), rồi nối lại.",
+                    currency=currency,
+                ),
                 field="base_url",
             )
         return currency
@@ -329,10 +331,10 @@ class WooCommerce(Channel):
             yield Issue(
                 "base_url",
                 "currency_unknown",
-                "Mã truy cập này không đọc được tiền tệ của gian hàng. Bác xem trong WooCommerce → Cài đặt → Chung:"
-                " phải là VND (đồng), nếu không giá sẽ sai.",
-                "These keys may not read the shop's currency. Look in WooCommerce → Settings → General: it must be VND"
-                " (đồng), or prices will be wrong.",
+                N_(
+                    "Mã truy cập này không đọc được tiền tệ của gian hàng. Bác xem trong WooCommerce → Cài đặt → "
+                    "Chung: phải là VND (đồng), nếu không giá sẽ sai."
+                ),
             )
         unit = self._setting("products/woocommerce_weight_unit")
         ours = "kg" if self._kilograms else "g"
@@ -340,10 +342,13 @@ class WooCommerce(Channel):
             yield Issue(
                 "weight_unit",
                 "weight_unit",
-                f"Gian hàng tính khối lượng bằng {unit}, còn tài khoản này ghi {ours}, nên khối lượng trên sàn sẽ sai."
-                " Bác mở tài khoản chọn lại đơn vị, hoặc đổi trong WooCommerce → Cài đặt → Sản phẩm sang kg hay g.",
-                f"The shop weighs in {unit}, this account says {ours}, so weights there will be wrong."
-                " Open the account and choose the unit again, or change it to kg or g in WooCommerce → Settings → Products.",
+                N_(
+                    "Gian hàng tính khối lượng bằng %(unit)s, còn tài khoản này ghi %(ours)s, nên khối lượng trên sàn "
+                    "sẽ sai. Bác mở tài khoản chọn lại đơn vị, hoặc đổi trong WooCommerce → Cài đặt → Sản phẩm sang kg "
+                    "hay g.",
+                    unit=unit,
+                    ours=ours,
+                ),
             )
 
     def _setting(self, name: str) -> str | None:

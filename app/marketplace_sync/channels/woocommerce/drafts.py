@@ -8,6 +8,7 @@ from typing import Any
 from app.addresses import split_address
 from app.marketplace_sync.channels.drafts import Issue, ListingDraft, number_to_send
 from app.marketplace_sync.channels.woocommerce.items import META_IMAGES, META_LISTING, counted_stock, nfc
+from app.messages import N_
 
 IMAGE_ENDING = re.compile(r"\.(?:jpe?g|png|webp|gif)$", re.IGNORECASE)
 SKU_SHAPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-/]*")
@@ -21,8 +22,7 @@ def issues(draft: ListingDraft) -> list[Issue]:
             Issue(
                 "sku",
                 "shape",
-                "Mã hàng (SKU) chỉ gồm chữ không dấu, số và các dấu . _ - / (WooCommerce hiểu dấu phẩy là hai mã).",
-                "The SKU may hold unaccented letters, digits and . _ - / only (WooCommerce reads a comma as two SKUs).",
+                N_("Mã hàng (SKU) chỉ gồm chữ không dấu, số và các dấu . _ - / (WooCommerce hiểu dấu phẩy là hai mã)."),
             )
         )
     for image in draft.images:
@@ -32,8 +32,7 @@ def issues(draft: ListingDraft) -> list[Issue]:
                 Issue(
                     "images",
                     "address",
-                    "Ảnh cần có địa chỉ công khai, kết thúc bằng .jpg, .png hoặc .webp để gian hàng tự tải về.",
-                    "A picture needs a public address that ends in .jpg, .png or .webp, for the shop to copy.",
+                    N_("Ảnh cần có địa chỉ công khai, kết thúc bằng .jpg, .png hoặc .webp để gian hàng tự tải về."),
                 )
             )
             break

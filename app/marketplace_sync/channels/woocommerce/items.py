@@ -10,6 +10,7 @@ from typing import Any, Final
 from app.marketplace_sync.channels.errors import ChannelError
 from app.marketplace_sync.channels.statuses import OUT_OF_STOCK, Reason, RemoteStatus
 from app.marketplace_sync.channels.woocommerce.pages import ProductPages
+from app.messages import N_
 
 GONE: Final = "gone"
 META_LISTING: Final = "_hoi_listing"
@@ -23,12 +24,12 @@ FIELDS: Final = (
 )
 
 REMOTE_WORDS: Final = {
-    "draft": Reason("draft", "Tin đang ở dạng nháp trên gian hàng.", "The item is a draft in the shop."),
-    "pending": Reason("pending", "Tin đang chờ gian hàng duyệt.", "The item waits for the shop's review."),
-    "private": Reason("private", "Gian hàng đã ẩn tin này.", "The shop keeps the item private."),
-    "future": Reason("future", "Tin được hẹn giờ đăng, chưa tới lúc.", "The item is scheduled for later."),
-    "trash": Reason("trash", "Tin đang nằm trong thùng rác của gian hàng.", "The item is in the shop's bin."),
-    GONE: Reason(GONE, "Gian hàng không còn tin này.", "The shop no longer has this item."),
+    "draft": Reason("draft", N_("Tin đang ở dạng nháp trên gian hàng.")),
+    "pending": Reason("pending", N_("Tin đang chờ gian hàng duyệt.")),
+    "private": Reason("private", N_("Gian hàng đã ẩn tin này.")),
+    "future": Reason("future", N_("Tin được hẹn giờ đăng, chưa tới lúc.")),
+    "trash": Reason("trash", N_("Tin đang nằm trong thùng rác của gian hàng.")),
+    GONE: Reason(GONE, N_("Gian hàng không còn tin này.")),
 }
 
 
@@ -41,13 +42,9 @@ def observed(item: Mapping[str, Any], asked_at: datetime, pages: ProductPages) -
     if banned is not None:
         reasons.append(banned)
     elif raw != "publish":
-        reasons.append(
-            REMOTE_WORDS.get(raw) or Reason(raw, f"Gian hàng báo trạng thái “{raw}”.", f"The shop says “{raw}”.")
-        )
+        reasons.append(REMOTE_WORDS.get(raw) or Reason(raw, N_("Gian hàng báo trạng thái “%(raw)s”.", raw=raw)))
     if raw == "publish" and item.get("catalog_visibility") == "hidden":
-        reasons.append(
-            Reason("hidden", "Gian hàng đã ẩn tin khỏi danh mục.", "The shop hides the item from its catalogue.")
-        )
+        reasons.append(Reason("hidden", N_("Gian hàng đã ẩn tin khỏi danh mục.")))
     url = str(item.get("permalink") or "") or None
     page: int | None = None
     verified = True
@@ -59,7 +56,7 @@ def observed(item: Mapping[str, Any], asked_at: datetime, pages: ProductPages) -
     live = not reasons
     in_stock = item.get("stock_status") != "outofstock"
     if live and not in_stock:
-        reasons.append(Reason(OUT_OF_STOCK, "Gian hàng báo đã hết hàng.", "The shop says out of stock."))
+        reasons.append(Reason(OUT_OF_STOCK, N_("Gian hàng báo đã hết hàng.")))
     images = notes.get(META_IMAGES, "")
     return RemoteStatus(
         remote_id=str(item["id"]),
@@ -114,7 +111,7 @@ def counted_stock(item: Mapping[str, Any]) -> int | None:
 
 def ban(why: str) -> Reason:
     why = nfc(why).strip()[:300] or "không ghi lý do"
-    return Reason("banned", f"Sàn cấm bán sản phẩm này: {why}", f"The marketplace banned this item: {why}")
+    return Reason("banned", N_("Sàn cấm bán sản phẩm này: %(why)s", why=why))
 
 
 def moderation(item: Mapping[str, Any]) -> Reason | None:
@@ -148,7 +145,7 @@ def not_told(remote_id: str, error: ChannelError, asked_at: datetime) -> RemoteS
         url=None,
         price_vnd=None,
         stock=None,
-        reasons=(Reason(error.code, error.vi, error.en),),
+        reasons=(Reason(error.code, error.said),),
         seen_at=asked_at,
         verified=False,
     )

@@ -5,6 +5,7 @@ import httpx
 from app.marketplace_sync.channels.errors import ChannelError
 from app.marketplace_sync.channels.http import Answer, Http, same_page, same_shop
 from app.marketplace_sync.channels.statuses import Reason
+from app.messages import N_
 
 
 class ProductPages:
@@ -19,8 +20,7 @@ class ProductPages:
         if url is None or not same_shop(url, self._shop_url):
             return None, Reason(
                 "foreign_page",
-                "Địa chỉ trang sản phẩm không thuộc gian hàng này.",
-                "The product page's address is not on this shop.",
+                N_("Địa chỉ trang sản phẩm không thuộc gian hàng này."),
             )
         try:
             answer, reached = self._visit(url)
@@ -32,8 +32,7 @@ class ProductPages:
             return None, _page_unknown()
         return answer.status, Reason(
             "page_closed",
-            f"Khách mở trang sản phẩm thì gặp mã {answer.status}, chưa mua được.",
-            f"Visitors of the product page get status {answer.status}.",
+            N_("Khách mở trang sản phẩm thì gặp mã %(status)s, chưa mua được.", status=answer.status),
         )
 
     def _visit(self, url: str) -> tuple[Answer, str]:
@@ -54,8 +53,7 @@ class ProductPages:
 def _page_unknown() -> Reason:
     return Reason(
         "page_unreachable",
-        "Chưa mở được trang sản phẩm để xem khách có mua được không. Hệ thống sẽ xem lại.",
-        "The product page could not be opened just now. It will be looked at again.",
+        N_("Chưa mở được trang sản phẩm để xem khách có mua được không. Hệ thống sẽ xem lại."),
     )
 
 
@@ -64,6 +62,5 @@ def _moved_page(reached: str) -> Reason:
     target = reached[:200]
     return Reason(
         "page_closed",
-        f"Khách mở trang sản phẩm thì bị đưa sang trang khác ({target}), không mua được.",
-        f"Visitors of the product page are led to another page ({target}).",
+        N_("Khách mở trang sản phẩm thì bị đưa sang trang khác (%(target)s), không mua được.", target=target),
     )

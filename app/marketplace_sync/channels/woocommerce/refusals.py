@@ -22,6 +22,7 @@ from app.marketplace_sync.channels.errors import (
 )
 from app.marketplace_sync.channels.http import Answer, Redactor, retry_after
 from app.marketplace_sync.channels.woocommerce.items import GONE, REMOTE_WORDS, ban
+from app.messages import N_
 
 BLOCKED_WAIT: Final = timedelta(minutes=15)
 
@@ -49,14 +50,12 @@ class Refusals:
         if creates:
             return OutcomeUnknown(
                 "answer_unreadable",
-                vi="Gian hàng đã nhận tin nhưng trả lời không đọc được. Hệ thống sẽ tra lại xem tin đã có chưa.",
-                en="The shop took the request but its answer cannot be read. It will be looked up before sending again.",
+                N_("Gian hàng đã nhận tin nhưng trả lời không đọc được. Hệ thống sẽ tra lại xem tin đã có chưa."),
                 raw=raw,
             )
         return Retryable(
             "answer_unreadable",
-            vi="Gian hàng trả về một trang khác, có thể đang bảo trì. Hệ thống sẽ tự thử lại.",
-            en="The shop answered with something else, perhaps a maintenance page. It will be tried again.",
+            N_("Gian hàng trả về một trang khác, có thể đang bảo trì. Hệ thống sẽ tự thử lại."),
             raw=raw,
         )
 
@@ -86,31 +85,30 @@ class Refusals:
         if status == httpx.codes.TOO_MANY_REQUESTS:
             return RateLimited(
                 "too_many_calls",
-                vi="Gian hàng yêu cầu gửi chậm lại. Hệ thống sẽ tự đợi rồi gửi tiếp.",
-                en="The shop asks us to slow down. It will be tried again after a pause.",
+                N_("Gian hàng yêu cầu gửi chậm lại. Hệ thống sẽ tự đợi rồi gửi tiếp."),
                 raw=raw,
                 after=wait,
             )
         if status in {500, 502, 504} and creates:
             return OutcomeUnknown(
                 "server_error",
-                vi=f"Gian hàng gặp trục trặc khi nhận tin (mã {status}). Hệ thống sẽ tra lại xem tin đã có chưa.",
-                en=f"The shop failed while taking the item ({status}). It will be looked up before sending again.",
+                N_(
+                    "Gian hàng gặp trục trặc khi nhận tin (mã %(status)s). Hệ thống sẽ tra lại xem tin đã có chưa.",
+                    status=status,
+                ),
                 raw=raw,
             )
         if status >= httpx.codes.INTERNAL_SERVER_ERROR or status in {0, 408, 425}:
             return Retryable(
                 code or "server_error",
-                vi="Gian hàng đang trục trặc hoặc bảo trì. Hệ thống sẽ tự thử lại.",
-                en="The shop has trouble or is under maintenance. It will be tried again.",
+                N_("Gian hàng đang trục trặc hoặc bảo trì. Hệ thống sẽ tự thử lại."),
                 raw=raw,
                 after=wait,
             )
         said = f"“{self._redact(message)}”" if message else str(status)
         return Permanent(
             code or "refused",
-            vi=f"Gian hàng không nhận và nói: {said}. Hãy báo người quản trị gian hàng.",
-            en=f"The shop refuses and says: {said}. Tell the shop's administrator.",
+            N_("Gian hàng không nhận và nói: %(said)s. Hãy báo người quản trị gian hàng.", said=said),
             raw=raw,
         )
 
@@ -125,22 +123,23 @@ class Refusals:
             return not_found(raw)
         if code == "product_moderated":
             reason = ban(str(details.get("reason") or message))
-            return Rejected("banned", vi=reason.vi, en=reason.en, raw=raw, reasons=(reason,))
+            return Rejected("banned", reason, raw=raw, reasons=(reason,))
         if code == "woocommerce_rest_already_trashed":
-            return NotFound(code, vi=REMOTE_WORDS["trash"].vi, en=REMOTE_WORDS["trash"].en, raw=raw)
+            return NotFound(code, REMOTE_WORDS["trash"], raw=raw)
         if "image" in code:
             return Validation(
                 code,
-                vi="Gian hàng không tải được ảnh sản phẩm. Hãy kiểm tra ảnh mở được từ bên ngoài và đúng loại JPG, PNG, WebP.",
-                en="The shop could not copy a picture. Check that it opens from outside and is JPG, PNG or WebP.",
+                N_(
+                    "Gian hàng không tải được ảnh sản phẩm. Hãy kiểm tra ảnh mở được từ bên ngoài và đúng loại JPG, "
+                    "PNG, WebP."
+                ),
                 raw=raw,
                 field="images",
             )
         if code == "product_invalid_global_unique_id":
             return Validation(
                 code,
-                vi="Mã vạch (GTIN) này đã dùng cho một tin khác trên gian hàng, hoặc không đúng.",
-                en="This barcode number (GTIN) is used by another item of the shop, or is not valid.",
+                N_("Mã vạch (GTIN) này đã dùng cho một tin khác trên gian hàng, hoặc không đúng."),
                 raw=raw,
                 field="gtin",
             )
@@ -149,8 +148,7 @@ class Refusals:
             names = ", ".join(map(str, params))[:100] if isinstance(params, dict | list) else "?"
             return Validation(
                 code,
-                vi=f"Gian hàng không nhận giá trị của: {names}.",
-                en=f"The shop does not accept the value of: {names}.",
+                N_("Gian hàng không nhận giá trị của: %(names)s.", names=names),
                 raw=raw,
                 field=_FIELD_OF.get(names.split(",", maxsplit=1)[0]),
             )
@@ -160,30 +158,31 @@ class Refusals:
         if "timestamp" in raw.lower():
             return Retryable(
                 "clock_skew",
-                vi="Đồng hồ của máy chủ và của gian hàng lệch nhau quá 15 phút. Hãy chỉnh lại giờ máy chủ.",
-                en="Our clock and the shop's differ by more than 15 minutes. Set the server's time right.",
+                N_("Đồng hồ của máy chủ và của gian hàng lệch nhau quá 15 phút. Hãy chỉnh lại giờ máy chủ."),
                 raw=raw,
             )
         if "nonce" in raw.lower():
             return Retryable(
                 "nonce_used",
-                vi="Gian hàng cho là yêu cầu bị gửi lặp. Hệ thống sẽ tự gửi lại.",
-                en="The shop took the request for a repeated one. It will be sent again.",
+                N_("Gian hàng cho là yêu cầu bị gửi lặp. Hệ thống sẽ tự gửi lại."),
                 raw=raw,
                 after=timedelta(seconds=1),
             )
         if not code:
             return Retryable(
                 "blocked",
-                vi="Tường lửa của gian hàng đang chặn hệ thống. Hãy nhờ người quản trị gian hàng cho phép máy chủ này.",
-                en="The shop's firewall blocks us. Ask the shop's administrator to allow this server.",
+                N_(
+                    "Tường lửa của gian hàng đang chặn hệ thống. Hãy nhờ người quản trị gian hàng cho phép máy chủ này."
+                ),
                 raw=raw,
                 after=BLOCKED_WAIT,
             )
         return AuthRevoked(
             code,
-            vi="Gian hàng không nhận mã truy cập này, hoặc mã không có quyền Đọc/Ghi. Hãy tạo mã mới trong gian hàng rồi nhập lại.",
-            en="The shop refuses these keys, or they lack Read/Write. Make new ones in the shop and enter them again.",
+            N_(
+                "Gian hàng không nhận mã truy cập này, hoặc mã không có quyền Đọc/Ghi. Hãy tạo mã mới trong gian "
+                "hàng rồi nhập lại."
+            ),
             raw=raw,
         )
 
@@ -192,18 +191,20 @@ class Refusals:
         host = split_address(place).netloc.rpartition("@")[2][:100] or "?"
         return Permanent(
             "moved",
-            vi=f"Gian hàng đã chuyển sang {host}. Hãy sửa địa chỉ trong tài khoản gian hàng (kể cả http hay https).",
-            en=f"The shop has moved to {host}. Correct the address in the account (http or https too).",
+            N_(
+                "Gian hàng đã chuyển sang %(host)s. Hãy sửa địa chỉ trong tài khoản gian hàng (kể cả http hay https).",
+                host=host,
+            ),
             raw=raw,
         )
 
     def no_api(self, raw: str) -> Permanent:
         return Permanent(
             "no_api",
-            vi="Địa chỉ này không có WooCommerce REST API. Hãy xem lại địa chỉ, và trong gian hàng chọn"
-            " Cài đặt → Đường dẫn tĩnh khác kiểu “Đơn giản”.",
-            en="There is no WooCommerce REST API at this address. Check it, and in the shop set"
-            " Settings → Permalinks to anything but “Plain”.",
+            N_(
+                "Địa chỉ này không có WooCommerce REST API. Hãy xem lại địa chỉ, và trong gian hàng chọn Cài đặt → "
+                "Đường dẫn tĩnh khác kiểu “Đơn giản”."
+            ),
             raw=raw,
         )
 
@@ -221,12 +222,11 @@ class Refusals:
 def _sku_taken(raw: str, holder: str | None) -> Conflict:
     return Conflict(
         "sku_taken",
-        vi="Mã hàng (SKU) này đã có trên gian hàng. Hãy xem tin trùng mã ở đó, kể cả trong thùng rác.",
-        en="This SKU exists in the shop already. Look for the item with the same SKU there, in the bin too.",
+        N_("Mã hàng (SKU) này đã có trên gian hàng. Hãy xem tin trùng mã ở đó, kể cả trong thùng rác."),
         raw=raw,
         existing_remote_id=holder,
     )
 
 
 def not_found(raw: str) -> NotFound:
-    return NotFound("no_such_item", vi=REMOTE_WORDS[GONE].vi, en=REMOTE_WORDS[GONE].en, raw=raw)
+    return NotFound("no_such_item", REMOTE_WORDS[GONE], raw=raw)

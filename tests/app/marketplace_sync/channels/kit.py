@@ -285,11 +285,11 @@ class ChannelKit:
         shop.staff(made.remote_id, "ban", reason="Thiếu giấy an toàn thực phẩm")
         (status,) = channel.status([made.remote_id])
         assert (status.live, [reason.code for reason in status.reasons]) == (False, ["banned"])
-        assert "Thiếu giấy an toàn thực phẩm" in status.reasons[0].vi
+        assert "Thiếu giấy an toàn thực phẩm" in status.reasons[0].text("vi")
         for attempt in (lambda: channel.relist(made.remote_id), lambda: channel.publish(DRAFT)):
             with pytest.raises(Rejected) as caught:
                 attempt()
-            assert "Thiếu giấy an toàn thực phẩm" in caught.value.reasons[0].vi
+            assert "Thiếu giấy an toàn thực phẩm" in caught.value.reasons[0].text("vi")
         assert channel.unlist(made.remote_id).reasons[0].code == "banned"
         assert [item.listed for item in shop.items()] == [False]
         shop.staff(made.remote_id, "unban")

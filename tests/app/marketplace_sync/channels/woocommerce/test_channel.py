@@ -70,7 +70,7 @@ def test_somebody_elses_item_in_the_bin_is_named_and_left_there(woo: WooDouble) 
     with woo.open() as channel, pytest.raises(Conflict) as caught:
         channel.create(DRAFT)
     assert (caught.value.code, caught.value.existing_remote_id) == ("sku_in_bin", other)
-    assert "thùng rác" in caught.value.vi
+    assert "thùng rác" in caught.value.text("vi")
     assert [(i.remote_id, i.name, i.listed) for i in woo.items()] == [(other, "Của người khác", False)]
 
 
@@ -90,8 +90,8 @@ def test_a_shop_in_another_currency_is_refused_with_the_way_out(woo: WooDouble) 
             with pytest.raises(WrongCurrency) as caught:
                 verb()
             assert (caught.value.code, caught.value.field) == ("currency", "base_url")
-            assert "bằng USD" in caught.value.vi
-            assert "WooCommerce → Cài đặt → Chung, đổi Tiền tệ sang VND (đồng)" in caught.value.vi
+            assert "bằng USD" in caught.value.text("vi")
+            assert "WooCommerce → Cài đặt → Chung, đổi Tiền tệ sang VND (đồng)" in caught.value.text("vi")
         woo.ask("settings", {"general/woocommerce_currency": "VND"})
         channel.check_currency()
 
@@ -107,7 +107,7 @@ def test_keys_that_may_only_read_are_found_by_the_check(woo: WooDouble) -> None:
     woo.ask("key", {"permissions": "read"})
     with woo.open() as channel, pytest.raises(AuthRevoked) as caught:
         channel.check()
-    assert "Đọc/Ghi" in caught.value.vi
+    assert "Đọc/Ghi" in caught.value.text("vi")
     assert woo.items() == []
 
 

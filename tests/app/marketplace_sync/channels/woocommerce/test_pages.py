@@ -46,7 +46,8 @@ def test_a_page_that_leads_to_the_front_page_is_closed_and_says_where_it_led(woo
         (status,) = channel.status([made.remote_id])
         assert (status.live, status.verified, [r.code for r in status.reasons]) == (False, True, ["page_closed"])
         assert (
-            status.reasons[0].vi == f"Khách mở trang sản phẩm thì bị đưa sang trang khác ({woo.url}/), không mua được."
+            status.reasons[0].text("vi")
+            == f"Khách mở trang sản phẩm thì bị đưa sang trang khác ({woo.url}/), không mua được."
         )
         assert [s.live for s in channel.status([made.remote_id])] == [True]
 

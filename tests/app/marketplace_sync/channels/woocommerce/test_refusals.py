@@ -69,7 +69,7 @@ def test_each_refusal_has_its_kind(status: int, body: Any, kind: str, code: str)
     with faked(shop) as channel, pytest.raises(kind) as caught:
         channel.set_price("5", 1)
     assert caught.value.code == code
-    assert caught.value.vi
+    assert caught.value.text("vi")
 
 
 @pytest.mark.parametrize(
@@ -113,4 +113,4 @@ def test_the_floors_own_gate_against_a_banned_item_is_a_rejection(woo: WooDouble
         woo.staff(made.remote_id, "ban", reason="Ảnh sai")
         with pytest.raises(Rejected) as caught:
             channel._api.call("PUT", f"/products/{made.remote_id}", body={"status": "publish"})
-    assert "Ảnh sai" in caught.value.reasons[0].vi
+    assert "Ảnh sai" in caught.value.reasons[0].text("vi")

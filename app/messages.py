@@ -1,0 +1,71 @@
+"""A sentence for a person that is said later, in the language they read: the Vietnamese text and the values in it.
+
+Pages say theirs at once, by `_()`. What is not on a page (the domain, a command, the worker) knows no reader and keeps
+the sentence lazy: `N_("Chỉ còn %(left)s kg.", left=left)`. All of them stand in the one catalogue, app/locale.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cache
+from gettext import NullTranslations, translation
+from pathlib import Path
+from typing import Protocol
+
+from app import numbers
+
+LOCALE = Path(__file__).with_name("locale")
+
+
+class Said(Protocol):
+    """Whatever can be said in a language: a Sentence, or a text that is kept in several."""
+
+    def text(self, language: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """`vietnamese` is the catalogue's key, with %(name)s for each of `values` (and %% for a percent sign where there are values).
+
+    A value that can be said itself is said in the reader's language, a Decimal is written as there; anything else as `str` does.
+    """
+
+    vietnamese: str
+    values: Mapping[str, object] = field(default_factory=dict, hash=False)
+
+    def text(self, language: str) -> str:
+        """The sentence in this language; in Vietnamese where the catalogue has no other."""
+        sentence = _catalogue(language).gettext(self.vietnamese)
+        return (
+            sentence % {name: _shown(value, language) for name, value in self.values.items()}
+            if self.values
+            else sentence
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Several sentences, one after the other."""
+
+    parts: tuple[Said, ...]
+    between: str = " "
+
+    def text(self, language: str) -> str:
+        return self.between.join(part.text(language) for part in self.parts)
+
+
+def N_(vietnamese: str, **values: object) -> Sentence:  # noqa: N802 - the name by which catalogues find lazy sentences
+    """A lazy sentence. The first argument is a literal: the catalogue is made by reading the source."""
+    return Sentence(vietnamese, values)
+
+
+@cache
+def _catalogue(language: str) -> NullTranslations:
+    return NullTranslations() if language == "vi" else translation("messages", LOCALE, [language], fallback=True)
+
+
+def _shown(value: object, language: str) -> str:
+    say = getattr(value, "text", None)
+    if callable(say):
+        return str(say(language))
+    return numbers.shown(value, language) if isinstance(value, Decimal) else str(value)
