@@ -172,15 +172,14 @@ def run(database: Database, session: Session, job_id: UUID, handler_of: Callable
         with beating(beat), session.begin_nested():
             outcome = {"state": JobState.DONE, "result": json_ready(handler_of(job.kind)(session, actor, job, report))}
     except HoiError as error:
-        outcome = {"state": JobState.FAILED, "error": Words.of(error)}
+        outcome = {"state": JobState.FAILED, "error": Words.of(error.said)}
     session.execute(update(Job).where(Job.id == job_id).values(finished_at=clock.now(), **outcome))
 
 
 def give_up(session: Session, job_id: UUID) -> None:
     """Mark the job failed after every try went wrong; what it would have done was rolled back each time."""
-    words = Words(
-        vi="Việc này thử nhiều lần vẫn không xong, chưa có gì được ghi. Bác làm lại; nếu vẫn vậy, báo người vận hành.",
-        en="This was tried many times and could not be done; nothing was saved. Start again, or tell the operator.",
+    words = Words.of(
+        N_("Việc này thử nhiều lần vẫn không xong, chưa có gì được ghi. Bác làm lại; nếu vẫn vậy, báo người vận hành."),
     )
     session.execute(
         update(Job)

@@ -4,7 +4,8 @@ Pages say theirs at once, by `_()`. What is not on a page (the domain, a command
 the sentence lazy: `N_("Chỉ còn %(left)s kg.", left=left)`. All of them stand in the one catalogue, app/locale.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
@@ -15,6 +16,7 @@ from typing import Protocol
 from app import numbers
 
 LOCALE = Path(__file__).with_name("locale")
+_NO_WORD = re.compile(r"%\(\w+\)s|\W")
 
 
 class Said(Protocol):
@@ -37,21 +39,13 @@ class Sentence:
         """The sentence in this language; in Vietnamese where the catalogue has no other."""
         sentence = _catalogue(language).gettext(self.vietnamese)
         return (
-            sentence % {name: _shown(value, language) for name, value in self.values.items()}
-            if self.values
-            else sentence
+            sentence % {name: said(value, language) for name, value in self.values.items()} if self.values else sentence
         )
 
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """Several sentences, one after the other."""
-
-    parts: tuple[Said, ...]
-    between: str = " "
-
-    def text(self, language: str) -> str:
-        return self.between.join(part.text(language) for part in self.parts)
+    def known(self, language: str) -> bool:
+        """Whether the catalogue of this language has the sentence, or there is no word in it but its values."""
+        in_it = _catalogue(language).gettext(self.vietnamese) != self.vietnamese
+        return in_it or not _NO_WORD.sub("", self.vietnamese)
 
 
 def N_(vietnamese: str, **values: object) -> Sentence:  # noqa: N802 - the name by which catalogues find lazy sentences
@@ -59,13 +53,20 @@ def N_(vietnamese: str, **values: object) -> Sentence:  # noqa: N802 - the name 
     return Sentence(vietnamese, values)
 
 
-@cache
-def _catalogue(language: str) -> NullTranslations:
-    return NullTranslations() if language == "vi" else translation("messages", LOCALE, [language], fallback=True)
+def sentences(parts: Iterable[Said], between: str = " ") -> Sentence:
+    """Several sentences, one after the other."""
+    values = {f"part{number}": part for number, part in enumerate(parts)}
+    return Sentence(between.join(f"%({name})s" for name in values), values)
 
 
-def _shown(value: object, language: str) -> str:
+def said(value: object, language: str) -> str:
+    """A value as it stands in a sentence of this language."""
     say = getattr(value, "text", None)
     if callable(say):
         return str(say(language))
     return numbers.shown(value, language) if isinstance(value, Decimal) else str(value)
+
+
+@cache
+def _catalogue(language: str) -> NullTranslations:
+    return NullTranslations() if language == "vi" else translation("messages", LOCALE, [language], fallback=True)

@@ -48,44 +48,47 @@ ASKED: dict[Purpose, Asked] = {
         Asked(
             Purpose.ACCOUNT,
             "2026-11",
-            Words(vi="Giữ tài khoản", en="Keep my account"),
-            Words(vi="Họ tên, cách xưng hô, số điện thoại, các máy đã đăng nhập.", en="Name, form of address, phone number, the phones that signed in."),
-            Words(vi="Để bác đăng nhập và để biết việc nào do ai ghi.", en="To sign you in and to know who wrote which entry."),
-            Words(vi="Bác và người quản lý của hợp tác xã hoặc đơn vị của bác.", en="You and the manager of your cooperative or organisation."),
-            Words(vi="Không giữ thì không đăng nhập được. Muốn thôi, bác dùng nút “Xóa dữ liệu của tôi”.", en="Without it you cannot sign in. To end it, use “Erase my data”."),
+            Words.of(N_("Giữ tài khoản")),
+            Words.of(N_("Họ tên, cách xưng hô, số điện thoại, các máy đã đăng nhập.")),
+            Words.of(N_("Để bác đăng nhập và để biết việc nào do ai ghi.")),
+            Words.of(N_("Bác và người quản lý của hợp tác xã hoặc đơn vị của bác.")),
+            Words.of(N_("Không giữ thì không đăng nhập được. Muốn thôi, bác dùng nút “Xóa dữ liệu của tôi”.")),
         ),
         Asked(
             Purpose.DIARY,
             "2026-11",
-            Words(vi="Ghi nhật ký vườn, chuồng dưới tên bác", en="Keep the diary in your name"),
-            Words(vi="Việc đã làm, ngày giờ, vật tư, ảnh, thửa đất. Vị trí chính xác không ai ngoài hộ và hợp tác xã thấy.", en="Work done, dates, materials, photos, plots. Nobody but the household and the cooperative sees the exact position."),
-            Words(vi="Để truy xuất nguồn gốc nông sản và xét tiêu chí thôn thông minh.", en="To trace produce and to answer the criteria of a smart village."),
-            Words(vi="Hộ, hợp tác xã của hộ; cán bộ của xã và tỉnh; người mua chỉ thấy các bước, không thấy tên.", en="The household and its cooperative; officials of the commune and the province; buyers see the steps, not the name."),
-            Words(vi="Không đồng ý thì hợp tác xã ghi thay bác, không kèm tên bác.", en="Without it your cooperative writes for you, without your name."),
+            Words.of(N_("Ghi nhật ký vườn, chuồng dưới tên bác")),
+            Words.of(N_("Việc đã làm, ngày giờ, vật tư, ảnh, thửa đất. Vị trí chính xác không ai ngoài hộ và hợp tác xã "
+"thấy.")),
+            Words.of(N_("Để truy xuất nguồn gốc nông sản và xét tiêu chí thôn thông minh.")),
+            Words.of(N_("Hộ, hợp tác xã của hộ; cán bộ của xã và tỉnh; người mua chỉ thấy các bước, không thấy tên.")),
+            Words.of(N_("Không đồng ý thì hợp tác xã ghi thay bác, không kèm tên bác.")),
         ),
         Asked(
             Purpose.PUBLIC_NAME,
             "2026-11",
-            Words(vi="Hiện tên gọi trên trang quét mã", en="Show my given name on the scan page"),
-            Words(vi="Cách xưng hô và tên gọi, ví dụ “bác Lành”. Không hiện họ, số điện thoại, địa chỉ nhà.", en="Form of address and given name, for example “bác Lành”. Never family name, phone or home address."),
-            Words(vi="Để người mua biết ai làm ra sản phẩm.", en="So that buyers know who made the product."),
-            Words(vi="Bất cứ ai quét mã.", en="Anybody who scans the code."),
-            Words(vi="Không đồng ý thì trang ghi “một người của hộ”.", en="Without it the page says “a member of the household”."),
+            Words.of(N_("Hiện tên gọi trên trang quét mã")),
+            Words.of(N_("Cách xưng hô và tên gọi, ví dụ “bác Lành”. Không hiện họ, số điện thoại, địa chỉ nhà.")),
+            Words.of(N_("Để người mua biết ai làm ra sản phẩm.")),
+            Words.of(N_("Bất cứ ai quét mã.")),
+            Words.of(N_("Không đồng ý thì trang ghi “một người của hộ”.")),
         ),
         Asked(
             Purpose.NOTICES_EMAIL,
             "2026-11",
-            Words(vi="Gửi thông báo qua thư điện tử", en="Send notices by e-mail"),
-            Words(vi="Địa chỉ thư điện tử của bác.", en="Your e-mail address."),
-            Words(vi="Để báo việc cần làm khi bác không mở trang này.", en="To tell you what needs doing while this site is closed."),
-            Words(vi="Máy chủ thư của đơn vị vận hành.", en="The operator's mail server."),
-            Words(vi="Không đồng ý thì chỉ báo ở mục Tin báo.", en="Without it notices appear only on the notices page."),
+            Words.of(N_("Gửi thông báo qua thư điện tử")),
+            Words.of(N_("Địa chỉ thư điện tử của bác.")),
+            Words.of(N_("Để báo việc cần làm khi bác không mở trang này.")),
+            Words.of(N_("Máy chủ thư của đơn vị vận hành.")),
+            Words.of(N_("Không đồng ý thì chỉ báo ở mục Tin báo.")),
         ),
     )
 }  # fmt: skip
-RIGHTS = Words(
-    vi="Bác có quyền xem, sửa, tải về, rút lại đồng ý, hạn chế, phản đối và xóa. Chúng tôi trả lời trong 2 ngày làm việc và làm xong trong 15 ngày (Luật 91/2025/QH15, Nghị định 356/2025/NĐ-CP).",
-    en="You may see, correct, download, withdraw, restrict, object and erase. We answer within 2 working days and finish within 15 days (Law 91/2025/QH15, Decree 356/2025/NĐ-CP).",
+RIGHTS = Words.of(
+    N_(
+        "Bác có quyền xem, sửa, tải về, rút lại đồng ý, hạn chế, phản đối và xóa. Chúng tôi trả lời trong "
+        "2 ngày làm việc và làm xong trong 15 ngày (Luật 91/2025/QH15, Nghị định 356/2025/NĐ-CP)."
+    ),
 )
 
 

@@ -45,7 +45,7 @@ FULFIL_DAYS = 15
 SATURDAY = 5
 PERSONAL_DIGITS = 12
 ERASED_ANSWER = "Đã xóa"
-ERASED_TITLE = Words(vi="Đã xóa", en="Erased")
+ERASED_TITLE = Words.of(N_("Đã xóa"))
 
 
 # --- requests with the law's clock -------------------------------------------------------------------------------

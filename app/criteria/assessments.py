@@ -17,8 +17,9 @@ from app.criteria import facts, queries
 from app.criteria.events import AssessmentChanged
 from app.criteria.flags import departures, flag_of
 from app.criteria.models import VillageAssessment
-from app.criteria.rules import VALUE_LABELS, Assessment, ItemSet, Pack, Value, evaluate
+from app.criteria.rules import VALUE_LABELS, Assessment, Both, ItemSet, Pack, Value, evaluate
 from app.db import Words, canonical_json, new_id
+from app.messages import N_, Sentence, sentences
 from app.notices import service as notices
 from app.notices.models import Urgency
 from app.places import queries as places
@@ -227,13 +228,16 @@ def tell_of_change(session: Session, actor: Actor, event: AssessmentChanged) -> 
     concerned = [village.id]
     if earlier.overall != row.overall and village.parent_id is not None:
         concerned.append(village.parent_id)
-    said = Words(
-        vi=" ".join(
-            f"Tiêu chí {c.clause}, {_flip(earlier, row, c.id, 'vi')}: {answers[c.id].reason.vi}" for c in flipped
-        ),
-        en=" ".join(
-            f"Criterion {c.clause}, {_flip(earlier, row, c.id, 'en')}: {answers[c.id].reason.en}" for c in flipped
-        ),
+    said = sentences(
+        tuple(
+            N_(
+                "Tiêu chí %(clause)s, %(flip)s: %(reason)s",
+                clause=c.clause,
+                flip=_flip(earlier, row, c.id),
+                reason=answers[c.id].reason,
+            )
+            for c in flipped
+        )
     )
     lost = earlier.overall == Value.MET.value and row.overall != Value.MET.value
     label = VALUE_LABELS[Value(row.overall)]
@@ -243,16 +247,25 @@ def tell_of_change(session: Session, actor: Actor, event: AssessmentChanged) -> 
         person_ids=accounts.people_answering_for(session, concerned),
         reason="assessment_changed",
         urgency=Urgency.HIGH if lost else Urgency.NORMAL,
-        title=Words(
-            vi=f"{village.kind_word.capitalize()} {village.name}: {label.vi.lower()}, {row.met}/{row.total} tiêu chí",
-            en=f"{village.name}: {label.en.lower()}, {row.met} of {row.total} criteria",
+        title=Words.of(
+            N_(
+                "%(village)s: %(overall)s, %(met)s/%(total)s tiêu chí",
+                village=f"{village.kind_word.capitalize()} {village.name}",
+                overall=_lower(label),
+                met=row.met,
+                total=row.total,
+            )
         ),
-        body=said,
+        body=Words.of(said),
         link=f"/thon/{event.village_id}",
         key=f"assessment:{row.id}",
     )
 
 
-def _flip(earlier: VillageAssessment, row: VillageAssessment, criterion_id: str, language: str) -> str:
-    first, then = (VALUE_LABELS[Value(r.values[criterion_id])].text(language).lower() for r in (earlier, row))
-    return f"from {first} to {then}" if language == "en" else f"từ {first} sang {then}"
+def _flip(earlier: VillageAssessment, row: VillageAssessment, criterion_id: str) -> Sentence:
+    first, then = (_lower(VALUE_LABELS[Value(r.values[criterion_id])]) for r in (earlier, row))
+    return N_("từ %(first)s sang %(then)s", first=first, then=then)
+
+
+def _lower(label: Both) -> Both:
+    return Both(label.vi.lower(), label.en.lower())

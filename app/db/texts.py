@@ -2,10 +2,12 @@
 
 import re
 import unicodedata
+from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict
 
-from app.messages import Said
+from app.messages import Said, Sentence
+from app.numbers import shown
 
 
 def nfc(value: str) -> str:
@@ -79,17 +81,44 @@ def identity(value: str) -> str:
 
 
 class Words(BaseModel):
-    """A text in several languages; Vietnamese is required."""
+    """A text in several languages that is kept; Vietnamese is required.
+
+    What people wrote has its languages beside each other. A sentence of ours (`Words.of`) has the Vietnamese as it stood
+    when it was kept, and the catalogue's key with its values: a reader of another language gets what the catalogue says
+    today, or the Vietnamese where it does not know the sentence any more.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     vi: str
     en: str | None = None
     zh: str | None = None
+    sentence: str | None = None
+    values: "dict[str, str | Words] | None" = None
 
     @classmethod
     def of(cls, said: Said) -> "Words":
-        """What is kept of a sentence: as it stands now, in both languages."""
-        return cls(vi=said.text("vi"), en=said.text("en"))
+        """What is kept of a sentence."""
+        if isinstance(said, Words):
+            return said
+        if not isinstance(said, Sentence):
+            return cls(vi=said.text("vi"), en=said.text("en"))
+        values = {name: cls._value(value) for name, value in said.values.items()}
+        return cls(vi=said.text("vi"), sentence=said.vietnamese, values=values or None)
+
+    @classmethod
+    def _value(cls, value: object) -> "str | Words":
+        if hasattr(value, "text"):
+            return cls.of(value)
+        return cls(vi=shown(value, "vi"), en=shown(value, "en")) if isinstance(value, Decimal) else str(value)
 
     def text(self, language: str) -> str:
+        if language == "vi":
+            return self.vi
+        if self.sentence is not None:
+            sentence = Sentence(self.sentence, self.values or {})
+            return sentence.text(language) if sentence.known(language) else self.vi
         return (getattr(self, language, None) if language in {"en", "zh"} else None) or self.vi
+
+    def has(self, language: str) -> bool:
+        """Whether it can be read in this language; in Vietnamese it always can."""
+        return self.text(language) != self.vi or language == "vi"

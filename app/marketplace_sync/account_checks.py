@@ -220,7 +220,7 @@ def _not_asked() -> Conflict:
 
 
 def _tell(check: AccountCheck, error: HoiError) -> None:
-    check.error, check.error_code, check.error_field = Words.of(error), error.code, error.field
+    check.error, check.error_code, check.error_field = Words.of(error.said), error.code, error.field
     _finish(check, "refused")
 
 

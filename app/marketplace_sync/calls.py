@@ -40,7 +40,7 @@ def keep_quiet(session: Session, account_id: UUID, error: RateLimited) -> None:
 def break_account(session: Session, account_id: UUID, error: HoiError) -> None:
     account = session.scalar(select(ChannelAccount).where(ChannelAccount.id == account_id).with_for_update())
     if account is not None and account.state == "active":
-        account.state, account.error = "broken", Words.of(error)
+        account.state, account.error = "broken", Words.of(error.said)
         outbox.publish(session, SYSTEM, AccountBroken(account_id=account.id))
 
 

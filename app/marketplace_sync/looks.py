@@ -25,6 +25,7 @@ from app.marketplace_sync.models import ChannelAccount, Listing, ListingObservat
 from app.marketplace_sync.notes import clear_note, set_note, want_again
 from app.marketplace_sync.siblings import after_reading, lock_siblings, on_offer, reckon
 from app.marketplace_sync.sightings import take_in
+from app.messages import N_
 from app.outbox import NotYet
 from app.products.models import Variant
 from app.settings import Settings
@@ -296,7 +297,7 @@ def _follow_looks(session: Session, account: ChannelAccount, answers: list[Remot
     account.looks_failing_since = account.looks_failing_since or clock.now()
     if account.error is None and clock.now() - account.looks_failing_since >= LONG_SILENT:
         why = answers if isinstance(answers, ChannelError) else answers[0].reasons[0]
-        account.error = Words.of(why)
+        account.error = Words.of(why.said)
         outbox.publish(session, SYSTEM, AccountSilent(account_id=account.id))
 
 
@@ -330,20 +331,20 @@ def _mend(session: Session, listing: Listing, shelf: Shelf, account: ChannelAcco
             session,
             listing,
             "drifts",
-            vi="Giá hoặc số lượng trên sàn cứ bị đổi khác sổ của bác, gửi lại mấy lần không giữ được."
-            " Bác hỏi người quản trị gian hàng xem ai hay phần mềm nào sửa.",
-            en="The price or stock there keeps being changed, though yours was sent several times."
-            " Ask the shop's administrator who or which program changes it.",
+            N_(
+                "Giá hoặc số lượng trên sàn cứ bị đổi khác sổ của bác, gửi lại mấy lần không giữ được."
+                " Bác hỏi người quản trị gian hàng xem ai hay phần mềm nào sửa."
+            ),
         )
     else:
         set_note(
             session,
             listing,
             "back_on_sale",
-            vi="Bác đã ngưng bán mà tin này lại hiện trên sàn. Hệ thống đã gỡ lại một lần; bác xem ai mở bán ở đó,"
-            " rồi bấm Ngưng bán.",
-            en="You took this off sale, but it is on sale there again. It was taken off once more already; see who puts"
-            " it on sale there, then press Stop selling.",
+            N_(
+                "Bác đã ngưng bán mà tin này lại hiện trên sàn. Hệ thống đã gỡ lại một lần; bác xem ai mở bán ở đó,"
+                " rồi bấm Ngưng bán."
+            ),
         )
 
 

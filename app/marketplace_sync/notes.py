@@ -9,6 +9,7 @@ from app.actor import SYSTEM
 from app.db import Words
 from app.marketplace_sync.events import ListingTroubled, ListingWanted
 from app.marketplace_sync.models import Listing
+from app.messages import Said
 
 
 def want_again(session: Session, listing: Listing, *, due_at: datetime | None = None) -> None:
@@ -17,7 +18,7 @@ def want_again(session: Session, listing: Listing, *, due_at: datetime | None = 
     outbox.publish(session, SYSTEM, ListingWanted(listing_id=listing.id), due_at=due_at)
 
 
-def set_note(session: Session, listing: Listing, code: str, *, vi: str, en: str) -> None:
+def set_note(session: Session, listing: Listing, code: str, said: Said) -> None:
     """Leave the seller a note and tell it once.
 
     One at a time: the first stands until its cause ends, nothing goes on, or buyers can buy what is to be off sale.
@@ -27,7 +28,7 @@ def set_note(session: Session, listing: Listing, code: str, *, vi: str, en: str)
     if listing.note_code != code:
         listing.note_code, listing.note_at = code, clock.now()
         outbox.publish(session, SYSTEM, ListingTroubled(listing_id=listing.id))
-    listing.note = Words(vi=vi, en=en)
+    listing.note = Words.of(said)
 
 
 def clear_note(listing: Listing, *codes: str) -> None:

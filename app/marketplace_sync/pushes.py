@@ -45,7 +45,7 @@ from app.marketplace_sync.notes import clear_note, set_note, want_again
 from app.marketplace_sync.queries import is_retired
 from app.marketplace_sync.siblings import after_reading, draft_of, lock_siblings, reckon
 from app.marketplace_sync.sightings import take_in
-from app.messages import Joined
+from app.messages import N_, sentences
 from app.outbox import NotYet
 from app.products.models import Variant
 from app.settings import Settings
@@ -188,7 +188,7 @@ def _call(channel: Channel, claim: Claim) -> RemoteStatus:
         if issues:
             raise Rejected(
                 "not_acceptable",
-                Joined(tuple(issues)),
+                sentences(tuple(issues)),
             )
         channel.check_currency()
         return channel.publish(claim.draft, claim.remote_id or _made_before(channel, claim))
@@ -289,7 +289,7 @@ def _record_numbers(
 
 
 def _record_failure(session: Session, listing: Listing, error: ChannelError) -> None:
-    listing.error = Words.of(error)
+    listing.error = Words.of(error.said)
     listing.error_code = error.code
     listing.failures += 1
     listing.failing_since = listing.failing_since or clock.now()
@@ -329,8 +329,12 @@ def _tell_of_waiting(session: Session, listing: Listing, error: ChannelError) ->
         session,
         listing,
         "waiting_long",
-        vi=f"Thử gửi từ {start:%H:%M ngày %d/%m/%Y} mà sàn chưa nhận: {error.text('vi')}",
-        en=f"Tried since {start:%H:%M on %d/%m/%Y} and the shop has not taken it: {error.text('en')}",
+        N_(
+            "Thử gửi từ %(time)s ngày %(day)s mà sàn chưa nhận: %(why)s",
+            time=f"{start:%H:%M}",
+            day=f"{start:%d/%m/%Y}",
+            why=error.said,
+        ),
     )
 
 

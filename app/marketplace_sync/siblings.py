@@ -11,6 +11,7 @@ from app.marketplace_sync import reckoning
 from app.marketplace_sync.channels.drafts import Image, ListingDraft
 from app.marketplace_sync.models import ChannelAccount, Listing
 from app.marketplace_sync.notes import clear_note, set_note, want_again
+from app.messages import N_
 from app.products.models import Product, Variant
 from app.settings import Settings
 from app.trace import stock
@@ -50,10 +51,11 @@ def _tell_sold(session: Session, listing: Listing) -> None:
         session,
         listing,
         "sold_there",
-        vi=f"Sàn đã bán {number} gói mà sổ kho chưa ghi. Bác ghi bán {number} gói vào sổ kho."
-        " Nếu chưa bán mà có người sửa số trên sàn thì sửa lại ở đó.",
-        en=f"The shop sold {number} packs that your stock ledger does not have. Record the sale of {number} packs."
-        " If somebody only changed the number there, change it back there.",
+        N_(
+            "Sàn đã bán %(number)s gói mà sổ kho chưa ghi. Bác ghi bán %(number)s gói vào sổ kho."
+            " Nếu chưa bán mà có người sửa số trên sàn thì sửa lại ở đó.",
+            number=number,
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from app.db import Words, new_id
 from app.marketplace_sync.channels.statuses import RemoteStatus
 from app.marketplace_sync.events import ListingObserved, ListingTroubled
 from app.marketplace_sync.models import TROUBLED, Listing, ListingObservation
-from app.messages import Joined
+from app.messages import N_, sentences
 from app.settings import Settings
 
 ANNOUNCE_AGAIN = timedelta(hours=12)  # four times before a sighting is too old to count
@@ -151,8 +151,8 @@ def _follow(listing: Listing, seen: RemoteStatus) -> None:
     elif seen.reasons:
         listing.state = "blocked"
         listing.error_code = seen.reasons[0].code
-        listing.error = Words.of(Joined(seen.reasons))
+        listing.error = Words.of(sentences(seen.reasons))
     elif listing.state == "live":
         listing.state = "blocked"
         listing.error_code = "taken_off_there"
-        listing.error = Words(vi="Có người đã ẩn tin này trên sàn.", en="Somebody took this listing off sale there.")
+        listing.error = Words.of(N_("Có người đã ẩn tin này trên sàn."))

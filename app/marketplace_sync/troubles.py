@@ -10,6 +10,7 @@ from app.db import Words
 from app.marketplace_sync import queries
 from app.marketplace_sync.events import AccountBroken, AccountSilent, ListingTroubled
 from app.marketplace_sync.models import TROUBLED, ChannelAccount, Listing
+from app.messages import N_
 from app.notices import service as notices
 from app.notices.models import Urgency
 
@@ -23,16 +24,13 @@ def tell_of_trouble(session: Session, actor: Actor, event: ListingTroubled) -> N
     account = session.get_one(ChannelAccount, listing.account_id)
     told: list[tuple[Words, Words, str]] = []
     if listing.state in TROUBLED:
-        title = Words(
-            vi=f"“{product.vi}” chưa bán được ở {account.name}",
-            en=f"“{product.text('en')}” is not on sale at {account.name}",
+        title = Words.of(
+            N_("“%(product)s” chưa bán được ở %(name)s", product=product, name=account.name),
         )
-        reason = listing.error or Words(vi="Sàn không nêu lý do.", en="The marketplace gave no reason.")
+        reason = listing.error or Words.of(N_("Sàn không nêu lý do."))
         told.append((title, reason, f"{listing.state}:{listing.wanted_version}:{clock.today().isoformat()}"))
     if listing.note is not None and listing.note_at is not None:
-        title = Words(
-            vi=f"Xem lại “{product.vi}” ở {account.name}", en=f"Look at “{product.text('en')}” at {account.name}"
-        )
+        title = Words.of(N_("Xem lại “%(product)s” ở %(name)s", product=product, name=account.name))
         told.append((title, listing.note, f"{listing.note_code}:{listing.note_at.isoformat()}"))
     for title, body, key in told:
         notices.tell(
@@ -58,8 +56,8 @@ def tell_of_broken_account(session: Session, actor: Actor, event: AccountBroken)
         person_ids=accounts.people_of(session, account.organisation_id, roles_giving(Right.SELL)),
         reason="account_broken",
         urgency=Urgency.HIGH,
-        title=Words(vi=f"Cần nối lại {account.name}", en=f"Connect {account.name} again"),
-        body=account.error or Words(vi="Sàn không nhận khóa nữa.", en="The shop no longer accepts the keys."),
+        title=Words.of(N_("Cần nối lại %(name)s", name=account.name)),
+        body=account.error or Words.of(N_("Sàn không nhận khóa nữa.")),
         link=f"/san/tai-khoan/{account.id}",
         key=f"account:{account.id}:{account.version}:{clock.today().isoformat()}",
     )
@@ -76,11 +74,15 @@ def tell_of_silent_account(session: Session, actor: Actor, event: AccountSilent)
         person_ids=accounts.people_of(session, account.organisation_id, roles_giving(Right.SELL)),
         reason="account_silent",
         urgency=Urgency.HIGH,
-        title=Words(
-            vi=f"Không xem được {account.name} từ {since:%H:%M ngày %d/%m/%Y}",
-            en=f"{account.name} could not be looked at since {since:%H:%M on %d/%m/%Y}",
+        title=Words.of(
+            N_(
+                "Không xem được %(account)s từ %(time)s ngày %(day)s",
+                account=account.name,
+                time=f"{since:%H:%M}",
+                day=f"{since:%d/%m/%Y}",
+            )
         ),
-        body=account.error or Words(vi="Gian hàng không trả lời.", en="The shop does not answer."),
+        body=account.error or Words.of(N_("Gian hàng không trả lời.")),
         link=f"/san/tai-khoan/{account.id}",
         key=f"account:{account.id}:silent:{account.looks_failing_since.isoformat()}",
     )

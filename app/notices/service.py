@@ -188,10 +188,9 @@ def card_scanned(session: Session, actor: Actor, event: CardScanned) -> None:
         person_ids=accounts.people_of(session, request.organisation_id, [Role.COOPERATIVE_MANAGER]),
         reason="card_request",
         urgency=Urgency.HIGH,
-        title=Words(vi="Có máy chờ bấm “Đúng người”", en="A phone waits for your word"),
-        body=Words(
-            vi="Một người vừa quét thẻ và đang đợi. Hỏi số trên màn hình của họ, rồi bấm “Đúng người” trong 15 phút.",
-            en="Somebody scanned a card and is waiting. Ask for the number on their screen and confirm within 15 minutes.",
+        title=Words.of(N_("Có máy chờ bấm “Đúng người”")),
+        body=Words.of(
+            N_("Một người vừa quét thẻ và đang đợi. Hỏi số trên màn hình của họ, rồi bấm “Đúng người” trong 15 phút."),
         ),
         link="/xac-nhan-may",
         key=f"card_request:{request.id}",
@@ -210,8 +209,8 @@ def data_request_received(session: Session, actor: Actor, event: DataRequestRece
         person_ids=accounts.administrators(session),
         reason="data_request",
         urgency=Urgency.HIGH,
-        title=Words(vi="Có yêu cầu về dữ liệu cá nhân", en="A request about personal data"),
-        body=Words(vi=f"Phải trả lời trước {day}.", en=f"It must be answered before {day}."),
+        title=Words.of(N_("Có yêu cầu về dữ liệu cá nhân")),
+        body=Words.of(N_("Phải trả lời trước %(day)s.", day=day)),
         link=f"/quan-tri/yeu-cau-du-lieu/{request.id}",
         key=f"data_request:{request.id}",
     )
@@ -226,12 +225,13 @@ def delivery_given_up(session: Session, actor: Actor, event: DeliveryGivenUp) ->
         reason="delivery_given_up",
         # A mail about mails that do not leave would not leave either.
         urgency=Urgency.LOW if event.reaction == "notices.deliver" else Urgency.HIGH,
-        title=Words(vi="Có việc nền bị bỏ", en="Background work was given up"),
-        body=Words(
-            vi=f"Việc «{event.reaction}» thử nhiều lần vẫn không xong nên máy đã thôi thử. Bác báo người vận hành:"
-            " xem nguyên nhân bằng ./hoi deliveries, sửa, rồi chạy ./hoi deliveries --revive.",
-            en=f"“{event.reaction}” was tried many times and failed, so nobody tries it any more. Tell the operator:"
-            " see why with ./hoi deliveries, mend it, then run ./hoi deliveries --revive.",
+        title=Words.of(N_("Có việc nền bị bỏ")),
+        body=Words.of(
+            N_(
+                "Việc «%(reaction)s» thử nhiều lần vẫn không xong nên máy đã thôi thử. Bác báo người vận hành: xem "
+                "nguyên nhân bằng ./hoi deliveries, sửa, rồi chạy ./hoi deliveries --revive.",
+                reaction=event.reaction,
+            ),
         ),
         link=None,
         key=f"delivery_given_up:{event.reaction}:{clock.today()}",
@@ -249,10 +249,9 @@ def role_offered(session: Session, actor: Actor, event: RoleOffered) -> None:
         person_ids=[offer.person_id],
         reason=queries.ROLE_OFFER,
         urgency=Urgency.NORMAL,
-        title=Words(vi="Có lời mời chờ bác trả lời", en="An offer waits for your answer"),
-        body=Words(
-            vi="Một đơn vị mời bác nhận vai trò ở đó. Chưa nhận lời thì họ chưa thấy gì về bác.",
-            en="An organisation offers you a role there. Before you accept, they see nothing about you.",
+        title=Words.of(N_("Có lời mời chờ bác trả lời")),
+        body=Words.of(
+            N_("Một đơn vị mời bác nhận vai trò ở đó. Chưa nhận lời thì họ chưa thấy gì về bác."),
         ),
         link="/du-lieu-cua-toi",
         key=f"{queries.ROLE_OFFER}:{offer.id}",

@@ -121,14 +121,14 @@ def request_import(
             "import_nothing",
             N_("Mọi dòng trong tệp đã có sẵn, không có gì để nhập."),
         )
-    what = "thôn" if row.kind == ImportKind.VILLAGES else "cơ sở"
+    title = N_("Nhập %(changes)s cơ sở từ %(file)s", changes=plan.changes, file=row.file_name)
+    if row.kind == ImportKind.VILLAGES:
+        title = N_("Nhập %(changes)s thôn từ %(file)s", changes=plan.changes, file=row.file_name)
     row.job_id = jobs.start(
         session,
         actor,
         IMPORT_JOB,
-        title=Words(
-            vi=f"Nhập {plan.changes} {what} từ {row.file_name}", en=f"Import {plan.changes} rows from {row.file_name}"
-        ),
+        title=Words.of(title),
         params={"import_id": import_id, "sheet": sheet, "seen": seen},
     )
     audit.record(session, actor, "places:import:apply", subject_id=import_id, changes=plan.changes)

@@ -22,21 +22,21 @@ NET_UNITS = ("g", "kg", "ml", "l", "piece", "box", "bottle", "bag")
 # Decision 919/QĐ-TTg, annex: the six groups of 2021-2025.
 OCOP_GROUPS = MappingProxyType(
     {
-        1: Words(vi="Thực phẩm", en="Food"),
-        2: Words(vi="Đồ uống", en="Drinks"),
-        3: Words(vi="Dược liệu và sản phẩm từ dược liệu", en="Medicinal plants and products"),
-        4: Words(vi="Hàng thủ công mỹ nghệ", en="Handicrafts"),
-        5: Words(vi="Sinh vật cảnh", en="Ornamental plants and animals"),
-        6: Words(vi="Dịch vụ du lịch cộng đồng, sinh thái và điểm du lịch", en="Community and eco-tourism services"),
+        1: Words.of(N_("Thực phẩm")),
+        2: Words.of(N_("Đồ uống")),
+        3: Words.of(N_("Dược liệu và sản phẩm từ dược liệu")),
+        4: Words.of(N_("Hàng thủ công mỹ nghệ")),
+        5: Words.of(N_("Sinh vật cảnh")),
+        6: Words.of(N_("Dịch vụ du lịch cộng đồng, sinh thái và điểm du lịch")),
     }
 )
 SCHEMES = MappingProxyType(
     {
-        Scheme.OCOP: Words(vi="OCOP", en="OCOP"),
-        Scheme.VIETGAP: Words(vi="VietGAP", en="VietGAP"),
-        Scheme.ORGANIC: Words(vi="Hữu cơ", en="Organic"),
-        Scheme.FOOD_SAFETY: Words(vi="An toàn thực phẩm", en="Food safety"),
-        Scheme.OTHER: Words(vi="Chứng nhận khác", en="Other certificate"),
+        Scheme.OCOP: Words.of(N_("OCOP")),
+        Scheme.VIETGAP: Words.of(N_("VietGAP")),
+        Scheme.ORGANIC: Words.of(N_("Hữu cơ")),
+        Scheme.FOOD_SAFETY: Words.of(N_("An toàn thực phẩm")),
+        Scheme.OTHER: Words.of(N_("Chứng nhận khác")),
     }
 )
 

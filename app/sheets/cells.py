@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from app.db import Words
+from app.messages import N_
 
 MAX_ROWS = 50_000
 MAX_COLUMNS = 40
@@ -30,11 +31,11 @@ class Cell(NamedTuple):
 EMPTY = Cell("")
 
 TYPED: dict[Kind, Words] = {
-    Kind.ROUNDED: Words(vi="số dài mà Excel đã làm tròn", en="a long number that Excel has rounded"),
-    Kind.DATE: Words(vi="ngày tháng", en="a date"),
-    Kind.TIME: Words(vi="giờ hoặc khoảng thời gian", en="a time or a duration"),
-    Kind.TRUTH: Words(vi="giá trị đúng/sai (TRUE/FALSE)", en="a truth value (TRUE/FALSE)"),
-    Kind.ERROR: Words(vi="báo lỗi của Excel", en="an error of Excel"),
+    Kind.ROUNDED: Words.of(N_("số dài mà Excel đã làm tròn")),
+    Kind.DATE: Words.of(N_("ngày tháng")),
+    Kind.TIME: Words.of(N_("giờ hoặc khoảng thời gian")),
+    Kind.TRUTH: Words.of(N_("giá trị đúng/sai (TRUE/FALSE)")),
+    Kind.ERROR: Words.of(N_("báo lỗi của Excel")),
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from io import StringIO
 
 from app.db import Words
+from app.messages import N_
 from app.sheets.cells import MAX_ROWS, Cell, Sheet
 from app.sheets.old_fonts import LETTERS, TCVN3, refuse_broken
 from app.sheets.problems import Problem, Unreadable, unreadable
@@ -45,11 +46,10 @@ def _stray_quote(line: int) -> Problem:
         line,
         f"A{line}",
         "",
-        Words(
-            vi=f"Dòng {line} có dấu ngoặc kép mở mà không đóng, hoặc một ô quá dài.",
-            en=f"Row {line} has an unclosed quotation mark or a cell that is far too long.",
+        Words.of(
+            N_("Dòng %(line)s có dấu ngoặc kép mở mà không đóng, hoặc một ô quá dài.", line=line),
         ),
-        Words(vi="Xóa dấu ngoặc kép thừa ở dòng đó.", en="Remove the stray quotation mark in that row."),
+        Words.of(N_("Xóa dấu ngoặc kép thừa ở dòng đó.")),
     )
 
 
@@ -93,17 +93,14 @@ def _checked(text: str) -> str:
 
 def _encoding() -> Unreadable:
     return unreadable(
-        "Không đọc được bảng mã chữ của tệp này.",
-        "The text encoding of this file is not readable.",
-        "Mở bằng Excel, chọn Lưu thành “CSV UTF-8” hoặc .xlsx rồi gửi lại.",
-        "Open it in Excel, save it as “CSV UTF-8” or .xlsx, and send that.",
+        N_("Không đọc được bảng mã chữ của tệp này."),
+        N_("Mở bằng Excel, chọn Lưu thành “CSV UTF-8” hoặc .xlsx rồi gửi lại."),
     )
 
 
 def _guessed(name: str) -> Words:
-    return Words(
-        vi=f"Tệp dùng bảng mã {name}, đã chuyển sang Unicode. Bác xem kỹ dấu của các tên trước khi nhập.",
-        en=f"The file was in {name} and has been converted. Check the accents of the names before importing.",
+    return Words.of(
+        N_("Tệp dùng bảng mã %(name)s, đã chuyển sang Unicode. Bác xem kỹ dấu của các tên trước khi nhập.", name=name),
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.db import Words, fold
+from app.messages import N_, Said
 from app.sheets.cells import Cell, Sheet, column_letter
 from app.sheets.columns import Column
 from app.sheets.problems import Problem, Unreadable, clip
@@ -87,25 +88,14 @@ def refuse_headings(found: Headings, sheet: Sheet, columns: Sequence[Column]) ->
     if not found.positions:
         raise Unreadable([_no_headings(found, sheet, titles)])
     problems = [
-        _problem(
-            found,
-            at,
-            "Cột “{0}” có hai lần.",
-            "The column “{0}” is there twice.",
-            "Giữ lại một cột.",
-            "Keep one of them.",
-        )
+        _problem(found, at, N_("Cột “%(title)s” có hai lần.", title=_title(found, at)), N_("Giữ lại một cột."))
         for at in found.doubled
     ]
     if found.missing:
+        way = N_("Xóa cột này, hoặc đổi tiêu đề thành một trong: %(titles)s.", titles=titles)
         problems += [
-            _problem(
-                found, at, "Không biết cột “{0}”.", "Unknown column “{0}”.",
-                f"Xóa cột này, hoặc đổi tiêu đề thành một trong: {titles}.",
-                f"Delete the column or give it one of these headings: {titles}.",
-            )
-            for at in found.unknown
-        ]  # fmt: skip
+            _problem(found, at, N_("Không biết cột “%(title)s”.", title=_title(found, at)), way) for at in found.unknown
+        ]
     problems.sort(key=lambda p: p.cell)
     by_key = {c.key: c.title for c in columns}
     problems.extend(
@@ -113,10 +103,9 @@ def refuse_headings(found: Headings, sheet: Sheet, columns: Sequence[Column]) ->
             found.row,
             "",
             by_key[key],
-            Words(vi=f"Thiếu cột “{by_key[key]}”.", en=f"The column “{by_key[key]}” is missing."),
-            Words(
-                vi=f"Dòng tiêu đề phải có: {titles}. Có thể tải tệp mẫu.",
-                en=f"The row of headings must have: {titles}. You can download the template.",
+            Words.of(N_("Thiếu cột “%(by_key)s”.", by_key=by_key[key])),
+            Words.of(
+                N_("Dòng tiêu đề phải có: %(titles)s. Có thể tải tệp mẫu.", titles=titles),
             ),
         )
         for key in found.missing
@@ -124,27 +113,29 @@ def refuse_headings(found: Headings, sheet: Sheet, columns: Sequence[Column]) ->
     raise Unreadable(problems)
 
 
-def _problem(found: Headings, at: int, vi: str, en: str, way_vi: str, way_en: str) -> Problem:
-    shown = clip(found.titles[at])
-    why = Words(vi=vi.format(shown), en=en.format(shown))
-    return Problem(found.row, f"{column_letter(at)}{found.row}", shown, why, Words(vi=way_vi, en=way_en))
+def _title(found: Headings, at: int) -> str:
+    return clip(found.titles[at])
+
+
+def _problem(found: Headings, at: int, why: Said, way: Said) -> Problem:
+    cell = f"{column_letter(at)}{found.row}"
+    return Problem(found.row, cell, _title(found, at), Words.of(why), Words.of(way))
 
 
 def _no_headings(found: Headings, sheet: Sheet, titles: str) -> Problem:
     shown = clip(next(t for t in found.titles if t.strip()))
-    where = (
-        (f" trên trang tính “{clip(sheet.name)}”", f" on the sheet “{clip(sheet.name)}”") if sheet.name else ("", "")
+    why = N_(
+        "Đây không phải danh sách cần nhập: không thấy dòng tiêu đề; dòng %(row)s là “%(shown)s”.",
+        row=found.row,
+        shown=shown,
     )
-    return Problem(
-        found.row,
-        "",
-        "",
-        Words(
-            vi=f"Đây không phải danh sách cần nhập{where[0]}: không thấy dòng tiêu đề; dòng {found.row} là “{shown}”.",
-            en=f"This is not the list to import{where[1]}: it has no row of headings; row {found.row} is “{shown}”.",
-        ),
-        Words(
-            vi=f"Cần một dòng tiêu đề có: {titles}. Có thể tải tệp mẫu.",
-            en=f"It needs a row of headings with: {titles}. You can download the template.",
-        ),
-    )
+    if sheet.name:
+        why = N_(
+            "Đây không phải danh sách cần nhập trên trang tính “%(sheet)s”: không thấy dòng tiêu đề;"
+            " dòng %(row)s là “%(shown)s”.",
+            sheet=clip(sheet.name),
+            row=found.row,
+            shown=shown,
+        )
+    way = N_("Cần một dòng tiêu đề có: %(titles)s. Có thể tải tệp mẫu.", titles=titles)
+    return Problem(found.row, "", "", Words.of(why), Words.of(way))

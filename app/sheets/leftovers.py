@@ -9,9 +9,10 @@ of our columns filled; rows with nothing in our columns.
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.db import Words, nfc
+from app.messages import N_, Sentence, sentences
 from app.sheets.cells import Cell, Merge
 from app.sheets.columns import EXAMPLE, Column
 from app.sheets.headings import Headings
@@ -27,14 +28,14 @@ _COLUMN_NUMBER = re.compile(r"\(?(\d{1,2}|[A-Za-z])\)?")
 _LISTED = 8
 _FIRST = 3  # rows below the headings among which their second line and the numbers of the columns stand
 
-_SAID: dict[str, tuple[str, str]] = {
-    "above": ("dòng trên tiêu đề", "above the headings"),
-    "repeated": ("dòng lặp lại tiêu đề hoặc đánh số cột", "that repeat the headings or number the columns"),
-    "example": ("dòng ví dụ", "of the template's example"),
-    "total": ("dòng tổng cộng", "of totals"),
-    "group": ("dòng tên nhóm", "that name a group"),
-    "footer": ("dòng cuối bảng (người lập, ký tên…)", "below the table (signatures…)"),
-    "empty": ("dòng không có gì ở các cột cần đọc", "with nothing in the columns that are read"),
+_SAID: dict[str, Sentence] = {
+    "above": N_("%(count)s dòng trên tiêu đề (%(rows)s)"),
+    "repeated": N_("%(count)s dòng lặp lại tiêu đề hoặc đánh số cột (%(rows)s)"),
+    "example": N_("%(count)s dòng ví dụ (%(rows)s)"),
+    "total": N_("%(count)s dòng tổng cộng (%(rows)s)"),
+    "group": N_("%(count)s dòng tên nhóm (%(rows)s)"),
+    "footer": N_("%(count)s dòng cuối bảng (người lập, ký tên…) (%(rows)s)"),
+    "empty": N_("%(count)s dòng không có gì ở các cột cần đọc (%(rows)s)"),
 }
 
 
@@ -54,17 +55,20 @@ class Leftovers:
         for row, rule in [*((n, "above") for n in self.above), *self.rows.items()]:
             by_rule[rule].append(row)
         if by_rule:
-            vi = "; ".join(f"{len(rows)} {_SAID[rule][0]} ({_listed('dòng', rows)})" for rule, rows in by_rule.items())
-            en = "; ".join(f"{len(rows)} {_SAID[rule][1]} ({_listed('row', rows)})" for rule, rows in by_rule.items())
-            yield Words(vi=f"Bỏ qua {vi}.", en=f"Rows left out: {en}.")
+            parts = tuple(
+                replace(_SAID[rule], values={"count": len(rows), "rows": _listed(rows)})
+                for rule, rows in by_rule.items()
+            )
+            yield Words.of(N_("Bỏ qua %(parts)s.", parts=sentences(parts, "; ")))
         unread = [f"“{clip(headings.titles[at])}”" for at in headings.unknown]
         if unread:
             listed = ", ".join(unread[:_LISTED]) + ("…" if len(unread) > _LISTED else "")
-            yield Words(vi=f"Không đọc {len(unread)} cột: {listed}.", en=f"Columns not read ({len(unread)}): {listed}.")
+            yield Words.of(N_("Không đọc %(unread)s cột: %(listed)s.", unread=len(unread), listed=listed))
 
 
-def _listed(word: str, rows: Sequence[int]) -> str:
-    return f"{word} " + ", ".join(map(str, rows[:_LISTED])) + ("…" if len(rows) > _LISTED else "")
+def _listed(rows: Sequence[int]) -> Sentence:
+    numbers = ", ".join(map(str, rows[:_LISTED])) + ("…" if len(rows) > _LISTED else "")
+    return N_("dòng %(numbers)s", numbers=numbers)
 
 
 def left_out(

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable
 from string import ascii_letters
 
+from app.messages import N_
 from app.sheets.problems import Unreadable, clip, unreadable
 
 TCVN3 = dict(
@@ -66,10 +67,8 @@ def refuse_broken(text: str) -> None:
         start = max(0, broken.start() - 10)
         shown = clip(text[start : broken.end() + 10].replace("\n", " ").replace("\r", " "))
         raise unreadable(
-            f"Chữ có dấu trong tệp đã hỏng từ trước, ví dụ “{shown}”.",
-            f"The accented letters were already broken in the file, for example “{shown}”.",
-            "Mở lại tệp gốc, lưu thành CSV UTF-8 hoặc .xlsx rồi gửi lại.",
-            "Open the original, save it as CSV UTF-8 or .xlsx, and send that.",
+            N_("Chữ có dấu trong tệp đã hỏng từ trước, ví dụ “%(shown)s”.", shown=shown),
+            N_("Mở lại tệp gốc, lưu thành CSV UTF-8 hoặc .xlsx rồi gửi lại."),
         )
 
 
@@ -100,10 +99,8 @@ def refuse_garbled(lines: Iterable[tuple[int, Iterable[str]]]) -> None:
 def _old_font(number: int, text: str) -> Unreadable:
     shown = clip(text.replace("\n", " ").replace("\r", " "))
     return unreadable(
-        f"Tệp dùng phông .VnTime (TCVN3) hoặc VNI, ví dụ dòng {number}: “{shown}”.",
-        f"The file is in an old font, .VnTime (TCVN3) or VNI, for example in row {number}: “{shown}”.",
-        "Mở UniKey, bấm Ctrl+Shift+F6, chuyển bảng mã của tệp sang Unicode, lưu rồi gửi lại.",
-        "Convert it to Unicode, for example with UniKey (Ctrl+Shift+F6), save it and send it again.",
+        N_("Tệp dùng phông .VnTime (TCVN3) hoặc VNI, ví dụ dòng %(number)s: “%(shown)s”.", number=number, shown=shown),
+        N_("Mở UniKey, bấm Ctrl+Shift+F6, chuyển bảng mã của tệp sang Unicode, lưu rồi gửi lại."),
     )
 
 

@@ -100,10 +100,8 @@ def canonical(name: str) -> str:
 
 def not_xlsx() -> Unreadable:
     return unreadable(
-        "Tệp này không phải Excel (.xlsx) hoặc bị hỏng.",
-        "This is not an Excel workbook (.xlsx), or it is broken.",
-        "Mở bằng Excel, lưu lại thành .xlsx hoặc CSV UTF-8 rồi gửi lại.",
-        "Open it in Excel, save it as .xlsx or CSV UTF-8, and send that.",
+        N_("Tệp này không phải Excel (.xlsx) hoặc bị hỏng."),
+        N_("Mở bằng Excel, lưu lại thành .xlsx hoặc CSV UTF-8 rồi gửi lại."),
     )
 
 

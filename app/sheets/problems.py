@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from io import StringIO
 
 from app.db import Words
+from app.messages import Said
 
 FORMULA_STARTS = ("=", "+", "-", "@")
 
@@ -34,13 +35,13 @@ class Unreadable(Exception):
     """The file as a whole cannot be read as a table. `choices`: the sheets among which a person may choose another."""
 
     def __init__(self, problems: Sequence[Problem], choices: Sequence[Choice] = ()) -> None:
-        super().__init__(problems[0].why.en)
+        super().__init__(problems[0].why.text("en"))
         self.problems = list(problems)
         self.choices = tuple(choices)
 
 
-def unreadable(vi: str, en: str, way_vi: str, way_en: str) -> Unreadable:
-    return Unreadable([Problem(0, "", "", Words(vi=vi, en=en), Words(vi=way_vi, en=way_en))])
+def unreadable(why: Said, way: Said) -> Unreadable:
+    return Unreadable([Problem(0, "", "", Words.of(why), Words.of(way))])
 
 
 def clip(value: str, limit: int = 60) -> str:

@@ -4,6 +4,7 @@ import re
 import unicodedata
 
 from app.db import Words, nfc
+from app.messages import N_, Said
 from app.sheets.cells import EMPTY, TYPED, Cell, Kind
 from app.sheets.old_fonts import LETTERS
 from app.sheets.problems import FORMULA_STARTS, Problem, clip
@@ -27,9 +28,9 @@ class Row:
         self._titles = titles
         self.problems: list[Problem] = []
 
-    def wrong(self, key: str, vi: str, en: str, way_vi: str, way_en: str) -> None:
-        why, way = Words(vi=vi, en=en), Words(vi=way_vi, en=way_en)
-        self.problems.append(Problem(self.number, self._address(key), self._titles[key], why, way))
+    def wrong(self, key: str, why: Said, way: Said) -> None:
+        problem = Problem(self.number, self._address(key), self._titles[key], Words.of(why), Words.of(way))
+        self.problems.append(problem)
 
     def _address(self, key: str) -> str:
         return f"{self.letters[key]}{self.number}" if key in self.letters else ""
@@ -43,37 +44,36 @@ class Row:
         if not given:
             if required:
                 title = self._titles[key]
-                self.wrong(key, f"“{title}” để trống.", f"“{title}” is empty.", "Điền vào ô này.", "Fill in this cell.")
+                self.wrong(key, N_("“%(title)s” để trống.", title=title), N_("Điền vào ô này."))
             return ""
         if cell.kind is Kind.NUMBER and not given.isdigit():
-            self._not_a_text(key, Words(vi=f"số {clip(given).replace('.', ',')}", en=f"the number {clip(given)}"))
+            self._not_a_text(key, N_("số %(given)s", given=Words(vi=clip(given).replace(".", ","), en=clip(given))))
             return ""
         if given.startswith(FORMULA_STARTS):
             self.wrong(
                 key,
-                f"Ô bắt đầu bằng “{given[0]}” như một công thức.",
-                f"The cell begins with “{given[0]}” like a formula.",
-                "Xóa ký tự đó ở đầu ô.",
-                "Remove that character from the beginning of the cell.",
+                N_("Ô bắt đầu bằng “%(given)s” như một công thức.", given=given[0]),
+                N_("Xóa ký tự đó ở đầu ô."),
             )
             return ""
         if any(unicodedata.category(c) in _UNSEEN for c in given):
             self.wrong(
                 key,
-                f"“{clip(given)}” có ký tự không thấy được (xuống dòng, tab hoặc ký tự lạ).",
-                f"“{clip(given)}” holds invisible characters (line break, tab or others).",
-                "Xóa ô rồi gõ lại.",
-                "Clear the cell and type it again.",
+                N_("“%(value)s” có ký tự không thấy được (xuống dòng, tab hoặc ký tự lạ).", value=clip(given)),
+                N_("Xóa ô rồi gõ lại."),
             )
             return ""
         value = nfc(given)
         if len(value) > MAX_TEXT:
             self.wrong(
                 key,
-                f"“{clip(value)}” dài {len(value)} chữ, nhiều nhất {MAX_TEXT}.",
-                f"“{clip(value)}” has {len(value)} characters, at most {MAX_TEXT}.",
-                "Viết ngắn lại.",
-                "Shorten it.",
+                N_(
+                    "“%(value)s” dài %(length)s chữ, nhiều nhất %(most)s.",
+                    value=clip(value),
+                    length=len(value),
+                    most=MAX_TEXT,
+                ),
+                N_("Viết ngắn lại."),
             )
             return ""
         return value
@@ -84,23 +84,19 @@ class Row:
             where = self._address(key)
             self.wrong(
                 key,
-                f"Ô {where} là công thức.",
-                f"Cell {where} is a formula.",
-                "Thay công thức bằng chữ hoặc số thường.",
-                "Replace the formula by plain text or a plain number.",
+                N_("Ô %(where)s là công thức.", where=where),
+                N_("Thay công thức bằng chữ hoặc số thường."),
             )
         else:
             self._not_a_text(key, TYPED[kind])
         return False
 
-    def _not_a_text(self, key: str, what: Words) -> None:
+    def _not_a_text(self, key: str, what: Said) -> None:
         where = self._address(key)
         self.wrong(
             key,
-            f"Ô {where} là {what.vi}, không phải chữ.",
-            f"Cell {where} is {what.en or what.vi}, not a text.",
-            "Đặt định dạng ô là Văn bản (Text) rồi gõ lại, ví dụ 30/4.",
-            "Set the format of the cell to Text, then type it again, for example 30/4.",
+            N_("Ô %(where)s là %(what)s, không phải chữ.", where=where, what=what),
+            N_("Đặt định dạng ô là Văn bản (Text) rồi gõ lại, ví dụ 30/4."),
         )
 
     def name(self, key: str) -> str:
@@ -110,10 +106,8 @@ class Row:
         if strange:
             self.wrong(
                 key,
-                f"“{clip(value)}” có ký tự lạ “{strange}”.",
-                f"“{clip(value)}” holds the strange character “{strange}”.",
-                "Gõ lại bằng bảng mã Unicode: chữ tiếng Việt, số và dấu câu thường.",
-                "Type it again in Unicode: Vietnamese letters, digits and common punctuation.",
+                N_("“%(value)s” có ký tự lạ “%(strange)s”.", value=clip(value), strange=strange),
+                N_("Gõ lại bằng bảng mã Unicode: chữ tiếng Việt, số và dấu câu thường."),
             )
             return ""
         return value
@@ -124,10 +118,8 @@ class Row:
         if value and not CODE.match(value):
             self.wrong(
                 key,
-                f"Mã “{clip(value)}” có ký tự không dùng được.",
-                f"The code “{clip(value)}” has characters that cannot be used.",
-                "Chỉ dùng chữ không dấu, số, dấu chấm, gạch ngang; nhiều nhất 20.",
-                "Use letters, digits, dots and hyphens only; at most 20.",
+                N_("Mã “%(value)s” có ký tự không dùng được.", value=clip(value)),
+                N_("Chỉ dùng chữ không dấu, số, dấu chấm, gạch ngang; nhiều nhất 20."),
             )
             return ""
         return value

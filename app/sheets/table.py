@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.db import Words
+from app.messages import N_, Sentence, sentences
 from app.sheets.cells import EMPTY, MAX_ROWS, Cell, Sheet, column_letter, rows_once
 from app.sheets.columns import Column
 from app.sheets.csv_file import csv_sheet, decode
@@ -82,42 +83,35 @@ def _chosen(seen: list[Choice], fitting: list[Choice], kept: list[Sheet], wanted
     return None
 
 
-def _named(choices: Sequence[Choice], hidden: str) -> str:
-    return ", ".join(f"“{c.name}”" + (f" ({hidden})" if c.hidden else "") for c in choices)
+def _named(choices: Sequence[Choice]) -> Sentence:
+    return sentences(
+        tuple(N_("“%(name)s” (đang ẩn)", name=c.name) if c.hidden else Sentence(f"“{c.name}”") for c in choices), ", "
+    )
 
 
 def _which(seen: list[Choice], fitting: list[Choice]) -> Unreadable:
     asked = fitting or seen
-    vi, en = _named(asked, "đang ẩn"), _named(asked, "hidden")
+    names = _named(asked)
     if fitting:
-        why = Words(
-            vi=f"Tệp có {len(fitting)} trang tính cùng đủ tiêu đề: {vi}.",
-            en=f"{len(fitting)} sheets of the file have all the headings: {en}.",
-        )
+        why = N_("Tệp có %(count)s trang tính cùng đủ tiêu đề: %(names)s.", count=len(fitting), names=names)
     else:
-        why = Words(
-            vi=f"Không trang tính nào của tệp có đủ tiêu đề cần có: {vi}.",
-            en=f"No sheet of the file has all the headings that are needed: {en}.",
-        )
-    way = Words(vi="Chọn ở ô “Trang tính cần đọc” trên trang này.", en="Choose it in “Sheet to read” on this page.")
-    return Unreadable([Problem(0, "", "", why, way)], asked)
+        why = N_("Không trang tính nào của tệp có đủ tiêu đề cần có: %(names)s.", names=names)
+    way = Words.of(N_("Chọn ở ô “Trang tính cần đọc” trên trang này."))
+    return Unreadable([Problem(0, "", "", Words.of(why), way)], asked)
 
 
 def _read_sheet(chosen: Sheet) -> Words:
-    return Words(
-        vi=f"Đọc trang tính “{chosen.name}”" + (" (đang ẩn trong tệp)." if chosen.hidden else "."),
-        en=f"Read the sheet “{chosen.name}”" + (", which is hidden in the file." if chosen.hidden else "."),
-    )
+    if chosen.hidden:
+        return Words.of(N_("Đọc trang tính “%(name)s” (đang ẩn trong tệp).", name=chosen.name))
+    return Words.of(N_("Đọc trang tính “%(name)s”.", name=chosen.name))
 
 
 def _table(sheet: Sheet, columns: Sequence[Column], notes: list[Words], choices: tuple[Choice, ...]) -> Table:
     _refuse_garbled(sheet)
     if not sheet.rows:
         raise unreadable(
-            "Tệp không có dòng nào.",
-            "The file has no rows.",
-            "Tải tệp mẫu về, điền rồi gửi lại.",
-            "Download the template, fill it in and send it.",
+            N_("Tệp không có dòng nào."),
+            N_("Tải tệp mẫu về, điền rồi gửi lại."),
         )
     headings = find_headings(sheet, columns)
     refuse_headings(headings, sheet, columns)
@@ -158,17 +152,13 @@ def _filled(sheet: Sheet, headings: Headings, columns: Sequence[Column]) -> dict
 
 def _too_many(count: int) -> Unreadable:
     return unreadable(
-        f"Tệp có {count} dòng, mỗi lần nhập nhiều nhất {MAX_ROWS} dòng.",
-        f"The file has {count} rows; one import takes at most {MAX_ROWS}.",
-        "Chia thành nhiều tệp, ví dụ mỗi xã một tệp.",
-        "Split it, for example one file for each commune.",
+        N_("Tệp có %(count)s dòng, mỗi lần nhập nhiều nhất %(max_rows)s dòng.", count=count, max_rows=MAX_ROWS),
+        N_("Chia thành nhiều tệp, ví dụ mỗi xã một tệp."),
     )
 
 
 def _no_rows(left: Leftovers) -> Unreadable:
     return unreadable(
-        "Tệp chỉ có dòng ví dụ của tệp mẫu." if left.examples else "Tệp chỉ có dòng tiêu đề.",
-        "The file has only the example of the template." if left.examples else "The file has only its heading.",
-        "Điền ít nhất một dòng rồi gửi lại.",
-        "Fill in at least one row and send it again.",
+        N_("Tệp chỉ có dòng ví dụ của tệp mẫu.") if left.examples else N_("Tệp chỉ có dòng tiêu đề."),
+        N_("Điền ít nhất một dòng rồi gửi lại."),
     )

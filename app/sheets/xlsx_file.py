@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from app.messages import N_
 from app.sheets.cells import EMPTY, MAX_COLUMNS, MAX_ROWS, Cell, Kind, Merge, Sheet, rows_once
 from app.sheets.number_formats import Format, cell_formats, number
 from app.sheets.package import Attributes, Package, canonical, opened, too_large
@@ -83,18 +84,14 @@ def _relations(package: Package, name: str) -> dict[str, tuple[str, str]]:
 def _refuse_other_kinds(package: Package) -> None:
     if package.ends_with("vbaproject.bin"):
         raise unreadable(
-            "Tệp Excel này có macro.",
-            "This workbook has macros.",
-            "Lưu lại thành .xlsx (không macro) rồi gửi lại.",
-            "Save it as .xlsx without macros and send that.",
+            N_("Tệp Excel này có macro."),
+            N_("Lưu lại thành .xlsx (không macro) rồi gửi lại."),
         )
     for part, what in (("word/document.xml", "Word"), ("ppt/presentation.xml", "PowerPoint"), ("content.xml", "LibreOffice (.ods)"), ("xl/workbook.bin", "Excel (.xlsb)")):  # fmt: skip
         if part in package:
             raise unreadable(
-                f"Đây là tệp {what}, không phải danh sách Excel (.xlsx).",
-                f"This is a file of {what}, not a list in Excel (.xlsx).",
-                "Mở tệp, lưu bảng danh sách thành .xlsx hoặc CSV UTF-8 rồi gửi lại.",
-                "Open it, save the list as .xlsx or CSV UTF-8, and send that.",
+                N_("Đây là tệp %(what)s, không phải danh sách Excel (.xlsx).", what=what),
+                N_("Mở tệp, lưu bảng danh sách thành .xlsx hoặc CSV UTF-8 rồi gửi lại."),
             )
 
 
@@ -222,10 +219,15 @@ class _SheetReader:
     def sheet(self, name: str, *, hidden: bool) -> Sheet | Unreadable:
         if self._widest > MAX_COLUMNS or self._deepest > MAX_ROWS + 1000:
             return unreadable(
-                f"Trang tính trải tới cột {self._widest}, dòng {self._deepest}; nhiều nhất {MAX_COLUMNS} cột và {MAX_ROWS} dòng.",
-                f"The sheet reaches column {self._widest}, row {self._deepest}; at most {MAX_COLUMNS} columns and {MAX_ROWS} rows.",
-                "Chép riêng bảng danh sách sang một tệp mới rồi gửi lại.",
-                "Copy just the list into a new file and send that.",
+                N_(
+                    "Trang tính trải tới cột %(widest)s, dòng %(deepest)s; nhiều nhất %(max_columns)s cột và "
+                    "%(max_rows)s dòng.",
+                    widest=self._widest,
+                    deepest=self._deepest,
+                    max_columns=MAX_COLUMNS,
+                    max_rows=MAX_ROWS,
+                ),
+                N_("Chép riêng bảng danh sách sang một tệp mới rồi gửi lại."),
             )
         self._mark_formulas()
         rows = {

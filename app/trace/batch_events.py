@@ -124,8 +124,8 @@ def tell_recalled(session: Session, actor: Actor, event: RecallLaunched) -> None
         person_ids=[*told.sellers, *told.officials],
         reason="trace.batch_recalled",
         urgency=Urgency.HIGH,
-        title=Words(vi=f"Thu hồi lô {batch.lot} của {holder.name}", en=f"Recall of batch {batch.lot} of {holder.name}"),
-        body=queries.public_reason(standing.event) or Words(vi="Không nêu lý do.", en="No reason given."),
+        title=Words.of(N_("Thu hồi lô %(lot)s của %(name)s", lot=batch.lot, name=holder.name)),
+        body=queries.public_reason(standing.event) or Words.of(N_("Không nêu lý do.")),
         link=f"/lo/{batch.id}",
         key=f"trace.batch_recalled:{batch.id}:{standing.event.id}",
     )

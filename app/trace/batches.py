@@ -142,9 +142,9 @@ def _take(session: Session, actor: Actor, sources: Sequence[SourceIn]) -> list[_
             raise Invalid(  # what was taken of it may have ended with the records of its lots, see retention
                 "harvest_too_old",
                 N_(
-                    "Lần thu hoạch ngày %(local)s đã quá %(harvest_days)s ngày, không tạo lô mới từ đó được nữa. Bác "
+                    "Lần thu hoạch ngày %(day)s đã quá %(harvest_days)s ngày, không tạo lô mới từ đó được nữa. Bác "
                     "chọn lần thu hoạch khác.",
-                    local=f"{clock.local(log.happened_at):%d/%m/%Y}",
+                    day=f"{clock.local(log.happened_at):%d/%m/%Y}",
                     harvest_days=queries.HARVEST_DAYS,
                 ),
                 field="sources",
@@ -154,8 +154,8 @@ def _take(session: Session, actor: Actor, sources: Sequence[SourceIn]) -> list[_
             raise Invalid(
                 "harvest_without_quantity",
                 N_(
-                    "Lần thu hoạch ngày %(local)s chưa ghi số lượng. Bác sửa dòng nhật ký đó trước.",
-                    local=f"{clock.local(log.happened_at):%d/%m/%Y}",
+                    "Lần thu hoạch ngày %(day)s chưa ghi số lượng. Bác sửa dòng nhật ký đó trước.",
+                    day=f"{clock.local(log.happened_at):%d/%m/%Y}",
                 ),
                 field="sources",
             )

@@ -16,6 +16,7 @@ from app.accounts import queries as accounts
 from app.accounts.queries import among
 from app.actor import Actor, Role
 from app.db import Words, new_id
+from app.messages import N_
 from app.notices import service as notices
 from app.notices.models import Urgency
 from app.outbox import PartlyDone, publish
@@ -174,21 +175,28 @@ def _was_seen(
 
 def _early(step: queries.Waiting, day: date) -> Words:
     """The page of the batch shows this to everybody: no name of a site, which may be a person's."""
+    material = step.material or N_("thuốc")
+    applied_on = f"{step.applied_on:%d/%m/%Y}"
     if not step.known:
-        return Words(
-            vi=f"Thu hoạch ngày {day:%d/%m/%Y} sau lần dùng {step.material or 'thuốc'} ngày {step.applied_on:%d/%m/%Y}"
-            f" chưa rõ thời gian cách ly (khi chưa rõ, tính hết {queries.UNKNOWN_WAIT_DAYS} ngày);"
-            " hợp tác xã xem nhãn rồi sửa nhật ký hoặc gỡ giữ kèm lý do.",
-            en=f"Harvested on {day:%d/%m/%Y} after {step.material or 'a treatment'} applied on"
-            f" {step.applied_on:%d/%m/%Y}, of which the days to wait are not known (unknown counts as"
-            f" {queries.UNKNOWN_WAIT_DAYS} days); the cooperative reads the label, then corrects the diary or"
-            " releases the batch with a reason.",
+        return Words.of(
+            N_(
+                "Thu hoạch ngày %(day)s sau lần dùng %(material)s ngày %(applied_on)s chưa rõ thời gian cách ly (khi chưa"
+                " rõ, tính hết %(days)s ngày); hợp tác xã xem nhãn rồi sửa nhật ký hoặc gỡ giữ kèm lý do.",
+                day=f"{day:%d/%m/%Y}",
+                material=material,
+                applied_on=applied_on,
+                days=queries.UNKNOWN_WAIT_DAYS,
+            )
         )
-    return Words(
-        vi=f"Thu hoạch ngày {day:%d/%m/%Y} khi chưa hết thời gian cách ly: dùng {step.material or 'thuốc'}"
-        f" ngày {step.applied_on:%d/%m/%Y}, được thu từ {step.allowed_from:%d/%m/%Y}.",
-        en=f"Harvested on {day:%d/%m/%Y} before the days to wait were over: {step.material or 'a treatment'}"
-        f" applied on {step.applied_on:%d/%m/%Y}, harvest allowed from {step.allowed_from:%d/%m/%Y}.",
+    return Words.of(
+        N_(
+            "Thu hoạch ngày %(day)s khi chưa hết thời gian cách ly: dùng %(material)s ngày %(applied_on)s, được thu từ"
+            " %(allowed_from)s.",
+            day=f"{day:%d/%m/%Y}",
+            material=material,
+            applied_on=applied_on,
+            allowed_from=f"{step.allowed_from:%d/%m/%Y}",
+        )
     )
 
 
@@ -208,20 +216,20 @@ def _contradictions(
         left = queries.left_of(log, used.get(queries.root_id(log), ()))
         day = clock.local(log.happened_at).date()
         if log.withdrawn or log.kind not in steps.HARVESTS:
-            reason = Words(
-                vi="Một lần thu hoạch của lô đã được báo là không có. Cần xem lại lô.",
-                en="A harvest of this batch was withdrawn. The batch must be looked at.",
+            reason = Words.of(
+                N_("Một lần thu hoạch của lô đã được báo là không có. Cần xem lại lô."),
             )
         elif left is None or left < 0:
-            reason = Words(
-                vi="Số lượng một lần thu hoạch đã sửa thấp hơn phần đưa vào lô. Cần xem lại lô.",
-                en="The quantity of a harvest was corrected to less than batches took of it. The batch must be looked at.",
+            reason = Words.of(
+                N_("Số lượng một lần thu hoạch đã sửa thấp hơn phần đưa vào lô. Cần xem lại lô."),
             )
         elif day > batch.made_on:
-            reason = Words(
-                vi=f"Ngày thu hoạch đã sửa thành {day:%d/%m/%Y}, sau ngày sản xuất {batch.made_on:%d/%m/%Y}. Cần xem lại lô.",
-                en=f"A harvest was corrected to {day:%d/%m/%Y}, after the batch was made on {batch.made_on:%d/%m/%Y}."
-                " The batch must be looked at.",
+            reason = Words.of(
+                N_(
+                    "Ngày thu hoạch đã sửa thành %(day)s, sau ngày sản xuất %(made_on)s. Cần xem lại lô.",
+                    day=f"{day:%d/%m/%Y}",
+                    made_on=f"{batch.made_on:%d/%m/%Y}",
+                ),
             )
         else:
             continue
@@ -283,7 +291,7 @@ def tell_held(session: Session, actor: Actor, event: BatchHeld) -> None:
         person_ids=people or accounts.people_of(session, event.organisation_id, [Role.FARMER]),
         reason="trace.batch_held",
         urgency=Urgency.HIGH,
-        title=Words(vi=f"Lô {batch.lot} bị tạm giữ", en=f"Batch {batch.lot} is on hold"),
+        title=Words.of(N_("Lô %(lot)s bị tạm giữ", lot=batch.lot)),
         body=reason,
         link=f"/lo/{batch.id}",
         key=f"trace.batch_held:{batch.id}:{hold.id}",

@@ -92,9 +92,9 @@ class StepChecks:
             return Invalid(
                 "in_future",
                 N_(
-                    "Ngày giờ làm việc (%(local)s) chưa tới. Bác chọn lại ngày đã làm; nếu đồng hồ máy sai thì chỉnh "
+                    "Ngày giờ làm việc (%(day)s) chưa tới. Bác chọn lại ngày đã làm; nếu đồng hồ máy sai thì chỉnh "
                     "lại đồng hồ.",
-                    local=f"{clock.local(happened_at):%d/%m/%Y %H:%M}",
+                    day=f"{clock.local(happened_at):%d/%m/%Y %H:%M}",
                 ),
                 field="happened_at",
             )

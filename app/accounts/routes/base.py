@@ -14,29 +14,30 @@ from app.accounts.models import OrganisationKind
 from app.actor import PUBLIC, SYSTEM, Actor, Role
 from app.db import Words
 from app.errors import forbidden
+from app.messages import N_
 from app.places import queries as places
 from app.web import counting, own_address, page_transaction, read_cookie, transaction, visitor_address
 
 blueprint = Blueprint("accounts", "app.accounts", template_folder="templates")
 
 ROLE_WORDS: dict[Role, Words] = {
-    Role.FARMER: Words(vi="Nông dân của hộ", en="Farmer"),
-    Role.COOPERATIVE_MANAGER: Words(vi="Quản lý hợp tác xã", en="Cooperative manager"),
-    Role.PURCHASER: Words(vi="Người thu mua", en="Purchaser"),
-    Role.EXTENSION_OFFICER: Words(vi="Cán bộ khuyến nông", en="Extension officer"),
-    Role.VILLAGE_OFFICER: Words(vi="Cán bộ thôn", en="Village officer"),
-    Role.DIGITAL_GROUP: Words(vi="Tổ công nghệ số cộng đồng", en="Digital group member"),
-    Role.COMMUNE_OFFICIAL: Words(vi="Cán bộ xã, phường", en="Commune official"),
-    Role.PROVINCE_OFFICIAL: Words(vi="Cán bộ tỉnh", en="Province official"),
-    Role.CERTIFIER: Words(vi="Người chứng nhận", en="Certifier"),
-    Role.ADMINISTRATOR: Words(vi="Quản trị", en="Administrator"),
+    Role.FARMER: Words.of(N_("Nông dân của hộ")),
+    Role.COOPERATIVE_MANAGER: Words.of(N_("Quản lý hợp tác xã")),
+    Role.PURCHASER: Words.of(N_("Người thu mua")),
+    Role.EXTENSION_OFFICER: Words.of(N_("Cán bộ khuyến nông")),
+    Role.VILLAGE_OFFICER: Words.of(N_("Cán bộ thôn")),
+    Role.DIGITAL_GROUP: Words.of(N_("Tổ công nghệ số cộng đồng")),
+    Role.COMMUNE_OFFICIAL: Words.of(N_("Cán bộ xã, phường")),
+    Role.PROVINCE_OFFICIAL: Words.of(N_("Cán bộ tỉnh")),
+    Role.CERTIFIER: Words.of(N_("Người chứng nhận")),
+    Role.ADMINISTRATOR: Words.of(N_("Quản trị")),
 }
 KIND_WORDS: dict[OrganisationKind, Words] = {
-    OrganisationKind.HOUSEHOLD: Words(vi="Hộ", en="Household"),
-    OrganisationKind.COOPERATIVE_GROUP: Words(vi="Tổ hợp tác", en="Cooperative group"),
-    OrganisationKind.COOPERATIVE: Words(vi="Hợp tác xã", en="Cooperative"),
-    OrganisationKind.ENTERPRISE: Words(vi="Doanh nghiệp", en="Enterprise"),
-    OrganisationKind.AUTHORITY: Words(vi="Cơ quan", en="Authority"),
+    OrganisationKind.HOUSEHOLD: Words.of(N_("Hộ")),
+    OrganisationKind.COOPERATIVE_GROUP: Words.of(N_("Tổ hợp tác")),
+    OrganisationKind.COOPERATIVE: Words.of(N_("Hợp tác xã")),
+    OrganisationKind.ENTERPRISE: Words.of(N_("Doanh nghiệp")),
+    OrganisationKind.AUTHORITY: Words.of(N_("Cơ quan")),
 }
 
 

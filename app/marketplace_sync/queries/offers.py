@@ -10,14 +10,14 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from app.db import Words, fold, keyset
 from app.db.keyset import Count, Listed
 from app.marketplace_sync.models import ChannelAccount, Listing
+from app.messages import N_
 from app.products.models import Product, Variant
 from app.trace import queries as trace
 from app.trace import stock
 from app.trace.models import Batch
 
-RETIRED = Words(
-    vi="Sản phẩm hoặc gói hàng này đã ngưng, không đăng bán được nữa.",
-    en="This product or pack is retired and can no longer be put on sale.",
+RETIRED = Words.of(
+    N_("Sản phẩm hoặc gói hàng này đã ngưng, không đăng bán được nữa."),
 )
 
 
@@ -180,37 +180,44 @@ def _shelves(session: Session, variant_ids: Collection[UUID]) -> dict[UUID, _She
 def _obstacle(shelf: _Shelf, buffer: int) -> Words | None:
     """What would be on offer is what is left, less what the shops sold unrecorded, less what the account keeps back."""
     if shelf.left is None:
-        return Words(
-            vi="Chưa đóng gói nào. Bác lập lô rồi ghi đóng gói vào sổ kho, sau đó mới đưa lên được.",
-            en="None was packed yet. Make a batch, record the packing in the stock ledger, then put it on sale.",
+        return Words.of(
+            N_("Chưa đóng gói nào. Bác lập lô rồi ghi đóng gói vào sổ kho, sau đó mới đưa lên được."),
         )
     if shelf.recalled:
         lots = ", ".join(shelf.recalled)
-        return Words(
-            vi=f"Lô {lots} đang thu hồi nên không còn gói nào bán được. Bác bán khi hết thu hồi, hoặc đóng gói lô khác.",
-            en=f"Batch {lots} is recalled, so there is nothing to sell. Sell once the recall is lifted, or pack another batch.",
+        return Words.of(
+            N_(
+                "Lô %(lots)s đang thu hồi nên không còn gói nào bán được. Bác bán khi hết thu hồi, hoặc đóng gói "
+                "lô khác.",
+                lots=lots,
+            ),
         )
     if shelf.held:
         lots = ", ".join(shelf.held)
-        return Words(
-            vi=f"Lô {lots} đang tạm giữ nên không còn gói nào bán được. Bác mở lô xem vì sao; thôi giữ thì bán được.",
-            en=f"Batch {lots} is on hold, so there is nothing to sell. Open the batch to see why; released, it can be sold.",
+        return Words.of(
+            N_(
+                "Lô %(lots)s đang tạm giữ nên không còn gói nào bán được. Bác mở lô xem vì sao; thôi giữ thì bán được.",
+                lots=lots,
+            ),
         )
     if shelf.left == 0:
-        return Words(
-            vi="Trong kho đã hết gói này. Bác ghi đóng gói thêm vào sổ kho rồi đưa lên.",
-            en="There is none of this pack left. Record more packing in the stock ledger, then put it on sale.",
+        return Words.of(
+            N_("Trong kho đã hết gói này. Bác ghi đóng gói thêm vào sổ kho rồi đưa lên."),
         )
     if shelf.left <= shelf.ahead:
-        return Words(
-            vi=f"Sàn đã bán {shelf.ahead} gói mà sổ kho chưa ghi nên không còn gói nào. Bác ghi bán vào sổ kho trước.",
-            en=f"Shops sold {shelf.ahead} packs that the stock ledger does not have, so none is left. Record the sale first.",
+        return Words.of(
+            N_(
+                "Sàn đã bán %(ahead)s gói mà sổ kho chưa ghi nên không còn gói nào. Bác ghi bán vào sổ kho trước.",
+                ahead=shelf.ahead,
+            ),
         )
     if shelf.left - shelf.ahead <= buffer:
-        return Words(
-            vi=f"Kho còn {shelf.left - shelf.ahead} gói, tài khoản này giữ lại {buffer} gói không đưa lên sàn."
-            " Bác ghi đóng gói thêm rồi đưa lên.",
-            en=f"{shelf.left - shelf.ahead} packs are left and this account keeps {buffer} back."
-            " Record more packing, then put it on sale.",
+        return Words.of(
+            N_(
+                "Kho còn %(left)s gói, tài khoản này giữ lại %(buffer)s gói không đưa lên sàn. Bác ghi đóng gói "
+                "thêm rồi đưa lên.",
+                left=shelf.left - shelf.ahead,
+                buffer=buffer,
+            ),
         )
     return None

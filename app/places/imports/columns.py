@@ -1,6 +1,7 @@
 """The columns of each kind of list that the province keeps."""
 
 from app.db import Words
+from app.messages import N_
 from app.places.models import ImportKind
 from app.sheets import Column
 
@@ -13,7 +14,7 @@ COLUMNS: dict[ImportKind, tuple[Column, ...]] = {
             "commune",
             "Mã xã",
             ("mã phường", "mã xã phường", "mã số xã", "mã số xã phường", "mã đơn vị hành chính"),
-            Words(vi="Mã xã, phường từ 01/07/2025, năm chữ số.", en="Code of the commune since 1 July 2025, 5 digits."),
+            Words.of(N_("Mã xã, phường từ 01/07/2025, năm chữ số.")),
             "06463",
             fills=True,
         ),
@@ -21,9 +22,8 @@ COLUMNS: dict[ImportKind, tuple[Column, ...]] = {
             "code",
             "Mã thôn",
             _CODE_OF_VILLAGE,
-            Words(
-                vi="Mã riêng của thôn, không đổi về sau: chữ, số, chấm, gạch ngang; nhiều nhất 20.",
-                en="The village's own lasting code: letters, digits, dots, hyphens; at most 20.",
+            Words.of(
+                N_("Mã riêng của thôn, không đổi về sau: chữ, số, chấm, gạch ngang; nhiều nhất 20."),
             ),
             "06463-T01",
         ),
@@ -31,10 +31,7 @@ COLUMNS: dict[ImportKind, tuple[Column, ...]] = {
             "kind",
             "Loại",
             ("loại hình", "loại thôn"),
-            Words(
-                vi="Một trong: " + ", ".join(VILLAGE_WORDS) + ". Để trống nếu tên đã có chữ đó.",
-                en="One of: " + ", ".join(VILLAGE_WORDS) + ". Leave empty if the name begins with it.",
-            ),
+            Words.of(N_("Một trong: %(words)s. Để trống nếu tên đã có chữ đó.", words=", ".join(VILLAGE_WORDS))),
             "thôn",
             required=False,
         ),
@@ -42,7 +39,7 @@ COLUMNS: dict[ImportKind, tuple[Column, ...]] = {
             "name",
             "Tên thôn",
             ("tên", "thôn", "tên thôn bản", "tên thôn bản khối phố", "tên thôn bản khu phố", "tên thôn tổ dân phố"),
-            Words(vi="Tên như trong nghị quyết, nhiều nhất 80 chữ.", en="The name as decided, at most 80 characters."),
+            Words.of(N_("Tên như trong nghị quyết, nhiều nhất 80 chữ.")),
             "Quán Thanh",
         ),
     ),
@@ -51,7 +48,7 @@ COLUMNS: dict[ImportKind, tuple[Column, ...]] = {
             "code",
             "Mã thôn",
             _CODE_OF_VILLAGE,
-            Words(vi="Mã của thôn đã có trong danh sách thôn.", en="Code of a village that is already in the list."),
+            Words.of(N_("Mã của thôn đã có trong danh sách thôn.")),
             "06463-T01",
             fills=True,
         ),
@@ -59,16 +56,15 @@ COLUMNS: dict[ImportKind, tuple[Column, ...]] = {
             "kind",
             "Loại",
             ("loại hình",),
-            Words(vi="Một trong: hộ, trụ sở, nhà văn hóa.", en="One of: hộ, trụ sở, nhà văn hóa."),
+            Words.of(N_("Một trong: hộ, trụ sở, nhà văn hóa.")),
             "hộ",
         ),
         Column(
             "name",
             "Nhãn",
             ("tên", "tên gọi"),
-            Words(
-                vi="Tên gọi tại thôn, không ghi họ tên, số điện thoại hay số giấy tờ của ai; nhiều nhất 80 chữ.",
-                en="A local label without anybody's name, phone or identity number; at most 80 characters.",
+            Words.of(
+                N_("Tên gọi tại thôn, không ghi họ tên, số điện thoại hay số giấy tờ của ai; nhiều nhất 80 chữ."),
             ),
             "Hộ số 12",
         ),

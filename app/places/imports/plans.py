@@ -67,7 +67,7 @@ class Judge:
 
     def refuse(self, row: int, key: str, why: Words, way: Words) -> None:
         one = Row(row, {}, self._table.letters, self._titles)
-        one.wrong(key, why.vi, why.en or why.vi, way.vi, way.en or way.vi)
+        one.wrong(key, why, way)
         self._result.problems.extend(one.problems)
 
 

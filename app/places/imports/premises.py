@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.db import Words, identity
+from app.messages import N_
 from app.places import queries
 from app.places.imports.plans import AddPremises, Judge, Plan
 from app.places.imports.rows import Label, bare_code
@@ -63,31 +64,26 @@ def _no_village(code: str, meant: list[Place]) -> tuple[Words, Words]:
     if meant:
         shown = listed([f"{v.code} ({full(v)})" for v in meant])
         return (
-            Words(
-                vi=f"Mã {code} chỉ khác số 0 ở đầu với mã {shown}.",
-                en=f"The code {code} differs only by zeros at its beginning from {shown}.",
+            Words.of(
+                N_("Mã %(code)s chỉ khác số 0 ở đầu với mã %(shown)s.", code=code, shown=shown),
             ),
-            Words(
-                vi="Đặt định dạng ô là Văn bản (Text) rồi gõ đúng mã thôn.",
-                en="Set the cell to Text, then type the code of the village in full.",
+            Words.of(
+                N_("Đặt định dạng ô là Văn bản (Text) rồi gõ đúng mã thôn."),
             ),
         )
-    lost = code.isdigit()
+    way = N_("Nhập danh sách thôn trước, hoặc sửa mã thôn.")
+    if code.isdigit():
+        way = N_("Nhập danh sách thôn trước, hoặc sửa mã thôn (Excel có thể đã bỏ số 0 ở đầu mã).")
     return (
-        Words(vi=f"Không có thôn nào mang mã {code} hôm nay.", en=f"No village bears the code {code} today."),
-        Words(
-            vi="Nhập danh sách thôn trước, hoặc sửa mã thôn"
-            + (" (Excel có thể đã bỏ số 0 ở đầu mã)." if lost else "."),
-            en="Import the list of villages first, or correct the code"
-            + (" (Excel may have dropped a zero at its beginning)." if lost else "."),
-        ),
+        Words.of(N_("Không có thôn nào mang mã %(code)s hôm nay.", code=code)),
+        Words.of(way),
     )
 
 
 def _twice(label: str, row: int) -> tuple[Words, Words]:
     return (
-        Words(vi=f"“{label}” đã có ở dòng {row}.", en=f"“{label}” is already in row {row}."),
-        Words(vi="Xóa dòng thừa hoặc đặt nhãn khác.", en="Delete the row or give another label."),
+        Words.of(N_("“%(label)s” đã có ở dòng %(row)s.", label=label, row=row)),
+        Words.of(N_("Xóa dòng thừa hoặc đặt nhãn khác.")),
     )
 
 
@@ -96,9 +92,12 @@ def _ask(result: Plan, there: dict[tuple[UUID, str, str], str], restored: dict[s
     if restored:
         shown = listed([f"{code} là {v.code} ({full(v)})" for code, v in restored.items()])
         result.questions.append(
-            Words(
-                vi=f"{len(restored)} mã thôn mất số 0 ở đầu, đọc là thôn đang có: {shown}.",
-                en=f"{len(restored)} codes have lost their leading zero and are read as villages in force: {shown}.",
+            Words.of(
+                N_(
+                    "%(restored)s mã thôn mất số 0 ở đầu, đọc là thôn đang có: %(shown)s.",
+                    restored=len(restored),
+                    shown=shown,
+                ),
             )
         )
     near: dict[tuple[UUID, str, str], list[str]] = defaultdict(list)
@@ -110,8 +109,7 @@ def _ask(result: Plan, there: dict[tuple[UUID, str, str], str], restored: dict[s
     doubtful = [", ".join(labels) for key, labels in near.items() if len(labels) > 1 and key in fresh]
     if doubtful:
         result.questions.append(
-            Words(
-                vi=f"Nhãn gần như một trong cùng một thôn: {listed(doubtful)}.",
-                en=f"Nearly the same label in one village: {listed(doubtful)}.",
+            Words.of(
+                N_("Nhãn gần như một trong cùng một thôn: %(listed)s.", listed=listed(doubtful)),
             )
         )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from app.db import holds_personal_number, identity, names_a_person
+from app.messages import N_
 from app.places.imports.columns import COLUMNS, VILLAGE_WORDS
 from app.places.models import ImportKind, PremisesKind
 from app.sheets import Problem, Row, Table, clip
@@ -56,21 +57,10 @@ def villages_in(table: Table) -> tuple[list[Village], list[Problem]]:
         bare = bare_code(code)
         if code and bare in first:
             twin, at = first[bare]
-            vi = (
-                f"Mã {code} đã có ở dòng {at}."
-                if twin == code
-                else f"Mã {code} chỉ khác mã {twin} ở dòng {at} số 0 đầu."
-            )
-            en = f"The code {code} is already in row {at}."
+            why = N_("Mã %(code)s đã có ở dòng %(row)s.", code=code, row=at)
             if twin != code:
-                en = f"The code {code} differs from {twin} in row {at} only by zeros at its beginning."
-            row.wrong(
-                "code",
-                vi,
-                en,
-                "Mỗi thôn một mã: sửa mã hoặc xóa dòng thừa.",
-                "One code for each village: change it or delete the row.",
-            )
+                why = N_("Mã %(code)s chỉ khác mã %(twin)s ở dòng %(row)s số 0 đầu.", code=code, twin=twin, row=at)
+            row.wrong("code", why, N_("Mỗi thôn một mã: sửa mã hoặc xóa dòng thừa."))
         elif code:
             first[bare] = (code, number)
         if row.problems:
@@ -87,18 +77,14 @@ def _kind_and_name(row: Row) -> tuple[str, str]:
     if kind and kind not in VILLAGE_WORDS:
         row.wrong(
             "kind",
-            f"Không biết loại “{clip(kind)}”.",
-            f"Unknown kind “{clip(kind)}”.",
-            "Dùng một trong: " + ", ".join(VILLAGE_WORDS) + ".",
-            "Use one of: " + ", ".join(VILLAGE_WORDS) + ".",
+            N_("Không biết loại “%(value)s”.", value=clip(kind)),
+            N_("Dùng một trong: %(words)s.", words=", ".join(VILLAGE_WORDS)),
         )
     elif not kind and not inside and name:
         row.wrong(
             "kind" if "kind" in row.letters else "name",
-            f"Chưa rõ “{name}” là thôn, bản hay khối phố.",
-            f"It is not said whether “{name}” is a thôn, bản or khối phố.",
-            "Điền cột “Loại”, hoặc viết tên như “thôn Quán Thanh”.",
-            "Fill in “Loại”, or write the name like “thôn Quán Thanh”.",
+            N_("Chưa rõ “%(name)s” là thôn, bản hay khối phố.", name=name),
+            N_("Điền cột “Loại”, hoặc viết tên như “thôn Quán Thanh”."),
         )
     if inside and kind in {"", inside}:
         kind, name = inside, name[len(inside) :].strip()
@@ -117,36 +103,28 @@ def labels_in(table: Table) -> tuple[list[Label], list[Problem]]:
         if word and kind is None:
             row.wrong(
                 "kind",
-                f"Không biết loại “{clip(word)}”.",
-                f"Unknown kind “{clip(word)}”.",
-                "Dùng một trong: hộ, trụ sở, nhà văn hóa.",
-                "Use one of: hộ, trụ sở, nhà văn hóa.",
+                N_("Không biết loại “%(value)s”.", value=clip(word)),
+                N_("Dùng một trong: hộ, trụ sở, nhà văn hóa."),
             )
         if holds_personal_number(label):
             row.wrong(
                 "name",
-                "Nhãn có số dài như số điện thoại hoặc số giấy tờ.",
-                "The label holds a long number like a phone or identity number.",
-                "Thay bằng tên gọi tại thôn, ví dụ “Hộ số 07”.",
-                "Use a local label such as “Hộ số 07”.",
+                N_("Nhãn có số dài như số điện thoại hoặc số giấy tờ."),
+                N_("Thay bằng tên gọi tại thôn, ví dụ “Hộ số 07”."),
             )
         elif names_a_person(label):
             row.wrong(
                 "name",
-                f"Nhãn “{clip(label)}” như tên của một người.",
-                f"The label “{clip(label)}” looks like somebody's name.",
-                "Không ghi họ tên ai. Thay bằng tên gọi tại thôn, ví dụ “Hộ số 07”.",
-                "Name nobody. Use a local label such as “Hộ số 07”.",
+                N_("Nhãn “%(value)s” như tên của một người.", value=clip(label)),
+                N_("Không ghi họ tên ai. Thay bằng tên gọi tại thôn, ví dụ “Hộ số 07”."),
             )
         if kind is not None and not row.problems:
             key = (code, kind, identity(label))
             if key in first:
                 row.wrong(
                     "name",
-                    f"“{label}” đã có ở dòng {first[key]}.",
-                    f"“{label}” is already in row {first[key]}.",
-                    "Xóa dòng thừa hoặc đặt nhãn khác.",
-                    "Delete the row or give another label.",
+                    N_("“%(label)s” đã có ở dòng %(first)s.", label=label, first=first[key]),
+                    N_("Xóa dòng thừa hoặc đặt nhãn khác."),
                 )
             else:
                 first[key] = number

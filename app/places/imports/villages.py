@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.db import Words, identity
+from app.messages import N_, Sentence
 from app.places import queries
 from app.places.imports.plans import AddVillage, Judge, Plan, RenameVillage
 from app.places.imports.rows import Village, bare_code
@@ -98,22 +99,29 @@ def _refused(v: Village, place: Place | None, commune: Place) -> tuple[Words, Wo
     what = full(place)
     if place.level == Level.VILLAGE and place.valid_to is not None:
         return (
-            Words(
-                vi=f"Mã {v.code} là mã của {what}, không còn từ sau ngày {place.valid_to:%d/%m/%Y}.",
-                en=f"The code {v.code} belongs to {what}, which ended on {place.valid_to:%d/%m/%Y}.",
+            Words.of(
+                N_(
+                    "Mã %(code)s là mã của %(what)s, không còn từ sau ngày %(valid_to)s.",
+                    code=v.code,
+                    what=what,
+                    valid_to=f"{place.valid_to:%d/%m/%Y}",
+                ),
             ),
-            Words(
-                vi="Xóa dòng này; nếu là thôn mới, dùng một mã chưa dùng.",
-                en="Delete the row; for a new village use a code that was never used.",
+            Words.of(
+                N_("Xóa dòng này; nếu là thôn mới, dùng một mã chưa dùng."),
             ),
         )
     if place.level != Level.VILLAGE or place.parent_id != commune.id:
         return (
-            Words(
-                vi=f"Mã {v.code} đang là mã của {what}, không thuộc {full(commune)}.",
-                en=f"The code {v.code} belongs to {what}, which is not in {commune.name}.",
+            Words.of(
+                N_(
+                    "Mã %(code)s đang là mã của %(what)s, không thuộc %(commune)s.",
+                    code=v.code,
+                    what=what,
+                    commune=full(commune),
+                )
             ),
-            Words(vi="Sửa mã thôn hoặc mã xã.", en="Correct the village's code or the commune's."),
+            Words.of(N_("Sửa mã thôn hoặc mã xã.")),
         )
     return None
 
@@ -121,52 +129,54 @@ def _refused(v: Village, place: Place | None, commune: Place) -> tuple[Words, Wo
 def not_yet(place: Place) -> tuple[Words, Words]:
     """Why nothing can be recorded of a place before its first day."""
     return (
-        Words(
-            vi=f"{place.kind_word.capitalize()} {place.name} mới có từ {place.valid_from:%d/%m/%Y}.",
-            en=f"{place.name} exists only since {place.valid_from:%d/%m/%Y}.",
+        Words.of(
+            N_(
+                "%(place)s mới có từ %(day)s.",
+                place=f"{place.kind_word.capitalize()} {place.name}",
+                day=f"{place.valid_from:%d/%m/%Y}",
+            )
         ),
-        Words(vi="Chọn ngày áp dụng từ ngày đó trở đi.", en="Choose a day from then on."),
+        Words.of(N_("Chọn ngày áp dụng từ ngày đó trở đi.")),
     )
 
 
 def _only_zeros_apart(code: str, twins: list[Place]) -> tuple[Words, Words]:
     listed = ", ".join(f"{t.code} ({full(t)})" for t in twins[:LISTED])
     return (
-        Words(
-            vi=f"Mã {code} chỉ khác số 0 ở đầu với mã {listed}.",
-            en=f"The code {code} differs only by zeros at its beginning from {listed}.",
+        Words.of(
+            N_("Mã %(code)s chỉ khác số 0 ở đầu với mã %(listed)s.", code=code, listed=listed),
         ),
-        Words(
-            vi="Nếu là thôn đó: đặt định dạng ô là Văn bản (Text) rồi gõ đúng mã đang có. Nếu là thôn khác: dùng mã khác hẳn.",
-            en="If it is that village, set the cell to Text and type its code in full. If not, use quite another code.",
+        Words.of(
+            N_(
+                "Nếu là thôn đó: đặt định dạng ô là Văn bản (Text) rồi gõ đúng mã đang có. Nếu là thôn khác: dùng "
+                "mã khác hẳn."
+            ),
         ),
     )
 
 
-def _no_commune(code: str, closed: dict[str, tuple[str, str]]) -> tuple[Words, Words]:
-    vi, en = closed.get(code, ("", ""))
+def _no_commune(code: str, closed: dict[str, Sentence]) -> tuple[Words, Words]:
     return (
-        Words(
-            vi=f"Không có xã, phường nào mang mã {code} hôm nay.{vi}", en=f"No commune bears the code {code} today.{en}"
-        ),
-        Words(
-            vi="Dùng mã của xã, phường từ 01/07/2025 (xem trang Địa bàn).",
-            en="Use the code of a commune since 1 July 2025 (see the places page).",
+        Words.of(closed.get(code, N_("Không có xã, phường nào mang mã %(code)s hôm nay.", code=code))),
+        Words.of(
+            N_("Dùng mã của xã, phường từ 01/07/2025 (xem trang Địa bàn)."),
         ),
     )
 
 
-def _closed_words(session: Session, codes: Collection[str], on: date) -> dict[str, tuple[str, str]]:
+def _closed_words(session: Session, codes: Collection[str], on: date) -> dict[str, Sentence]:
     closed = queries.closed_by_code(session, codes, on)
     after = queries.became_of(session, [p.id for ps in closed.values() for p in ps]) if closed else {}
-    words: dict[str, tuple[str, str]] = {}
+    words: dict[str, Sentence] = {}
     for code, olds in closed.items():
         old = olds[0]
         kin = ", ".join(f"{full(k.place)} ({k.place.code})" for k in after.get(old.id, []))
         if kin:
-            words[code] = (
-                f" Đó là mã cũ của {full(old)}, nay thuộc {kin}.",
-                f" It was the code of {old.name}, now in {kin}.",
+            words[code] = N_(
+                "Không có xã, phường nào mang mã %(code)s hôm nay. Đó là mã cũ của %(old)s, nay thuộc %(kin)s.",
+                code=code,
+                old=full(old),
+                kin=kin,
             )
     return words
 
@@ -182,17 +192,24 @@ def _tell(result: Plan, respelled: list[RenameVillage], restored: list[RenameVil
     if restored:
         shown = listed([f"{r.new.code} là {r.place.code}" for r in restored])
         result.notes.append(
-            Words(
-                vi=f"{len(restored)} mã thôn mất số 0 ở đầu, đã nhận ra thôn đang có: {shown}.",
-                en=f"{len(restored)} codes had lost their leading zero; the villages in force were recognised: {shown}.",
+            Words.of(
+                N_(
+                    "%(restored)s mã thôn mất số 0 ở đầu, đã nhận ra thôn đang có: %(shown)s.",
+                    restored=len(restored),
+                    shown=shown,
+                ),
             )
         )
     if respelled:
         shown = listed([f"{full(r.new)} ({full(r.place)})" for r in respelled])
         result.notes.append(
-            Words(
-                vi=f"{len(respelled)} tên chỉ khác cách viết (hoà và hòa, chữ hoa), giữ tên đang có: {shown}. Muốn đổi cách viết thì bấm “Đổi tên” ở trang của thôn.",
-                en=f"{len(respelled)} names differ only in spelling (hoà and hòa, capitals); those in force stay: {shown}. To change the spelling, rename the village on its page.",
+            Words.of(
+                N_(
+                    "%(respelled)s tên chỉ khác cách viết (hoà và hòa, chữ hoa), giữ tên đang có: %(shown)s. Muốn đổi "
+                    "cách viết thì bấm “Đổi tên” ở trang của thôn.",
+                    respelled=len(respelled),
+                    shown=shown,
+                ),
             )
         )
 
@@ -224,9 +241,10 @@ def _ask_about_names(session: Session, result: Plan, communes: dict[str, Place])
             )
             one = len({identity(b.name) for b in group}) == 1
             result.questions.append(
-                Words(
-                    vi=f"Trùng tên trong {where}: {who}." if one else f"Tên gần như một trong {where}: {who}.",
-                    en=f"The same name in {where}: {who}." if one else f"Nearly the same name in {where}: {who}.",
+                Words.of(
+                    N_("Trùng tên trong %(where)s: %(who)s.", where=where, who=who)
+                    if one
+                    else N_("Tên gần như một trong %(where)s: %(who)s.", where=where, who=who)
                 )
             )
 
@@ -243,8 +261,11 @@ def _ask_about_zeros(result: Plan) -> None:
     ]
     if doubtful:
         result.questions.append(
-            Words(
-                vi=f"{len(doubtful)} mã thôn mới bắt đầu như mã xã mất số 0 ở đầu, có lẽ Excel đã bỏ số 0: {listed(doubtful)}.",
-                en=f"{len(doubtful)} new codes begin like the commune's without its zero; Excel may have dropped it: {listed(doubtful)}.",
+            Words.of(
+                N_(
+                    "%(doubtful)s mã thôn mới bắt đầu như mã xã mất số 0 ở đầu, có lẽ Excel đã bỏ số 0: %(listed)s.",
+                    doubtful=len(doubtful),
+                    listed=listed(doubtful),
+                ),
             )
         )

@@ -14,7 +14,7 @@ from app.doors.official import queries
 from app.doors.official.routes.base import blueprint, signed_in_official, title_of, trail_to
 from app.errors import Invalid
 from app.fields import AskedDay
-from app.messages import N_, Joined
+from app.messages import N_, sentences
 from app.web import language, page, parse_query, web
 
 REFRESH_SECONDS = 2
@@ -50,7 +50,7 @@ def _dials() -> Dials:
     if faults:  # a page of its own tells of it, without a form to put each sentence beside its field
         raise Invalid(
             "day_out_of_range",
-            Joined(
+            sentences(
                 tuple(
                     N_(
                         "Ô “%(label)s”: chọn một ngày từ %(first)s đến hôm nay, %(last)s.",
