@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
 from gettext import NullTranslations, translation
-from pathlib import Path
 from typing import Protocol
 
 from app import numbers
+from app.languages import LOCALE, SOURCE
 
-LOCALE = Path(__file__).with_name("locale")
 _NO_WORD = re.compile(r"%\(\w+\)s|\W")
 
 
@@ -69,4 +68,4 @@ def said(value: object, language: str) -> str:
 
 @cache
 def _catalogue(language: str) -> NullTranslations:
-    return NullTranslations() if language == "vi" else translation("messages", LOCALE, [language], fallback=True)
+    return NullTranslations() if language == SOURCE else translation("messages", LOCALE, [language], fallback=True)

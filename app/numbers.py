@@ -10,8 +10,9 @@ from decimal import Decimal
 
 from babel.numbers import NumberFormatError, get_decimal_symbol, get_group_symbol, parse_decimal
 
-LANGUAGES = ("vi", "en")
-_OTHER = {"vi": "en", "en": "vi"}
+from app.languages import LANGUAGES, SOURCE
+
+_OTHER = {language: "en" if language == SOURCE else SOURCE for language in LANGUAGES}  # whose reading may be meant
 _LONGEST = 40
 _GROUP = 3  # digits of one group
 _BLANKS = " \u00a0\u2009\u202f"
@@ -48,7 +49,7 @@ def shown(value: Decimal | float, language: str, places: int | None = None) -> s
     """1.234.567,8 in Vietnamese, 1,234,567.8 in English; every digit that there is, unless `places` rounds."""
     exact = Decimal(str(value))
     plain = f"{exact:,.{places}f}" if places is not None else f"{exact.normalize():,f}"
-    return plain if language == "en" else plain.translate(str.maketrans(",.", ".,"))
+    return plain.translate(str.maketrans(",.", "".join(_SIGNS[language])))
 
 
 def read(text: str, language: str) -> Decimal:

@@ -28,6 +28,7 @@ from app.front.shortcut import Handed, answer_before_the_loop
 from app.front.spool import spool_in
 from app.front.static import STATIC, StaticText, static_texts
 from app.front.stored import Asked, Away, Pages
+from app.languages import LANGUAGES, SOURCE
 from app.settings import Settings
 from app.trace import pages, scan_addresses
 from app.web import MAX_FORM_BYTES, SECURITY_HEADERS, is_https, most_bytes, takes_html
@@ -319,7 +320,7 @@ def language_of(query: str) -> str:
     if not query:
         return "vi"
     asked = next((value for name, value in parse_qsl(query) if name == "lang"), "vi")
-    return asked if asked in pages.LANGUAGES else "vi"
+    return asked if asked in LANGUAGES else SOURCE
 
 
 def create() -> Front:

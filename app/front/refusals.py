@@ -11,10 +11,9 @@ from flask import Flask, render_template
 
 from app.errors import CutOff, HoiError, NoLength, TooMany, TooSlow, Unavailable
 from app.front.exchange import Answer, Scope
+from app.languages import LANGUAGES, SOURCE
 from app.messages import N_
 from app.web import LANGUAGE_COOKIE, SECURITY_HEADERS, problem
-
-LANGUAGES = ("vi", "en")
 
 
 def slow() -> HoiError:
@@ -102,4 +101,4 @@ def language_of(scope: Scope) -> str:
         except CookieError:
             morsel = None
         asked = morsel.value if morsel is not None else ""
-    return asked if asked in LANGUAGES else "vi"
+    return asked if asked in LANGUAGES else SOURCE

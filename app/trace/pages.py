@@ -15,6 +15,7 @@ from app import clock
 from app.accounts.events import ConsentChanged, OrganisationChanged, PersonErased
 from app.accounts.models import Purpose
 from app.actor import Actor
+from app.languages import LANGUAGES
 from app.places.events import PlaceChanged
 from app.products import queries as products
 from app.products.events import CertificateLapsed, CertificateRecorded
@@ -22,7 +23,6 @@ from app.trace import queries
 from app.trace.events import BatchChanged, SiteChanged
 from app.trace.scan_addresses import path_of_code
 
-LANGUAGES = ("vi", "en")
 FRESH_SECONDS = 15  # a browser or proxy may keep a page this long; a recall must be seen within 60 s
 
 

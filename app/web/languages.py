@@ -5,9 +5,9 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.addresses import split_address
+from app.languages import LANGUAGES, SOURCE
 from app.web.process import is_https, web
 
-LANGUAGES = ("vi", "en")
 LANGUAGE_COOKIE = "hoi_lang"
 FORM_LANGUAGE = "form_language"
 
@@ -15,7 +15,7 @@ FORM_LANGUAGE = "form_language"
 def language() -> str:
     """Vietnamese unless the visitor chose otherwise; a link may carry ?lang=."""
     asked = request.args.get("lang") or request.cookies.get(LANGUAGE_COOKIE) or ""
-    return asked if asked in LANGUAGES else "vi"
+    return asked if asked in LANGUAGES else SOURCE
 
 
 def form_language() -> str:

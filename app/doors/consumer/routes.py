@@ -15,6 +15,7 @@ from app.doors.consumer import queries
 from app.doors.consumer.queries import BatchPage, LabelOf
 from app.errors import BadAddress, HoiError, Invalid, NotAcceptable, NotFound, not_found
 from app.fields import Counter
+from app.languages import LANGUAGES, SOURCE
 from app.messages import N_
 from app.trace import codes, digital_link, labels, pages, scan_addresses
 from app.trace.labels import Label
@@ -32,7 +33,7 @@ MOST_LABELS = 480  # twenty sheets
 def _language() -> str:
     """Public pages are in the language of their address, never of a cookie: the same bytes for every visitor."""
     asked = request.args.get("lang", "vi")
-    return asked if asked in pages.LANGUAGES else "vi"
+    return asked if asked in LANGUAGES else SOURCE
 
 
 def render(batch: BatchPage, language: str, base: str) -> bytes:
