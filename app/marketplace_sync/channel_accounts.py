@@ -40,7 +40,7 @@ def missing_credentials(new: NewAccount) -> None:
     if spec is None:
         raise Invalid("unknown_channel", N_("Chọn một kênh trong danh sách."), field="channel")
     lacking = [
-        Invalid("missing", N_("Còn thiếu: %(f)s.", f=f), field=f.name)
+        Invalid("missing", N_("Còn thiếu: %(field)s.", field=f), field=f.name)
         for f in spec.fields
         if f.required and not new.credentials.get(f.name, "").strip()
     ]

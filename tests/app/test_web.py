@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from app import retention, web
 from app.actor import SYSTEM
-from app.db import Database, Patience, new_id
+from app.db import Database, Patience, Words, new_id
 from app.errors import Conflict, Invalid, InvalidMany
 from app.factory import create_app
 from app.messages import N_, Sentence
@@ -64,7 +64,7 @@ def app(settings: Settings, database: Database) -> Flask:
     @flask_app.post("/thu/tranh")
     @web.csrf.exempt
     def taken() -> str:
-        raise Conflict("taken", N_("Đã có người làm."))
+        raise Conflict("taken", Words(vi="Đã có người làm.", en="Somebody did it."))
 
     return flask_app
 

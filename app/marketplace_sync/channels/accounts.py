@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from app.languages import SOURCE
 from app.marketplace_sync.channels.drafts import Issue, Limits
 
 
@@ -33,6 +34,9 @@ class AccountField:
     required: bool = True
     choices: tuple[str, ...] = ()
     default: str = ""
+
+    def text(self, language: str) -> str:
+        return self.vi if language == SOURCE else self.en
 
 
 @dataclass(frozen=True, slots=True)

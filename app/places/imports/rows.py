@@ -123,7 +123,7 @@ def labels_in(table: Table) -> tuple[list[Label], list[Problem]]:
             if key in first:
                 row.wrong(
                     "name",
-                    N_("“%(label)s” đã có ở dòng %(first)s.", label=label, first=first[key]),
+                    N_("“%(label)s” đã có ở dòng %(row)s.", label=label, row=first[key]),
                     N_("Xóa dòng thừa hoặc đặt nhãn khác."),
                 )
             else:

@@ -355,7 +355,7 @@ class ChannelKit:
             with pytest.raises(ChannelError) as caught:
                 channel.create(DRAFT)
             error = caught.value
-            texts += [str(error), repr(error), error.vi, error.en, error.raw, repr(error.__cause__)]
+            texts += [str(error), repr(error), error.text("vi"), error.text("en"), error.raw, repr(error.__cause__)]
         texts += [record.getMessage() for record in caplog.records]
         text = "\n".join([*texts, caplog.text, shop.log()])
         assert any(record.name == "httpx" for record in caplog.records)
@@ -376,4 +376,4 @@ class ChannelKit:
             "weight_grams",
             "gtin",
         ]
-        assert all(issue.vi and issue.en for issue in channel.validate(bad))
+        assert all(issue.text("vi") and issue.text("en") for issue in channel.validate(bad))
