@@ -1,7 +1,7 @@
 """Questions about organisations and the households that are members of them."""
 
 from collections.abc import Collection
-from datetime import date, datetime
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, func, literal, or_, select
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.accounts.models import HouseholdMembership, Organisation, OrganisationKind
-from app.accounts.queries.scope import among, known_then, valid_on, visible
+from app.accounts.queries.scope import among, valid_on, visible
 from app.actor import Actor
 from app.db import fold, identity, keyset
 from app.db.keyset import Choices
@@ -101,14 +101,6 @@ def organisations_to_choose(
     )
 
 
-def member_households(
-    session: Session, actor: Actor, cooperative_id: UUID, on: date | None = None, known_at: datetime | None = None
-) -> list[Organisation]:
-    """The households that are thành viên of the cooperative on a date, as far as the actor may open them, by label."""
-    query = _members_of(actor, cooperative_id, on or clock.today(), known_at)
-    return list(session.scalars(query.order_by(*BY_NAME.by())))
-
-
 BESIDE_PEOPLE = 30  # households on the page that lists the organisation's people, too
 
 
@@ -119,7 +111,7 @@ def member_household_page(
 
     Raises BadAddress for a mark that is none.
     """
-    query = _members_of(actor, cooperative_id, clock.today())
+    query = _members_of(actor, cooperative_id)
     if search.strip():
         query = query.where(Organisation.name_folded.contains(fold(search.strip()), autoescape=True))
     return keyset.paged(session, query, BY_NAME, mark, size=BESIDE_PEOPLE)
@@ -127,15 +119,15 @@ def member_household_page(
 
 def member_household(session: Session, actor: Actor, cooperative_id: UUID, household_id: UUID) -> Organisation:
     """One of today's members of the cooperative. Raises NotFound."""
-    found = session.scalar(_members_of(actor, cooperative_id, clock.today()).where(Organisation.id == household_id))
+    found = session.scalar(_members_of(actor, cooperative_id).where(Organisation.id == household_id))
     if found is None:
         raise not_found(N_("thành viên này"))
     return found
 
 
-def _members_of(actor: Actor, cooperative_id: UUID, on: date, known_at: datetime | None = None) -> Select[Organisation]:
+def _members_of(actor: Actor, cooperative_id: UUID) -> Select[Organisation]:
     member = select(HouseholdMembership.household_id).where(
-        HouseholdMembership.cooperative_id == cooperative_id, known_then(HouseholdMembership, on, known_at)
+        HouseholdMembership.cooperative_id == cooperative_id, valid_on(HouseholdMembership, clock.today())
     )
     return select(Organisation).where(visible(actor), Organisation.id.in_(member))
 

@@ -155,10 +155,6 @@ def public_person_labels(session: Session, person_ids: Collection[UUID], languag
     return found
 
 
-def public_person_label(session: Session, person_id: UUID, language: str = "vi") -> str:
-    return public_person_labels(session, [person_id], language)[person_id]
-
-
 def given_name(full_name: str) -> str:
     """Vietnamese names end with the given name, by which people are called."""
     return full_name.rsplit(" ", 1)[-1]

@@ -1,7 +1,7 @@
 """Conditions that every question shares: which organisations an actor may open, and what was valid or known when."""
 
 from collections.abc import Collection
-from datetime import date, datetime
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, any_, literal, or_, select, true
@@ -50,11 +50,3 @@ def opened(actor: Actor, column: object) -> ColumnElement[bool]:
 
 def valid_on(row: type[Membership | HouseholdMembership], on: date) -> ColumnElement[bool]:
     return and_(row.valid_from <= on, or_(row.valid_to.is_(None), row.valid_to >= on))
-
-
-def known_then(row: type[Membership | HouseholdMembership], on: date, known_at: datetime | None) -> ColumnElement[bool]:
-    """Valid on the date as we knew it at `known_at`: an end that we learned of later was not yet known."""
-    if known_at is None:
-        return valid_on(row, on)
-    still = or_(row.valid_to.is_(None), row.valid_to >= on, row.ended_at > known_at)
-    return and_(row.valid_from <= on, row.recorded_at <= known_at, still)

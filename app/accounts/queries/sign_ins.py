@@ -59,12 +59,6 @@ def open_card(session: Session, person_id: UUID, organisation_id: UUID) -> Card 
     )
 
 
-def open_cards(session: Session, organisation_id: UUID) -> dict[UUID, Card]:
-    """Person id to the card that this organisation printed for them and nobody revoked."""
-    rows = session.scalars(select(Card).where(Card.organisation_id == organisation_id, Card.revoked_at.is_(None)))
-    return {c.person_id: c for c in rows}
-
-
 FIRST_ASKED = keyset.Order((CardRequest.asked_at, datetime), (CardRequest.id, UUID))
 
 

@@ -31,7 +31,7 @@ from app.criteria.rules.departures import Departure, carried, compare
 from app.criteria.rules.engine import NOT_CHOSEN, NOT_FROM_LETTER, evaluate, outside_period
 from app.criteria.rules.kinds import CountAtLeast, Flag, KOfN, RatioAtLeast, Rule, ThresholdByAttribute
 from app.criteria.rules.pack import Criterion, Pack, Parameter
-from app.criteria.rules.sheet import Fact, Item, ItemSet, Source, facts_from_json, facts_to_json
+from app.criteria.rules.sheet import Fact, Item, ItemSet, Source
 from app.criteria.rules.words import Both, percent_text
 
 __all__ = [
@@ -62,8 +62,6 @@ __all__ = [
     "carried",
     "compare",
     "evaluate",
-    "facts_from_json",
-    "facts_to_json",
     "k_of_n_1",
     "outside_period",
     "percent_text",

@@ -6,10 +6,6 @@ from datetime import date
 from enum import StrEnum
 from typing import TypeAlias
 
-from pydantic import TypeAdapter
-
-from app.criteria.rules.canonical import canonical
-
 
 class Source(StrEnum):
     DERIVED = "derived"
@@ -77,13 +73,3 @@ class Fact:
 
 
 FactSheet: TypeAlias = Mapping[str, Fact]
-_FACTS: TypeAdapter[dict[str, Fact]] = TypeAdapter(dict[str, Fact])
-
-
-def facts_to_json(facts: FactSheet) -> str:
-    return canonical(_FACTS.dump_python(dict(facts), mode="json"))
-
-
-def facts_from_json(text: str | bytes) -> dict[str, Fact]:
-    """Raises pydantic.ValidationError when the text is not a sheet of facts."""
-    return _FACTS.validate_json(text)

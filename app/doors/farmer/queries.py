@@ -21,7 +21,7 @@ from app.errors import not_found
 from app.messages import N_
 from app.trace import queries as trace
 from app.trace.models import CareLog, Cycle, Site, SiteKind, Witness
-from app.trace.queries import FarmerSite, FarmerToday, Waiting
+from app.trace.queries import FarmerSite, Waiting
 from app.trace.steps import HARVESTS, STEPS, Step
 
 # As what their own eyes count: at home as the farmer, whatever they are elsewhere.
@@ -198,14 +198,14 @@ def names(
 # --- places of work ----------------------------------------------------------------------------------------------
 
 
-def today(session: Session, at: House) -> FarmerToday:
+def sites(session: Session, at: House) -> list[FarmerSite]:
     """The sites of this household alone, the one worked on last first."""
-    return trace.today_for_farmer(session, at.scope)
+    return trace.farmer_sites(session, at.scope)
 
 
-def site(known: FarmerToday, asked: UUID | None) -> FarmerSite:
+def site(known: Sequence[FarmerSite], asked: UUID | None) -> FarmerSite:
     """The site asked for, else the one worked on last. Raises NotFound."""
-    found = next((s for s in known.sites if asked is None or s.site.id == asked), None)
+    found = next((s for s in known if asked is None or s.site.id == asked), None)
     if found is None:
         raise not_found(N_("chỗ làm này"))
     return found

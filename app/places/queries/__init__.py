@@ -14,7 +14,7 @@ from app.places.queries.premises import (
     premises_of_villages,
     premises_page,
 )
-from app.places.queries.search import search_page, search_places
+from app.places.queries.search import search_page
 from app.places.queries.units import (
     all_by_code,
     all_villages,
@@ -88,7 +88,6 @@ __all__ = [
     "province",
     "reach",
     "search_page",
-    "search_places",
     "village_choices",
     "village_counts",
     "villages_by_bare_code",

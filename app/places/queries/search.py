@@ -8,7 +8,6 @@ from uuid import UUID
 from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, case, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from app import clock
 from app.db import fold, keyset, nfc
 from app.places.models import Level, Place, PlaceName
 from app.places.queries.dates import in_force, then_in_force
@@ -29,24 +28,6 @@ _WORDS = 12
 _BY_NAME: tuple[tuple[keyset.Column, type], ...] = ((Place.sort_key, str), (Place.code, str), (Place.id, UUID))
 
 
-def search_places(
-    session: Session, text: str, level: str | None = None, *, on: date | None = None, limit: int = 50
-) -> list[Place]:
-    """Places whose name holds the text, accents or not, or whose code it is; today's unless `on` says otherwise.
-
-    With `on`, a place is found by the name it bore then as well as by today's. A hyphen or a dot is as good as a blank, a code
-    is known without its leading zero, “p.” is phường. Where no name holds the text, the words may be of a place and of the one
-    above it: “thon na mau chi lang”.
-
-    Whole names come first, then beginnings, then the rest; what matches with its accents goes before what does not.
-    """
-    for query, order in _searches(text, on or clock.today(), then=on):
-        found = session.scalars(_of(query, [level] if level else ()).order_by(*order.by()).limit(limit)).all()
-        if found:
-            return list(found)
-    return []
-
-
 def search_page(
     session: Session,
     text: str,
@@ -56,12 +37,17 @@ def search_page(
     within: Collection[UUID] | None = None,
     mark: str = "",
 ) -> keyset.Paged[Place]:
-    """A page of what `search_places` finds, of these levels (none: of any) and among the places `within`.
+    """A page of the places whose name holds the text, accents or not, or whose code it is, of these levels (none: of any) and among
+    the places `within`. Raises BadAddress for a mark that is none.
 
-    Raises BadAddress for a mark that is none.
+    A place is found by the name it bore `on` that day as well as by today's. A hyphen or a dot is as good as a blank, a code is
+    known without its leading zero, “p.” is phường. Where no name holds the text, the words may be of a place and of the one
+    above it: “thon na mau chi lang”.
+
+    Whole names come first, then beginnings, then the rest; what matches with its accents goes before what does not.
     """
-    for query, order in _searches(text, on, then=on):
-        wanted = _of(query, levels)
+    for query, order in _searches(text, on):
+        wanted = query.where(Place.level.in_(levels)) if levels else query
         if within is not None:
             wanted = wanted.where(Place.id == any_(literal(sorted(within), ARRAY(Uuid()))))
         count = keyset.count(session, wanted)
@@ -71,11 +57,7 @@ def search_page(
     return keyset.Paged([], keyset.Listed([], None, None), keyset.Count(0))
 
 
-def _of(query: Select[Place], levels: Collection[str]) -> Select[Place]:
-    return query.where(Place.level.in_(levels)) if levels else query
-
-
-def _searches(text: str, on: date, *, then: date | None) -> list[tuple[Select[Place], keyset.Order]]:
+def _searches(text: str, on: date) -> list[tuple[Select[Place], keyset.Order]]:
     """The ways to find what was typed, each asked where the one before found nothing, and the order of what it finds."""
     typed = _ABBREVIATED.sub(_spelled_out, nfc(text))
     wanted = fold(typed)
@@ -84,15 +66,14 @@ def _searches(text: str, on: date, *, then: date | None) -> list[tuple[Select[Pl
     if not pattern.strip("_"):
         return []
     word = next((w for w in KIND_WORDS if wanted != bare and wanted.startswith(fold(w) + " ")), None)
+    bore = func.vn_fold(PlaceName.name).like(f"%{pattern}%", escape="\\")
     named: ColumnElement[bool] = or_(
         Place.name_folded.like(f"%{pattern}%", escape="\\"),
         Place.name_folded.contains(
             bare, autoescape=True
         ),  # as it is written: “1, 2” has two signs where the pattern has one
+        Place.id.in_(select(PlaceName.place_id).where(bore, then_in_force(PlaceName, on, None))),
     )
-    if then is not None:
-        bore = func.vn_fold(PlaceName.name).like(f"%{pattern}%", escape="\\")
-        named = or_(named, Place.id.in_(select(PlaceName.place_id).where(bore, then_in_force(PlaceName, then, None))))
     exact_accents = Place.name.ilike(f"%{_pattern(_PREFIXED.sub('', typed))}%", escape="\\")
     found = select(Place).where(in_force(on), or_(named, _coded(nfc(text).upper())))
     beginning = case(

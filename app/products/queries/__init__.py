@@ -23,7 +23,7 @@ from app.products.queries.products import (
     products_to_grow,
 )
 from app.products.queries.rights import seen
-from app.products.queries.villages import VillageProduct, ocop_products_of_villages, village_history, villages_of
+from app.products.queries.villages import VillageProduct, ocop_products_of_villages, villages_of
 
 __all__ = [
     "EXPIRING",
@@ -48,6 +48,5 @@ __all__ = [
     "state_on",
     "variant",
     "variants_of",
-    "village_history",
     "villages_of",
 ]

@@ -78,16 +78,6 @@ def villages_of(session: Session, product_ids: Collection[UUID], on: date) -> di
     return found
 
 
-def village_history(session: Session, product_id: UUID) -> list[ProductVillage]:
-    return list(
-        session.scalars(
-            select(ProductVillage)
-            .where(ProductVillage.product_id == product_id)
-            .order_by(ProductVillage.valid_from.desc(), ProductVillage.id)
-        )
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class VillageProduct:
     """One product that counts for a village, or counted once.

@@ -4,7 +4,6 @@ from app.trace.queries.batches import (
     BatchState,
     Wanted,
     batch,
-    batch_by_code,
     batch_list,
     batches_naming_organisation,
     batches_naming_person,
@@ -39,7 +38,7 @@ from app.trace.queries.diary import (
     steps_of_cycles,
     steps_of_no_cycle,
 )
-from app.trace.queries.farmer_day import FarmerSite, FarmerToday, today_for_farmer
+from app.trace.queries.farmer_sites import FarmerSite, farmer_sites
 from app.trace.queries.pre_harvest import (
     UNKNOWN_WAIT_DAYS,
     Waiting,
@@ -82,13 +81,11 @@ __all__ = [
     "Diary",
     "DiaryLine",
     "FarmerSite",
-    "FarmerToday",
     "Harvest",
     "SiteList",
     "Waiting",
     "Wanted",
     "batch",
-    "batch_by_code",
     "batch_list",
     "batched_to",
     "batches_naming_organisation",
@@ -107,6 +104,7 @@ __all__ = [
     "cycles_of",
     "diary_of_site",
     "events_of",
+    "farmer_sites",
     "harvest_allowed_from",
     "harvest_day",
     "harvest_days",
@@ -137,7 +135,6 @@ __all__ = [
     "standings",
     "steps_of_cycles",
     "steps_of_no_cycle",
-    "today_for_farmer",
     "too_early",
     "totals_of",
     "used_of_harvests",

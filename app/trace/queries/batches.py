@@ -279,11 +279,6 @@ def codes_of(session: Session, batch_id: UUID) -> list[TraceCode]:
     )
 
 
-def batch_by_code(session: Session, code: str) -> Batch | None:
-    """The batch that a canonical code names; for the public page run it as SYSTEM."""
-    return session.scalar(select(Batch).join(TraceCode, TraceCode.batch_id == Batch.id).where(TraceCode.code == code))
-
-
 def next_lot(session: Session, product: Product, harvested_on: date) -> str:
     """A free lot code that people can read: NA-1126-01 is the first lot of "Na dai" harvested in November 2026."""
     word = next((w for w in fold(product.name.vi).upper().split() if w.isascii() and w.isalnum()), "LO")[:8]

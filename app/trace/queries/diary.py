@@ -183,7 +183,6 @@ class RecentMaterial:
     quantity: Decimal | None
     unit: str | None
     pre_harvest_days: int | None
-    used_at: datetime
 
 
 def recent_materials(session: Session, actor: Actor, kind: str | None = None, limit: int = 12) -> list[RecentMaterial]:
@@ -206,8 +205,7 @@ def recent_materials(session: Session, actor: Actor, kind: str | None = None, li
     for row in session.scalars(query):
         material, days = row.material or "", row.pre_harvest_days
         found.setdefault(
-            (row.kind, identity(material)),
-            RecentMaterial(row.kind, material, row.quantity, row.unit, days, row.happened_at),
+            (row.kind, identity(material)), RecentMaterial(row.kind, material, row.quantity, row.unit, days)
         )
         if days is not None:
             spelled = (row.kind, fold(material))

@@ -101,4 +101,4 @@ def test_printing_needs_a_manager_before_anything_else(province: Province) -> No
     with pytest.raises(HoiError), province.database.transaction(lanh) as session:
         cards.print_card(session, lanh, province["coop"], PrintCard(id=new_id(), person_id=province["lanh"]), key=KEY)
     with province.database.transaction(SYSTEM) as session:
-        assert queries.open_cards(session, province["coop"]) == {}
+        assert queries.open_card(session, province["lanh"], province["coop"]) is None

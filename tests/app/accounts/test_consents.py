@@ -31,11 +31,11 @@ def test_a_yes_and_a_later_no_are_both_kept(province: Province) -> None:
         changed = consents.answer_consents(session, lanh, {Purpose.ACCOUNT, Purpose.PUBLIC_NAME})
         assert set(changed) == set(consents.ASKED)
     with province.database.transaction(PUBLIC) as session:
-        assert queries.public_person_label(session, province["lanh"]) == "bác Lành"
+        assert queries.public_person_labels(session, [province["lanh"]]) == {province["lanh"]: "bác Lành"}
     with province.database.transaction(lanh) as session:
         consents.withdraw(session, lanh, Purpose.PUBLIC_NAME)
     with province.database.transaction(PUBLIC) as session:
-        assert queries.public_person_label(session, province["lanh"]) == "một người của hộ"
+        assert queries.public_person_labels(session, [province["lanh"]]) == {province["lanh"]: "một người của hộ"}
     rows = province.rows("SELECT given FROM consents WHERE purpose = 'public_name' ORDER BY recorded_at, id")
     assert [r.given for r in rows] == [True, False]
     assert province.one("SELECT count(*) FROM consents WHERE purpose = 'diary'") == 1

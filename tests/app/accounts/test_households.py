@@ -46,22 +46,7 @@ def test_a_household_that_left_is_out_of_reach_the_day_after(province: Province)
     with province.database.transaction(after) as session:
         assert session.get(PersonalData, province["lanh"]) is None
     with province.database.transaction(SYSTEM) as session:
-        assert queries.member_households(session, SYSTEM, province["coop"]) == []
-        known_before = clock.now() - timedelta(hours=1)
-        assert queries.member_households(session, SYSTEM, province["coop"], clock.today(), known_before) == []
-
-
-def test_what_was_known_then_is_still_answered(province: Province) -> None:
-    with province.database.transaction(SYSTEM) as session:
-        then = clock.now()
-    minh = province.actor("minh")
-    with province.database.transaction(minh) as session:
-        households.end_household(
-            session, minh, province["household"], province["coop"], on=clock.today() - timedelta(days=1)
-        )
-    with province.database.transaction(SYSTEM) as session:
-        known = queries.member_households(session, SYSTEM, province["coop"], clock.today(), then)
-        assert [h.id for h in known] == [province["household"]]
+        assert queries.member_household_page(session, SYSTEM, province["coop"]).rows == []
 
 
 def test_no_cooperative_pulls_in_a_foreign_household(province: Province) -> None:

@@ -47,8 +47,8 @@ def test_the_public_reads_labels_and_no_person(province: Province) -> None:
     with province.database.transaction(PUBLIC) as session:
         ids = [province["coop"], province["household"]]
         assert set(queries.organisation_names(session, ids).values()) == {"Đơn vị coop", "Hộ household"}
-        assert queries.public_person_label(session, province["lanh"]) == "một người của hộ"
-        assert queries.public_person_label(session, province["lanh"], "en") == "a member of the household"
+        for language, label in (("vi", "một người của hộ"), ("en", "a member of the household")):
+            assert queries.public_person_labels(session, [province["lanh"]], language) == {province["lanh"]: label}
         assert session.query(PersonalData).count() == 0
 
 

@@ -201,5 +201,5 @@ def test_names_answer_for_a_day_as_we_knew_them_then(loaded: Database, official:
         assert name(clock.today(), first - timedelta(days=1)) == []
         assert name(START - timedelta(days=1)) == []
         assert queries.names_on(session, [], day) == {}
-        found = queries.search_places(session, "thôn một", on=START)
+        found = queries.search_page(session, "thôn một", on=START).rows
         assert [p.code for p in found] == ["T01"]

@@ -64,7 +64,7 @@ def test_somebody_faster_wins_and_the_other_is_told(database: Database, world: W
         service.update_product(session, world.manager, product, edit)
     with database.transaction(world.manager) as session:
         assert queries.villages_of(session, [product], date(2026, 11, 20)) == {product: [world.second_village]}
-        history = {h.village_id: (h.valid_from, h.valid_to) for h in queries.village_history(session, product)}
+        history = {h.village_id: (h.valid_from, h.valid_to) for h in session.scalars(select(ProductVillage))}
     today = date(2026, 11, 20)
     assert history == {world.village: (today, today - timedelta(days=1)), world.second_village: (today, None)}
 

@@ -49,7 +49,7 @@ def step_of(kind: str) -> Step:
 
 
 def site_of(session: Session, house: House, asked: UUID | None) -> Site:
-    return queries.site(queries.today(session, house), asked).site
+    return queries.site(queries.sites(session, house), asked).site
 
 
 def short_moment(when: datetime) -> str:

@@ -29,8 +29,8 @@ def home() -> BaseResponse:
         house = queries.house(session, actor, asked.ho)
         if house is None:
             return to_households()
-        known = queries.today(session, house)
-        here = queries.site(known, asked.vuon) if known.sites else None
+        known = queries.sites(session, house)
+        here = queries.site(known, asked.vuon) if known else None
         called = queries.names(session, [actor.person_id])
         recent = queries.recent(session, house.id, most=4)
         return page(
@@ -39,7 +39,7 @@ def home() -> BaseResponse:
             date_text=_weekday(clock.today()),
             house=house,
             ho=household_in_address(house),
-            sites=[s.site for s in known.sites],
+            sites=[s.site for s in known],
             site=here.site if here else None,
             hint=queries.hint(session, house, here) if here else None,
             tiles=pictures.tiles(here.site.kind if here else None),
