@@ -24,11 +24,15 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 @dataclass(slots=True)
 class Cost:
-    """`buffers`: pages of PostgreSQL that were looked at; `heaviest`: the statement with most of them; `written`: rows."""
+    """`buffers`: pages of PostgreSQL that were looked at; `heaviest`: the statement with most of them; `written`: rows.
+
+    `wal`: bytes of the log that is written ahead.
+    """
 
     statements: int = 0
     buffers: int = 0
     written: int = 0
+    wal: int = 0
     heaviest: str = ""
     heaviest_buffers: int = 0
     web_ms: float = 0.0
@@ -81,23 +85,29 @@ class Meter:
     def cost(self, act: Callable[[], object], times: int) -> Cost:
         """Of `act`, after it has run once: the counts of one run, the processor time as the mean of so many."""
         act()
+        found = self.counted(act)
+        if times:
+            gc.collect()  # else the garbage of all pages before is swept in the time of whichever comes then
+            web, database = zip(*(self.processor(act) for _ in range(times)), strict=True)
+            found.web_ms, found.database_ms = statistics.mean(web), statistics.mean(database)
+        return found
+
+    def counted(self, act: Callable[[], object]) -> Cost:
+        """The counts of one run. Its transaction may have begun before and may go on."""
         self._owner.execute("SELECT pg_stat_statements_reset()")
         self._statements = 0
         act()
         found = Cost(statements=self._statements)
         rows = self._owner.execute(
             "SELECT s.query, s.shared_blks_hit + s.shared_blks_read + s.local_blks_hit + s.local_blks_read"
-            " + s.temp_blks_read + s.temp_blks_written, s.rows FROM pg_stat_statements s"
+            " + s.temp_blks_read + s.temp_blks_written, s.rows, s.wal_bytes FROM pg_stat_statements s"
             " WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY 2 DESC"
         ).fetchall()
         found.buffers = sum(int(r[1]) for r in rows)
         found.written = sum(int(r[2]) for r in rows if str(r[0]).lstrip().startswith(("INSERT", "UPDATE", "DELETE")))
+        found.wal = sum(int(r[3]) for r in rows)
         if rows:
             found.heaviest, found.heaviest_buffers = " ".join(str(rows[0][0]).split()), int(rows[0][1])
-        if times:
-            gc.collect()  # else the garbage of all pages before is swept in the time of whichever comes then
-            web, database = zip(*(self.processor(act) for _ in range(times)), strict=True)
-            found.web_ms, found.database_ms = statistics.mean(web), statistics.mean(database)
         return found
 
     def processor(self, act: Callable[[], object]) -> tuple[float, float]:

@@ -114,11 +114,11 @@ CREATE FUNCTION bench.commune(village uuid, commune uuid, k integer) RETURNS uui
 def one_more(table: str, source: str, **values: str) -> str:
     """A statement that adds copies of rows of the table with other values: SQL expressions on `r`, the row, and on `s`, the source.
 
-    What nobody names stays as in the row, whatever columns it has.
+    What nobody names stays as in the row, whatever columns it has; only a number that the table gives itself is another one.
     """
     pairs = ", ".join(f"'{column}', {value}" for column, value in values.items())
     return (
-        f"INSERT INTO {table} SELECT (jsonb_populate_record(CAST(NULL AS {table}), to_jsonb(r) || jsonb_build_object({pairs}))).*"
+        f"INSERT INTO {table} OVERRIDING USER VALUE SELECT (jsonb_populate_record(CAST(NULL AS {table}), to_jsonb(r) || jsonb_build_object({pairs}))).*"
         f" FROM {source}"
     )
 

@@ -6,7 +6,7 @@ Two databases of one kind, the second ten times the first. Every HTML page of ev
 import argparse
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -81,9 +81,9 @@ def servers() -> Iterator[tuple[Settings, local.Servers]]:
 
 
 def fill(
-    settings: Settings, started: local.Servers, sizes: Sequence[province.Size], keys: Sequence[str]
+    settings: Settings, started: local.Servers, sizes: Mapping[str, province.Size], keys: Sequence[str]
 ) -> list[walk.Somebody]:
-    """Make the databases `small` and `large`. Returns who signed in, which is the same in both."""
+    """Make a database of each of these names. Returns who signed in, which is the same in all."""
     demo.load(settings)
     meters.count_buffers(started.owner_url)
     database = Database(started.database_url)
@@ -93,9 +93,9 @@ def fill(
     database.dispose()
     name = started.owner_url.partition("?")[0].rpartition("/")[2]
     with psycopg.connect(meters.beside(started.owner_url, "postgres"), autocommit=True) as admin:
-        for form in FORMS:
+        for form in sizes:
             admin.execute(f"CREATE DATABASE {form} TEMPLATE {name}")
-    for form, size in zip(FORMS, sizes, strict=True):
+    for form, size in sizes.items():
         url = meters.beside(started.owner_url, form)
         with psycopg.connect(url, autocommit=True) as owner, psycopg.connect(url, autocommit=True) as into:
             counted = province.grow(owner, into, size)
@@ -213,7 +213,7 @@ def main() -> int:
     told: dict[str, Measured] = {}
     rule_costs: dict[str, dict[str, float]] = {}
     with servers() as (settings, started):
-        people = fill(settings, started, sizes, () if asked.long else walk.SHORT)
+        people = fill(settings, started, dict(zip(FORMS, sizes, strict=True)), () if asked.long else walk.SHORT)
         ids = tables_with_rules(meters.beside(started.owner_url, "small"))
         pages: list[walk.Page] = []
         known: dict[str, Event] = {}
