@@ -64,7 +64,9 @@ def record_care_logs(
         if log.id not in rows:
             rows[log.id] = row
     stored = insert_rows(session, rows.values())
-    known = contents_of(session, {log.id for log in logs if log.id not in stored})
+    there = contents_of(session, {log.id for log in logs if log.id not in stored})
+    known = {i: stands.digest for i, stands in there.items()}
+    sites = {i: stands.site_id for i, stands in there.items()} | {i: rows[i]["site_id"] for i in stored}
     kept: list[dict[str, Any]] = []
     answered: set[UUID] = set()
     for index, log in enumerate(logs):
@@ -86,7 +88,8 @@ def record_care_logs(
             status = "repeated" if known.get(log.id) == digest else "conflict"
         error = conflict() if status == "conflict" else None
         if error is not None:
-            kept.append(kept_of(log, actor, checks.organisation(log), digest))
+            site_id = sites.get(log.id, log.site_id)
+            kept.append(kept_of(log, actor, checks.organisation(log), digest, site_id))
         outcomes[index] = LogOutcome(log.id, status, error)
     keep_conflicts(session, kept)
     announce(session, actor, [rows[i] for i in stored])

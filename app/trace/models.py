@@ -227,16 +227,21 @@ class CareLog(Base):
 
 
 class ConflictingSubmission(Base):
-    """What came under the id of a care log that says something else. Kept beside it, for a person to compare."""
+    """What came under the id of a care log that says something else. Kept beside it, for a person to compare.
+
+    `site_id`: of the step that stands, where whoever sent this may open it; else of the step that was sent.
+    """
 
     __tablename__ = "conflicting_submissions"
     __table_args__ = (
         UniqueConstraint("care_log_id", "organisation_id", "content_sha256"),
-        Index("ix_conflicting_submissions_organisation_id", "organisation_id"),
+        Index("ix_conflicting_submissions_organisation_id", "organisation_id", "received_at", "id"),
+        Index("ix_conflicting_submissions_site_id", "site_id", "received_at", "id"),
     )
 
     id: Mapped[Id]
     care_log_id: Mapped[UUID] = mapped_column(ForeignKey("care_logs.id"))
+    site_id: Mapped[UUID] = mapped_column(ForeignKey("sites.id"))
     organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisations.id"))
     body: Mapped[dict[str, Any]]
     content_sha256: Mapped[str]

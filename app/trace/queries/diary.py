@@ -152,7 +152,7 @@ def conflicts(
     """What came under a taken id and waits for a person to compare, the newest first; of one site if named. Raises BadAddress."""
     query = select(ConflictingSubmission).where(visible(actor, ConflictingSubmission.organisation_id))
     if site_id is not None:
-        query = query.where(ConflictingSubmission.care_log_id.in_(select(CareLog.id).where(CareLog.site_id == site_id)))
+        query = query.where(ConflictingSubmission.site_id == site_id)
     found = keyset.listed(session, query, NEWEST_CONFLICT, mark, size=size)
     return Conflicts([row.ConflictingSubmission for row in found.rows], found, keyset.count(session, query))
 
