@@ -282,6 +282,8 @@ OWN_VALUES = {
     # A fact's copies are the ones before it, each superseded by the next.
     ("village_facts", "supersedes_id"): "CASE WHEN of.d < (SELECT max(d) FROM bench.copies WHERE kind = 'history')"
     " THEN bench.copied(r.id, 0, of.d + 1) END",
+    ("village_facts", "superseded_on"): "NULL",  # the database says it
+    ("village_facts", "superseded_at"): "NULL",
     ("village_assessments", "current"): "false",
 }  # fmt: skip
 ONLY = {

@@ -24,4 +24,6 @@ def upgrade() -> None:
     op.create_foreign_key(named.name, "conflicting_submissions", "sites", ["site_id"], ["id"])
     op.drop_index("ix_conflicting_submissions_organisation_id", table_name="conflicting_submissions")
     for holder in ("organisation_id", "site_id"):
-        op.create_index(f"ix_conflicting_submissions_{holder}", "conflicting_submissions", [holder, "received_at", "id"])
+        op.create_index(
+            f"ix_conflicting_submissions_{holder}", "conflicting_submissions", [holder, "received_at", "id"]
+        )
