@@ -275,15 +275,15 @@ def recent(
     most: int = 5,
     withdrawn: bool = True,
 ) -> list[LogView]:
-    """The newest steps by the day they happened, each as it stands now."""
+    """The newest steps of the household, or of one of its sites, by the day they happened, each as it stands now."""
+    # One of the two: asked for both, PostgreSQL takes them for independent and reads the household's to find the site's.
+    whose = CareLog.organisation_id == house_id if site_id is None else CareLog.site_id == site_id
     query = (
         select(CareLog)
-        .where(CareLog.organisation_id == house_id, trace.last_of_chain(None))
+        .where(whose, trace.last_of_chain(None))
         .order_by(CareLog.happened_at.desc(), CareLog.position.desc())
         .limit(most)
     )
-    if site_id is not None:
-        query = query.where(CareLog.site_id == site_id)
     if not withdrawn:
         query = query.where(CareLog.withdrawn.is_(False))
     return views(session, list(session.scalars(query)))
