@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
+import orjson
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session
 from app import audit, clock
 from app.accounts.queries import among
 from app.actor import Actor
-from app.db import canonical_json, json_of, json_ready, new_id
+from app.db import canonical_json, json_ready, new_id
 from app.errors import Conflict, HoiError, forbidden
 from app.outbox import publish_all
 from app.trace import queries
@@ -52,7 +53,7 @@ def conflict() -> Conflict:
 
 
 def digest_of(log: StepFacts) -> str:
-    return hashlib.sha256(canonical_json(log)).hexdigest()
+    return hashlib.sha256(canonical_json(vars(log))).hexdigest()  # it has no parts of its own, so this is all it says
 
 
 def _doubtful(happened_at: datetime, phone_now: datetime | None) -> bool:
@@ -123,7 +124,7 @@ _INSERT = text(INSERT)
 
 
 def rows_json(rows: Collection[dict[str, Any]]) -> str:
-    return json_of(list(rows)).decode()
+    return orjson.dumps(list(rows), default=json_ready).decode()  # only PostgreSQL reads it, moments in any zone
 
 
 def insert_rows(session: Session, rows: Collection[dict[str, Any]]) -> set[UUID]:

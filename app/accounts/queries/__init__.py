@@ -18,7 +18,6 @@ from app.accounts.queries.organisations import (
     organisation,
     organisation_names,
     organisations,
-    organisations_by_id,
     organisations_to_choose,
 )
 from app.accounts.queries.people import (
@@ -103,7 +102,6 @@ __all__ = [
     "organisation",
     "organisation_names",
     "organisations",
-    "organisations_by_id",
     "organisations_ever",
     "organisations_to_choose",
     "people_answering_for",

@@ -20,7 +20,7 @@ from app.doors.farmer import pictures
 from app.errors import not_found
 from app.trace import queries as trace
 from app.trace.models import CareLog, Cycle, Site, SiteKind, Witness
-from app.trace.queries import FarmerSite, FarmerToday, Waiting
+from app.trace.queries import FarmerSite, FarmerToday, Holder, Waiting
 from app.trace.steps import HARVESTS, STEPS, Step
 
 # As what their own eyes count: at home as the farmer, whatever they are elsewhere.
@@ -76,7 +76,7 @@ def house(session: Session, actor: Actor, asked: UUID | None) -> House | None:
     return _house(actor, found, rights.on_behalf_of(session, actor, found))
 
 
-def _house(actor: Actor, organisation: Organisation, writer: Actor) -> House:
+def _house(actor: Actor, organisation: Organisation | Holder, writer: Actor) -> House:
     witness = next((w for right, w in EYES if writer.may(right, organisation.id)), Witness.FARMER)
     acting_for = not actor.may(Right.REPRESENT, organisation.id)
     return House(organisation.id, organisation.name, organisation.village_id, acting_for, witness, writer)
@@ -87,23 +87,28 @@ class Houses:
     """The households of many places of work. `writer` may write in all of them."""
 
     writer: Actor
-    _of_site: Mapping[UUID, UUID]
+    _of_site: Mapping[UUID, Holder | None]
     _houses: Mapping[UUID, House]
 
     def of_site(self, site_id: UUID) -> House:
         """Raises NotFound for a place of work that the actor may not open, or in whose household they may not write."""
         if site_id not in self._of_site:
             raise not_found("thửa này", "this site")
-        if self._of_site[site_id] not in self._houses:
+        holder = self._of_site[site_id]
+        if holder is None or holder.id not in self._houses:
             raise not_found("hộ này", "this household")
-        return self._houses[self._of_site[site_id]]
+        return self._houses[holder.id]
+
+    def holders(self) -> dict[UUID, UUID]:
+        """Whose each of the places of work is."""
+        return {site_id: holder.id for site_id, holder in self._of_site.items() if holder is not None}
 
 
 def houses_of_sites(session: Session, actor: Actor, site_ids: Collection[UUID]) -> Houses:
     """The households of these places of work, by a number of statements that does not follow how many they are."""
-    of_site = trace.holders_of_sites(session, actor, site_ids) if site_ids else {}
-    found = accounts.organisations_by_id(session, actor, set(of_site.values())) if of_site else []
-    writer, theirs = rights.on_behalf_of_each(session, actor, found)
+    of_site = trace.holders_of_sites(session, actor, site_ids)
+    found = {holder.id: holder for holder in of_site.values() if holder is not None}
+    writer, theirs = rights.on_behalf_of_each(session, actor, list(found.values()))
     return Houses(writer, of_site, {o.id: _house(actor, o, writer) for o in theirs})
 
 

@@ -50,6 +50,7 @@ from app.trace.queries.pre_harvest import (
     waiting_after,
 )
 from app.trace.queries.sites import (
+    Holder,
     SiteList,
     batched_to,
     cycle,
@@ -84,6 +85,7 @@ __all__ = [
     "FarmerSite",
     "FarmerToday",
     "Harvest",
+    "Holder",
     "SiteList",
     "Waiting",
     "Wanted",
