@@ -189,8 +189,8 @@ INSERT INTO account_checks (id, organisation_id, account_id, renews, channel, na
                             issues, asked_by, asked_at)
     SELECT gen_random_uuid(), a.organisation_id, a.id, true, a.channel, a.name, 0, '{}', 'sealed', 'waiting', '[]', m.person_id, now()
     FROM channel_accounts a JOIN memberships m ON m.organisation_id = a.organisation_id AND m.role = 'cooperative_manager';
-INSERT INTO conflicting_submissions (id, care_log_id, organisation_id, body, content_sha256, received_at, person_id)
-    SELECT gen_random_uuid(), id, organisation_id, '{}', repeat('b', 64), now(), written_by FROM care_logs ORDER BY id LIMIT 5;
+INSERT INTO conflicting_submissions (id, care_log_id, site_id, organisation_id, body, content_sha256, received_at, person_id)
+    SELECT gen_random_uuid(), id, site_id, organisation_id, '{}', repeat('b', 64), now(), written_by FROM care_logs ORDER BY id LIMIT 5;
 INSERT INTO jobs (id, kind, title, params, person_id, state, done, queued_at)
     SELECT gen_random_uuid(), 'none', '{"vi": "Việc"}', '{}', person_id, 'done', 0, now() FROM credentials;
 INSERT INTO public_pages (code, language, wanted_version)
@@ -282,6 +282,8 @@ OWN_VALUES = {
     # A fact's copies are the ones before it, each superseded by the next.
     ("village_facts", "supersedes_id"): "CASE WHEN of.d < (SELECT max(d) FROM bench.copies WHERE kind = 'history')"
     " THEN bench.copied(r.id, 0, of.d + 1) END",
+    ("village_facts", "superseded_on"): "NULL",  # the database says it
+    ("village_facts", "superseded_at"): "NULL",
     ("village_assessments", "current"): "false",
 }  # fmt: skip
 ONLY = {

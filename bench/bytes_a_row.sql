@@ -37,7 +37,7 @@ SELECT id, 'trace.care_log_recorded', jsonb_build_object('care_log_id', id, 'sit
 INSERT INTO outbox_deliveries (event_id, reaction, attempts, starts, run_after, done_at) SELECT id, 'trace.check_site', 0, 0, at, at FROM k;
 INSERT INTO sign_ins (id, person_id, token_sha256, method, description, started_at, last_seen_at, expires_at)
 SELECT id, org, decode(md5(i::text) || md5(i::text), 'hex'), 'card', 'Chrome trên Android', at, at, at FROM k;
-INSERT INTO conflicting_submissions SELECT id, other, org, '{"kind": "spraying", "note": "Phun sáng"}', md5(i::text) || md5(i::text), at, org FROM k;
+INSERT INTO conflicting_submissions SELECT id, other, org, '{"kind": "spraying", "note": "Phun sáng"}', md5(i::text) || md5(i::text), at, org, other FROM k;
 
 SELECT 'care_logs', pg_total_relation_size('care_logs') / :n UNION ALL SELECT 'batches', pg_total_relation_size('batches') / :n
 UNION ALL SELECT 'batch_sources', pg_total_relation_size('batch_sources') / :n

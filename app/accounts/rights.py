@@ -1,6 +1,7 @@
 """What is asked of an organisation that was read: its place too may give a right; who is looked after; and who must stay."""
 
 from collections.abc import Collection
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, or_, true
@@ -20,7 +21,23 @@ _ON_BEHALF = frozenset({OrganisationKind.HOUSEHOLD, OrganisationKind.COOPERATIVE
 _DIARY = (Right.KEEP_DIARY, Right.VOUCH_AS_OFFICER, Right.VOUCH_AS_NEIGHBOUR)
 
 
-def may_in(actor: Actor, right: Right, organisation: Organisation) -> bool:
+class Seat(Protocol):
+    """What of an organisation says which rights hold in it: the organisation itself, or a row with these columns."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def village_id(self) -> UUID | None: ...
+    @property
+    def commune_id(self) -> UUID | None: ...
+
+
+SeatT = TypeVar("SeatT", bound=Seat)
+
+
+def may_in(actor: Actor, right: Right, organisation: Seat) -> bool:
     """Whether the right holds in this organisation, be it for its own sake or for the place in which it lies."""
     if actor.may(right, organisation.id):
         return True
@@ -52,9 +69,7 @@ def on_behalf_of(session: Session, actor: Actor, organisation: Organisation) -> 
     return actors.act_also_for(session, actor, organisation.id, rights=given)
 
 
-def on_behalf_of_each(
-    session: Session, actor: Actor, organisations: Collection[Organisation]
-) -> tuple[Actor, list[Organisation]]:
+def on_behalf_of_each(session: Session, actor: Actor, organisations: Collection[SeatT]) -> tuple[Actor, list[SeatT]]:
     """As `on_behalf_of` for many, by one statement at most: who may write for all of these that they may write for, and which
     those are.
     """

@@ -20,6 +20,7 @@ class VillageFact(Base):
     `subject` tells apart the things of one kind (an activity, a piece of feedback, a premises, a model); the newest row
     of a subject stands, and it names the one before in `supersedes_id`: a subject has one first row and every row one
     successor at most, so that of two people who write at once only one is taken. A row with `withdrawn` takes the thing back.
+    `superseded_on` and `superseded_at` are the successor's `observed_on` and `recorded_at`, kept by the database.
     """
 
     __tablename__ = "village_facts"
@@ -28,6 +29,8 @@ class VillageFact(Base):
         CheckConstraint(f"witness IN {WITNESSES}", name="witness"),
         Index("ix_village_facts_village_id", "village_id", "kind"),
         Index("ix_village_facts_recorded_at", "village_id", "recorded_at"),
+        Index("ix_village_facts_superseded_on", "village_id", "superseded_on"),
+        Index("ix_village_facts_superseded_at", "village_id", "superseded_at"),
         Index("uq_village_facts_supersedes_id", "supersedes_id", unique=True),
         Index(
             "uq_village_facts_first",
@@ -52,6 +55,8 @@ class VillageFact(Base):
     note: Mapped[str]
     withdrawn: Mapped[bool]
     supersedes_id: Mapped[UUID | None] = mapped_column(ForeignKey("village_facts.id"))
+    superseded_on: Mapped[date | None]
+    superseded_at: Mapped[datetime | None]
 
     @property
     def unproven(self) -> bool:

@@ -1,9 +1,10 @@
 """The province's list of floors: which are written down, which count from which day, and what that makes of accounts there."""
 
 import re
+from collections.abc import Iterable
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -105,6 +106,17 @@ def install_floor(session: Session, *, key: str, name: Words, hosts: list[str], 
     return floor.id
 
 
+def _at(hosts: Iterable[str]) -> ColumnElement[bool]:
+    """The accounts at one of these hosts or below it: at least all that `queries.floor_of_host` may find."""
+    there = ChannelAccount.host_backwards
+    found: list[ColumnElement[bool]] = [false()]
+    for host in hosts:
+        backwards = host[::-1]
+        # Two comparisons: under the rules of rows an index is of no use to LIKE. A full stop is followed by a slash.
+        found.append(or_(there == backwards, and_(there > f"{backwards}.", there < f"{backwards}/")))
+    return or_(*found)
+
+
 def judge_accounts(session: Session, actor: Actor, event: FloorListChanged) -> None:
     """An account at an address that a floor has meanwhile been written down for is an account on that floor.
 
@@ -113,7 +125,10 @@ def judge_accounts(session: Session, actor: Actor, event: FloorListChanged) -> N
     """
     floor = session.get_one(Floor, event.floor_id)
     for account in session.scalars(
-        select(ChannelAccount).where(ChannelAccount.floor_id.is_(None)).order_by(ChannelAccount.id).with_for_update()
+        select(ChannelAccount)
+        .where(ChannelAccount.floor_id.is_(None), _at(floor.hosts))
+        .order_by(ChannelAccount.id)
+        .with_for_update()
     ):
         there = queries.floor_of_host(session, account.base_url)
         if there is None or there.id != floor.id or account.legal_kind == floor.kind:

@@ -8,11 +8,13 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
+    Computed,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
+    Text,
     UniqueConstraint,
     text,
 )
@@ -61,6 +63,7 @@ class ChannelAccount(Base):
     `look_id`, `look_until`: who looks at it now, and until when. `quiet_until`: the shop asked us not to call before.
     `looks_failing_since`: when a look failed for the first time since the last one that told something.
     `currency_checked_at`: when the shop last said in which currency it sells; machine time.
+    `host_backwards`: the host of `base_url`, its last letter first, so that an index has the hosts below another one together.
     """
 
     __tablename__ = "channel_accounts"
@@ -69,6 +72,7 @@ class ChannelAccount(Base):
         CheckConstraint("state IN ('active', 'paused', 'broken')", name="state"),
         CheckConstraint("(legal_kind = 'marketplace') = (floor_id IS NOT NULL)", name="floor"),
         Index("ix_channel_accounts_organisation_id", "organisation_id"),
+        Index("ix_channel_accounts_host_backwards", "host_backwards"),
         UniqueConstraint("id", "organisation_id"),
     )
 
@@ -79,6 +83,9 @@ class ChannelAccount(Base):
     legal_kind: Mapped[str]
     name: Mapped[str]
     base_url: Mapped[str]
+    host_backwards: Mapped[str | None] = mapped_column(
+        Text(collation="C"), Computed("reverse(lower(\"substring\"(base_url, '//([^/?#]*)'::text)))", persisted=True)
+    )
     credentials_sealed: Mapped[bytes] = mapped_column(LargeBinary)
     stock_buffer: Mapped[int] = mapped_column(Integer, default=0)
     state: Mapped[str]

@@ -38,7 +38,21 @@ class Notice(Base):
         one_of("urgency", Urgency),
         UniqueConstraint("person_id", "key"),
         Index("ix_notices_person_id", "person_id", "created_at", "id"),
-        Index("ix_notices_unseen", "person_id", "created_at", "id", postgresql_where=text("seen_at IS NULL")),
+        Index(
+            "ix_notices_unseen",
+            "person_id",
+            "created_at",
+            "id",
+            postgresql_include=["reason", "key"],  # all that the bell asks for
+            postgresql_where=text("seen_at IS NULL"),
+        ),
+        Index(
+            "ix_notices_urgent",
+            "person_id",
+            "created_at",
+            "id",
+            postgresql_where=text("seen_at IS NULL AND urgency = 'high'"),
+        ),
         Index("ix_notices_created_at", "created_at"),
     )
 

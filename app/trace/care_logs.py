@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
+import orjson
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session
 from app import audit, clock
 from app.accounts.queries import among
 from app.actor import Actor
-from app.db import canonical_json, json_of, json_ready, new_id
+from app.db import canonical_json, json_ready, new_id
 from app.errors import Conflict, HoiError, forbidden
 from app.messages import N_
 from app.outbox import publish_all
@@ -52,7 +53,7 @@ def conflict() -> Conflict:
 
 
 def digest_of(log: StepFacts) -> str:
-    return hashlib.sha256(canonical_json(log)).hexdigest()
+    return hashlib.sha256(canonical_json(vars(log))).hexdigest()  # it has no parts of its own, so this is all it says
 
 
 def _doubtful(happened_at: datetime, phone_now: datetime | None) -> bool:
@@ -123,7 +124,7 @@ _INSERT = text(INSERT)
 
 
 def rows_json(rows: Collection[dict[str, Any]]) -> str:
-    return json_of(list(rows)).decode()
+    return orjson.dumps(list(rows), default=json_ready).decode()  # only PostgreSQL reads it, moments in any zone
 
 
 def insert_rows(session: Session, rows: Collection[dict[str, Any]]) -> set[UUID]:
@@ -133,23 +134,34 @@ def insert_rows(session: Session, rows: Collection[dict[str, Any]]) -> set[UUID]
     return set(session.scalars(_INSERT, {"rows": rows_json(rows)}))
 
 
-def contents_of(session: Session, ids: Collection[UUID]) -> dict[UUID, str]:
+@dataclass(frozen=True, slots=True)
+class Stands:
+    """What stands under an id: the digest of the step, and its site."""
+
+    digest: str
+    site_id: UUID
+
+
+def contents_of(session: Session, ids: Collection[UUID]) -> dict[UUID, Stands]:
     """What stands under these ids, as far as the actor may see it."""
     if not ids:
         return {}
-    found = session.execute(select(CareLog.id, CareLog.content_sha256).where(among(CareLog.id, ids)))
-    return {row.id: row.content_sha256 for row in found}
+    found = session.execute(select(CareLog.id, CareLog.content_sha256, CareLog.site_id).where(among(CareLog.id, ids)))
+    return {row.id: Stands(row.content_sha256, row.site_id) for row in found}
 
 
 def is_stored(session: Session, log: CorrectionIn) -> bool:
     """Whether the same content stands under this id already."""
-    return contents_of(session, [log.id]).get(log.id) == digest_of(log)
+    there = contents_of(session, [log.id]).get(log.id)
+    return there is not None and there.digest == digest_of(log)
 
 
-def kept_of(log: CareLogIn, actor: Actor, organisation_id: UUID, digest: str) -> dict[str, Any]:
+def kept_of(log: CareLogIn, actor: Actor, organisation_id: UUID, digest: str, site_id: UUID) -> dict[str, Any]:
+    """`site_id`: of the step that stands under the id, where the actor may see it."""
     return {
         "id": new_id(),
         "care_log_id": log.id,
+        "site_id": site_id,
         "organisation_id": organisation_id,
         "body": json_ready(log),
         "content_sha256": digest,

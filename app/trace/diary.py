@@ -1,6 +1,6 @@
 """The verbs of the diary: record steps set-wise under the phones' own ids, and correct them by new rows."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -35,12 +35,18 @@ from app.trace.schemas import MOST_LOGS, CareLogIn, CorrectionIn
 
 
 def record_care_logs(
-    session: Session, actor: Actor, logs: Sequence[CareLogIn], *, phone_now: datetime | None = None
+    session: Session,
+    actor: Actor,
+    logs: Sequence[CareLogIn],
+    *,
+    phone_now: datetime | None = None,
+    holders: Mapping[UUID, UUID] | None = None,
 ) -> list[LogOutcome]:
     """Store up to 200 steps and answer for each, in the order given; a refused one does not hinder the others.
 
     `phone_now` (aware) is what the phone's clock said when it sent: with it, steps written by a wrong clock are stored and flagged
-    instead of refused. Raises TooLarge for more than 200, Forbidden for an actor who is no person.
+    instead of refused. `holders`: whose the sites are, where this transaction has read it already. Raises TooLarge for more than
+    200, Forbidden for an actor who is no person.
     """
     writer = writer_of(actor)
     if len(logs) > MOST_LOGS:
@@ -51,7 +57,7 @@ def record_care_logs(
     outcomes: dict[int, LogOutcome] = {}
     refusals: dict[int, HoiError] = {}
     rows: dict[UUID, dict[str, Any]] = {}
-    checks = StepChecks(session, actor, logs)
+    checks = StepChecks(session, actor, logs, holders=holders)
     digests = [digest_of(log) for log in logs]
     for index, log in enumerate(logs):
         refusal = checks.refusal(log, phone_now)
@@ -64,7 +70,9 @@ def record_care_logs(
         if log.id not in rows:
             rows[log.id] = row
     stored = insert_rows(session, rows.values())
-    known = contents_of(session, {log.id for log in logs if log.id not in stored})
+    there = contents_of(session, {log.id for log in logs if log.id not in stored})
+    known = {i: stands.digest for i, stands in there.items()}
+    sites = {i: stands.site_id for i, stands in there.items()} | {i: rows[i]["site_id"] for i in stored}
     kept: list[dict[str, Any]] = []
     answered: set[UUID] = set()
     for index, log in enumerate(logs):
@@ -86,7 +94,8 @@ def record_care_logs(
             status = "repeated" if known.get(log.id) == digest else "conflict"
         error = conflict() if status == "conflict" else None
         if error is not None:
-            kept.append(kept_of(log, actor, checks.organisation(log), digest))
+            site_id = sites.get(log.id, log.site_id)
+            kept.append(kept_of(log, actor, checks.organisation(log), digest, site_id))
         outcomes[index] = LogOutcome(log.id, status, error)
     keep_conflicts(session, kept)
     announce(session, actor, [rows[i] for i in stored])

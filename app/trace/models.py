@@ -10,6 +10,8 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
+    Computed,
+    Date,
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
@@ -165,12 +167,20 @@ class Cycle(Base):
     version: Mapped[int] = mapped_column(Integer, default=1)
 
 
+_DAY = "CAST(happened_at AT TIME ZONE 'Asia/Ho_Chi_Minh' AS date)"
+ALLOWED_FROM = (
+    f"CASE WHEN pre_harvest_days IS NOT NULL THEN {_DAY} + pre_harvest_days"
+    f" WHEN kind IN {steps.TREATMENTS} THEN {_DAY} + 31 END"
+)
+
+
 class CareLog(Base):
     """One step of work. Append-only.
 
     `happened_at` is the phone's word, `time_doubtful` when it cannot be right; `recorded_at` is ours. A correction is a
     new row whose `corrects_id` is the first row of its chain, also when it corrects a correction; the row with the
-    highest `position` says how it was, and `withdrawn` there says that it was not.
+    highest `position` says how it was, and `withdrawn` there says that it was not. `allowed_from`, worked out by the database:
+    the first day on which one may harvest after this row, see `queries.waiting_after`; none where it says nothing of that.
     """
 
     __tablename__ = "care_logs"
@@ -186,11 +196,37 @@ class CareLog(Base):
         ForeignKeyConstraint(["cycle_id", "organisation_id"], ["cycles.id", "cycles.organisation_id"]),
         ForeignKeyConstraint(["corrects_id", "organisation_id"], ["care_logs.id", "care_logs.organisation_id"]),
         UniqueConstraint("id", "organisation_id"),
-        Index("ix_care_logs_site_id", "site_id", "happened_at", "position"),
+        Index(
+            "ix_care_logs_site_id",
+            "site_id",
+            "happened_at",
+            "position",
+            # All that counting asks for, as it is known and as it was.
+            postgresql_include=["organisation_id", "id", "corrects_id", "withdrawn", "recorded_at"],
+        ),
         Index("ix_care_logs_cycle_id", "cycle_id"),
         Index("ix_care_logs_recorded_at", "organisation_id", "recorded_at"),
         Index("ix_care_logs_organisation_id", "organisation_id", "happened_at", "position"),
         Index("ix_care_logs_corrects_id", "corrects_id", postgresql_where=text("corrects_id IS NOT NULL")),
+        Index(
+            "ix_care_logs_materials",
+            "organisation_id",
+            "kind",
+            "happened_at",
+            "position",
+            postgresql_where=text("material IS NOT NULL"),
+        ),
+        Index(
+            "ix_care_logs_corrections",
+            "organisation_id",
+            "corrects_id",
+            "position",
+            postgresql_include=["recorded_at"],
+            postgresql_where=text("corrects_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_care_logs_allowed_from", "site_id", "allowed_from", postgresql_where=text("allowed_from IS NOT NULL")
+        ),
         Index(
             "ix_care_logs_harvests",
             "organisation_id",
@@ -224,19 +260,25 @@ class CareLog(Base):
     device_id: Mapped[UUID | None]
     time_doubtful: Mapped[bool] = mapped_column(Boolean, default=False)
     content_sha256: Mapped[str]
+    allowed_from: Mapped[date | None] = mapped_column(Date, Computed(ALLOWED_FROM, persisted=True))
 
 
 class ConflictingSubmission(Base):
-    """What came under the id of a care log that says something else. Kept beside it, for a person to compare."""
+    """What came under the id of a care log that says something else. Kept beside it, for a person to compare.
+
+    `site_id`: of the step that stands, where whoever sent this may open it; else of the step that was sent.
+    """
 
     __tablename__ = "conflicting_submissions"
     __table_args__ = (
         UniqueConstraint("care_log_id", "organisation_id", "content_sha256"),
-        Index("ix_conflicting_submissions_organisation_id", "organisation_id"),
+        Index("ix_conflicting_submissions_organisation_id", "organisation_id", "received_at", "id"),
+        Index("ix_conflicting_submissions_site_id", "site_id", "received_at", "id"),
     )
 
     id: Mapped[Id]
     care_log_id: Mapped[UUID] = mapped_column(ForeignKey("care_logs.id"))
+    site_id: Mapped[UUID] = mapped_column(ForeignKey("sites.id"))
     organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisations.id"))
     body: Mapped[dict[str, Any]]
     content_sha256: Mapped[str]

@@ -1,6 +1,6 @@
 """Why a step cannot be written into a diary: its site, season, time, photos, people and witness."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from app.errors import Forbidden, HoiError, Invalid, forbidden, not_found
 from app.messages import N_
 from app.trace import queries
 from app.trace.care_logs import AHEAD, writer_of
-from app.trace.models import CareLog, Cycle, Site
+from app.trace.models import CareLog, Cycle, Site, Witness
 from app.trace.schemas import StepFacts
 from app.trace.witnesses import witnesses_of
 
@@ -27,14 +27,16 @@ EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 class StepChecks:
     """What the steps of one call point to, read by a fixed number of statements."""
 
-    def __init__(self, session: Session, actor: Actor, logs: Sequence[StepFacts]) -> None:
+    def __init__(
+        self, session: Session, actor: Actor, logs: Sequence[StepFacts], *, holders: Mapping[UUID, UUID] | None = None
+    ) -> None:
         self._actor = actor
-        sites = session.execute(
-            select(Site.id, Site.organisation_id).where(
-                among(Site.id, {log.site_id for log in logs}), among(Site.organisation_id, actor.organisations)
+        if holders is None:
+            sites = session.execute(
+                select(Site.id, Site.organisation_id).where(among(Site.id, {log.site_id for log in logs}))
             )
-        )
-        self._sites: dict[UUID, UUID] = {row.id: row.organisation_id for row in sites}
+            holders = {row.id: row.organisation_id for row in sites}
+        self._sites = {site: holder for site, holder in holders.items() if holder in actor.organisations}
         seasons = {log.cycle_id for log in logs if log.cycle_id}
         self._cycles: dict[UUID, UUID] = {}
         if seasons:
@@ -47,6 +49,7 @@ class StepChecks:
         # Who was never asked is named: a phone in the field must not lose work for want of an answer.
         self.unnamed = accounts.who_said_no(session, people | {writer_of(actor)}, Purpose.DIARY)
         self._now = clock.now()
+        self._witnesses: dict[UUID, Collection[Witness]] = {}  # holder to what the actor may vouch as there
 
     def organisation(self, log: StepFacts) -> UUID:
         return self._sites[log.site_id]
@@ -121,7 +124,9 @@ class StepChecks:
     def _witness(self, log: StepFacts, organisation_id: UUID, kept_from: CareLog | None) -> Invalid | None:
         if kept_from is not None and (log.witness, log.witnessed_by) == (kept_from.witness, kept_from.witnessed_by):
             return None
-        if log.witness not in witnesses_of(self._actor, organisation_id):
+        if organisation_id not in self._witnesses:
+            self._witnesses[organisation_id] = witnesses_of(self._actor, organisation_id)
+        if log.witness not in self._witnesses[organisation_id]:
             return Invalid(
                 "witness_not_yours",
                 N_(

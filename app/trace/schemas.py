@@ -1,8 +1,9 @@
 """What phones and pages send about sites, steps, batches and stock, parsed once at the edge."""
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import (
@@ -26,6 +27,7 @@ AREA_UNITS = ("m2", "sao", "ha")
 MOST_LOGS = 200
 MOST_PHOTOS = 6
 MOST_SOURCES = 200
+SHORT = 150  # characters: no spelling of them in NFC is longer than a line may be
 
 Amount = Annotated[Number, Field(ge=0, max_digits=12, decimal_places=3)]
 
@@ -150,6 +152,23 @@ class CareLogIn(StepFacts):
     """One step as a phone or page sends it, under an id of its own."""
 
     id: ClientId
+
+    @classmethod
+    def of_read(cls, facts: Mapping[str, Any]) -> "CareLogIn | None":
+        """As validation makes it of values that another schema has read within the same limits: only what a step must fit is
+        asked. None where it does not, or where a text is so long that its limit must be asked again.
+        """
+        step = cls.model_construct(**facts)
+        if len(step.material or "") + len(step.note or "") > SHORT:
+            return None
+        try:
+            cls._known_kind(step.kind)
+            cls._known_unit(step.unit)
+            photos = cls._few_photos(step.photos)
+            step._fits()  # noqa: SLF001 - its own class
+        except Unreadable:
+            return None
+        return step if len(photos) == len(step.photos) else step.model_copy(update={"photos": photos})
 
 
 class CorrectionIn(StepFacts):

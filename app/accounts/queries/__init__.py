@@ -17,7 +17,6 @@ from app.accounts.queries.organisations import (
     organisation,
     organisation_names,
     organisations,
-    organisations_by_id,
     organisations_to_choose,
 )
 from app.accounts.queries.people import (
@@ -98,7 +97,6 @@ __all__ = [
     "organisation",
     "organisation_names",
     "organisations",
-    "organisations_by_id",
     "organisations_ever",
     "organisations_to_choose",
     "people_answering_for",

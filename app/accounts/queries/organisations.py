@@ -25,12 +25,6 @@ def organisation(session: Session, actor: Actor, organisation_id: UUID) -> Organ
     return found
 
 
-def organisations_by_id(session: Session, actor: Actor, organisation_ids: Collection[UUID]) -> list[Organisation]:
-    """Those of these that the actor may open."""
-    query = select(Organisation).where(among(Organisation.id, organisation_ids), visible(actor))
-    return list(session.scalars(query.order_by(Organisation.id)))
-
-
 def organisation_names(session: Session, organisation_ids: Collection[UUID]) -> dict[UUID, str]:
     """Labels that anybody may read; no household's label holds personal data."""
     if not organisation_ids:

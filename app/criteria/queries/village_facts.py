@@ -6,9 +6,9 @@ from datetime import date, datetime
 from typing import TypedDict
 from uuid import UUID
 
-from sqlalchemy import Select, cast, exists, func, literal, select
+from sqlalchemy import Select, cast, exists, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from app import clock
 from app.accounts.queries import among
@@ -67,14 +67,15 @@ def standing_page(
 def _standing(
     village_ids: Collection[UUID], as_of: date, known_at: datetime, kinds: Collection[str] = ()
 ) -> Select[VillageFact]:
-    later = aliased(VillageFact)
     query = select(VillageFact).where(
         VillageFact.village_id.in_(village_ids),
         VillageFact.observed_on <= as_of,
         VillageFact.recorded_at <= known_at,
         VillageFact.withdrawn.is_(False),
-        ~exists().where(
-            later.supersedes_id == VillageFact.id, later.recorded_at <= known_at, later.observed_on <= as_of
+        or_(
+            VillageFact.superseded_at.is_(None),
+            VillageFact.superseded_at > known_at,
+            VillageFact.superseded_on > as_of,
         ),
     )
     return query.where(VillageFact.kind.in_(kinds)) if kinds else query

@@ -21,7 +21,7 @@ from app.errors import not_found
 from app.messages import N_
 from app.trace import queries as trace
 from app.trace.models import CareLog, Cycle, Site, SiteKind, Witness
-from app.trace.queries import FarmerSite, Waiting
+from app.trace.queries import FarmerSite, Holder, Waiting
 from app.trace.steps import HARVESTS, STEPS, Step
 
 # As what their own eyes count: at home as the farmer, whatever they are elsewhere.
@@ -77,7 +77,7 @@ def house(session: Session, actor: Actor, asked: UUID | None) -> House | None:
     return _house(actor, found, rights.on_behalf_of(session, actor, found))
 
 
-def _house(actor: Actor, organisation: Organisation, writer: Actor) -> House:
+def _house(actor: Actor, organisation: Organisation | Holder, writer: Actor) -> House:
     witness = next((w for right, w in EYES if writer.may(right, organisation.id)), Witness.FARMER)
     acting_for = not actor.may(Right.REPRESENT, organisation.id)
     return House(organisation.id, organisation.name, organisation.village_id, acting_for, witness, writer)
@@ -88,23 +88,28 @@ class Houses:
     """The households of many places of work. `writer` may write in all of them."""
 
     writer: Actor
-    _of_site: Mapping[UUID, UUID]
+    _of_site: Mapping[UUID, Holder | None]
     _houses: Mapping[UUID, House]
 
     def of_site(self, site_id: UUID) -> House:
         """Raises NotFound for a place of work that the actor may not open, or in whose household they may not write."""
         if site_id not in self._of_site:
             raise not_found(N_("thửa này"))
-        if self._of_site[site_id] not in self._houses:
+        holder = self._of_site[site_id]
+        if holder is None or holder.id not in self._houses:
             raise not_found(N_("hộ này"))
-        return self._houses[self._of_site[site_id]]
+        return self._houses[holder.id]
+
+    def holders(self) -> dict[UUID, UUID]:
+        """Whose each of the places of work is."""
+        return {site_id: holder.id for site_id, holder in self._of_site.items() if holder is not None}
 
 
 def houses_of_sites(session: Session, actor: Actor, site_ids: Collection[UUID]) -> Houses:
     """The households of these places of work, by a number of statements that does not follow how many they are."""
-    of_site = trace.holders_of_sites(session, actor, site_ids) if site_ids else {}
-    found = accounts.organisations_by_id(session, actor, set(of_site.values())) if of_site else []
-    writer, theirs = rights.on_behalf_of_each(session, actor, found)
+    of_site = trace.holders_of_sites(session, actor, site_ids)
+    found = {holder.id: holder for holder in of_site.values() if holder is not None}
+    writer, theirs = rights.on_behalf_of_each(session, actor, list(found.values()))
     return Houses(writer, of_site, {o.id: _house(actor, o, writer) for o in theirs})
 
 
@@ -276,15 +281,15 @@ def recent(
     most: int = 5,
     withdrawn: bool = True,
 ) -> list[LogView]:
-    """The newest steps by the day they happened, each as it stands now."""
+    """The newest steps of the household, or of one of its sites, by the day they happened, each as it stands now."""
+    # One of the two: asked for both, PostgreSQL takes them for independent and reads the household's to find the site's.
+    whose = CareLog.organisation_id == house_id if site_id is None else CareLog.site_id == site_id
     query = (
         select(CareLog)
-        .where(CareLog.organisation_id == house_id, trace.last_of_chain(None))
+        .where(whose, trace.last_of_chain(None))
         .order_by(CareLog.happened_at.desc(), CareLog.position.desc())
         .limit(most)
     )
-    if site_id is not None:
-        query = query.where(CareLog.site_id == site_id)
     if not withdrawn:
         query = query.where(CareLog.withdrawn.is_(False))
     return views(session, list(session.scalars(query)))

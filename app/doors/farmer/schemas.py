@@ -150,14 +150,17 @@ class Envelope(Form):
     items: Annotated[list[Any], Field(min_length=1, max_length=MAX_ITEMS)]
 
 
-class Item(BaseModel):
-    """`body` is read by the schema that `kind` and `schema` name; a schema stays accepted for at least 12 months."""
-
+class ItemHead(BaseModel):
     model_config = Form.model_config
 
     id: ClientId
     kind: Literal["care_log"]
     version: Annotated[Literal[1], Field(alias="schema")]
+
+
+class Item(ItemHead):
+    """`body` is read by the schema that `kind` and `schema` name; a schema stays accepted for at least 12 months."""
+
     body: dict[str, Any]
 
 
@@ -181,3 +184,9 @@ class CareLogBody1(BaseModel):
     pre_harvest_days: Annotated[Whole, Field(ge=0, le=365)] | None = None
     note: Note | None = None
     photos: tuple[Sha256, ...] = ()
+
+
+class CareLogItem1(ItemHead):
+    """The item and its body at once: what nothing is wrong with."""
+
+    body: CareLogBody1

@@ -49,6 +49,7 @@ from app.trace.queries.pre_harvest import (
     waiting_after,
 )
 from app.trace.queries.sites import (
+    Holder,
     SiteList,
     batched_to,
     cycle,
@@ -82,6 +83,7 @@ __all__ = [
     "DiaryLine",
     "FarmerSite",
     "Harvest",
+    "Holder",
     "SiteList",
     "Waiting",
     "Wanted",

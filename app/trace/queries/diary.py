@@ -87,8 +87,18 @@ def diary_of_site(
         conditions.append(CareLog.happened_at < clock.start_of_day(last + timedelta(days=1)))
     query, standing = select(CareLog).where(*conditions), last_of_chain if withdrawn else current
     found = keyset.listed(session, query.where(standing(None)), NEWEST_STEP, mark, size=size)
-    total = keyset.count(session, query.where(standing(None, all_read=True)))
+    if len(conditions) == 1:
+        total = _steps_of_site(session, place.id, withdrawn=withdrawn)
+    else:
+        total = keyset.count(session, query.where(standing(None, all_read=True)))
     return Diary(lines_of(session, [row.CareLog for row in found.rows]), found, total)
+
+
+def _steps_of_site(session: Session, site_id: UUID, *, withdrawn: bool) -> Count:
+    """As `keyset.count` counts them, by a function that asks the rule of rows of the site instead of each of its steps."""
+    most = keyset.MOST_COUNTED
+    number = session.scalar(select(func.hoi_steps_of_site(site_id, withdrawn, most + 1))) or 0
+    return Count(min(number, most), more=number > most)
 
 
 def steps_of_cycles(session: Session, cycle_ids: Collection[UUID]) -> list[DiaryLine]:
@@ -153,7 +163,7 @@ def conflicts(
     """What came under a taken id and waits for a person to compare, the newest first; of one site if named. Raises BadAddress."""
     query = select(ConflictingSubmission).where(visible(actor, ConflictingSubmission.organisation_id))
     if site_id is not None:
-        query = query.where(ConflictingSubmission.care_log_id.in_(select(CareLog.id).where(CareLog.site_id == site_id)))
+        query = query.where(ConflictingSubmission.site_id == site_id)
     found = keyset.listed(session, query, NEWEST_CONFLICT, mark, size=size)
     return Conflicts([row.ConflictingSubmission for row in found.rows], found, keyset.count(session, query))
 
@@ -216,18 +226,28 @@ def recent_materials(session: Session, actor: Actor, kind: str | None = None, li
     ]
 
 
+# A site is one household's, and so is a chain: only their corrections are read, once, and not asked for with each step.
 _LOGS_IN_WINDOW = """
-SELECT sv.village_id, r.organisation_id, d.day
-  FROM care_logs r
+WITH lain AS MATERIALIZED (
+    SELECT sv.site_id, sv.organisation_id, sv.village_id, sv.valid_from,
+           CASE WHEN sv.ended_at > :known_at THEN NULL ELSE sv.valid_to END AS valid_to
+      FROM site_villages sv JOIN organisations o ON o.id = sv.organisation_id AND o.kind = 'household'
+     WHERE sv.village_id = ANY (:villages) AND sv.recorded_at <= :known_at
+), corrected AS MATERIALIZED (
+    SELECT l.corrects_id, max(l.position) AS position
+      FROM care_logs l
+     WHERE l.organisation_id IN (SELECT organisation_id FROM lain) AND l.corrects_id IS NOT NULL AND l.recorded_at <= :known_at
+     GROUP BY l.corrects_id
+)
+SELECT v.village_id, r.organisation_id, d.day
+  FROM lain v
+  JOIN care_logs r ON r.site_id = v.site_id
  CROSS JOIN LATERAL (SELECT (r.happened_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date AS day) d
-  JOIN site_villages sv ON sv.site_id = r.site_id AND sv.village_id = ANY (:villages) AND sv.recorded_at <= :known_at
-       AND sv.valid_from <= d.day AND (sv.valid_to IS NULL OR sv.valid_to >= d.day OR sv.ended_at > :known_at)
-  JOIN organisations o ON o.id = r.organisation_id AND o.kind = 'household'
+  LEFT JOIN corrected c ON c.corrects_id = coalesce(r.corrects_id, r.id)
  WHERE r.happened_at >= :start AND r.happened_at < :stop AND r.recorded_at <= :known_at AND NOT r.withdrawn
-   AND NOT EXISTS (SELECT FROM care_logs l
-                    WHERE l.corrects_id = coalesce(r.corrects_id, r.id) AND l.position > r.position
-                      AND l.recorded_at <= :known_at)
- ORDER BY sv.village_id, r.organisation_id, d.day
+   AND v.valid_from <= d.day AND (v.valid_to IS NULL OR v.valid_to >= d.day)
+   AND (c.position IS NULL OR c.position <= r.position)
+ ORDER BY v.village_id, r.organisation_id, d.day
 """
 
 

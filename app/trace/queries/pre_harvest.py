@@ -85,10 +85,21 @@ def too_early(harvest: CareLog, steps_before: Sequence[Waiting]) -> list[Waiting
 
 def harvest_allowed_from(session: Session, site_ids: Collection[UUID]) -> dict[UUID, Waiting]:
     """Sites on which nothing may be harvested today, with the step that binds longest."""
+    if not site_ids:
+        return {}
     today = clock.today()
-    found: dict[UUID, Waiting] = {}
-    for site_id, rows in waiting(session, site_ids, today - timedelta(days=366)).items():
-        step = binds_longest(rows, today)
-        if step is not None:
-            found[site_id] = step
-    return found
+    rows = session.scalars(
+        select(CareLog)
+        .where(
+            among(CareLog.site_id, site_ids),
+            CareLog.allowed_from > today,
+            CareLog.happened_at < clock.start_of_day(today + timedelta(days=1)),
+            current(None),
+        )
+        .order_by(CareLog.happened_at, CareLog.position)
+    )
+    binding: dict[UUID, list[Waiting]] = defaultdict(list)
+    for row in rows:
+        binding[row.site_id].append(waiting_after(row))
+    longest = {site_id: binds_longest(found, today) for site_id, found in binding.items()}
+    return {site_id: step for site_id, step in longest.items() if step is not None}

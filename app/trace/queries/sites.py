@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import or_, select, true
+from sqlalchemy import and_, or_, select, true
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -32,10 +32,32 @@ def site(session: Session, actor: Actor, site_id: UUID, *, lock: bool = False) -
     return found
 
 
-def holders_of_sites(session: Session, actor: Actor, site_ids: Collection[UUID]) -> dict[UUID, UUID]:
-    """Whose each of these sites is, of those that the actor may open."""
-    query = select(Site.id, Site.organisation_id).where(among(Site.id, site_ids), visible(actor, Site.organisation_id))
-    return {row.id: row.organisation_id for row in session.execute(query)}
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose a site is, and where they have their seat."""
+
+    id: UUID
+    name: str
+    kind: str
+    village_id: UUID | None
+    commune_id: UUID | None
+
+
+def holders_of_sites(session: Session, actor: Actor, site_ids: Collection[UUID]) -> dict[UUID, Holder | None]:
+    """Whose each of these sites is, of those that the actor may open; None where they may not open the holder."""
+    if not site_ids:
+        return {}
+    seat = (Organisation.id, Organisation.name, Organisation.kind, Organisation.village_id, Organisation.commune_id)
+    rows = session.execute(
+        select(Site.id, *seat)
+        .outerjoin(Organisation, and_(Organisation.id == Site.organisation_id, accounts.visible(actor)))
+        .where(among(Site.id, site_ids), visible(actor, Site.organisation_id))
+    )
+    known: dict[UUID, Holder] = {}
+    return {
+        site_id: None if holder is None else known.setdefault(holder, Holder(holder, *rest))
+        for site_id, holder, *rest in rows
+    }
 
 
 def cycle(session: Session, actor: Actor, cycle_id: UUID, *, lock: bool = False) -> Cycle:

@@ -1,8 +1,9 @@
 """Recording facts of a village: who may, what is kept, what is refused."""
 
+import random
 import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from threading import Thread
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from app import clock
 from app.actor import SYSTEM, Role
-from app.criteria import village_facts
+from app.criteria import queries, village_facts
 from app.criteria.models import VillageAssessment, VillageFact
 from app.criteria.schemas import NewVillageFact, Wifi
 from app.db import Database, new_id
@@ -166,6 +167,34 @@ def test_recorded_facts_can_be_neither_changed_nor_deleted(province: Province) -
             province.database.transaction(SYSTEM) as session,
         ):
             session.execute(text(statement))
+
+
+def test_what_stands_on_any_day_as_known_at_any_moment_is_what_no_row_known_then_corrects(province: Province) -> None:
+    dice = random.Random(7)
+    day, moment = date(2026, 11, 1), datetime(2026, 11, 1, tzinfo=UTC)
+    person = province.actors["officer"].person_id
+    written: list[VillageFact] = []
+    with province.database.transaction(SYSTEM) as session:
+        for number in range(60):
+            before = dice.choice([None, *{f.subject: f for f in written}.values()])
+            row = VillageFact(
+                id=new_id(), village_id=province.village, kind="wifi" if before is None else before.kind,
+                subject=new_id() if before is None else before.subject, value={"available": True},
+                observed_on=day + timedelta(days=dice.randrange(12)), recorded_at=moment + timedelta(hours=number),
+                person_id=person, witness="village", evidence=[], note="", withdrawn=dice.random() < 0.2,
+                supersedes_id=None if before is None else before.id,
+            )  # fmt: skip
+            session.add(row)
+            session.flush()
+            written.append(row)
+        for _ in range(60):
+            as_of, known_at = day + timedelta(days=dice.randrange(12)), moment + timedelta(hours=dice.randrange(60))
+            then = [f for f in written if f.observed_on <= as_of and f.recorded_at <= known_at]
+            corrected = {f.supersedes_id for f in then}
+            found = queries.standing_facts(session, [province.village], as_of=as_of, known_at=known_at)
+            assert {f.id for f in found[province.village]} == {
+                f.id for f in then if f.id not in corrected and not f.withdrawn
+            }
 
 
 def test_list_of_addresses_is_one_event_and_only_changes_are_written(province: Province) -> None:

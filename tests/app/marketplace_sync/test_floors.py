@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from marketplace_world import World, add_person
-from sqlalchemy import func, select, update
+from sqlalchemy import func, insert, select, update
 
 from app import clock
 from app.actor import SYSTEM, Actor, Role
@@ -146,6 +146,43 @@ def test_an_account_elsewhere_stays_what_it_was(world: World, province: Actor) -
     world.do(floors.add_floor, new, actor=province)
     world.do(floors.judge_accounts, FloorListChanged(floor_id=new.id), actor=SYSTEM)
     assert (world.account().legal_kind, world.account().floor_id) == ("own_site", None)
+
+
+HOSTS = (
+    *("moi.example", "www.moi.example", "WWW.Moi.Example", "ban.moi.example", "a.b.moi.example", "moi.example:8443"),
+    *(
+        "khongmoi.example",
+        "moi.example.khac.example",
+        "moi-example",
+        "moi.exampl",
+        "khac.example",
+        "ban.khac.example:80",
+    ),
+)
+
+
+def test_the_accounts_judged_are_those_whose_host_is_on_the_floor(world: World, province: Actor) -> None:
+    as_an_own_shop(world)
+    new = NewFloor(id=new_id(), name="Sàn mới", hosts="moi.example, khac.example:80")
+    world.do(floors.add_floor, new, actor=province)
+    with world.database.transaction(SYSTEM) as session:
+        like = session.scalars(select(ChannelAccount)).one()
+        urls = {
+            new_id(): f"{scheme}://{host}{path}"
+            for host in HOSTS
+            for scheme, path in (("https", ""), ("http", "/x?a=//b"))
+        }
+        session.execute(
+            insert(ChannelAccount),
+            [{"id": i, "organisation_id": like.organisation_id, "channel": like.channel, "legal_kind": "own_site",
+              "name": "Gian", "base_url": url, "credentials_sealed": b"", "state": "active", "created_at": clock.now()}
+             for i, url in urls.items()],
+        )  # fmt: skip
+        there = {i for i, url in urls.items() if getattr(queries.floor_of_host(session, url), "id", None) == new.id}
+    world.do(floors.judge_accounts, FloorListChanged(floor_id=new.id), actor=SYSTEM)
+    with world.database.transaction(SYSTEM) as session:
+        judged = set(session.scalars(select(ChannelAccount.id).where(ChannelAccount.floor_id == new.id)))
+    assert (judged, len(there)) == (there, 12)
 
 
 def test_a_refused_decision_shows_the_list_again_with_what_was_typed(world: World, province: Actor) -> None:

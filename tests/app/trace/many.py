@@ -56,7 +56,7 @@ def fill(database: Database, world: World) -> Many:
                  "recorded_at": when, "written_by": world.farmer.person_id, "witness": "farmer", "quantity": 10, "unit": "kg",
                  "photos": [], "content_sha256": "0"} for i, when in zip(logs, at, strict=True)]  # fmt: skip
         session.execute(insert(CareLog), rows)
-        rows = [{"id": new_id(), "care_log_id": i, "organisation_id": world.household, "body": {"kind": "weeding"},
+        rows = [{"id": new_id(), "care_log_id": i, "site_id": site, "organisation_id": world.household, "body": {"kind": "weeding"},
                  "content_sha256": "1", "received_at": when} for i, when in zip(logs, at, strict=True)]  # fmt: skip
         session.execute(insert(ConflictingSubmission), rows)
         rows = [{"id": i, "organisation_id": world.cooperative, "product_id": products[0], "lot": f"LOT-{n}", "quantity": 5,

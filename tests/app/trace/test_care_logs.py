@@ -1,9 +1,11 @@
 """A step is stored once under its id, and what comes under it with other content is kept beside it."""
 
 from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
 
 from sqlalchemy import select
 
+from app.actor import Actor
 from app.db import Database
 from app.trace import diary, queries
 from app.trace.models import ConflictingSubmission
@@ -52,6 +54,32 @@ def test_a_strangers_id_is_a_conflict_that_tells_nothing(database: Database, wor
         outcome = diary.record_care_logs(session, world.stranger, [same])[0]
     assert outcome.status == "conflict"
     assert "riêng" not in str(outcome.error)
+
+
+def test_what_came_under_a_taken_id_is_listed_at_the_site_of_the_step_that_stands(
+    database: Database, world: World
+) -> None:
+    first, second = (a_site(database, world.farmer, world.household, world.village) for _ in range(2))
+    neighbours = a_site(database, world.neighbour, world.other, world.village)
+    theirs = a_site(database, world.stranger, world.foreign, world.village)
+    log, twice = a_log(first), a_log(second)
+    write(database, world.farmer, log)
+    assert write(database, world.farmer, log.model_copy(update={"site_id": second})) == ["conflict"]
+    assert write(database, world.farmer, twice, twice.model_copy(update={"site_id": first})) == ["stored", "conflict"]
+    assert write(database, world.manager, log.model_copy(update={"site_id": neighbours})) == ["conflict"]
+    assert write(database, world.stranger, log.model_copy(update={"site_id": theirs})) == ["conflict"]
+
+    def listed(actor: Actor, site: UUID) -> list[tuple[UUID, UUID]]:
+        with database.transaction(actor) as session:
+            found = queries.conflicts(session, actor, site_id=site)
+            assert found.total.number == len(found.rows)
+            return sorted((c.care_log_id, c.organisation_id) for c in found.rows)
+
+    assert listed(world.farmer, first) == [(log.id, world.household)]
+    assert listed(world.manager, first) == sorted([(log.id, world.household), (log.id, world.other)])
+    assert listed(world.farmer, second) == [(twice.id, world.household)]
+    assert listed(world.manager, neighbours) == []
+    assert listed(world.stranger, theirs) == [(log.id, world.foreign)], "not the site of a household that is not theirs"
 
 
 def test_ten_at_once_leave_one_row_and_one_event(fresh_database: Database) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from app.actor import SYSTEM
+from app.actor import PUBLIC, SYSTEM
 from app.db import Database
 from app.db.keyset import Count
 from app.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge
@@ -147,5 +147,30 @@ def test_the_last_word_of_every_chain_counts_whatever_was_corrected(
         members[root].append(new.id)
         expected[root] = None if withdrawn else Decimal(quantity)
     with database.transaction(world.farmer) as session:
-        listed = queries.diary_of_site(session, world.farmer, site).lines
-    assert {li.id: li.log.quantity for li in listed} == {k: v for k, v in expected.items() if v is not None}
+        found = queries.diary_of_site(session, world.farmer, site)
+        everything = queries.diary_of_site(session, world.farmer, site, withdrawn=True)
+        by_kind = queries.diary_of_site(session, world.farmer, site, kind="weeding")
+    standing = {k: v for k, v in expected.items() if v is not None}
+    assert {li.id: li.log.quantity for li in found.lines} == standing
+    assert found.total == by_kind.total == Count(len(standing))
+    assert everything.total == Count(len(everything.lines)) == Count(3)
+
+
+def test_a_step_is_counted_where_it_was_at_last_and_for_whoever_may_open_the_site(
+    database: Database, world: World
+) -> None:
+    site, other = (a_site(database, world.farmer, world.household, world.village, name=name) for name in ("A", "B"))
+    logs = [a_log(site, days_ago=n) for n in range(4)]
+    write(database, world.farmer, *logs)
+    with database.transaction(world.farmer) as session:
+        diary.correct_care_log(session, world.farmer, logs[0].id, correction(other))
+        diary.correct_care_log(session, world.farmer, logs[1].id, correction(site, withdrawn="1"))
+    counted = text("SELECT hoi_steps_of_site(:site, false, :most)")
+    for actor in (world.farmer, world.manager, world.official, SYSTEM):
+        with database.transaction(actor) as session:
+            assert queries.diary_of_site(session, actor, site).total == Count(2)
+            assert queries.diary_of_site(session, actor, other).total == Count(1)
+            assert session.scalar(counted, {"site": site, "most": 1}) == 1
+    for actor in (world.neighbour, world.stranger, PUBLIC):
+        with database.transaction(actor) as session:
+            assert session.scalar(counted, {"site": site, "most": 9}) == 0

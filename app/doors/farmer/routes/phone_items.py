@@ -7,6 +7,7 @@ from uuid import UUID
 
 import structlog
 from flask import Response, g, jsonify, request
+from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
@@ -113,7 +114,9 @@ def _judge(actor: Actor, envelope: schemas.Envelope, items: Sequence[object]) ->
             except HoiError as error:
                 answers[index].error = error
         writer = replace(houses.writer, device_id=actor.device_id or envelope.device_id)
-        outcomes = diary.record_care_logs(session, writer, list(logs.values()), phone_now=envelope.sent_at)
+        outcomes = diary.record_care_logs(
+            session, writer, list(logs.values()), phone_now=envelope.sent_at, holders=houses.holders()
+        )
         for index, outcome in zip(logs, outcomes, strict=True):
             answers[index].status, answers[index].error = outcome.status, outcome.error
     return answers
@@ -150,7 +153,13 @@ def _id_of(raw: object) -> str | None:
 
 
 def _read_item(raw: object) -> tuple[UUID, schemas.CareLogBody1]:
-    """The id of one item, and what it says. Raises what is wrong with it."""
+    """The id of one item, and what it says. Raises what is wrong with it, with the item first and then with its body."""
+    try:
+        whole = schemas.CareLogItem1.model_validate(raw)
+    except ValidationError:
+        pass
+    else:
+        return whole.id, whole.body
     if not isinstance(raw, dict):
         raise Invalid("not_an_item", N_("Mục này không đọc được."))
     item = parse_data(schemas.Item, raw)
@@ -160,11 +169,12 @@ def _read_item(raw: object) -> tuple[UUID, schemas.CareLogBody1]:
 def _step_of(house: House, item_id: UUID, body: schemas.CareLogBody1) -> CareLogIn:
     """The item as the diary of this household takes it. Raises what is wrong with it."""
     saw = house.acting_for and body.seen == "saw"
-    facts = body.model_dump(exclude={"seen"}, exclude_unset=True) | {
+    facts = {name: getattr(body, name) for name in body.model_fields_set if name != "seen"} | {
+        "id": item_id,
         "witness": house.witness if saw or not house.acting_for else Witness.FARMER,
         "witnessed_by": house.writer.person_id if saw else None,
     }
-    return parse_data(CareLogIn, facts | {"id": item_id})
+    return CareLogIn.of_read(facts) or parse_data(CareLogIn, facts)
 
 
 def _from_our_page() -> None:

@@ -1,10 +1,16 @@
 """The diary asked: steps in a window, and the farmer's day."""
 
+import random
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
+from sqlalchemy import insert
+
+from app import clock
 from app.actor import SYSTEM
-from app.db import Database
+from app.db import Database, new_id
 from app.trace import diary, queries
+from app.trace.models import CareLog
 from tests.app.trace.farm import NOON, World, a_cycle, a_log, a_product, a_site, write
 from tests.app.trace.steps_written import correction
 
@@ -81,3 +87,32 @@ def test_the_farmers_day_says_a_treatment_of_which_the_days_to_wait_are_not_know
         sites[0]: (False, date(2026, 10, 21), date(2026, 11, 21)),
         sites[2]: (True, date(2026, 11, 19), date(2026, 11, 21)),
     }, "what is known binds before what is not"
+
+
+def test_a_window_counts_each_chain_as_its_last_row_known_then_says(database: Database, world: World) -> None:
+    dice = random.Random(11)
+    sites = [a_site(database, world.farmer, world.household, world.village, name=name) for name in ("A", "B")]
+    known = [NOON + timedelta(hours=n) for n in range(8)]
+    rows: list[dict[str, Any]] = []
+    for _ in range(40):
+        root = new_id()
+        for turn, recorded in enumerate(sorted(dice.sample(known, dice.choice((1, 1, 2, 4))))):
+            rows.append(
+                {"id": new_id() if turn else root, "organisation_id": world.household, "site_id": dice.choice(sites),
+                 "kind": "weeding", "happened_at": NOON - timedelta(hours=dice.randrange(24 * 12)), "recorded_at": recorded,
+                 "written_by": world.farmer.person_id, "witness": "farmer", "photos": [], "content_sha256": "0",
+                 "corrects_id": root if turn else None, "withdrawn": turn > 0 and dice.random() < 0.3,
+                 "reason": "x" if turn else None}
+            )  # fmt: skip
+    first, last = NOON.date() - timedelta(days=9), NOON.date() - timedelta(days=2)
+    counts = []
+    with database.transaction(SYSTEM) as session:
+        session.execute(insert(CareLog), rows)
+        for moment in known:
+            newest = {row["corrects_id"] or row["id"]: row for row in rows if row["recorded_at"] <= moment}
+            days = sorted(clock.local(row["happened_at"]).date() for row in newest.values() if not row["withdrawn"])
+            days = [day for day in days if first <= day <= last]
+            found = queries.logs_in_window(session, [world.village], first=first, last=last, known_at=moment)
+            assert found == ({world.village: {world.household: days}} if days else {})
+            counts.append(len(days))
+    assert len(set(counts)) > 3

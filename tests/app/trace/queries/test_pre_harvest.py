@@ -3,11 +3,15 @@
 from datetime import date, timedelta
 
 import pytest
+from sqlalchemy import insert, select
 
+from app import clock
+from app.actor import SYSTEM
 from app.db import Database, new_id
-from app.trace import queries
+from app.trace import queries, steps
 from app.trace.models import CareLog
 from tests.app.trace.farm import NOON, World, a_log, a_site, write
+from tests.app.trace.lots import correct
 
 SITE = new_id()
 DAY = timedelta(days=1)
@@ -83,3 +87,43 @@ def test_what_was_sprayed_today_forbids_the_harvest_of_today(database: Database,
     with database.transaction(world.farmer) as session:
         found = queries.harvest_allowed_from(session, [site, other])
     assert {s: w.allowed_from for s, w in found.items()} == {site: date(2026, 11, 21)}
+
+
+def test_the_database_works_out_the_same_first_day_for_every_kind_of_step(database: Database, world: World) -> None:
+    site = a_site(database, world.farmer, world.household, world.village)
+    midnight = clock.start_of_day(SPRAYED)
+    moments = (midnight - timedelta(microseconds=1), midnight, midnight + DAY - timedelta(microseconds=1))
+    with database.transaction(SYSTEM) as session:
+        for kind in steps.KINDS:
+            for days in (None, 0, 3, 365):
+                session.execute(
+                    insert(CareLog),
+                    [{"id": new_id(), "organisation_id": world.household, "site_id": site, "kind": kind, "happened_at": at,
+                      "recorded_at": at, "written_by": world.farmer.person_id, "witness": "farmer", "photos": [],
+                      "pre_harvest_days": days, "content_sha256": "0"} for at in moments],
+                )  # fmt: skip
+        asked = {w.care_log_id: w.allowed_from for w in queries.waiting(session, [site])[site]}
+        rows = session.scalars(select(CareLog)).all()
+    assert len(rows) == len(steps.KINDS) * 4 * 3
+    assert {r.id: r.allowed_from for r in rows if r.allowed_from is not None} == asked
+    assert {steps.STEPS[r.kind].waits for r in rows if r.id in asked and r.pre_harvest_days is None} == {True}
+
+
+def test_a_wait_that_was_corrected_or_begins_tomorrow_does_not_bind_today(database: Database, world: World) -> None:
+    shorter, longer, undone, ahead = (
+        a_site(database, world.farmer, world.household, world.village, name=name) for name in "ABCD"
+    )
+    logs = [a_log(site, "spraying", 5, material="x", pre_harvest_days=days)
+            for site, days in ((shorter, 9), (longer, 2), (undone, 9))]  # fmt: skip
+    write(database, world.farmer, *logs)
+    for log, change in zip(logs, ({"pre_harvest_days": 2}, {"pre_harvest_days": 9}, {"withdrawn": True}), strict=True):
+        correct(database, world.farmer, log, **change)
+    write(
+        database,
+        world.farmer,
+        a_log(ahead, "spraying", -1, material="x", pre_harvest_days=9),
+        phone_now=NOON + DAY,
+    )
+    with database.transaction(world.farmer) as session:
+        found = queries.harvest_allowed_from(session, [shorter, longer, undone, ahead])
+    assert {site: w.allowed_from for site, w in found.items()} == {longer: SPRAYED + 4 * DAY}
