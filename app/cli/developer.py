@@ -23,6 +23,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 CHECKS = {
     "ruff": ("-m", "ruff", "check", "--quiet", "."),
     "ruff format": ("-m", "ruff", "format", "--check", "--quiet", "."),
+    "templates": ("-m", "app.cli.templates"),
     "mypy": ("-m", "mypy"),
     "import-linter": ("-c", "from importlinter.cli import lint_imports_command as lint; lint()"),
 }
@@ -31,7 +32,7 @@ FAST = "not slow and not browser and not faults"
 
 @click.command()
 def check() -> None:
-    """Kiểm mã nguồn: ruff, định dạng, mypy, import-linter, di trú khớp với mô hình."""
+    """Kiểm mã nguồn: ruff, định dạng, trang mẫu, mypy, import-linter, di trú khớp với mô hình."""
     run_checks()
     settings = settings_module.load()
     with local.throw_away(pg_bin=settings.pg_bin, valkey_bin=settings.valkey_bin) as servers_, step("alembic check"):
