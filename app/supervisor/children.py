@@ -81,7 +81,7 @@ def double(port: int, directory: Path) -> Child:
         name="double",
         label="Sàn mô phỏng",
         command=(
-            *(sys.executable, "-m", "app.marketplace_sync.channels.woocommerce.double"),
+            *(sys.executable, "-m", "doubles.woocommerce"),
             *("--port", str(port), "--state", str(directory / "double.sqlite")),
         ),
         ready=lambda: answers("127.0.0.1", port, "/"),

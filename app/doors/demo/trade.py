@@ -12,7 +12,6 @@ from app.doors.demo.stage import Stage
 from app.marketplace_sync import channel_accounts, declared, floors, listings
 from app.marketplace_sync.channels.accounts import Credentials
 from app.marketplace_sync.channels.woocommerce.channel import KIND
-from app.marketplace_sync.channels.woocommerce.double.process import DEMO_KEY, DEMO_SECRET, TITLE
 from app.marketplace_sync.credentials import seal
 from app.marketplace_sync.models import ChannelAccount
 from app.marketplace_sync.queries import floor_of_host
@@ -29,6 +28,7 @@ from app.products import service as products
 from app.products.certificates import months_after
 from app.products.models import Scheme
 from app.products.schemas import NewCertificate, NewProduct, NewVariant
+from doubles.woocommerce.process import DEMO_KEY, DEMO_SECRET, TITLE
 
 FLOOR_KEY = "san-nong-san-tinh-mo-phong"
 SECOND_FLOOR = "Chợ nông sản số (mẫu)"

@@ -1,6 +1,6 @@
 """A simulated WooCommerce shop as a process of its own, for the demo, the tests and an operator's sandbox.
 
-    python -m app.marketplace_sync.channels.woocommerce.double --port 8100 --state shop.sqlite3
+    python -m doubles.woocommerce --port 8100 --state shop.sqlite3
 
 It checks real signatures, keeps what it accepted over kill -9, shows people a small shop, and fails on command.
 It listens on this machine only. Under /_double/ staff of the "marketplace" ban, allow and change items; the same
@@ -31,14 +31,14 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from app import clock
-from app.marketplace_sync.channels.woocommerce.double.base import Double, json_answer
-from app.marketplace_sync.channels.woocommerce.double.errors import ShopError
-from app.marketplace_sync.channels.woocommerce.double.faults import fail_early, fail_late
-from app.marketplace_sync.channels.woocommerce.double.pages import dong, lost, pages
-from app.marketplace_sync.channels.woocommerce.double.rest import api
-from app.marketplace_sync.channels.woocommerce.double.shop import Shop
-from app.marketplace_sync.channels.woocommerce.double.staff import staff
-from app.marketplace_sync.channels.woocommerce.double.this_machine import is_loopback
+from doubles.woocommerce.base import Double, json_answer
+from doubles.woocommerce.errors import ShopError
+from doubles.woocommerce.faults import fail_early, fail_late
+from doubles.woocommerce.pages import dong, lost, pages
+from doubles.woocommerce.rest import api
+from doubles.woocommerce.shop import Shop
+from doubles.woocommerce.staff import staff
+from doubles.woocommerce.this_machine import is_loopback
 
 DEMO_KEY: Final = "ck_mo_phong_khong_phai_khoa_that"
 DEMO_SECRET: Final = "cs_mo_phong_khong_phai_khoa_that"  # noqa: S105 - opens a simulated shop on this machine only

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 import httpx
 
-from app.marketplace_sync.channels.woocommerce.double.errors import ShopError
-from app.marketplace_sync.channels.woocommerce.double.product_rows import dates_now
-from app.marketplace_sync.channels.woocommerce.double.store import Store
+from doubles.woocommerce.errors import ShopError
+from doubles.woocommerce.product_rows import dates_now
+from doubles.woocommerce.store import Store
 
 MAX_IMAGE_BYTES: Final = 10_000_000
 _IMAGE_NAMES: Final = (

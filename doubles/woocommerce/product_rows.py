@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from app import clock
-from app.marketplace_sync.channels.woocommerce.double.errors import ShopError
+from doubles.woocommerce.errors import ShopError
 
 STATUSES: Final = ("draft", "pending", "private", "publish", "future")
 VISIBILITIES: Final = ("visible", "catalog", "search", "hidden")

@@ -4,7 +4,7 @@ from typing import Final
 
 from flask import Blueprint, Response, abort, render_template_string
 
-from app.marketplace_sync.channels.woocommerce.double.base import double, json_answer, page_answer, shop
+from doubles.woocommerce.base import double, json_answer, page_answer, shop
 
 pages = Blueprint("pages", __name__)
 

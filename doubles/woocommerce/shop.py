@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from app.marketplace_sync.channels.woocommerce.double.errors import ShopError
-from app.marketplace_sync.channels.woocommerce.double.pictures import Pictures
-from app.marketplace_sync.channels.woocommerce.double.product_rows import (
+from doubles.woocommerce.errors import ShopError
+from doubles.woocommerce.pictures import Pictures
+from doubles.woocommerce.product_rows import (
     META_MODERATION,
     STATUSES,
     apply,
@@ -29,7 +29,7 @@ from app.marketplace_sync.channels.woocommerce.double.product_rows import (
     slugify,
     validate,
 )
-from app.marketplace_sync.channels.woocommerce.double.store import Store
+from doubles.woocommerce.store import Store
 
 MAX_BATCH: Final = 100
 MAX_PER_PAGE: Final = 100

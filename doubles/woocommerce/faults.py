@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from flask import Response, g, request
 
-from app.marketplace_sync.channels.woocommerce.double.base import API, json_answer, shop
-from app.marketplace_sync.channels.woocommerce.double.this_machine import only_from_here
+from doubles.woocommerce.base import API, json_answer, shop
+from doubles.woocommerce.this_machine import only_from_here
 
 LONGEST_HANG: Final = 120
 FAULTS: Final = frozenset(

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from app.marketplace_sync.channels.woocommerce.double.product_rows import collate
+from doubles.woocommerce.product_rows import collate
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS posts (

@@ -4,10 +4,10 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request
 
-from app.marketplace_sync.channels.woocommerce.double.base import API, chosen_fields, json_answer, json_body, shop
-from app.marketplace_sync.channels.woocommerce.double.errors import ShopError
-from app.marketplace_sync.channels.woocommerce.double.keys import authenticate
-from app.marketplace_sync.channels.woocommerce.double.shop import SETTINGS
+from doubles.woocommerce.base import API, chosen_fields, json_answer, json_body, shop
+from doubles.woocommerce.errors import ShopError
+from doubles.woocommerce.keys import authenticate
+from doubles.woocommerce.shop import SETTINGS
 
 api = Blueprint("api", __name__, url_prefix=API)
 api.before_request(authenticate)

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from flask import Response, current_app, request
 
-from app.marketplace_sync.channels.woocommerce.double.errors import ShopError
-from app.marketplace_sync.channels.woocommerce.double.shop import Shop
+from doubles.woocommerce.errors import ShopError
+from doubles.woocommerce.shop import Shop
 
 API: Final = "/wp-json/wc/v3"
 SECURITY: Final = (

@@ -10,12 +10,12 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 from woo_double import WooDouble
 
-from app.marketplace_sync.channels.woocommerce.double import process
-from app.marketplace_sync.channels.woocommerce.double.base import Double
-from app.marketplace_sync.channels.woocommerce.double.faults import FAULTS
-from app.marketplace_sync.channels.woocommerce.double.process import create_app, main, start
-from app.marketplace_sync.channels.woocommerce.double.product_rows import slugify
-from app.marketplace_sync.channels.woocommerce.double.shop import Shop
+from doubles.woocommerce import process
+from doubles.woocommerce.base import Double
+from doubles.woocommerce.faults import FAULTS
+from doubles.woocommerce.process import create_app, main, start
+from doubles.woocommerce.product_rows import slugify
+from doubles.woocommerce.shop import Shop
 
 V3 = "/wp-json/wc/v3"
 HOI = {"name": "Hồi khô", "sku": "A-1", "regular_price": "1000", "manage_stock": True, "stock_quantity": 2}
@@ -44,6 +44,13 @@ def shop() -> Iterator[Shop]:
 @pytest.fixture
 def plain(shop: Shop) -> FlaskClient:
     return create_app(Double(shop, "ck", "cs", "Sàn thử")).test_client()
+
+
+@pytest.fixture
+def own_woo(tmp_path: Path) -> Iterator[WooDouble]:
+    double = WooDouble(tmp_path, "http://127.0.0.1:9")
+    yield double
+    double.stop()
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ from typing import Any, Final
 from flask import Blueprint, Response, redirect, render_template_string, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.marketplace_sync.channels.woocommerce.double.base import double, json_answer, json_body, page_answer, shop
-from app.marketplace_sync.channels.woocommerce.double.errors import ShopError
-from app.marketplace_sync.channels.woocommerce.double.faults import read_fault
-from app.marketplace_sync.channels.woocommerce.double.pages import HEAD
-from app.marketplace_sync.channels.woocommerce.double.product_rows import META_MODERATION, meta_value
-from app.marketplace_sync.channels.woocommerce.double.shop import SETTINGS
+from doubles.woocommerce.base import double, json_answer, json_body, page_answer, shop
+from doubles.woocommerce.errors import ShopError
+from doubles.woocommerce.faults import read_fault
+from doubles.woocommerce.pages import HEAD
+from doubles.woocommerce.product_rows import META_MODERATION, meta_value
+from doubles.woocommerce.shop import SETTINGS
 
 staff = Blueprint("staff", __name__, url_prefix="/_double")
 

@@ -9,8 +9,8 @@ from urllib.parse import quote, urlsplit
 from flask import Response, request
 
 from app import clock
-from app.marketplace_sync.channels.woocommerce.double.base import double, shop
-from app.marketplace_sync.channels.woocommerce.double.errors import ShopError
+from doubles.woocommerce.base import double, shop
+from doubles.woocommerce.errors import ShopError
 
 TIME_WINDOW: Final = 15 * 60
 
