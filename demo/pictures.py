@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from app.doors.demo.names import seeded
+from demo.names import seeded
 
 WIDTH, HEIGHT = 900, 600
 FONTS = Path(__file__).parents[2] / "static/vendor/be-vietnam-pro-5.3.0"
