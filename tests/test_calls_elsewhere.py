@@ -28,19 +28,18 @@ DIALLING = {
     "xmlrpc.client",
 }
 DIALS = {"app/marketplace_sync/channels/http.py", "app/notices/carriers.py"}
-# httpx for its types and its reading of addresses; a shop of our own for tests and the demo; our own servers.
+# httpx for its types and its reading of addresses; our own servers.
 NAMES_ONLY = {
     "app/marketplace_sync/channels/woocommerce/channel.py",
     "app/marketplace_sync/channels/woocommerce/pages.py",
     "app/marketplace_sync/channels/woocommerce/refusals.py",
-    "app/marketplace_sync/channels/woocommerce/double/pictures.py",
 }
-OF_OURS = ("app/supervisor/", "app/local/", "app/cli/", "app/marketplace_sync/channels/woocommerce/double/")
+OF_OURS = ("app/supervisor/", "app/local/", "app/cli/")
 
 
 def importers() -> dict[str, ast.Module]:
     found = {}
-    for top in ("app", "worker"):
+    for top in ("app", "worker", "demo"):
         for path in (ROOT / top).rglob("*.py"):
             tree = ast.parse(path.read_text(encoding="utf-8"))
             names = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
@@ -52,9 +51,7 @@ def importers() -> dict[str, ast.Module]:
 
 def test_only_two_modules_dial_anybody() -> None:
     found = importers()
-    assert {name for name in found if not name.startswith(OF_OURS)} == DIALS | NAMES_ONLY - {
-        name for name in NAMES_ONLY if name.startswith(OF_OURS)
-    }
+    assert {name for name in found if not name.startswith(OF_OURS)} == DIALS | NAMES_ONLY
     for name in NAMES_ONLY & found.keys():
         used = {ast.unparse(n) for n in ast.walk(found[name]) if isinstance(n, ast.Attribute)}
         opened = {
@@ -62,7 +59,7 @@ def test_only_two_modules_dial_anybody() -> None:
             for u in used
             if u.startswith("httpx.") and u.split(".")[1] in {"Client", "get", "post", "request", "stream"}
         }
-        assert opened == set() or name.startswith(OF_OURS), name
+        assert opened == set(), name
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ DOCUMENTS = [
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 DEVELOPERS = ["CONTRIBUTING.md", *(str(p.relative_to(ROOT)) for p in sorted((ROOT / "docs" / "dev").glob("*.md")))]
 WAY = (ROOT / "docs" / "dev" / "way.md").read_text()
-OURS = re.compile(r"\b((?:app|worker|tests|bench|docs|deploy)/[\w./-]+\.\w+)(?::([A-Za-z_][\w.]*))?")
+OURS = re.compile(r"\b((?:app|worker|demo|doubles|tests|bench|docs|deploy)/[\w./-]+\.\w+)(?::([A-Za-z_][\w.]*))?")
 
 
 def bare(requirement: str) -> str:

@@ -5,10 +5,6 @@ import pytest
 from app.addresses import origin, split_address
 from app.settings import ROOT
 
-DOUBLE = (
-    ROOT / "app" / "marketplace_sync" / "channels" / "woocommerce" / "double"
-)  # another company's program: it shares nothing
-
 
 @pytest.mark.parametrize(
     "text", ["http://[x", "https://[x]/a", "//[", "http://a:b/", "http://a:99999/", "\x00", "\ud800"]
@@ -56,7 +52,6 @@ def test_nothing_else_takes_addresses_apart_by_what_raises() -> None:
         str(file.relative_to(ROOT))
         for file in sorted((ROOT / "app").rglob("*.py"))
         if "urlsplit" in file.read_text() or "urlparse" in file.read_text()
-        if DOUBLE not in file.parents
     ]
     assert found == ["app/addresses.py", "app/broker.py"], (
         "the other one reads a setting of many hosts, and says so when it is none"

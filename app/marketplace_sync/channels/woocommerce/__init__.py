@@ -1,1 +1,1 @@
-"""WooCommerce REST v3: the channel, and a stateful double of such a shop that runs as its own process."""
+"""WooCommerce REST v3. Its double is doubles/woocommerce, a process of its own."""

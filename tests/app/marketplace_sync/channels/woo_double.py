@@ -71,7 +71,7 @@ class WooDouble:
         self.start()
 
     def start(self, port: int = 0) -> None:
-        command = [sys.executable, "-m", "app.marketplace_sync.channels.woocommerce.double", "--port", str(port)]
+        command = [sys.executable, "-m", "doubles.woocommerce", "--port", str(port)]
         command += ["--state", str(self.directory / "shop.sqlite3"), "--ck", KEY, "--cs", SECRET]
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log)

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import clock
-from app.marketplace_sync.channels.woocommerce.double.base import Double
-from app.marketplace_sync.channels.woocommerce.double.process import create_app
-from app.marketplace_sync.channels.woocommerce.double.shop import Shop
 from app.marketplace_sync.channels.woocommerce.signatures import oauth1_base_string, oauth1_parameters
+from doubles.woocommerce.base import Double
+from doubles.woocommerce.process import create_app
+from doubles.woocommerce.shop import Shop
 
 
 def test_base_string_of_the_oauth_core_specification() -> None:
