@@ -106,7 +106,7 @@ class WrongMethod(HoiError):
     def __init__(self, allowed: Iterable[str]) -> None:
         super().__init__(
             "wrong_method",
-            N_("Đường dẫn này chỉ để xem, không gửi gì tới đây được. Bác mở lại trang rồi làm từ đó."),
+            N_("Đường dẫn này chỉ để xem, không gửi gì tới đây được. Hãy mở lại trang rồi làm từ đó."),
         )
         self.allowed = ", ".join(sorted(allowed))
 
@@ -175,7 +175,7 @@ def not_found(what: Said = N_("trang này")) -> NotFound:  # noqa: B008 - a sent
     """The one answer for both "does not exist" and "not yours", so that nobody can probe for identifiers."""
     return NotFound(
         "not_found",
-        N_("Không tìm thấy %(what)s. Bác kiểm tra lại đường dẫn, hoặc về trang đầu.", what=what),
+        N_("Không tìm thấy %(what)s. Hãy kiểm tra lại đường dẫn, hoặc về trang đầu.", what=what),
     )
 
 

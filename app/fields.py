@@ -150,11 +150,11 @@ def _day(value: object) -> object:
 def _within(first: date) -> AfterValidator:
     def check(value: date) -> date:
         if value < first:
-            raise Unreadable("too_early", N_("Ngày này xa quá, bác xem lại năm."))
+            raise Unreadable("too_early", N_("Ngày này xa quá, hãy xem lại năm."))
         if value > LAST_DAY:
             raise Unreadable(
                 "too_late",
-                N_("Ngày này còn xa quá, bác xem lại năm."),
+                N_("Ngày này còn xa quá, hãy xem lại năm."),
             )
         return value
 
@@ -169,13 +169,13 @@ def _moment_within(value: datetime) -> datetime:
     if value.year < FIRST_MOMENT.year:
         raise Unreadable(
             "too_long_ago",
-            N_("Ngày giờ này xa quá, có thể đồng hồ máy bị sai. Bác chỉnh lại đồng hồ rồi chọn lại ngày."),
+            N_("Ngày giờ này xa quá, có thể đồng hồ máy bị sai. Hãy chỉnh lại đồng hồ rồi chọn lại ngày."),
         )
     if value.year > LAST_MOMENT.year:
         raise Unreadable(
             "in_future",
             N_(
-                "Ngày giờ này chưa tới (năm %(year)s), có thể đồng hồ máy bị sai. Bác chỉnh lại đồng hồ rồi chọn "
+                "Ngày giờ này chưa tới (năm %(year)s), có thể đồng hồ máy bị sai. Hãy chỉnh lại đồng hồ rồi chọn "
                 "lại ngày.",
                 year=value.year,
             ),
@@ -205,7 +205,7 @@ def _somebodys(value: UUID) -> UUID:
     if value.int in {0, 2**128 - 1}:
         raise Unreadable(
             "uuid_empty",
-            N_("Mã này để trống nên trùng với máy khác. Bác mở lại trang rồi gửi lại."),
+            N_("Mã này để trống nên trùng với máy khác. Hãy mở lại trang rồi gửi lại."),
         )
     return value
 

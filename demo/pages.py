@@ -45,6 +45,6 @@ def try_out(who: str) -> BaseResponse:
 @blueprint.get("/_style")
 def style() -> Response:
     """Every part in every state, for those who build pages; for no search engine."""
-    response = page("demo/style.html", form_errors={"sai": "Tháng hai không có ngày 31. Bác xem lại ngày."})
+    response = page("demo/style.html", form_errors={"sai": "Tháng hai không có ngày 31. Hãy xem lại ngày."})
     response.headers["X-Robots-Tag"] = "noindex"
     return response

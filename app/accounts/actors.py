@@ -107,7 +107,7 @@ def act_also_in(session: Session, actor: Actor, given: Mapping[Right, Collection
 def oneself(actor: Actor) -> UUID:
     """The person who acts. Raises Unauthenticated for a visitor."""
     if actor.person_id is None:
-        raise Unauthenticated("sign_in_needed", N_("Bác cần đăng nhập."))
+        raise Unauthenticated("sign_in_needed", N_("Cần đăng nhập."))
     return actor.person_id
 
 

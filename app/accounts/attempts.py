@@ -177,7 +177,7 @@ def count_lookup(session: Session, key: bytes, person_id: UUID) -> TooMany | Non
         return TooMany(
             "too_many_lookups",
             N_(
-                "Hôm nay đơn vị đã thử %(lookups_a_day)s số điện thoại có người dùng rồi. Bác đợi sang ngày mai, "
+                "Hôm nay đơn vị đã thử %(lookups_a_day)s số điện thoại có người dùng rồi. Hãy đợi sang ngày mai, "
                 "hoặc nhờ quản trị của tỉnh.",
                 lookups_a_day=LOOKUPS_A_DAY,
             ),
@@ -194,8 +194,8 @@ def _too_many(wait: timedelta) -> TooMany:
     return TooMany(
         "too_many_tries",
         N_(
-            "Đã thử sai nhiều lần. Bác đợi %(minutes)s phút rồi thử lại, hoặc vào bằng máy bác vẫn dùng, hoặc "
-            "nhờ người quản lý đặt lại mật khẩu.",
+            "Đã thử sai nhiều lần. Hãy đợi %(minutes)s phút rồi thử lại, hoặc vào bằng máy vẫn dùng, hoặc nhờ "
+            "người quản lý đặt lại mật khẩu.",
             minutes=minutes,
         ),
         retry_after_seconds=max(1, int(wait.total_seconds()) + 1),

@@ -38,7 +38,7 @@ def ask(session: Session, secret: str, request_id: UUID, *, device_token: str, a
     if (recent or 0) >= OPEN_REQUESTS:
         raise TooMany(
             "too_many_requests",
-            N_("Thẻ này vừa được hỏi nhiều lần. Bác đợi 15 phút, hoặc gọi hợp tác xã."),
+            N_("Thẻ này vừa được hỏi nhiều lần. Hãy đợi 15 phút, hoặc gọi hợp tác xã."),
             retry_after_seconds=int(REQUEST_LIVES.total_seconds()),
         )
     if session.get(CardRequest, request_id) is not None:
@@ -86,7 +86,7 @@ def decide(session: Session, actor: Actor, request_id: UUID, *, right_person: bo
     if request.state != CardRequestState.WAITING or request.expires_at <= now or card.revoked_at is not None or overdue:
         raise Conflict(
             "request_over",
-            N_("Yêu cầu này đã có người trả lời hoặc đã quá 15 phút. Bác bảo người đó quét thẻ lại."),
+            N_("Yêu cầu này đã có người trả lời hoặc đã quá 15 phút. Hãy bảo người đó quét thẻ lại."),
         )
     request.state, request.decided_at, request.decided_by = wanted, now, actor.person_id
     if right_person:

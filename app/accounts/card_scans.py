@@ -79,14 +79,14 @@ def typed_secret(session: Session, typed: str) -> str:
     if strange is not None:
         raise Invalid(
             "card_code_character",
-            N_("Mã trên thẻ không có ký tự “%(strange)s”. Bác xem lại chỗ đó.", strange=strange),
+            N_("Mã trên thẻ không có ký tự “%(strange)s”. Hãy xem lại chỗ đó.", strange=strange),
             field="code",
         )
     if len(code) != tokens.SECRET_LENGTH:
         raise Invalid(
             "card_code_length",
             N_(
-                "Mã trên thẻ có %(secret_length)s chữ và số, bác viết %(code)s. Bác xem thiếu hay thừa chỗ nào.",
+                "Mã trên thẻ có %(secret_length)s chữ và số, đã viết %(code)s. Hãy xem thiếu hay thừa chỗ nào.",
                 secret_length=tokens.SECRET_LENGTH,
                 code=len(code),
             ),
@@ -97,7 +97,7 @@ def typed_secret(session: Session, typed: str) -> str:
     except NotFound:
         raise Invalid(
             "card_code_unknown",
-            N_("Không có thẻ nào mang mã này: có chữ viết nhầm. Bác so từng nhóm với thẻ rồi sửa."),
+            N_("Không có thẻ nào mang mã này: có chữ viết nhầm. Hãy so từng nhóm với thẻ rồi sửa."),
             field="code",
         ) from None
     return code
@@ -183,7 +183,7 @@ def enter_by_pin(
             return _no_more_pins()
         return Invalid(
             "wrong_pin",
-            N_("Bốn số này chưa đúng. Còn %(left)s lần. Bác hỏi lại hợp tác xã.", left=left),
+            N_("Bốn số này chưa đúng. Còn %(left)s lần. Hãy hỏi lại hợp tác xã.", left=left),
             field="pin",
         )
     device = devices.bind(
@@ -196,16 +196,16 @@ def not_entered(state: CardState) -> Forbidden:
     if state in {CardState.REVOKED, CardState.EXPIRED}:
         return Forbidden(
             "card_over",
-            N_("Thẻ này không còn dùng được. Bác nhờ hợp tác xã in thẻ mới, mất một phút."),
+            N_("Thẻ này không còn dùng được. Hãy nhờ hợp tác xã in thẻ mới, mất một phút."),
         )
     return Forbidden(
         "phone_not_bound",
-        N_("Máy này chưa gắn với thẻ. Bác bấm “Nhờ hợp tác xã xác nhận”."),
+        N_("Máy này chưa gắn với thẻ. Hãy bấm “Nhờ hợp tác xã xác nhận”."),
     )
 
 
 def _no_more_pins() -> Forbidden:
     return Forbidden(
         "pin_locked",
-        N_("Đã thử sai năm lần nên bốn số không dùng được nữa. Bác nhờ hợp tác xã xác nhận máy này."),
+        N_("Đã thử sai năm lần nên bốn số không dùng được nữa. Hãy nhờ hợp tác xã xác nhận máy này."),
     )

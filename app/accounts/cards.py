@@ -69,12 +69,12 @@ def printed(session: Session, actor: Actor, card_id: UUID, *, key: bytes) -> tup
     if card.revoked_at is not None or card.bound_at is not None or card.expires_at <= clock.machine_now():
         raise Conflict(
             "card_used",
-            N_("Thẻ này đã dùng, đã hủy hoặc quá bảy ngày nên không in lại được. Bác in thẻ mới."),
+            N_("Thẻ này đã dùng, đã hủy hoặc quá bảy ngày nên không in lại được. Hãy in thẻ mới."),
         )
     if not hmac.compare_digest(tokens.digest(secret), card.secret_sha256):
         raise Conflict(
             "key_changed",
-            N_("Khóa của máy chủ đã đổi nên không in lại được thẻ này. Bác in thẻ mới."),
+            N_("Khóa của máy chủ đã đổi nên không in lại được thẻ này. Hãy in thẻ mới."),
         )
     return card, secret, tokens.card_pin(key, card.id)
 
@@ -124,5 +124,5 @@ def check_farmer(session: Session, actor: Actor, person_id: UUID) -> None:
 def other_card() -> Conflict:
     return Conflict(
         "id_taken",
-        N_("Mã này đã dùng cho việc khác. Bác tải lại trang rồi làm lại."),
+        N_("Mã này đã dùng cho việc khác. Hãy tải lại trang rồi làm lại."),
     )

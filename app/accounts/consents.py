@@ -50,19 +50,19 @@ ASKED: dict[Purpose, Asked] = {
             "2026-11",
             Words.of(N_("Giữ tài khoản")),
             Words.of(N_("Họ tên, cách xưng hô, số điện thoại, các máy đã đăng nhập.")),
-            Words.of(N_("Để bác đăng nhập và để biết việc nào do ai ghi.")),
-            Words.of(N_("Bác và người quản lý của hợp tác xã hoặc đơn vị của bác.")),
-            Words.of(N_("Không giữ thì không đăng nhập được. Muốn thôi, bác dùng nút “Xóa dữ liệu của tôi”.")),
+            Words.of(N_("Để đăng nhập và để biết việc nào do ai ghi.")),
+            Words.of(N_("Chính người ấy và người quản lý của hợp tác xã hoặc đơn vị.")),
+            Words.of(N_("Không giữ thì không đăng nhập được. Muốn thôi, hãy dùng nút “Xóa dữ liệu của tôi”.")),
         ),
         Asked(
             Purpose.DIARY,
             "2026-11",
-            Words.of(N_("Ghi nhật ký vườn, chuồng dưới tên bác")),
+            Words.of(N_("Ghi nhật ký vườn, chuồng dưới tên mình")),
             Words.of(N_("Việc đã làm, ngày giờ, vật tư, ảnh, thửa đất. Vị trí chính xác không ai ngoài hộ và hợp tác xã "
 "thấy.")),
             Words.of(N_("Để truy xuất nguồn gốc nông sản và xét tiêu chí thôn thông minh.")),
             Words.of(N_("Hộ, hợp tác xã của hộ; cán bộ của xã và tỉnh; người mua chỉ thấy các bước, không thấy tên.")),
-            Words.of(N_("Không đồng ý thì hợp tác xã ghi thay bác, không kèm tên bác.")),
+            Words.of(N_("Không đồng ý thì hợp tác xã ghi thay, không kèm tên.")),
         ),
         Asked(
             Purpose.PUBLIC_NAME,
@@ -77,8 +77,8 @@ ASKED: dict[Purpose, Asked] = {
             Purpose.NOTICES_EMAIL,
             "2026-11",
             Words.of(N_("Gửi thông báo qua thư điện tử")),
-            Words.of(N_("Địa chỉ thư điện tử của bác.")),
-            Words.of(N_("Để báo việc cần làm khi bác không mở trang này.")),
+            Words.of(N_("Địa chỉ thư điện tử của mình.")),
+            Words.of(N_("Để báo việc cần làm khi không mở trang này.")),
             Words.of(N_("Máy chủ thư của đơn vị vận hành.")),
             Words.of(N_("Không đồng ý thì chỉ báo ở mục Tin báo.")),
         ),
@@ -86,8 +86,8 @@ ASKED: dict[Purpose, Asked] = {
 }  # fmt: skip
 RIGHTS = Words.of(
     N_(
-        "Bác có quyền xem, sửa, tải về, rút lại đồng ý, hạn chế, phản đối và xóa. Chúng tôi trả lời trong "
-        "2 ngày làm việc và làm xong trong 15 ngày (Luật 91/2025/QH15, Nghị định 356/2025/NĐ-CP)."
+        "Có quyền xem, sửa, tải về, rút lại đồng ý, hạn chế, phản đối và xóa. Chúng tôi trả lời trong 2 "
+        "ngày làm việc và làm xong trong 15 ngày (Luật 91/2025/QH15, Nghị định 356/2025/NĐ-CP)."
     ),
 )
 
@@ -111,7 +111,7 @@ def answer_consents(
     if any(p not in ASKED or ASKED[p].version != version for p, version in read.items()):
         raise Conflict(
             "text_changed",
-            N_("Lời hỏi đã có bản mới. Bác tải lại trang, đọc bản mới rồi chọn."),
+            N_("Lời hỏi đã có bản mới. Hãy tải lại trang, đọc bản mới rồi chọn."),
         )
     if Purpose.ACCOUNT in read and Purpose.ACCOUNT not in given:
         raise _account_needs_erasing()
@@ -165,7 +165,7 @@ def _answer(session: Session, actor: Actor, answers: Mapping[Purpose, bool], lan
 def _account_needs_erasing() -> Conflict:
     return Conflict(
         "account_needs_erasing",
-        N_("Còn dùng thì bác đánh dấu mục “Giữ tài khoản”. Muốn thôi, bác bấm “Không giữ tài khoản nữa” ở cuối trang."),
+        N_("Còn dùng thì đánh dấu mục “Giữ tài khoản”. Muốn thôi, hãy bấm “Không giữ tài khoản nữa” ở cuối trang."),
     )
 
 

@@ -54,8 +54,8 @@ def _check_label(session: Session, actor: Actor, cooperative_id: UUID, form: Hou
         raise Conflict(
             "same_label",
             N_(
-                "Đã có hộ tên “%(name)s”. Nếu vẫn là hộ đó thì bác không thêm nữa; nếu là hộ khác, bác đổi tên, "
-                "hoặc bấm “Vẫn tạo”.",
+                "Đã có hộ tên “%(name)s”. Nếu vẫn là hộ đó thì không thêm nữa; nếu là hộ khác, hãy đổi tên, hoặc "
+                "bấm “Vẫn tạo”.",
                 name=form.name,
             ),
             field="name",

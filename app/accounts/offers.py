@@ -70,21 +70,21 @@ def answer_offer(session: Session, actor: Actor, role_offer_id: UUID, *, accepte
     if row.withdrawn_at is not None:
         raise Conflict(
             "offer_withdrawn",
-            N_("Đơn vị đã rút lời mời này, bác không phải trả lời nữa."),
+            N_("Đơn vị đã rút lời mời này, không phải trả lời nữa."),
         )
     if row.accepted == accepted:
         return
     if row.answered_at is not None:
         raise Conflict(
             "answered_already",
-            N_("Lời mời này bác đã trả lời rồi. Bác tải lại trang."),
+            N_("Lời mời này đã trả lời rồi. Hãy tải lại trang."),
         )
     wider = actors.act_also_for(session, actor, row.organisation_id)
     if accepted and not _still_offered(session, row):
         raise Conflict(
             "offer_over",
             N_(
-                "Lời mời này không còn hiệu lực: quá 30 ngày, hoặc người mời thôi quản lý ở đó. Bác nhờ đơn vị mời lại."
+                "Lời mời này không còn hiệu lực: quá 30 ngày, hoặc người mời thôi quản lý ở đó. Hãy nhờ đơn vị mời lại."
             ),
         )
     row.answered_at, row.accepted = clock.now(), accepted
@@ -123,7 +123,7 @@ def withdraw_offer(session: Session, actor: Actor, role_offer_id: UUID, organisa
     if row.answered_at is not None:
         raise Conflict(
             "answered_already",
-            N_("Người được mời đã trả lời rồi nên không rút được nữa. Bác tải lại trang."),
+            N_("Người được mời đã trả lời rồi nên không rút được nữa. Hãy tải lại trang."),
         )
     _withdraw(session, actor, row)
 

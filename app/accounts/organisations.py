@@ -91,7 +91,7 @@ def move_organisation(session: Session, actor: Actor, organisation_id: UUID, for
         raise Conflict(
             "seat_known",
             N_(
-                "Trụ sở đã ghi rồi. Đổi trụ sở làm thay đổi kết quả của hai thôn nên chưa đổi ở đây được; bác báo "
+                "Trụ sở đã ghi rồi. Đổi trụ sở làm thay đổi kết quả của hai thôn nên chưa đổi ở đây được; hãy báo "
                 "cán bộ xã."
             ),
         )
@@ -149,7 +149,7 @@ def _check_tax_code(session: Session, kind: OrganisationKind, tax_code: str | No
     if session.scalar(select(func.hoi_tax_code_taken(tax_code))):
         raise Conflict(
             "tax_code_taken",
-            N_("Mã số thuế này đã có đơn vị khác dùng. Bác kiểm tra lại mã."),
+            N_("Mã số thuế này đã có đơn vị khác dùng. Hãy kiểm tra lại mã."),
             field="tax_code",
         )
 

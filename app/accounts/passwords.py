@@ -96,7 +96,7 @@ def end_sign_in(
         return Invalid(
             "wrong_password",
             N_(
-                "Số điện thoại hoặc mật khẩu chưa đúng. Bác thử lại, hoặc nhờ người quản lý của đơn vị đặt lại mật "
+                "Số điện thoại hoặc mật khẩu chưa đúng. Hãy thử lại, hoặc nhờ người quản lý của đơn vị đặt lại mật "
                 "khẩu."
             ),
             field="password",
@@ -168,7 +168,7 @@ def check_new_password(password: str, data: PersonalData | None) -> None:
         raise Invalid(
             "weak_password",
             N_(
-                "Mật khẩu cần ít nhất %(shortest_password)s ký tự và khó đoán. Ví dụ ghép bốn chữ bác dễ nhớ.",
+                "Mật khẩu cần ít nhất %(shortest_password)s ký tự và khó đoán. Ví dụ ghép bốn chữ dễ nhớ.",
                 shortest_password=SHORTEST_PASSWORD,
             ),
             field="new",
@@ -211,7 +211,7 @@ def end_change(
     if row is None or row.password_hash != tried.password_hash:  # it was changed meanwhile
         return Invalid(
             "wrong_password",
-            N_("Mật khẩu đang dùng chưa đúng. Bác thử lại."),
+            N_("Mật khẩu đang dùng chưa đúng. Hãy thử lại."),
             field="current",
         )
     attempts.succeeded(session, tried.attempt_id)

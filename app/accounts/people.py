@@ -203,6 +203,6 @@ def _check_whole_person(session: Session, actor: Actor, person_id: UUID) -> None
 def _phone_taken() -> Conflict:
     return Conflict(
         "phone_taken",
-        N_("Số này đã có người dùng với tên khác. Bác hỏi lại số và họ tên đầy đủ."),
+        N_("Số này đã có người dùng với tên khác. Hãy hỏi lại số và họ tên đầy đủ."),
         field="phone",
     )

@@ -81,7 +81,7 @@ def request_data(session: Session, actor: Actor, form: DataRequestIn, *, done: b
             return known
         raise Conflict(
             "id_taken",
-            N_("Yêu cầu này đã gửi với nội dung khác. Bác tải lại trang rồi gửi lại."),
+            N_("Yêu cầu này đã gửi với nội dung khác. Hãy tải lại trang rồi gửi lại."),
         )
     now = clock.now()
     answer_due, fulfil_due = deadlines(now)
@@ -123,7 +123,7 @@ def answer_request(session: Session, actor: Actor, data_request_id: UUID, form: 
     if row.fulfilled_at is not None or (row.answered_at is not None and not form.fulfilled):
         raise Conflict(
             "answered_already",
-            N_("Yêu cầu này đã được trả lời. Bác tải lại trang."),
+            N_("Yêu cầu này đã được trả lời. Hãy tải lại trang."),
         )
     now = clock.now()
     if row.answered_at is None:

@@ -35,7 +35,7 @@ def phone(value: str) -> str:
         raise Unreadable(
             "phone",
             N_(
-                "Số điện thoại có chữ %(letters)s. Bác viết lại bằng chữ số; số không là 0, không phải chữ O.",
+                "Số điện thoại có chữ %(letters)s. Hãy viết lại bằng chữ số; số không là 0, không phải chữ O.",
                 letters=", ".join(letters),
             ),
         )
@@ -99,7 +99,7 @@ def neutral_label(value: str) -> str:
     if names_a_person(value):
         raise Unreadable(
             "names_a_person",
-            N_("Tên hộ ai cũng đọc được nên không ghi tên người. Bác đặt tên chung, ví dụ “Hộ số 07”."),
+            N_("Tên hộ ai cũng đọc được nên không ghi tên người. Hãy đặt tên chung, ví dụ “Hộ số 07”."),
             field="name",
         )
     return value
@@ -276,7 +276,7 @@ class EraseForm(Form):
     @classmethod
     def _meant(cls, value: str) -> str:
         if nfc(value).casefold() not in {"xóa", "xoá", "xoa", "erase"}:
-            raise Unreadable("word", N_("Bác viết chữ XÓA vào ô này."))
+            raise Unreadable("word", N_("Hãy viết chữ XÓA vào ô này."))
         return value
 
 

@@ -16,5 +16,5 @@ def alone(session: Session, *keys: object) -> None:
 def id_taken() -> Conflict:
     return Conflict(
         "id_taken",
-        N_("Mục này đã gửi với nội dung khác. Bác tải lại trang rồi làm lại."),
+        N_("Mục này đã gửi với nội dung khác. Hãy tải lại trang rồi làm lại."),
     )

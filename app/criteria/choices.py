@@ -69,6 +69,6 @@ def _check_day(pack: Pack, day: date) -> None:
     if day > last:
         raise Invalid(
             "too_far_ahead",
-            N_("Ngày áp dụng muộn nhất là %(last)s. Bác kiểm tra lại năm.", last=f"{last:%d/%m/%Y}"),
+            N_("Ngày áp dụng muộn nhất là %(last)s. Hãy kiểm tra lại năm.", last=f"{last:%d/%m/%Y}"),
             field="valid_from",
         )

@@ -92,7 +92,7 @@ def withdraw_village_fact(session: Session, actor: Actor, village_id: UUID, fact
 def _changed_meanwhile() -> Conflict:
     return Conflict(
         "changed_meanwhile",
-        N_("Có người vừa ghi mục này. Bác tải lại trang để thấy bản mới rồi ghi tiếp."),
+        N_("Có người vừa ghi mục này. Hãy tải lại trang để thấy bản mới rồi ghi tiếp."),
     )
 
 
@@ -124,7 +124,7 @@ def _check_files(session: Session, actor: Actor, evidence: Collection[str]) -> N
     if files - known:
         raise Invalid(
             "file_unknown",
-            N_("Chưa nhận được ảnh hoặc tệp minh chứng. Bác chọn lại tệp rồi gửi."),
+            N_("Chưa nhận được ảnh hoặc tệp minh chứng. Hãy chọn lại tệp rồi gửi."),
             field="proof",
         )
 
@@ -182,7 +182,7 @@ def _check_days(observed_on: date, value: Shape) -> None:
             raise Invalid(
                 "days_in_wrong_order",
                 N_(
-                    "Ngày %(second)s ở trước ngày %(first)s. Bác xem lại hai ngày này.",
+                    "Ngày %(second)s ở trước ngày %(first)s. Hãy xem lại hai ngày này.",
                     second=f"{second:%d/%m/%Y}",
                     first=f"{first:%d/%m/%Y}",
                 ),
@@ -208,7 +208,7 @@ def _check_members(session: Session, village_id: UUID, value: Shape) -> None:
     if isinstance(value, Model) and not set(value.household_ids) <= queries.households_of(session, [village_id]).keys():
         raise Invalid(
             "household_elsewhere",
-            N_("Có hộ không thuộc thôn này. Bác chọn lại các hộ tham gia."),
+            N_("Có hộ không thuộc thôn này. Hãy chọn lại các hộ tham gia."),
             field="household_ids",
         )
     if isinstance(value, DigitalAddress):
@@ -216,7 +216,7 @@ def _check_members(session: Session, village_id: UUID, value: Shape) -> None:
         if value.premises_id not in {p.id for p in known}:
             raise Invalid(
                 "premises_elsewhere",
-                N_("Nơi này không còn trong danh sách của thôn. Bác tải lại trang."),
+                N_("Nơi này không còn trong danh sách của thôn. Hãy tải lại trang."),
                 field="premises_id",
             )
 
@@ -287,7 +287,7 @@ def _check_codes(
             line = (lines or {}).get(premises_id)
             here, there = (place_names.get(str(p), "?") for p in (premises_id, others[0]))
             problem = N_(
-                "%(here)s có mã %(code)s trùng với %(there)s. Mỗi nơi có một mã riêng; bác xem lại hai nơi này.",
+                "%(here)s có mã %(code)s trùng với %(there)s. Mỗi nơi có một mã riêng; hãy xem lại hai nơi này.",
                 here=here,
                 code=code,
                 there=there,

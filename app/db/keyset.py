@@ -98,7 +98,7 @@ class Order:
         if values is None or any(isinstance(value, str) and "\0" in value for value in values):
             raise BadAddress(
                 "page_mark",
-                N_("Địa chỉ của trang này không đúng. Bác mở lại danh sách từ đầu."),
+                N_("Địa chỉ của trang này không đúng. Hãy mở lại danh sách từ đầu."),
                 field="trang",
             )
         return direction, values

@@ -36,7 +36,7 @@ def no_personal_numbers(value: str) -> str:
     if holds_personal_number(value):
         raise PersonalNumber(
             "personal_number",
-            N_("Chữ ở đây ai cũng đọc được. Bác bỏ số điện thoại, số giấy tờ và tọa độ ra."),
+            N_("Chữ ở đây ai cũng đọc được. Hãy bỏ số điện thoại, số giấy tờ và tọa độ ra."),
         )
     return value
 

@@ -72,7 +72,7 @@ def check_version(row: Any, expected: int) -> None:  # noqa: ANN401 - any row wi
     if row.version != expected:
         raise Conflict(
             "changed_meanwhile",
-            N_("Có người vừa sửa mục này. Bác tải lại trang để thấy bản mới rồi sửa tiếp."),
+            N_("Có người vừa sửa mục này. Hãy tải lại trang để thấy bản mới rồi sửa tiếp."),
         )
     row.version += 1
 

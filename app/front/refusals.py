@@ -20,7 +20,7 @@ def slow() -> HoiError:
     return TooSlow(
         "body_too_slow",
         N_(
-            "Đường truyền chậm quá nên chưa nhận được hết. Việc vừa gửi chưa được ghi. Bác tìm chỗ sóng khỏe "
+            "Đường truyền chậm quá nên chưa nhận được hết. Việc vừa gửi chưa được ghi. Hãy tìm chỗ sóng khỏe "
             "hơn rồi gửi lại."
         ),
     )
@@ -29,7 +29,7 @@ def slow() -> HoiError:
 def cut_off() -> HoiError:
     return CutOff(
         "body_cut_off",
-        N_("Đường truyền bị ngắt giữa chừng nên chưa nhận được hết. Việc vừa gửi chưa được ghi. Bác gửi lại."),
+        N_("Đường truyền bị ngắt giữa chừng nên chưa nhận được hết. Việc vừa gửi chưa được ghi. Hãy gửi lại."),
     )
 
 
@@ -43,7 +43,7 @@ def no_length() -> HoiError:
 def crowded() -> HoiError:
     return Unavailable(
         "many_at_once",
-        N_("Nhiều người đang gửi lên cùng lúc. Việc vừa gửi chưa được ghi. Bác đợi mươi giây rồi gửi lại."),
+        N_("Nhiều người đang gửi lên cùng lúc. Việc vừa gửi chưa được ghi. Hãy đợi mươi giây rồi gửi lại."),
         retry_after_seconds=10,
     )
 
@@ -51,7 +51,7 @@ def crowded() -> HoiError:
 def full() -> HoiError:
     return Unavailable(
         "web_busy",
-        N_("Máy chủ đang có quá nhiều việc cùng lúc. Việc vừa gửi chưa được ghi. Bác đợi mươi giây rồi thử lại."),
+        N_("Máy chủ đang có quá nhiều việc cùng lúc. Việc vừa gửi chưa được ghi. Hãy đợi mươi giây rồi thử lại."),
         retry_after_seconds=10,
     )
 

@@ -87,7 +87,7 @@ def _check_room(actor: Actor, new: NewAccount, waiting: Sequence[AccountCheck]) 
         raise TooMany(
             "checks_open",
             N_(
-                "Đang hỏi thử %(most_open)s gian hàng, chưa có trả lời. Bác đợi một lát rồi gửi lại.",
+                "Đang hỏi thử %(most_open)s gian hàng, chưa có trả lời. Hãy đợi một lát rồi gửi lại.",
                 most_open=MOST_OPEN,
             ),
             retry_after_seconds=15,
@@ -215,7 +215,7 @@ def _refuse(database: Database, check_id: UUID, error: HoiError) -> None:
 def _not_asked() -> Conflict:
     return Conflict(
         "shop_not_asked",
-        N_("Máy của Hồi chưa hỏi được gian hàng suốt một giờ nên đã bỏ khóa vừa gửi. Bác gửi lại khóa."),
+        N_("Máy của Hồi chưa hỏi được gian hàng suốt một giờ nên đã bỏ khóa vừa gửi. Hãy gửi lại khóa."),
     )
 
 

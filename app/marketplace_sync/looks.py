@@ -332,8 +332,8 @@ def _mend(session: Session, listing: Listing, shelf: Shelf, account: ChannelAcco
             listing,
             "drifts",
             N_(
-                "Giá hoặc số lượng trên sàn cứ bị đổi khác sổ của bác, gửi lại mấy lần không giữ được."
-                " Bác hỏi người quản trị gian hàng xem ai hay phần mềm nào sửa."
+                "Giá hoặc số lượng trên sàn cứ bị đổi khác sổ của đơn vị, gửi lại mấy lần không giữ được. Hãy hỏi "
+                "người quản trị gian hàng xem ai hay phần mềm nào sửa."
             ),
         )
     else:
@@ -342,8 +342,8 @@ def _mend(session: Session, listing: Listing, shelf: Shelf, account: ChannelAcco
             listing,
             "back_on_sale",
             N_(
-                "Bác đã ngưng bán mà tin này lại hiện trên sàn. Hệ thống đã gỡ lại một lần; bác xem ai mở bán ở đó,"
-                " rồi bấm Ngưng bán."
+                "Đã ngưng bán mà tin này lại hiện trên sàn. Hệ thống đã gỡ lại một lần; hãy xem ai mở bán ở đó, "
+                "rồi bấm Ngưng bán."
             ),
         )
 

@@ -52,8 +52,8 @@ def _tell_sold(session: Session, listing: Listing) -> None:
         listing,
         "sold_there",
         N_(
-            "Sàn đã bán %(number)s gói mà sổ kho chưa ghi. Bác ghi bán %(number)s gói vào sổ kho."
-            " Nếu chưa bán mà có người sửa số trên sàn thì sửa lại ở đó.",
+            "Sàn đã bán %(number)s gói mà sổ kho chưa ghi. Hãy ghi bán %(number)s gói vào sổ kho. Nếu chưa bán "
+            "mà có người sửa số trên sàn thì sửa lại ở đó.",
             number=number,
         ),
     )

@@ -234,14 +234,14 @@ def check_size(size: int, most: int = MAX_BYTES) -> None:
     if size == 0:
         raise Invalid(
             "file_empty",
-            N_("Tệp này rỗng, có thể máy chưa chép xong. Bác chọn lại tệp."),
+            N_("Tệp này rỗng, có thể máy chưa chép xong. Hãy chọn lại tệp."),
             field="file",
         )
     if size > most:
         megabytes = most // 1024**2
         raise TooLarge(
             "file_too_large",
-            N_("Tệp nặng quá %(megabytes)s MB. Bác chụp lại ở cỡ nhỏ hơn, hoặc gửi tệp nhẹ hơn.", megabytes=megabytes),
+            N_("Tệp nặng quá %(megabytes)s MB. Hãy chụp lại ở cỡ nhỏ hơn, hoặc gửi tệp nhẹ hơn.", megabytes=megabytes),
             field="file",
         )
 

@@ -141,6 +141,6 @@ def _judge_end(code: int, complaint: bytes) -> None:
 def _at_once() -> Unavailable:
     return Unavailable(
         "photos_at_once",
-        N_("Nhiều ảnh đang được gửi lên cùng lúc nên ảnh này chưa được ghi. Bác đợi vài giây rồi gửi lại."),
+        N_("Nhiều ảnh đang được gửi lên cùng lúc nên ảnh này chưa được ghi. Hãy đợi vài giây rồi gửi lại."),
         retry_after_seconds=5,
     )

@@ -54,7 +54,7 @@ def check_pdf(raw: bytes) -> PdfRead:
     if b"%%EOF" not in raw[-2048:] or zipfile.is_zipfile(BytesIO(raw)):
         raise Invalid(
             "not_pdf",
-            N_("Tệp này không phải PDF, hoặc PDF bị thiếu một phần. Bác lưu lại thành PDF rồi gửi."),
+            N_("Tệp này không phải PDF, hoặc PDF bị thiếu một phần. Hãy lưu lại thành PDF rồi gửi."),
             field="file",
         )
     return PdfRead(raw)
@@ -66,7 +66,7 @@ def refuse_other_files(raw: bytes) -> None:
         raise Invalid(
             "photo_heic",
             N_(
-                "Ảnh này ở dạng HEIC, chúng tôi chưa mở được. Trên iPhone, bác vào Cài đặt, Camera, Định dạng, "
+                "Ảnh này ở dạng HEIC, chúng tôi chưa mở được. Trên iPhone, hãy vào Cài đặt, Camera, Định dạng, "
                 "chọn “Tương thích nhất” rồi chụp lại; hoặc gửi ảnh chụp màn hình."
             ),
             field="file",
@@ -86,26 +86,26 @@ def refusal(code: str) -> HoiError:
 _REFUSALS: Final[dict[str, tuple[type[Invalid | TooLarge], Sentence]]] = {
     "not_a_photo": (
         Invalid,
-        N_("Tệp này không phải ảnh chụp. Bác chọn ảnh JPEG, PNG, WebP hoặc GIF."),
+        N_("Tệp này không phải ảnh chụp. Hãy chọn ảnh JPEG, PNG, WebP hoặc GIF."),
     ),
     "photo_broken": (
         Invalid,
-        N_("Ảnh bị thiếu hoặc hỏng một phần. Bác mở ảnh trên máy xem có đủ không, rồi chọn lại hoặc chụp lại."),
+        N_("Ảnh bị thiếu hoặc hỏng một phần. Hãy mở ảnh trên máy xem có đủ không, rồi chọn lại hoặc chụp lại."),
     ),
     "photo_too_large": (
         TooLarge,
         N_(
-            "Ảnh có quá nhiều điểm ảnh (ảnh JPEG hơn 120 triệu, ảnh loại khác hơn 40 triệu). Bác chụp lại ở cỡ nhỏ hơn."
+            "Ảnh có quá nhiều điểm ảnh (ảnh JPEG hơn 120 triệu, ảnh loại khác hơn 40 triệu). Hãy chụp lại ở cỡ nhỏ hơn."
         ),
     ),
     "photo_too_many_scans": (
         Invalid,
         N_(
-            "Ảnh này được ghi thành quá nhiều lớp (hơn 100) nên máy chủ không mở. Bác chụp lại, hoặc gửi ảnh chụp màn hình."
+            "Ảnh này được ghi thành quá nhiều lớp (hơn 100) nên máy chủ không mở. Hãy chụp lại, hoặc gửi ảnh chụp màn hình."
         ),
     ),
     "photo_too_heavy": (
         TooLarge,
-        N_("Mở ảnh này tốn quá nhiều bộ nhớ hoặc thời gian nên máy chủ không nhận. Bác chụp lại ở cỡ nhỏ hơn."),
+        N_("Mở ảnh này tốn quá nhiều bộ nhớ hoặc thời gian nên máy chủ không nhận. Hãy chụp lại ở cỡ nhỏ hơn."),
     ),
 }

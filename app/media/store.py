@@ -97,7 +97,7 @@ def _s3(settings: Settings) -> S3Store:
             "media_url",
             N_(
                 "HOI_MEDIA_URL phải là một thư mục, hoặc s3://thùng?endpoint=https://máy-chủ&region=vùng kèm "
-                "HOI_MEDIA_KEY và HOI_MEDIA_SECRET. Bác đặt lại ba giá trị này rồi chạy lại."
+                "HOI_MEDIA_KEY và HOI_MEDIA_SECRET. Hãy đặt lại ba giá trị này rồi chạy lại."
             ),
         )
     endpoint = options.get("endpoint", "")
@@ -134,5 +134,5 @@ def _to_disk(path: Path) -> None:
 def _away() -> Unavailable:
     return Unavailable(
         "media_away",
-        N_("Kho ảnh không trả lời lúc này nên chưa ghi được. Bác đợi một phút rồi gửi lại."),
+        N_("Kho ảnh không trả lời lúc này nên chưa ghi được. Hãy đợi một phút rồi gửi lại."),
     )

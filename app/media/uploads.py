@@ -50,7 +50,7 @@ def begin_upload(session: Session, actor: Actor, *, upload_id: UUID, size: int, 
     Raises Conflict when the id is taken by another file, TooLarge, TooMany, Invalid.
     """
     if actor.person_id is None:
-        raise Unauthenticated("sign_in_needed", N_("Bác cần đăng nhập để gửi ảnh."))
+        raise Unauthenticated("sign_in_needed", N_("Cần đăng nhập để gửi ảnh."))
     check_size(size, MAX_PHOTO_BYTES)
     if not SHA256.match(digest):
         raise Invalid(
@@ -64,7 +64,7 @@ def begin_upload(session: Session, actor: Actor, *, upload_id: UUID, size: int, 
     if (waiting or 0) >= MAX_OPEN_UPLOADS and session.get(Upload, upload_id) is None:
         raise TooMany(
             "uploads_open",
-            N_("Máy này còn quá nhiều ảnh gửi dở. Bác để máy gửi nốt các ảnh đó trước."),
+            N_("Máy này còn quá nhiều ảnh gửi dở. Hãy để máy gửi nốt các ảnh đó trước."),
             retry_after_seconds=3600,
         )
     session.execute(
@@ -83,7 +83,7 @@ def begin_upload(session: Session, actor: Actor, *, upload_id: UUID, size: int, 
     if upload is None or upload.person_id != actor.person_id or (upload.size, upload.sha256) != (size, digest):
         raise Conflict(
             "upload_id_taken",
-            N_("Mã gửi này đã dùng cho tệp khác. Bác chọn lại ảnh để máy tạo mã mới."),
+            N_("Mã gửi này đã dùng cho tệp khác. Hãy chọn lại ảnh để máy tạo mã mới."),
         )
     return upload
 
@@ -113,7 +113,7 @@ def append_upload(
     if offset + len(data) > upload.size:
         raise Invalid(
             "upload_overflow",
-            N_("Tệp gửi lên dài hơn đã báo. Bác chọn lại ảnh."),
+            N_("Tệp gửi lên dài hơn đã báo. Hãy chọn lại ảnh."),
         )
     if data:
         store.put(_part_key(upload.id, offset), data)
@@ -145,7 +145,7 @@ def whole_upload(session: Session, actor: Actor, store: MediaStore, *, upload_id
     if sha256(raw).hexdigest() != upload.sha256:
         raise Invalid(
             "upload_damaged",
-            N_("Ảnh bị sai lệch trên đường gửi. Bác gửi lại ảnh này."),
+            N_("Ảnh bị sai lệch trên đường gửi. Hãy gửi lại ảnh này."),
         )
     return raw
 

@@ -228,7 +228,7 @@ def delivery_given_up(session: Session, actor: Actor, event: DeliveryGivenUp) ->
         title=Words.of(N_("Có việc nền bị bỏ")),
         body=Words.of(
             N_(
-                "Việc «%(reaction)s» thử nhiều lần vẫn không xong nên máy đã thôi thử. Bác báo người vận hành: xem "
+                "Việc «%(reaction)s» thử nhiều lần vẫn không xong nên máy đã thôi thử. Hãy báo người vận hành: xem "
                 "nguyên nhân bằng ./hoi deliveries, sửa, rồi chạy ./hoi deliveries --revive.",
                 reaction=event.reaction,
             ),
@@ -249,9 +249,9 @@ def role_offered(session: Session, actor: Actor, event: RoleOffered) -> None:
         person_ids=[offer.person_id],
         reason=queries.ROLE_OFFER,
         urgency=Urgency.NORMAL,
-        title=Words.of(N_("Có lời mời chờ bác trả lời")),
+        title=Words.of(N_("Có lời mời chờ trả lời")),
         body=Words.of(
-            N_("Một đơn vị mời bác nhận vai trò ở đó. Chưa nhận lời thì họ chưa thấy gì về bác."),
+            N_("Một đơn vị mời nhận vai trò ở đó. Chưa nhận lời thì họ chưa thấy gì cả."),
         ),
         link="/du-lieu-cua-toi",
         key=f"{queries.ROLE_OFFER}:{offer.id}",

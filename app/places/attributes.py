@@ -37,7 +37,7 @@ def set_attribute(
     if valid_from > clock.today() + timedelta(days=366):
         raise Invalid(
             "valid_from",
-            N_("Ngày áp dụng xa quá một năm. Bác kiểm tra lại năm."),
+            N_("Ngày áp dụng xa quá một năm. Hãy kiểm tra lại năm."),
             field="valid_from",
         )
     current = session.scalar(

@@ -68,7 +68,7 @@ def begin_import(
     if known is not None and (known.blob_sha256, known.kind, known.effective_on) != sent:
         raise Conflict(
             "import_id_taken",
-            N_("Lần nhập này đã có một tệp khác. Bác mở lại trang nhập rồi chọn tệp."),
+            N_("Lần nhập này đã có một tệp khác. Hãy mở lại trang nhập rồi chọn tệp."),
         )
     digest = store_file(session, store, raw, kind="import", media_type=media_type)  # again, if it was forgotten
     if known is not None:
@@ -97,7 +97,7 @@ def plan_import(
     if session.get(MediaBlob, row.blob_sha256) is None:
         raise Conflict(
             "import_forgotten",
-            N_("Tệp này chưa được nhập nên đã bị xóa sau %(days)s ngày. Bác gửi lại tệp.", days=LISTS_KEPT.days),
+            N_("Tệp này chưa được nhập nên đã bị xóa sau %(days)s ngày. Hãy gửi lại tệp.", days=LISTS_KEPT.days),
         )
     raw = open_blob(session, store, row.blob_sha256).data
     return row, imports.plan(session, raw, ImportKind(row.kind), row.effective_on, sheet)

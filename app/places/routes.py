@@ -240,7 +240,7 @@ def new_import_send() -> BaseResponse:
     form = parse(NewImport)
     sent = request.files.get("file")
     if sent is None or not sent.filename:
-        raise Invalid("file_missing", N_("Bác chưa chọn tệp."), field="file")
+        raise Invalid("file_missing", N_("Chưa chọn tệp."), field="file")
     raw = sent.stream.read(media.MAX_BYTES + 1)
     with transaction() as session:
         lists.begin_import(

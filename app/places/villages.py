@@ -30,7 +30,7 @@ def rename_village(
     if any(c not in NAME_CHARACTERS for c in name):
         raise Invalid(
             "name",
-            N_("Tên chỉ gồm chữ tiếng Việt, số và dấu câu thường. Bác gõ lại bằng bảng mã Unicode."),
+            N_("Tên chỉ gồm chữ tiếng Việt, số và dấu câu thường. Hãy gõ lại bằng bảng mã Unicode."),
             field="name",
         )
     if (place.kind_word, place.name) == (kind_word, name):
@@ -119,7 +119,7 @@ def _open_village(session: Session, village_id: UUID) -> Place:
     if not session.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": IMPORT_LOCK}):
         raise Conflict(
             "import_running",
-            N_("Máy đang nhập một danh sách. Bác đợi nhập xong rồi gửi lại."),
+            N_("Máy đang nhập một danh sách. Hãy đợi nhập xong rồi gửi lại."),
         )
     village = session.scalar(
         select(Place).where(Place.id == village_id).with_for_update().execution_options(populate_existing=True)

@@ -114,7 +114,7 @@ def _keep(session: Session, actor: Actor, row: Certificate, verb: str) -> UUID:
         if there != row.content_sha256:
             raise Conflict(
                 "same_id_other_content",
-                N_("Mẫu này đã gửi một lần với nội dung khác. Bác tải lại trang để xem bản đã ghi."),
+                N_("Mẫu này đã gửi một lần với nội dung khác. Hãy tải lại trang để xem bản đã ghi."),
             )
         return row.id
     audit.record(session, actor, f"products:certificate:{verb}", subject_id=row.id, organisation_id=row.organisation_id)
@@ -129,7 +129,7 @@ def _keep(session: Session, actor: Actor, row: Certificate, verb: str) -> UUID:
 def _followed() -> Conflict:
     return Conflict(
         "certificate_followed",
-        N_("Dòng chứng nhận này đã có người sửa hoặc thu hồi. Bác tải lại trang rồi làm trên dòng mới nhất."),
+        N_("Dòng chứng nhận này đã có người sửa hoặc thu hồi. Hãy tải lại trang rồi làm trên dòng mới nhất."),
     )
 
 
@@ -145,7 +145,7 @@ def _check(session: Session, actor: Actor, new: NewCertificate) -> None:
     if new.scheme == Scheme.OCOP and new.product_id is None:
         raise Invalid(
             "ocop_product",
-            N_("Chứng nhận OCOP cấp cho một sản phẩm. Bác chọn sản phẩm."),
+            N_("Chứng nhận OCOP cấp cho một sản phẩm. Hãy chọn sản phẩm."),
             field="product_id",
         )
     if new.scheme == Scheme.OCOP and (new.stars is None or new.stars < FEWEST_STARS):
@@ -157,7 +157,7 @@ def _check(session: Session, actor: Actor, new: NewCertificate) -> None:
     if new.scheme != Scheme.OCOP and new.stars is not None:
         raise Invalid(
             "stars_without_ocop",
-            N_("Chỉ chứng nhận OCOP có sao. Bác bỏ trống ô số sao."),
+            N_("Chỉ chứng nhận OCOP có sao. Hãy bỏ trống ô số sao."),
             field="stars",
         )
     if new.file_sha256 and not media.attachable(
@@ -165,7 +165,7 @@ def _check(session: Session, actor: Actor, new: NewCertificate) -> None:
     ):
         raise Invalid(
             "file_unknown",
-            N_("Chưa nhận được ảnh hoặc tệp chứng nhận. Bác chọn lại tệp rồi gửi."),
+            N_("Chưa nhận được ảnh hoặc tệp chứng nhận. Hãy chọn lại tệp rồi gửi."),
             field="file",
         )
     if new.supersedes_id is not None:
@@ -184,7 +184,7 @@ def _check_days(new: NewCertificate, valid_from: date, valid_to: date | None) ->
     if new.decided_on > clock.today():
         raise Invalid(
             "decided_in_future",
-            N_("Ngày quyết định chưa tới. Bác xem lại ngày trên giấy."),
+            N_("Ngày quyết định chưa tới. Hãy xem lại ngày trên giấy."),
             field="decided_on",
         )
     if valid_from < new.decided_on:
@@ -199,6 +199,6 @@ def _check_days(new: NewCertificate, valid_from: date, valid_to: date | None) ->
     if valid_to is not None and not valid_from <= valid_to <= valid_from + LONGEST:
         raise Invalid(
             "valid_to",
-            N_("Ngày hết hạn phải sau ngày bắt đầu, và không quá mười năm. Bác xem lại ngày trên giấy."),
+            N_("Ngày hết hạn phải sau ngày bắt đầu, và không quá mười năm. Hãy xem lại ngày trên giấy."),
             field="valid_to",
         )

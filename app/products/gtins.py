@@ -25,13 +25,13 @@ def gtin14(text: str) -> str:
     if len(text) not in {8, 12, 13, 14} or _DIGITS.fullmatch(text) is None:
         raise Invalid(
             "gtin_length",
-            N_("Mã số thương phẩm (GTIN) có 8, 12, 13 hoặc 14 chữ số. Bác nhập lại đúng dãy số dưới mã vạch."),
+            N_("Mã số thương phẩm (GTIN) có 8, 12, 13 hoặc 14 chữ số. Hãy nhập lại đúng dãy số dưới mã vạch."),
             field="gtin",
         )
     if check_digit(text[:-1]) != text[-1]:
         raise Invalid(
             "gtin_check_digit",
-            N_("Mã số thương phẩm (GTIN) sai chữ số kiểm tra: có một chữ số nhập nhầm. Bác so lại với mã vạch."),
+            N_("Mã số thương phẩm (GTIN) sai chữ số kiểm tra: có một chữ số nhập nhầm. Hãy so lại với mã vạch."),
             field="gtin",
         )
     return text.zfill(14)

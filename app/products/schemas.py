@@ -83,7 +83,7 @@ def gtin14(value: str) -> str:
         raise Unreadable(
             "gtin",
             N_(
-                "Mã vạch sai: số cuối không khớp hoặc thiếu số. Bác chép lại đủ 13 số in dưới mã vạch; chưa có mã "
+                "Mã vạch sai: số cuối không khớp hoặc thiếu số. Hãy chép lại đủ 13 số in dưới mã vạch; chưa có mã "
                 "vạch thì để trống."
             ),
         ) from None
@@ -92,7 +92,7 @@ def gtin14(value: str) -> str:
         raise Unreadable(
             "gtin_restricted",
             N_(
-                "Mã vạch này thuộc dải chỉ dùng nội bộ, không in lên hàng bán ra được. Bác dùng mã đã đăng ký với "
+                "Mã vạch này thuộc dải chỉ dùng nội bộ, không in lên hàng bán ra được. Hãy dùng mã đã đăng ký với "
                 "GS1 Việt Nam, hoặc để trống."
             ),
         )

@@ -25,7 +25,7 @@ from app.products.schemas import EditProduct, EditVariant, NewProduct, NewVarian
 def other_content() -> Conflict:
     return Conflict(
         "same_id_other_content",
-        N_("Mẫu này đã gửi một lần với nội dung khác. Bác tải lại trang, xem bản đã ghi rồi sửa trên bản đó."),
+        N_("Mẫu này đã gửi một lần với nội dung khác. Hãy tải lại trang, xem bản đã ghi rồi sửa trên bản đó."),
     )
 
 
@@ -112,13 +112,13 @@ def _check_facts(session: Session, actor: Actor, facts: ProductFacts) -> None:
         if place is None or place.level != Level.VILLAGE or (place.valid_to is not None and place.valid_to < today):
             raise Invalid(
                 "not_a_village",
-                N_("Nơi sản xuất phải là một thôn, bản hoặc khối phố đang có. Bác chọn lại trong danh sách."),
+                N_("Nơi sản xuất phải là một thôn, bản hoặc khối phố đang có. Hãy chọn lại trong danh sách."),
                 field="village_ids",
             )
     if facts.photo_sha256 and not media.attachable(session, actor, [facts.photo_sha256], sees=queries.points_to_file):
         raise Invalid(
             "photo_unknown",
-            N_("Chưa nhận được ảnh này. Bác chọn lại ảnh rồi gửi."),
+            N_("Chưa nhận được ảnh này. Hãy chọn lại ảnh rồi gửi."),
             field="photo",
         )
 
@@ -259,13 +259,13 @@ def _taken(error: IntegrityError) -> Exception:
     if constraint == "uq_variants_organisation_id_sku":
         return Conflict(
             "sku_taken",
-            N_("Mã hàng này đã dùng cho một gói khác của đơn vị. Bác đặt mã khác, ví dụ thêm khối lượng vào cuối."),
+            N_("Mã hàng này đã dùng cho một gói khác của đơn vị. Hãy đặt mã khác, ví dụ thêm khối lượng vào cuối."),
             field="sku",
         )
     if constraint == "uq_variants_gtin":
         return Conflict(
             "gtin_taken",
-            N_("Mã vạch này đã ghi cho một gói hàng khác. Mỗi gói có mã vạch riêng; bác xem lại tem."),
+            N_("Mã vạch này đã ghi cho một gói hàng khác. Mỗi gói có mã vạch riêng; hãy xem lại tem."),
             field="gtin",
         )
     return error

@@ -100,7 +100,7 @@ def _encoding() -> Unreadable:
 
 def _guessed(name: str) -> Words:
     return Words.of(
-        N_("Tệp dùng bảng mã %(name)s, đã chuyển sang Unicode. Bác xem kỹ dấu của các tên trước khi nhập.", name=name),
+        N_("Tệp dùng bảng mã %(name)s, đã chuyển sang Unicode. Hãy xem kỹ dấu của các tên trước khi nhập.", name=name),
     )
 
 

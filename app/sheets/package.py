@@ -108,7 +108,7 @@ def not_xlsx() -> Unreadable:
 def too_large() -> TooLarge:
     return TooLarge(
         "import_unpacked",
-        N_("Tệp Excel bung ra quá lớn. Bác chép riêng bảng danh sách sang một tệp mới rồi gửi lại."),
+        N_("Tệp Excel bung ra quá lớn. Hãy chép riêng bảng danh sách sang một tệp mới rồi gửi lại."),
         field="file",
     )
 

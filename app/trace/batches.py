@@ -117,7 +117,7 @@ def _pack(session: Session, actor: Actor, product: Product, variant_id: UUID | N
     if pack.product_id != product.id:
         raise Invalid(
             "other_product",
-            N_("Gói này không phải của sản phẩm đang chọn. Bác chọn lại gói."),
+            N_("Gói này không phải của sản phẩm đang chọn. Hãy chọn lại gói."),
             field="variant_id",
         )
     return pack
@@ -135,14 +135,14 @@ def _take(session: Session, actor: Actor, sources: Sequence[SourceIn]) -> list[_
         if log.kind not in steps.HARVESTS or log.withdrawn:
             raise Invalid(
                 "not_a_harvest",
-                N_("Dòng nhật ký đã chọn không phải thu hoạch, hoặc đã được báo là không có. Bác chọn lại."),
+                N_("Dòng nhật ký đã chọn không phải thu hoạch, hoặc đã được báo là không có. Hãy chọn lại."),
                 field="sources",
             )
         if log.happened_at < clock.now() - timedelta(days=queries.HARVEST_DAYS):
             raise Invalid(  # what was taken of it may have ended with the records of its lots, see retention
                 "harvest_too_old",
                 N_(
-                    "Lần thu hoạch ngày %(day)s đã quá %(harvest_days)s ngày, không tạo lô mới từ đó được nữa. Bác "
+                    "Lần thu hoạch ngày %(day)s đã quá %(harvest_days)s ngày, không tạo lô mới từ đó được nữa. Hãy "
                     "chọn lần thu hoạch khác.",
                     day=f"{clock.local(log.happened_at):%d/%m/%Y}",
                     harvest_days=queries.HARVEST_DAYS,
@@ -154,7 +154,7 @@ def _take(session: Session, actor: Actor, sources: Sequence[SourceIn]) -> list[_
             raise Invalid(
                 "harvest_without_quantity",
                 N_(
-                    "Lần thu hoạch ngày %(day)s chưa ghi số lượng. Bác sửa dòng nhật ký đó trước.",
+                    "Lần thu hoạch ngày %(day)s chưa ghi số lượng. Hãy sửa dòng nhật ký đó trước.",
                     day=f"{clock.local(log.happened_at):%d/%m/%Y}",
                 ),
                 field="sources",
@@ -206,7 +206,7 @@ def _check_made(made_on: date, harvested_on: date) -> None:
     if made_on > clock.today():
         raise Invalid(
             "in_future",
-            N_("Ngày sản xuất chưa tới. Bác chọn lại ngày."),
+            N_("Ngày sản xuất chưa tới. Hãy chọn lại ngày."),
             field="made_on",
         )
 
@@ -215,7 +215,7 @@ def _lot_taken(session: Session, product: Product, harvested_on: date) -> Confli
     free = queries.next_lot(session, product, harvested_on)
     return Conflict(
         "lot_taken",
-        N_("Mã lô này đã dùng. Bác đặt mã khác, ví dụ %(free)s.", free=free),
+        N_("Mã lô này đã dùng. Hãy đặt mã khác, ví dụ %(free)s.", free=free),
         field="lot",
     )
 
@@ -256,7 +256,7 @@ def _gtin(session: Session, batch: Batch) -> str:
     if pack is None or pack.gtin is None or gtins.is_restricted(pack.gtin):
         raise Invalid(
             "no_gtin",
-            N_("Gói hàng của lô chưa có mã vạch (GTIN) của đơn vị. Bác dùng mã ngắn, hoặc ghi mã vạch cho gói trước."),
+            N_("Gói hàng của lô chưa có mã vạch (GTIN) của đơn vị. Hãy dùng mã ngắn, hoặc ghi mã vạch cho gói trước."),
             field="kind",
         )
     return pack.gtin

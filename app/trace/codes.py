@@ -75,8 +75,8 @@ def grouped(code: str) -> str:
 def _never_holds(strange: str) -> Sentence:
     if strange == "U":
         return N_(
-            "Mã trên tem không bao giờ có ký tự “%(strange)s”. Nếu là chữ V hoặc số 0, bác nhìn kỹ lại."
-            " Bác nhập lại dòng chữ in dưới mã vuông.",
+            "Mã trên tem không bao giờ có ký tự “%(strange)s”. Nếu là chữ V hoặc số 0, hãy nhìn kỹ lại. Hãy "
+            "nhập lại dòng chữ in dưới mã vuông.",
             strange=strange,
         )
     plain = unicodedata.normalize("NFD", strange)[0].replace("Đ", "D")
@@ -84,12 +84,12 @@ def _never_holds(strange: str) -> Sentence:
         plain != strange and "A" <= plain <= "Z"
     ):  # Telex turns AA into Â and DD into Đ; a blank between keeps them apart
         return N_(
-            "Mã trên tem không bao giờ có ký tự “%(strange)s”. Bàn phím đang tự bỏ dấu: bác gõ dấu cách giữa hai chữ,"
-            " mã vẫn đúng. Bác nhập lại dòng chữ in dưới mã vuông.",
+            "Mã trên tem không bao giờ có ký tự “%(strange)s”. Bàn phím đang tự bỏ dấu: hãy gõ dấu cách giữa "
+            "hai chữ, mã vẫn đúng. Hãy nhập lại dòng chữ in dưới mã vuông.",
             strange=strange,
         )
     return N_(
-        "Mã trên tem không bao giờ có ký tự “%(strange)s”. Bác nhập lại dòng chữ in dưới mã vuông.", strange=strange
+        "Mã trên tem không bao giờ có ký tự “%(strange)s”. Hãy nhập lại dòng chữ in dưới mã vuông.", strange=strange
     )
 
 
@@ -103,7 +103,7 @@ def normalise(text: str) -> str:
         raise Invalid(
             "code_too_long",
             N_(
-                "Mã trên tem chỉ có %(length)s ký tự, chữ bác nhập dài quá. Bác nhập lại dòng chữ in dưới mã vuông.",
+                "Mã trên tem chỉ có %(length)s ký tự, chữ đã nhập dài quá. Hãy nhập lại dòng chữ in dưới mã vuông.",
                 length=LENGTH,
             ),
             field="code",
@@ -116,7 +116,7 @@ def normalise(text: str) -> str:
         raise Invalid(
             "code_length",
             N_(
-                "Mã trên tem có %(length)s ký tự, bác nhập %(code)s. Bác nhập lại dòng chữ in dưới mã vuông.",
+                "Mã trên tem có %(length)s ký tự, đã nhập %(code)s. Hãy nhập lại dòng chữ in dưới mã vuông.",
                 length=LENGTH,
                 code=len(code),
             ),
@@ -126,7 +126,7 @@ def normalise(text: str) -> str:
         raise Invalid(
             "code_check",
             N_(
-                "Mã này sai hoặc đổi chỗ ít nhất một ký tự. Bác so từng ký tự với dòng chữ in dưới mã vuông rồi "
+                "Mã này sai hoặc đổi chỗ ít nhất một ký tự. Hãy so từng ký tự với dòng chữ in dưới mã vuông rồi "
                 "nhập lại."
             ),
             field="code",

@@ -142,7 +142,7 @@ def check_may_correct(actor: Actor, organisation_id: UUID, vouched_by: str) -> N
     if not may_correct(actor, organisation_id, vouched_by):
         raise Forbidden(
             "finding_is_the_certifiers",
-            N_("Đây là nhận xét của người chứng nhận, chỉ họ sửa hoặc bỏ được. Thấy chưa đúng thì bác báo lại cho họ."),
+            N_("Đây là nhận xét của người chứng nhận, chỉ họ sửa hoặc bỏ được. Thấy chưa đúng thì báo lại cho họ."),
         )
 
 

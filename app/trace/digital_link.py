@@ -100,11 +100,11 @@ def _check_together(link: DigitalLink) -> None:
 
 def _decode(text: str) -> str:
     if BAD_PERCENT.search(text):
-        raise refuse("percent", N_("Đường dẫn trên tem bị hỏng. Bác quét lại."))
+        raise refuse("percent", N_("Đường dẫn trên tem bị hỏng. Hãy quét lại."))
     try:
         return unquote_to_bytes(text).decode("ascii")
     except UnicodeDecodeError:
-        raise refuse("characters", N_("Mã có ký tự lạ. Bác quét lại tem.")) from None
+        raise refuse("characters", N_("Mã có ký tự lạ. Hãy quét lại tem.")) from None
 
 
 def parse(uri: str) -> DigitalLink:
@@ -113,7 +113,7 @@ def parse(uri: str) -> DigitalLink:
     The rightmost key in the path counts, so that a stem may look like one.
     """
     if len(uri) > LONGEST_URI:
-        raise refuse("long", N_("Đường dẫn này dài quá. Bác quét lại tem."))
+        raise refuse("long", N_("Đường dẫn này dài quá. Hãy quét lại tem."))
     parts = _SPLIT.fullmatch(uri) if _ADDRESS.fullmatch(uri) else None
     if parts is None or _HOST.fullmatch(parts["host"]) is None:
         raise refuse("address", N_("Đây không phải đường dẫn của mã GS1."))
@@ -145,7 +145,7 @@ def _query(query: str) -> tuple[tuple[Element, ...], tuple[tuple[str, str], ...]
             continue
         if name.isascii() and name.isdigit():
             if "+" in value:
-                raise refuse("plus", N_("Đường dẫn trên tem bị hỏng ở dấu “+”. Bác quét lại."))
+                raise refuse("plus", N_("Đường dẫn trên tem bị hỏng ở dấu “+”. Hãy quét lại."))
             attributes.append(Element(known(name).ai, _decode(value)))
         else:
             other.append((name, value))

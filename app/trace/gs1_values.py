@@ -139,7 +139,7 @@ def check_value(rule: Rule, value: str) -> None:
             raise refuse(
                 "value",
                 N_(
-                    "Phần (%(ai)s) của mã viết chưa đúng dạng. Bác quét lại tem, hoặc kiểm tra số lô và mã sản phẩm.",
+                    "Phần (%(ai)s) của mã viết chưa đúng dạng. Hãy quét lại tem, hoặc kiểm tra số lô và mã sản phẩm.",
                     ai=rule.ai,
                 ),
             )
@@ -148,7 +148,7 @@ def check_value(rule: Rule, value: str) -> None:
                 raise refuse(
                     "check",
                     N_(
-                        "Phần (%(ai)s) của mã không khớp chữ số kiểm tra hoặc ngày tháng (%(name)s). Bác quét lại tem.",
+                        "Phần (%(ai)s) của mã không khớp chữ số kiểm tra hoặc ngày tháng (%(name)s). Hãy quét lại tem.",
                         ai=rule.ai,
                         name=name,
                     ),
@@ -156,5 +156,5 @@ def check_value(rule: Rule, value: str) -> None:
     if left:
         raise refuse(
             "value_long",
-            N_("Phần (%(ai)s) của mã dài quá. Bác quét lại tem.", ai=rule.ai),
+            N_("Phần (%(ai)s) của mã dài quá. Hãy quét lại tem.", ai=rule.ai),
         )

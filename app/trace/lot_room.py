@@ -51,7 +51,7 @@ def check_mass(session: Session, variant: Variant, batch: Batch, new: Movement, 
     raise Conflict(
         "count_above_batch",
         N_(
-            "Theo khối lượng đã thu hoạch, lô %(lot)s nhiều nhất còn %(most)s gói, bác đếm được %(units)s. Bác "
+            "Theo khối lượng đã thu hoạch, lô %(lot)s nhiều nhất còn %(most)s gói, mà đếm được %(units)s. Hãy "
             "đếm lại, xem có gói của lô khác lẫn vào không; dòng bán hoặc hao hụt nào ghi nhầm thì hoàn lại "
             "dòng đó.",
             lot=batch.lot,
@@ -66,7 +66,7 @@ def more_than_batch(batch: Batch, room: int) -> Conflict:
     return Conflict(
         "more_than_batch",
         N_(
-            "Lô %(lot)s chỉ đủ đóng thêm %(room)s gói. Bác xem lại số gói hoặc khối lượng lô.", lot=batch.lot, room=room
+            "Lô %(lot)s chỉ đủ đóng thêm %(room)s gói. Hãy xem lại số gói hoặc khối lượng lô.", lot=batch.lot, room=room
         ),
         field="units",
     )

@@ -78,7 +78,7 @@ class StepChecks:
             return None
         return Invalid(
             "cycle_elsewhere",
-            N_("Vụ này không ở thửa đã chọn. Bác chọn lại thửa hoặc vụ."),
+            N_("Vụ này không ở thửa đã chọn. Hãy chọn lại thửa hoặc vụ."),
             field="cycle_id",
         )
 
@@ -87,7 +87,7 @@ class StepChecks:
         if happened_at < EARLIEST:
             return Invalid(
                 "too_long_ago",
-                N_("Ngày giờ này xa quá, có thể đồng hồ máy bị sai. Bác chỉnh lại đồng hồ rồi chọn lại ngày."),
+                N_("Ngày giờ này xa quá, có thể đồng hồ máy bị sai. Hãy chỉnh lại đồng hồ rồi chọn lại ngày."),
                 field="happened_at",
             )
         clock_is_ahead = phone_now is not None and happened_at <= phone_now + AHEAD and ahead <= FAR
@@ -95,8 +95,8 @@ class StepChecks:
             return Invalid(
                 "in_future",
                 N_(
-                    "Ngày giờ làm việc (%(day)s) chưa tới. Bác chọn lại ngày đã làm; nếu đồng hồ máy sai thì chỉnh "
-                    "lại đồng hồ.",
+                    "Ngày giờ làm việc (%(day)s) chưa tới. Hãy chọn lại ngày đã làm; nếu đồng hồ máy sai thì chỉnh lại "
+                    "đồng hồ.",
                     day=f"{clock.local(happened_at):%d/%m/%Y %H:%M}",
                 ),
                 field="happened_at",
@@ -108,7 +108,7 @@ class StepChecks:
             return None
         return Invalid(
             "photo_unknown",
-            N_("Có ảnh chưa gửi xong. Bác đợi ảnh gửi hết rồi gửi lại việc này."),
+            N_("Có ảnh chưa gửi xong. Hãy đợi ảnh gửi hết rồi gửi lại việc này."),
             field="photos",
         )
 
@@ -117,7 +117,7 @@ class StepChecks:
             return None
         return Invalid(
             "person_unknown",
-            N_("Không tìm thấy người làm hoặc người làm chứng. Bác chọn lại trong danh sách."),
+            N_("Không tìm thấy người làm hoặc người làm chứng. Hãy chọn lại trong danh sách."),
             field="performed_by",
         )
 
@@ -130,7 +130,7 @@ class StepChecks:
             return Invalid(
                 "witness_not_yours",
                 N_(
-                    "Bác không đứng ra làm chứng kiểu này được: ai làm chứng thì người đó tự ghi. Bác chọn lại ai làm "
+                    "Không đứng ra làm chứng kiểu này được: ai làm chứng thì người đó tự ghi. Hãy chọn lại ai làm "
                     "chứng."
                 ),
                 field="witness",
@@ -139,7 +139,7 @@ class StepChecks:
             return Invalid(
                 "witness_is_another",
                 N_(
-                    "Không ghi người khác làm chứng thay họ được: người thấy tận mắt thì tự ghi. Bác bỏ tên người làm "
+                    "Không ghi người khác làm chứng thay họ được: người thấy tận mắt thì tự ghi. Hãy bỏ tên người làm "
                     "chứng."
                 ),
                 field="witness",
@@ -151,7 +151,7 @@ def not_agreed() -> Forbidden:
     return Forbidden(
         "diary_not_agreed",
         N_(
-            "Bác đã chọn không ghi nhật ký dưới tên mình nên việc này chưa ghi. Bác nhờ hợp tác xã ghi thay, "
-            "không kèm tên bác; hoặc mở trang Đồng ý (/dong-y), đánh dấu mục “Ghi nhật ký” rồi gửi lại."
+            "Đã chọn không ghi nhật ký dưới tên mình nên việc này chưa ghi. Hãy nhờ hợp tác xã ghi thay, không "
+            "kèm tên; hoặc mở trang Đồng ý (/dong-y), đánh dấu mục “Ghi nhật ký” rồi gửi lại."
         ),
     )

@@ -86,7 +86,7 @@ def read(path: str, query: str = "", raw: str | None = None) -> Asked:
     one that was written as %25; without it, both are refused. A stroke at the end is forgiven.
     """
     if raw is None and BAD_PERCENT.search(path):
-        raise refuse("percent", N_("Đường dẫn trên tem bị hỏng. Bác quét lại."))
+        raise refuse("percent", N_("Đường dẫn trên tem bị hỏng. Hãy quét lại."))
     sent = quote(path, safe="/", errors="replace") if raw is None else raw
     attributes = "&".join(item for item in query.split("&") if _ATTRIBUTE.match(item))
     link = digital_link.parse(f"{_HOST}{sent.removesuffix('/')}{'?' + attributes if attributes else ''}")

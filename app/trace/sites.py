@@ -27,7 +27,7 @@ LONGEST_SEASON = timedelta(days=5 * 366)
 def _other_content() -> Conflict:
     return Conflict(
         "same_id_other_content",
-        N_("Mẫu này đã gửi một lần với nội dung khác. Bác tải lại trang, xem bản đã ghi rồi sửa trên bản đó."),
+        N_("Mẫu này đã gửi một lần với nội dung khác. Hãy tải lại trang, xem bản đã ghi rồi sửa trên bản đó."),
     )
 
 
@@ -36,13 +36,13 @@ def _check(session: Session, actor: Actor, facts: SiteFacts) -> None:
     if village is None or village.level != Level.VILLAGE or (village.valid_to and village.valid_to < clock.today()):
         raise Invalid(
             "not_a_village",
-            N_("Bác chọn thôn, bản hoặc khối phố đang có trong danh sách."),
+            N_("Hãy chọn thôn, bản hoặc khối phố đang có trong danh sách."),
             field="village_id",
         )
     if facts.photo_sha256 and not media.attachable(session, actor, [facts.photo_sha256], sees=queries.points_to_file):
         raise Invalid(
             "photo_unknown",
-            N_("Chưa nhận được ảnh này. Bác chọn lại ảnh rồi gửi."),
+            N_("Chưa nhận được ảnh này. Hãy chọn lại ảnh rồi gửi."),
             field="photo",
         )
 
@@ -130,7 +130,7 @@ def start_cycle(session: Session, actor: Actor, new: NewCycle) -> UUID:
     if new.started_on > clock.today() + timedelta(days=60):
         raise Invalid(
             "starts_too_late",
-            N_("Ngày bắt đầu vụ còn xa quá. Bác ghi khi gần tới ngày, sớm nhất trước hai tháng."),
+            N_("Ngày bắt đầu vụ còn xa quá. Hãy ghi khi gần tới ngày, sớm nhất trước hai tháng."),
             field="started_on",
         )
     if new.expected_harvest_on and not new.started_on <= new.expected_harvest_on <= new.started_on + LONGEST_SEASON:

@@ -146,7 +146,7 @@ def move(session: Session, actor: Actor, new: Movement) -> UUID:
     if new.happened_at is not None and new.happened_at > clock.now() + timedelta(minutes=10):
         raise Invalid(
             "in_future",
-            N_("Ngày giờ này chưa tới. Bác chọn lại."),
+            N_("Ngày giờ này chưa tới. Hãy chọn lại."),
             field="happened_at",
         )
     counted = lot if new.batch_id else total
@@ -175,7 +175,7 @@ def reverse(session: Session, actor: Actor, movement_id: UUID, asked: ReverseMov
     if taken_back is not None or old.corrects_id is not None:
         raise Conflict(
             "reversed_before",
-            N_("Dòng này đã được hoàn lại rồi. Bác tải lại trang."),
+            N_("Dòng này đã được hoàn lại rồi. Hãy tải lại trang."),
         )
     by_lot = levels(session, [variant.id]).get(variant.id, {})
     total = sum(by_lot.values(), NOTHING)
@@ -231,14 +231,14 @@ def _is_there(session: Session, movement_id: UUID, digest: str) -> bool:
 def _other_content() -> Conflict:
     return Conflict(
         "same_id_other_content",
-        N_("Dòng kho này đã ghi một lần với nội dung khác. Bác tải lại trang để xem bản đã ghi."),
+        N_("Dòng kho này đã ghi một lần với nội dung khác. Hãy tải lại trang để xem bản đã ghi."),
     )
 
 
 def _not_enough(left: int) -> Conflict:
     return Conflict(
         "not_enough",
-        N_("Không đủ hàng: chỉ còn %(max)s. Bác giảm số lượng, hoặc ghi thêm đóng gói trước.", max=max(left, 0)),
+        N_("Không đủ hàng: chỉ còn %(max)s. Hãy giảm số lượng, hoặc ghi thêm đóng gói trước.", max=max(left, 0)),
         field="units",
     )
 
@@ -255,12 +255,12 @@ def _not_sold(sold: int) -> Conflict:
     if sold <= 0:
         return Conflict(
             "nothing_sold",
-            N_("Không có gói nào như vậy đang ở chỗ khách, nên không có gì trả lại. Bác xem lại lô và gói đã chọn."),
+            N_("Không có gói nào như vậy đang ở chỗ khách, nên không có gì trả lại. Hãy xem lại lô và gói đã chọn."),
             field="units",
         )
     return Conflict(
         "more_than_sold",
-        N_("Khách chỉ còn giữ %(sold)s gói đã mua, không trả lại nhiều hơn được. Bác xem lại số gói và lô.", sold=sold),
+        N_("Khách chỉ còn giữ %(sold)s gói đã mua, không trả lại nhiều hơn được. Hãy xem lại số gói và lô.", sold=sold),
         field="units",
     )
 
@@ -284,7 +284,7 @@ def _check_count(found: int, lot: Level, total: Level, units: int) -> None:
         raise Conflict(
             "count_below_promised",
             N_(
-                "Đang giữ %(needed)s gói cho khách mà chỉ đếm được %(found)s. Bác bỏ giữ đơn chưa giao trước, rồi "
+                "Đang giữ %(needed)s gói cho khách mà chỉ đếm được %(found)s. Hãy bỏ giữ đơn chưa giao trước, rồi "
                 "ghi kiểm đếm.",
                 needed=needed,
                 found=found,
@@ -300,7 +300,7 @@ def _batch(session: Session, actor: Actor, variant: Variant, new: Movement) -> B
     if batch.organisation_id != variant.organisation_id or batch.product_id != variant.product_id:
         raise Invalid(
             "other_product",
-            N_("Lô này không phải của sản phẩm đang chọn. Bác chọn lại lô."),
+            N_("Lô này không phải của sản phẩm đang chọn. Hãy chọn lại lô."),
             field="batch_id",
         )
     lock_ids(session, [batch.id])
@@ -314,11 +314,9 @@ def _batch(session: Session, actor: Actor, variant: Variant, new: Movement) -> B
 def _stopped(lot: str, state: str) -> Sentence:
     if state == "recalled":
         return N_(
-            "Lô %(lot)s đang thu hồi, chưa bán được. Gói nào đã bán từ trước đó thì bác ghi ngày giờ đã bán.", lot=lot
+            "Lô %(lot)s đang thu hồi, chưa bán được. Gói nào đã bán từ trước đó thì ghi ngày giờ đã bán.", lot=lot
         )
-    return N_(
-        "Lô %(lot)s đang tạm giữ, chưa bán được. Gói nào đã bán từ trước đó thì bác ghi ngày giờ đã bán.", lot=lot
-    )
+    return N_("Lô %(lot)s đang tạm giữ, chưa bán được. Gói nào đã bán từ trước đó thì ghi ngày giờ đã bán.", lot=lot)
 
 
 def _was_sold_while_open(session: Session, batch: Batch, new: Movement) -> bool:

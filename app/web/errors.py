@@ -137,7 +137,7 @@ def http_error(error: HTTPException) -> Response | HTTPException:
         return render_error(
             TooLarge(
                 "too_large",
-                N_("Gửi lên quá lớn. Ảnh và tệp bác gửi ở ô chọn ảnh; chữ thì viết ngắn lại."),
+                N_("Gửi lên quá lớn. Ảnh và tệp thì gửi ở ô chọn ảnh; chữ thì viết ngắn lại."),
             )
         )
     if isinstance(error, MethodNotAllowed):
@@ -145,7 +145,7 @@ def http_error(error: HTTPException) -> Response | HTTPException:
     code = error.code or 500
     plain = Invalid(
         f"http_{code}",
-        N_("Yêu cầu này không đọc được. Bác tải lại trang rồi thử lại."),
+        N_("Yêu cầu này không đọc được. Hãy tải lại trang rồi thử lại."),
     )
     response = render_error(plain)
     response.status_code = code
@@ -179,7 +179,7 @@ def twice_at_once(error: DBAPIError) -> Response:
     return render_error(
         Conflict(
             "changed_meanwhile",
-            N_("Việc này vừa được ghi, hoặc có người đang ghi cùng lúc. Bác tải lại trang để xem rồi làm tiếp."),
+            N_("Việc này vừa được ghi, hoặc có người đang ghi cùng lúc. Hãy tải lại trang để xem rồi làm tiếp."),
         )
     )
 
@@ -193,7 +193,7 @@ def database_away(error: Exception) -> Response:
     return render_error(
         Unavailable(
             "database_away",
-            N_("Máy chủ đang bận trong giây lát. Việc vừa gửi chưa được ghi. Bác đợi nửa phút rồi gửi lại."),
+            N_("Máy chủ đang bận trong giây lát. Việc vừa gửi chưa được ghi. Hãy đợi nửa phút rồi gửi lại."),
         )
     )
 
@@ -204,7 +204,7 @@ def database_busy(error: Exception) -> Response:
     return render_error(
         Unavailable(
             "database_busy",
-            N_("Máy chủ đang bận trong giây lát. Việc vừa gửi chưa được ghi. Bác đợi mươi giây rồi gửi lại."),
+            N_("Máy chủ đang bận trong giây lát. Việc vừa gửi chưa được ghi. Hãy đợi mươi giây rồi gửi lại."),
             retry_after_seconds=10,
         )
     )
@@ -218,7 +218,7 @@ def unexpected(error: Exception) -> Response:
         HoiError(
             "unexpected",
             N_(
-                "Có trục trặc phía chúng tôi, việc vừa gửi chưa được ghi. Bác thử lại; nếu vẫn vậy, đọc mã dưới "
+                "Có trục trặc phía chúng tôi, việc vừa gửi chưa được ghi. Hãy thử lại; nếu vẫn vậy, đọc mã dưới "
                 "đây cho người hỗ trợ."
             ),
         )

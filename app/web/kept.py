@@ -75,7 +75,7 @@ def why_not_taken() -> HoiError:
         return FormExpired(
             "cookies_off",
             N_(
-                "Trình duyệt này không giữ cookie nên Hồi không nhận được gì. Bác mở trang bằng trình duyệt của "
+                "Trình duyệt này không giữ cookie nên Hồi không nhận được gì. Hãy mở trang bằng trình duyệt của "
                 "máy (Chrome, Safari), đừng mở trong Zalo hay Facebook, hoặc cho phép cookie rồi gửi lại."
             ),
         )
@@ -87,20 +87,20 @@ def why_not_taken() -> HoiError:
         return Forbidden(
             "form_of_another",
             N_(
-                "Trang vừa gửi do người khác mở trên máy này, nên chưa ghi gì. Người đó đăng nhập lại rồi gửi; bác "
+                "Trang vừa gửi do người khác mở trên máy này, nên chưa ghi gì. Người đó đăng nhập lại rồi gửi; hãy "
                 "mở trang mới để ghi việc của mình."
             ),
         )
     return FormExpired(
         "form_expired",
-        N_("Trang này mở đã lâu nên chưa ghi được. Chữ bác viết vẫn còn: xem lại rồi bấm gửi lần nữa."),
+        N_("Trang này mở đã lâu nên chưa ghi được. Chữ đã viết vẫn còn: xem lại rồi bấm gửi lần nữa."),
     )
 
 
 def signed_out() -> Unauthenticated:
     return Unauthenticated(
         "signed_out",
-        N_("Bác đã ra khỏi máy này nên chưa ghi được. Đăng nhập lại rồi gửi: chữ bác viết vẫn còn."),
+        N_("Đã ra khỏi máy này nên chưa ghi được. Đăng nhập lại rồi gửi: chữ đã viết vẫn còn."),
     )
 
 

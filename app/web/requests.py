@@ -98,7 +98,7 @@ def begin() -> None:
     if any(CONTROLS.search(text) for text in [request.path, *chain.from_iterable(request.args.items(multi=True))]):
         raise BadAddress(
             "address_controls",
-            N_("Địa chỉ này có ký tự không đọc được. Bác gõ lại địa chỉ, hoặc về trang đầu."),
+            N_("Địa chỉ này có ký tự không đọc được. Hãy gõ lại địa chỉ, hoặc về trang đầu."),
         )
 
 

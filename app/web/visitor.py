@@ -45,12 +45,12 @@ def signed_in(*, to_change_password: bool = False) -> Actor:
     if not known.is_person:
         raise Unauthenticated(
             "sign_in_needed",
-            N_("Bác cần đăng nhập để xem trang này."),
+            N_("Cần đăng nhập để xem trang này."),
         )
     if known.must_change_password and not to_change_password:
         raise PasswordTold(
             "password_told",
-            N_("Mật khẩu này do người khác đặt. Bác đổi sang mật khẩu của riêng mình rồi mới dùng tiếp."),
+            N_("Mật khẩu này do người khác đặt. Hãy đổi sang mật khẩu của riêng mình rồi mới dùng tiếp."),
         )
     return known
 

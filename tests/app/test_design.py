@@ -326,7 +326,7 @@ PAGES = {
 
 @pytest.mark.parametrize("template", PAGES)
 def test_page_is_well_formed_and_its_labels_point_somewhere(template: str) -> None:
-    page = Page(rendered(template, form_errors={"sai": "Bác xem lại ngày."}, **PAGES[template]))
+    page = Page(rendered(template, form_errors={"sai": "Hãy xem lại ngày."}, **PAGES[template]))
     assert page.open == []
     assert len(page.ids) == len(set(page.ids))
     assert set(page.pointers) <= set(page.ids)

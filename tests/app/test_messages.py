@@ -32,7 +32,7 @@ def test_a_sentence_writes_numbers_as_its_reader_does() -> None:
 
 def test_a_sentence_in_a_sentence_is_said_in_the_same_language() -> None:
     error = not_found(Sentence("lô này"))
-    assert error.text("vi") == "Không tìm thấy lô này. Bác kiểm tra lại đường dẫn, hoặc về trang đầu."
+    assert error.text("vi") == "Không tìm thấy lô này. Hãy kiểm tra lại đường dẫn, hoặc về trang đầu."
     assert error.text("en") == "We could not find this batch. Check the address, or go back to the first page."
     assert sentences([Sentence("lô này"), Sentence("sản phẩm này")], ", ").text("en") == "this batch, this product"
 

@@ -144,9 +144,9 @@ def card_printed(coop: Page) -> tuple[str, str]:
 
 def consent(phone: Page) -> None:
     """Nothing is ticked in advance; she agrees to the account and to a diary in her name."""
-    expect(phone.get_by_role("heading", name="Bác đồng ý những gì?")).to_be_visible()
+    expect(phone.get_by_role("heading", name="Đồng ý những gì?")).to_be_visible()
     assert phone.locator("input[type=checkbox]:checked").count() == 0
-    for title in ("Giữ tài khoản", "Ghi nhật ký vườn, chuồng dưới tên bác"):
+    for title in ("Giữ tài khoản", "Ghi nhật ký vườn, chuồng dưới tên mình"):
         phone.get_by_label(f"Tôi đồng ý: {title}").check()
     phone.get_by_role("button", name="Ghi lựa chọn").click()
     expect(phone.get_by_role("heading", name="Chào bác Lành")).to_be_visible()
@@ -173,7 +173,7 @@ def batch_made(coop: Page, household: str) -> str:
     coop.get_by_role("button", name="Tạo lô").click()
     expect(coop.get_by_text("Đã tạo lô. Bước tiếp: tạo mã QR và in tem.")).to_be_visible()
     coop.get_by_role("button", name="Tạo mã QR", exact=True).click()
-    expect(coop.get_by_text("Lô đã có mã. Bác in tem ngay được.")).to_be_visible()
+    expect(coop.get_by_text("Lô đã có mã. In tem ngay được.")).to_be_visible()
     label = coop.request.get(coop.get_by_role("link", name="PNG").get_attribute("href") or "")
     assert label.headers["content-type"] == "image/png"
     return decode(label.body())
@@ -185,7 +185,7 @@ def bought(buyer: Page, address: str, lot: str) -> None:
     expect(buyer.get_by_role("heading", name="Mã thật của lô này")).to_be_visible()
     expect(buyer.get_by_role("heading", name=f"{NA}, Hộp 2 kg")).to_be_visible()
     page = buyer.locator("body")
-    expect(page).to_contain_text(f"Bác so số lô {lot} với số in trên hộp.")
+    expect(page).to_contain_text(f"Hãy so số lô {lot} với số in trên hộp.")
     expect(buyer.locator(".facts").first).to_contain_text("HTX Nông sản Nà Mẫu (dữ liệu mẫu)")
     expect(buyer.locator(".facts").first).to_contain_text("thôn Nà Mẫu, xã Chi Lăng, tỉnh Lạng Sơn")
     expect(page).to_contain_text("OCOP 4 sao")
@@ -225,7 +225,7 @@ def test_a_fruit_goes_from_a_hill_to_a_floor_and_its_village_turns_met_and_the_p
         assert address.startswith(f"{demo.url}/the/")
         phone = stage.open("nong-dan", PHONE)
         phone.goto(address)
-        expect(phone.get_by_text("Đây có phải thẻ của bác không?")).to_be_visible()
+        expect(phone.get_by_text("Thẻ này có phải của mình không?")).to_be_visible()
         phone.get_by_role("button", name="Nhờ hợp tác xã xác nhận").tap()
         expect(phone.locator("p.lead")).to_have_text("Đang chờ HTX Nông sản Nà Mẫu (dữ liệu mẫu) bấm “Đúng người”.")
         number = phone.locator(".done b.num").inner_text()
@@ -312,7 +312,7 @@ def test_the_farmers_and_the_buyers_parts_need_no_script(
         address, pin = card_printed(coop)
         phone = stage.open("nong-dan", PHONE, script=False)
         phone.goto(address)
-        phone.get_by_label("Bốn số hợp tác xã đọc cho bác").fill(pin)
+        phone.get_by_label("Bốn số hợp tác xã đọc cho").fill(pin)
         phone.get_by_role("button", name="Vào sổ").tap()
         consent(phone)
         write(phone, "Bón phân", "3", photo(tmp_path / "na.jpg"))

@@ -108,12 +108,12 @@ def test_postgresql_gone_under_writes_is_told_survived_and_loses_nothing(
             assert told.headers["Retry-After"] == "30"
             assert told.json()["code"] == "database_away"
             assert told.json()["detail_vi"] == (
-                "Máy chủ đang bận trong giây lát. Việc vừa gửi chưa được ghi. Bác đợi nửa phút rồi gửi lại."
+                "Máy chủ đang bận trong giây lát. Việc vừa gửi chưa được ghi. Hãy đợi nửa phút rồi gửi lại."
             )
             scan = visitor.get(scan_path)
             assert (scan.status_code, "Na dai số 0" in scan.text) == (200, True)
             page = visitor.get("/nong-dan", headers={"Cookie": f"{SIGN_IN_COOKIE}={farm.token}", "Accept": "text/html"})
-            assert (page.status_code, "Bác đợi nửa phút rồi gửi lại" in page.text) == (503, True)
+            assert (page.status_code, "Hãy đợi nửa phút rồi gửi lại" in page.text) == (503, True)
             local.start(home)
             farm.database.dispose()
             before = phones.acknowledged()

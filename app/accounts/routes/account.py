@@ -90,7 +90,7 @@ def leave_role_send(membership_id: UUID) -> BaseResponse:
     known = signed_in()
     with transaction() as db:
         roles.end_role(db, known, membership_id)
-    flash(_("Bác đã thôi vai trò này."), "met")
+    flash(_("Đã thôi vai trò này."), "met")
     return redirect(url_for("accounts.account"), 303)
 
 

@@ -70,5 +70,5 @@ def recorded(village_id: UUID) -> BaseResponse:
 
 def recorded_unproven(village_id: UUID, kind: str, subject: UUID | None = None) -> BaseResponse:
     """Back to the form of what was recorded, where its evidence can be added."""
-    flash(_("Đã ghi, nhưng chưa có ảnh hay giấy nên chưa tính. Bác thêm minh chứng ngay ở trang này."), "wait")
+    flash(_("Đã ghi, nhưng chưa có ảnh hay giấy nên chưa tính. Hãy thêm minh chứng ngay ở trang này."), "wait")
     return redirect(url_for("criteria.record", village_id=village_id, kind=kind, muc=subject), 303)

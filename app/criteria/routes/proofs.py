@@ -45,7 +45,7 @@ def _files() -> list[FileStorage]:
         raise Invalid(
             "too_many_files",
             N_(
-                "Mỗi lần gửi nhiều nhất %(max_proofs)s tệp. Bác ghi lần này rồi gửi thêm lần sau.",
+                "Mỗi lần gửi nhiều nhất %(max_proofs)s tệp. Hãy ghi lần này rồi gửi thêm lần sau.",
                 max_proofs=MAX_PROOFS,
             ),
             field="proof",

@@ -188,8 +188,8 @@ def _unknown_goods(gtin: str) -> NotFound:
         "gtin_unknown",
         N_(
             "Chưa nơi nào ghi với chúng tôi sản phẩm mang số %(gtin)s. Mã vạch như vậy hàng nào cũng có, nên "
-            "không có nghĩa là hàng giả. Nếu trên hộp có số lô, bác ghi tiếp sau dấu gạch chéo; nếu có dòng 13 "
-            "ký tự dưới mã vuông, bác nhập dòng ấy.",
+            "không có nghĩa là hàng giả. Nếu trên hộp có số lô, hãy ghi tiếp sau dấu gạch chéo; nếu có dòng 13 "
+            "ký tự dưới mã vuông, hãy nhập dòng ấy.",
             gtin=gtin,
         ),
     )

@@ -86,7 +86,7 @@ def finding(site_id: UUID) -> BaseResponse:
     new = parse(FindingIn)
     with transaction() as session:
         findings.record_finding(session, actor, site_id, new)
-    flash(_("Đã ghi nhận xét của bác vào nhật ký."), "met")
+    flash(_("Đã ghi nhận xét của mình vào nhật ký."), "met")
     return redirect(url_for("certifier.finding_form", site_id=site_id), 303)
 
 

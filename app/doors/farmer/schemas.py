@@ -58,7 +58,7 @@ class StepForm(Form):
         if chosen is None:
             raise Invalid(
                 "day_missing",
-                N_("Chưa rõ ngày nào. Bác chọn Hôm nay, Hôm qua hoặc một ngày trên lịch."),
+                N_("Chưa rõ ngày nào. Hãy chọn Hôm nay, Hôm qua hoặc một ngày trên lịch."),
                 field="on" if self.day == "other" else "day",
             )
         opened = clock.local(self.opened_at)
@@ -79,7 +79,7 @@ class StepForm(Form):
             if self.number <= 0:
                 raise Invalid(
                     "number_not_positive",
-                    N_("Lượng ở ô “Số khác” phải lớn hơn 0. Chưa rõ bao nhiêu thì bác để trống ô đó."),
+                    N_("Lượng ở ô “Số khác” phải lớn hơn 0. Chưa rõ bao nhiêu thì để trống ô đó."),
                     field="number",
                 )
             return self.number, self.unit
@@ -101,7 +101,7 @@ def _date(value: str) -> date | None:
 def _which_unit() -> Invalid:
     return Invalid(
         "unit",
-        N_("Chưa rõ tính bằng gì. Bác bấm lại vào một ô số."),
+        N_("Chưa rõ tính bằng gì. Hãy bấm lại vào một ô số."),
         field="amount",
     )
 

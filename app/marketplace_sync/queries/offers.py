@@ -181,13 +181,13 @@ def _obstacle(shelf: _Shelf, buffer: int) -> Words | None:
     """What would be on offer is what is left, less what the shops sold unrecorded, less what the account keeps back."""
     if shelf.left is None:
         return Words.of(
-            N_("Chưa đóng gói nào. Bác lập lô rồi ghi đóng gói vào sổ kho, sau đó mới đưa lên được."),
+            N_("Chưa đóng gói nào. Hãy lập lô rồi ghi đóng gói vào sổ kho, sau đó mới đưa lên được."),
         )
     if shelf.recalled:
         lots = ", ".join(shelf.recalled)
         return Words.of(
             N_(
-                "Lô %(lots)s đang thu hồi nên không còn gói nào bán được. Bác bán khi hết thu hồi, hoặc đóng gói "
+                "Lô %(lots)s đang thu hồi nên không còn gói nào bán được. Hết thu hồi mới bán được, hoặc đóng gói "
                 "lô khác.",
                 lots=lots,
             ),
@@ -196,25 +196,25 @@ def _obstacle(shelf: _Shelf, buffer: int) -> Words | None:
         lots = ", ".join(shelf.held)
         return Words.of(
             N_(
-                "Lô %(lots)s đang tạm giữ nên không còn gói nào bán được. Bác mở lô xem vì sao; thôi giữ thì bán được.",
+                "Lô %(lots)s đang tạm giữ nên không còn gói nào bán được. Hãy mở lô xem vì sao; thôi giữ thì bán được.",
                 lots=lots,
             ),
         )
     if shelf.left == 0:
         return Words.of(
-            N_("Trong kho đã hết gói này. Bác ghi đóng gói thêm vào sổ kho rồi đưa lên."),
+            N_("Trong kho đã hết gói này. Hãy ghi đóng gói thêm vào sổ kho rồi đưa lên."),
         )
     if shelf.left <= shelf.ahead:
         return Words.of(
             N_(
-                "Sàn đã bán %(ahead)s gói mà sổ kho chưa ghi nên không còn gói nào. Bác ghi bán vào sổ kho trước.",
+                "Sàn đã bán %(ahead)s gói mà sổ kho chưa ghi nên không còn gói nào. Hãy ghi bán vào sổ kho trước.",
                 ahead=shelf.ahead,
             ),
         )
     if shelf.left - shelf.ahead <= buffer:
         return Words.of(
             N_(
-                "Kho còn %(left)s gói, tài khoản này giữ lại %(buffer)s gói không đưa lên sàn. Bác ghi đóng gói "
+                "Kho còn %(left)s gói, tài khoản này giữ lại %(buffer)s gói không đưa lên sàn. Hãy ghi đóng gói "
                 "thêm rồi đưa lên.",
                 left=shelf.left - shelf.ahead,
                 buffer=buffer,

@@ -88,7 +88,7 @@ def refuse_problems(result: Plan, seen: str) -> None:
         raise Invalid(
             "import_questions",
             N_(
-                "Có điều cần xem trước khi nhập: %(first_question)s Bác xem, đánh dấu rồi bấm lại. Chưa có gì được "
+                "Có điều cần xem trước khi nhập: %(first_question)s Hãy xem, đánh dấu rồi bấm lại. Chưa có gì được "
                 "ghi.",
                 first_question=first_question,
             ),

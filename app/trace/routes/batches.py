@@ -345,5 +345,5 @@ def decide_send(batch_id: UUID) -> BaseResponse:
 def issue_code(batch_id: UUID) -> BaseResponse:
     with transaction(signed_in()) as session:
         batch_verbs.issue_code(session, signed_in(), batch_id, CodeKind(parse(IssueCode).kind))
-    flash(_("Lô đã có mã. Bác in tem ngay được."), "met")
+    flash(_("Lô đã có mã. In tem ngay được."), "met")
     return redirect(url_for("trace.batch", batch_id=batch_id), 303)

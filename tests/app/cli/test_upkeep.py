@@ -158,7 +158,7 @@ def test_the_first_administrator_is_made_in_a_province_that_has_its_communes(
     ("wrong", "told"),
     [
         ({"phone": "12345"}, "✗ Số điện thoại chưa đúng. Số di động có 10 chữ số, ví dụ 0912 345 678.\n"),
-        ({"password": "12345678"}, "✗ Mật khẩu cần ít nhất 8 ký tự và khó đoán. Ví dụ ghép bốn chữ bác dễ nhớ.\n"),
+        ({"password": "12345678"}, "✗ Mật khẩu cần ít nhất 8 ký tự và khó đoán. Ví dụ ghép bốn chữ dễ nhớ.\n"),
     ],
 )
 def test_a_wrong_administrator_is_refused_and_nobody_is_made(

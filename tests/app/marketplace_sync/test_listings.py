@@ -333,17 +333,17 @@ def make_unsellable(world: World, why: str) -> None:
     [
         (
             "recalled",
-            "Lô MO-01 đang thu hồi nên không còn gói nào bán được. Bác bán khi hết thu hồi, hoặc đóng gói lô khác.",
+            "Lô MO-01 đang thu hồi nên không còn gói nào bán được. Hết thu hồi mới bán được, hoặc đóng gói lô khác.",
         ),
         (
             "held",
-            "Lô MO-01 đang tạm giữ nên không còn gói nào bán được. Bác mở lô xem vì sao; thôi giữ thì bán được.",
+            "Lô MO-01 đang tạm giữ nên không còn gói nào bán được. Hãy mở lô xem vì sao; thôi giữ thì bán được.",
         ),
-        ("sold", "Trong kho đã hết gói này. Bác ghi đóng gói thêm vào sổ kho rồi đưa lên."),
-        ("unpacked", "Chưa đóng gói nào. Bác lập lô rồi ghi đóng gói vào sổ kho, sau đó mới đưa lên được."),
+        ("sold", "Trong kho đã hết gói này. Hãy ghi đóng gói thêm vào sổ kho rồi đưa lên."),
+        ("unpacked", "Chưa đóng gói nào. Hãy lập lô rồi ghi đóng gói vào sổ kho, sau đó mới đưa lên được."),
         (
             "kept back",
-            "Kho còn 40 gói, tài khoản này giữ lại 40 gói không đưa lên sàn. Bác ghi đóng gói thêm rồi đưa lên.",
+            "Kho còn 40 gói, tài khoản này giữ lại 40 gói không đưa lên sàn. Hãy ghi đóng gói thêm rồi đưa lên.",
         ),
     ],
 )
@@ -379,7 +379,7 @@ def test_what_shops_sold_and_nobody_recorded_is_not_sold_again(world: World, lis
     with pytest.raises(Conflict) as caught:
         world.want()
     assert caught.value.text("vi") == (
-        "Sàn đã bán 40 gói mà sổ kho chưa ghi nên không còn gói nào. Bác ghi bán vào sổ kho trước."
+        "Sàn đã bán 40 gói mà sổ kho chưa ghi nên không còn gói nào. Hãy ghi bán vào sổ kho trước."
     )
     after = world.read(listing_id)
     assert (after.wanted, after.wanted_version, after.state) == ("unlisted", before.wanted_version, before.state)

@@ -27,7 +27,7 @@ from tests.app.trace.farm import NOON, World, a_pack, a_product, build
 from tests.sightings import was_seen
 
 CONNECT, PUT_ON_SALE = "Nối tài khoản sàn", "Chọn sản phẩm để bán trên Sàn thử"
-UNPACKED = "Chưa đóng gói nào. Bác lập lô rồi ghi đóng gói vào sổ kho, sau đó mới đưa lên được."
+UNPACKED = "Chưa đóng gói nào. Hãy lập lô rồi ghi đóng gói vào sổ kho, sau đó mới đưa lên được."
 
 
 @pytest.fixture

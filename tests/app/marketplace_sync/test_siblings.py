@@ -49,7 +49,7 @@ def test_what_was_sold_there_stays_sold_through_looks_and_a_new_price(world: Wor
         listing = world.look(listing_id)
         assert (listing.wanted_version, listing.sold_there, there(world)) == (1, 3, [37])
     assert listing.note is not None
-    assert listing.note.vi.startswith("Sàn đã bán 3 gói mà sổ kho chưa ghi. Bác ghi bán 3 gói vào sổ kho.")
+    assert listing.note.vi.startswith("Sàn đã bán 3 gói mà sổ kho chưa ghi. Hãy ghi bán 3 gói vào sổ kho.")
     assert world.events("listing_troubled") == 1
     world.new_price(190000)
     world.push(listing_id)

@@ -51,13 +51,13 @@ def test_the_notice_of_an_offer_taken_back_says_so_and_leads_nowhere(app: Flask,
         return " ".join(page.text.partition("<main")[2].partition("</main>")[0].split())
 
     before = shown()
-    assert "Chưa nhận lời thì họ chưa thấy gì về bác." in before
+    assert "Chưa nhận lời thì họ chưa thấy gì cả." in before
     assert at in before
     with province.database.transaction(minh) as session:
         offers.withdraw_offer(session, minh, offer_id, province["coop"])
     after = shown()
     assert "Đã rút" in re.sub(r"<[^>]+>", " ", after)
-    assert "Đơn vị đã rút lời mời này, bác không phải trả lời nữa." in after
+    assert "Đơn vị đã rút lời mời này, không phải trả lời nữa." in after
     assert "Chưa nhận lời" not in after
     assert "<form" not in after
     assert client.post(at).location == "/tin-bao", "a page opened before leads to what became of it"

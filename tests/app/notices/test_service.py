@@ -379,7 +379,7 @@ def test_no_mail_asks_for_an_answer_to_an_offer_taken_back(province: Province, m
     offered_role(province)
     newest = province.one("SELECT id FROM notices ORDER BY created_at DESC, id DESC LIMIT 1")
     service.deliver(province.database, mailing, NoticeCreated(notice_id=newest))
-    assert [mail["Subject"] for mail in box.mails] == ["Có lời mời chờ bác trả lời"]
+    assert [mail["Subject"] for mail in box.mails] == ["Có lời mời chờ trả lời"]
 
 
 def test_what_somebody_was_told_goes_when_they_are_erased(province: Province, settings: Settings) -> None:

@@ -288,7 +288,7 @@ def test_only_the_import_form_takes_large_bodies(client: FlaskClient, path: str)
 def test_a_form_without_a_file_comes_back_with_the_reason(client: FlaskClient) -> None:
     answer = client.post("/dia-ban/nhap", data={"id": str(new_id()), "kind": "villages", "effective_on": "2025-07-01"})
     assert answer.status_code == 422
-    assert "Bác chưa chọn tệp." in answer.text
+    assert "Chưa chọn tệp." in answer.text
 
 
 def test_an_enormous_file_is_refused_before_it_is_read(client: FlaskClient) -> None:

@@ -178,7 +178,7 @@ def test_what_was_sold_before_the_lot_was_stopped_can_still_be_written_down(
         with pytest.raises(Conflict, match="batch_stopped") as refused:
             move(database, world.manager, variant, kind, 1, batch_id=batch, happened_at=when)
     assert refused.value.text("vi") == (
-        "Lô NA-1126-01 đang thu hồi, chưa bán được. Gói nào đã bán từ trước đó thì bác ghi ngày giờ đã bán."
+        "Lô NA-1126-01 đang thu hồi, chưa bán được. Gói nào đã bán từ trước đó thì ghi ngày giờ đã bán."
     )
     assert lines(database) == before
     for when in (held - moment, released, recalled - moment):

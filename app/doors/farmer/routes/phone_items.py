@@ -136,7 +136,7 @@ def _judge_alone(actor: Actor, envelope: schemas.Envelope, raw: object, until: f
                 "item_unexpected",
                 N_(
                     "Mục này làm máy chủ gặp trục trặc nên chưa ghi được; các mục khác không sao. Máy giữ lại mục này. "
-                    "Bác đọc mã %(request_id)s cho người hỗ trợ.",
+                    "Hãy đọc mã %(request_id)s cho người hỗ trợ.",
                     request_id=g.request_id,
                 ),
             ),

@@ -58,7 +58,7 @@ def questions_about(
         asked.append(
             Question(
                 _("Chưa chọn lượng"),
-                _("Bác chưa chọn lượng. Ghi “%(what)s” không có lượng?", what=what),
+                _("Chưa chọn lượng. Ghi “%(what)s” không có lượng?", what=what),
                 _("Ghi không có lượng"),
                 _("Chọn lượng"),
                 mild=True,
@@ -73,7 +73,7 @@ def _amount_matters(step: Step) -> bool:
 
 
 def _shorter_wait(log: CareLogIn | CorrectionIn, known: int) -> Question:
-    title, hint = _("Cách ly ít ngày hơn trước"), _("Bác xem lại số trên nhãn. Hái sớm quá, hàng sẽ bị giữ lại.")
+    title, hint = _("Cách ly ít ngày hơn trước"), _("Hãy xem lại số trên nhãn. Hái sớm quá, hàng sẽ bị giữ lại.")
     if log.pre_harvest_days is None:
         text = _("%(what)s: trước đây ghi cách ly %(n)s ngày, lần này chưa rõ.", what=log.material, n=known)
         return Question(title, text, _("Chưa rõ, vẫn ghi"), _("Chọn lại số ngày"), hint)
@@ -109,6 +109,6 @@ def taken_from(lots: list[str]) -> Question:
         _("Lần thu hoạch này đã vào lô %(lots)s. Bỏ đi thì lô %(lots)s sẽ bị tạm giữ.", lots=named),
         _("Ghi nhầm thật, vẫn bỏ"),
         _("Không bỏ"),
-        _("Nếu chỉ sai số lượng hay sai ngày, bác bấm “Không bỏ”, rồi bấm Sửa."),
+        _("Nếu chỉ sai số lượng hay sai ngày, hãy bấm “Không bỏ”, rồi bấm Sửa."),
         leave=True,
     )

@@ -59,7 +59,7 @@ def after_writing(error: HoiError | None, log_id: UUID) -> BaseResponse:
     if isinstance(error, Conflict):
         raise Conflict(
             "already_written",
-            N_("Việc này đã ghi rồi, nhưng nội dung khác lần này. Bác mở Việc đã ghi, bấm Sửa."),
+            N_("Việc này đã ghi rồi, nhưng nội dung khác lần này. Hãy mở Việc đã ghi, bấm Sửa."),
         )
     if error is not None:
         raise error

@@ -100,7 +100,7 @@ def step_facts(
     if step.kind in MEDICINES and material is None and not photos and not unnamed_before:
         raise Invalid(
             "medicine_unnamed",
-            N_("Chưa rõ thuốc gì. Bác chọn một ô thuốc, viết tên vào ô “Loại khác”, hoặc chụp ảnh nhãn rồi ghi."),
+            N_("Chưa rõ thuốc gì. Hãy chọn một ô thuốc, viết tên vào ô “Loại khác”, hoặc chụp ảnh nhãn rồi ghi."),
             field="material_other",
         )
     return {
@@ -127,7 +127,7 @@ def _doer(session: Session, house: House, form: schemas.StepForm) -> UUID | None
     if form.performed_by not in {house.writer.person_id, *(p.person_id for p in queries.people(session, house))}:
         raise Invalid(
             "not_of_the_household",
-            N_("Người này không còn trong hộ. Bác chọn lại ai làm."),
+            N_("Người này không còn trong hộ. Hãy chọn lại ai làm."),
             field="performed_by",
         )
     return form.performed_by

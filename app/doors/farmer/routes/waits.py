@@ -25,7 +25,7 @@ def wait_text(wait: Waiting) -> str:
     if not wait.known:
         return str(
             _(
-                "Lần dùng thuốc ngày %(day)s chưa rõ cách ly. Bác xem nhãn thuốc; chưa rõ thì từ %(until)s mới hái.",
+                "Lần dùng thuốc ngày %(day)s chưa rõ cách ly. Hãy xem nhãn thuốc; chưa rõ thì từ %(until)s mới hái.",
                 **facts,
             )
         )

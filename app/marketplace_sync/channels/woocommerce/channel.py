@@ -332,7 +332,7 @@ class WooCommerce(Channel):
                 "base_url",
                 "currency_unknown",
                 N_(
-                    "Mã truy cập này không đọc được tiền tệ của gian hàng. Bác xem trong WooCommerce → Cài đặt → "
+                    "Mã truy cập này không đọc được tiền tệ của gian hàng. Hãy xem trong WooCommerce → Cài đặt → "
                     "Chung: phải là VND (đồng), nếu không giá sẽ sai."
                 ),
             )
@@ -344,7 +344,7 @@ class WooCommerce(Channel):
                 "weight_unit",
                 N_(
                     "Gian hàng tính khối lượng bằng %(unit)s, còn tài khoản này ghi %(ours)s, nên khối lượng trên sàn "
-                    "sẽ sai. Bác mở tài khoản chọn lại đơn vị, hoặc đổi trong WooCommerce → Cài đặt → Sản phẩm sang kg "
+                    "sẽ sai. Hãy mở tài khoản chọn lại đơn vị, hoặc đổi trong WooCommerce → Cài đặt → Sản phẩm sang kg "
                     "hay g.",
                     unit=unit,
                     ours=ours,

@@ -200,7 +200,7 @@ def test_notices_that_want_to_be_seen_come_first_and_all_are_reached(browser: Br
 def test_a_mark_that_is_none_is_refused_in_words(browser: Browser, province: Province, at: str) -> None:
     answer = browser("minh").get(at.format(coop=province["coop"]))
     assert answer.status_code == 400
-    assert "Địa chỉ của trang này không đúng. Bác mở lại danh sách từ đầu." in answer.text
+    assert "Địa chỉ của trang này không đúng. Hãy mở lại danh sách từ đầu." in answer.text
 
 
 def test_a_new_id_is_not_a_mark(browser: Browser, province: Province) -> None:

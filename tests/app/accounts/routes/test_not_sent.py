@@ -19,7 +19,7 @@ from tests.app.accounts.conftest import ADMIN_PHONE, PASSWORD, Province
 from tests.app.accounts.routes.conftest import Browser, csrf, send
 
 OURS = {"Sec-Fetch-Site": "same-origin"}
-TYPED = "Bác viết dài, có “dấu” & <ký hiệu>\nvà xuống dòng"
+TYPED = "Hãy viết dài, có “dấu” & <ký hiệu>\nvà xuống dòng"
 STORED = TYPED.replace("\n", " ")
 
 
@@ -66,14 +66,14 @@ def test_signed_out_in_another_tab_the_text_comes_back_after_signing_in(browser:
     client.get("/dang-nhap")
     refused = ask(client, token)
     assert refused.status_code == 401
-    assert "<title>Chưa gửi: bác đã ra khỏi máy này · Hồi</title>" in unescape(refused.text)
+    assert "<title>Chưa gửi: đã ra khỏi máy này · Hồi</title>" in unescape(refused.text)
     assert requests_made(province) == []
     carried = form_to(refused, "/dang-nhap")
     wrong = client.post("/dang-nhap", data=carried | {"phone": ADMIN_PHONE, "password": "khong dung roi"}, headers=OURS)
     assert (wrong.status_code, hidden(wrong, "kept")) == (422, carried["kept"]), "a slip of the finger loses nothing"
     again = client.post("/dang-nhap", data=carried | {"phone": ADMIN_PHONE, "password": PASSWORD}, headers=OURS)
     assert (again.status_code, requests_made(province)) == (200, []), "nothing is sent by itself"
-    assert "Đã vào lại. Bác xem rồi gửi" in again.text
+    assert "Đã vào lại. Hãy xem rồi gửi" in again.text
     assert form_to(again, "/du-lieu-cua-toi")["detail"] == TYPED
     sent = client.post("/du-lieu-cua-toi", data=form_to(again, "/du-lieu-cua-toi"), headers=OURS)
     assert (sent.status_code, requests_made(province)) == (303, [STORED])
@@ -89,7 +89,7 @@ def test_what_one_person_typed_is_never_sent_in_anothers_name(browser: Browser, 
     as_minh = {"phone": "0912000002", "password": PASSWORD}
     again = client.post("/dang-nhap", data=form_to(refused, "/dang-nhap") | as_minh, headers=OURS)
     assert "do người khác mở" in again.text
-    assert "Bác viết dài" not in again.text
+    assert "Hãy viết dài" not in again.text
     assert client.get("/tai-khoan").status_code == 200, "who signed in is in"
     for sent in (
         ask(client, token),
@@ -97,7 +97,7 @@ def test_what_one_person_typed_is_never_sent_in_anothers_name(browser: Browser, 
     ):
         assert sent.status_code == 403
         assert "<title>Chưa gửi: trang của người khác · Hồi</title>" in unescape(sent.text)
-        assert "Bác viết dài" not in sent.text
+        assert "Hãy viết dài" not in sent.text
     assert requests_made(province) == []
 
 
@@ -111,7 +111,7 @@ def test_a_page_of_before_the_same_person_signed_in_anew_is_shown_again_filled(
     enter(client)
     shown = ask(client, token)
     assert (shown.status_code, "Trang này mở đã lâu" in shown.text) == (403, True)
-    assert "Bác viết dài, có “dấu” &amp; &lt;ký hiệu&gt;" in shown.text
+    assert "Hãy viết dài, có “dấu” &amp; &lt;ký hiệu&gt;" in shown.text
     assert ask(client, csrf(shown)).status_code == 303
     assert requests_made(province) == [STORED]
 
@@ -158,7 +158,7 @@ def test_what_is_kept_is_bounded_and_only_ours_is_kept(browser: Browser) -> None
     unknown = client.post(
         "/du-lieu-cua-toi", data={"csrf_token": token, "detail": TYPED}
     )  # an old browser that does not say
-    assert (unknown.status_code, "Bác viết dài" in unknown.text) == (401, False)
+    assert (unknown.status_code, "Hãy viết dài" in unknown.text) == (401, False)
     made_up = enter(client, kept="eyJub3Q.b3Vycw")
     assert (made_up.status_code, made_up.location) == (303, "/vao")
 
@@ -252,7 +252,7 @@ def test_a_form_from_elsewhere_is_refused_even_with_a_valid_token(
     sent = client.post("/du-lieu-cua-toi", data=request(csrf_token=token), headers=headers)
     assert (sent.status_code, requests_made(province)) == (403, [])
     assert "không đến từ trang của Hồi" in sent.text
-    assert "Bác viết dài" not in sent.text
+    assert "Hãy viết dài" not in sent.text
 
 
 @pytest.mark.parametrize(

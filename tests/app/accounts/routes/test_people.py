@@ -38,8 +38,8 @@ def test_an_offer_is_answered_on_the_page_of_ones_own_data(browser: Browser, pro
     assert "0912 000 003" not in seen
     mine = unescape(khac.get("/du-lieu-cua-toi").text)
     assert "Đơn vị coop" in mine
-    assert "Lời mời chờ bác trả lời" in mine
-    assert "Có lời mời chờ bác trả lời" in unescape(khac.get("/tai-khoan").text)
+    assert "Lời mời chờ trả lời" in mine
+    assert "Có lời mời chờ trả lời" in unescape(khac.get("/tai-khoan").text)
     offer = province.one("SELECT id FROM role_offers")
     assert send(khac, "/du-lieu-cua-toi", f"/du-lieu-cua-toi/loi-moi/{offer}", word="yes").status_code == 303
     assert "Lý Thị Khác" in desk.get(at).text
@@ -74,8 +74,8 @@ def test_an_offer_is_taken_back_on_the_page_that_lists_it(browser: Browser, prov
     seen = unescape(desk.get(at).text)
     assert "Đã rút lời mời." in seen
     assert "Lời mời chờ trả lời" not in seen
-    assert "Lời mời chờ bác trả lời" not in unescape(khac.get("/du-lieu-cua-toi").text)
-    assert "Có lời mời chờ bác trả lời" not in unescape(khac.get("/tai-khoan").text)
+    assert "Lời mời chờ trả lời" not in unescape(khac.get("/du-lieu-cua-toi").text)
+    assert "Có lời mời chờ trả lời" not in unescape(khac.get("/tai-khoan").text)
 
 
 def test_one_tap_does_not_end_ones_own_role(browser: Browser, province: Province) -> None:
@@ -86,11 +86,11 @@ def test_one_tap_does_not_end_ones_own_role(browser: Browser, province: Province
     assert f'href="{at}"' in account
     assert f'action="{at}"' not in account
     asked = unescape(client.get(at).text)
-    assert "bác không ghi được việc và không mở được nhật ký của Hộ household nữa" in asked
+    assert "không ghi được việc và không mở được nhật ký của Hộ household nữa" in asked
     assert "chỉ người quản lý Đơn vị coop hoặc người quản trị giao lại" in asked
     assert province.one("SELECT count(*) FROM memberships WHERE id = :m AND valid_to IS NULL", m=membership) == 1
     assert send(client, at).location == "/tai-khoan"
-    assert "Bác đã thôi vai trò này." in unescape(client.get("/tai-khoan").text)
+    assert "Đã thôi vai trò này." in unescape(client.get("/tai-khoan").text)
     assert province.one("SELECT count(*) FROM memberships WHERE id = :m AND valid_to IS NULL", m=membership) == 0
 
 

@@ -31,7 +31,7 @@ from tests.app.boxes import named_in_box
          [("village_id", "Thôn")]),
         ("minh", "/tai-khoan/sua", {"full_name": "Vi Văn Minh", "phone": "12", "email": "x", "language": "fr"},
          [("address_as", "Xưng hô"), ("phone", "Số điện thoại"), ("email", "Thư điện tử"), ("language", "Ngôn ngữ")]),
-        ("minh", "/du-lieu-cua-toi", {"detail": "x" * 2001}, [("kind", "Bác muốn"), ("detail", "Về điều gì")]),
+        ("minh", "/du-lieu-cua-toi", {"detail": "x" * 2001}, [("kind", "Muốn làm gì"), ("detail", "Về điều gì")]),
         ("minh", "/du-lieu-cua-toi/xoa", {"word": "có"}, [("word", "Viết chữ XÓA để chắc chắn")]),
         ("minh", "/doi-mat-khau", {"new": "mot mat khau moi", "again": "khac"},
          [("current", "Mật khẩu đang dùng"), ("again", "Viết lại mật khẩu mới")]),

@@ -211,7 +211,7 @@ def test_a_certifier_reads_the_sites_of_their_commune_only(demo_province: Demo) 
 def test_a_refused_finding_names_each_wrong_field_and_leads_to_it(demo_province: Demo) -> None:
     client, site = demo_province.enter("chung-nhan"), key("site", "household-failing-0", "thach-den")
     finding = key("test", "finding-refused-later")
-    saw = ("note", "Bác thấy gì tại chỗ?")
+    saw = ("note", "Thấy gì tại chỗ?")
     assert named_in_box(client.post(f"/chung-nhan/{site}", data={"id": str(finding), "note": "x"})) == [saw]
     client.post(f"/chung-nhan/{site}", data={"id": str(finding), "note": "Sổ vật tư thiếu một trang."})
     corrected = client.post(f"/chung-nhan/nhan-xet/{finding}", data={"id": str(key("test", "worse"))})

@@ -229,7 +229,7 @@ def test_refused_proof_is_named_with_a_link(province: Province, sign_in: SignIn)
     assert facts(province) == 0
 
 
-UNPROVEN = "Đã ghi, nhưng chưa có ảnh hay giấy nên chưa tính. Bác thêm minh chứng ngay ở trang này."
+UNPROVEN = "Đã ghi, nhưng chưa có ảnh hay giấy nên chưa tính. Hãy thêm minh chứng ngay ở trang này."
 
 
 def test_record_without_proof_says_that_it_does_not_count_and_leads_to_where_proof_is_added(

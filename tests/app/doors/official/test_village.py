@@ -133,7 +133,7 @@ def test_dials_show_another_day_as_it_was_known_and_offer_no_writing(
     address = f"/thon/{province.village}"
     assert "Đạt “Nhà văn hóa thôn được trang bị" in text_of(client.get(address))
     past = text_of(client.get(f"{address}?ngay=2026-11-20&biet_den=2026-11-22"))
-    assert "Bác đang xem kết quả như vào ngày 20/11/2026, chỉ theo những gì đã ghi đến 22/11/2026 23:59." in past
+    assert "Đang xem kết quả như vào ngày 20/11/2026, chỉ theo những gì đã ghi đến 22/11/2026 23:59." in past
     assert "Wi-Fi miễn phí ở nhà văn hóa thôn: chưa ai ghi." in past
     assert "Ghi việc của thôn" not in past
 

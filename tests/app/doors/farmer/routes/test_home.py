@@ -92,7 +92,7 @@ def told(world: World, urgency: Urgency, title: str) -> None:
             reason="test",
             urgency=urgency,
             title=Words(vi=title),
-            body=Words(vi="Bác xem."),
+            body=Words(vi="Hãy xem."),
             link=None,
             key=title,
         )

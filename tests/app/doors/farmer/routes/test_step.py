@@ -71,7 +71,7 @@ def test_an_amount_in_a_foreign_unit_is_refused_and_nothing_is_stored(
 ) -> None:
     answer = phone_of("lanh").post("/nong-dan/ghi/fertilising", data=form(world, **more))
     assert answer.status_code == 422
-    assert "Bác bấm lại vào một ô số" in text_of(answer)
+    assert "Hãy bấm lại vào một ô số" in text_of(answer)
     assert world.logs() == []
 
 
@@ -85,7 +85,7 @@ def test_another_day_needs_a_day_and_keeps_what_was_chosen(world: World, phone_o
     phone, sent = phone_of("lanh"), form(world, day="other", material="NPK", amount="bag:3")
     answer = phone.post("/nong-dan/ghi/fertilising", data=sent)
     assert answer.status_code == 422
-    assert "Bác chọn Hôm nay, Hôm qua hoặc một ngày trên lịch" in text_of(answer)
+    assert "Hãy chọn Hôm nay, Hôm qua hoặc một ngày trên lịch" in text_of(answer)
     assert 'value="bag:3" checked' in answer.text
     assert f'name="id" value="{sent["id"]}"' in answer.text
     assert world.logs() == []
@@ -96,7 +96,7 @@ def test_a_day_to_come_is_refused_with_the_way_out(world: World, phone_of: Phone
     tomorrow = (clock.today() + timedelta(days=1)).isoformat()
     answer = phone_of("lanh").post("/nong-dan/ghi/weeding", data=form(world, day="other", on=tomorrow, amount="hour:1"))
     assert answer.status_code == 422
-    assert "chưa tới. Bác chọn lại ngày đã làm" in text_of(answer)
+    assert "chưa tới. Hãy chọn lại ngày đã làm" in text_of(answer)
     assert world.logs() == []
 
 
@@ -135,7 +135,7 @@ def test_an_untouched_form_is_asked_once_and_the_way_back_keeps_what_was_chosen(
     yesterday = (clock.today() - timedelta(days=1)).isoformat()
     phone, sent = phone_of("lanh"), form(world, material="NPK 16-16-8", day=yesterday)
     asked = phone.post("/nong-dan/ghi/fertilising", data=sent)
-    assert "Bác chưa chọn lượng. Ghi “Bón phân NPK 16-16-8” không có lượng?" in text_of(asked)
+    assert "Chưa chọn lượng. Ghi “Bón phân NPK 16-16-8” không có lượng?" in text_of(asked)
     assert 'class="flash wait" role="status"' in asked.text
     assert "unmet" not in asked.text
     assert "btn danger" not in asked.text

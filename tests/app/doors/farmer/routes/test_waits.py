@@ -93,8 +93,8 @@ def test_a_harvest_after_a_treatment_of_unknown_days_to_wait_is_warned_of_and_as
     world.log("spraying", ago(days=days_ago), material="Bt", pre_harvest_days=None)
     phone, day = phone_of("lanh"), clock.local(ago(days=days_ago)).date()
     until = day + timedelta(days=31)
-    home = f"Lần dùng thuốc ngày {day:%d/%m} chưa rõ cách ly. Bác xem nhãn thuốc trước khi hái"
-    words = f"Lần dùng thuốc ngày {day:%d/%m/%Y} chưa rõ cách ly. Bác xem nhãn thuốc; chưa rõ thì từ {until:%d/%m/%Y} mới hái."
+    home = f"Lần dùng thuốc ngày {day:%d/%m} chưa rõ cách ly. Hãy xem nhãn thuốc trước khi hái"
+    words = f"Lần dùng thuốc ngày {day:%d/%m/%Y} chưa rõ cách ly. Hãy xem nhãn thuốc; chưa rõ thì từ {until:%d/%m/%Y} mới hái."
     assert (home in text_of(phone.get("/nong-dan"))) is asked
     assert (words in text_of(phone.get("/nong-dan/ghi/harvesting"))) is asked
     answer = phone.post("/nong-dan/ghi/harvesting", data=form(world, amount="kg:50"))
