@@ -184,5 +184,5 @@ def test_a_price_that_is_grouped_wrongly_is_refused_with_the_nearest_right_spell
             {"id": new_id(), "product_id": new_id(), "sku": "AB", "name_vi": "Hộp", "price_dong": written},
             context={"language": "vi"},
         )
-    found = [d["ctx"]["error"].vi for d in refused.value.errors()]
+    found = [d["ctx"]["error"].text("vi") for d in refused.value.errors()]
     assert found == [f"Cần một số nguyên. Viết {nearest}."]

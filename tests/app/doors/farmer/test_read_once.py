@@ -60,7 +60,7 @@ def outcome(read: Callable[[], CareLogIn]) -> Read:
     try:
         step = read()
     except InvalidMany as many:
-        return Read(faults=tuple((e.code, e.field, e.vi) for e in many.errors))
+        return Read(faults=tuple((e.code, e.field, e.text("vi")) for e in many.errors))
     except HoiError as one:
         return Read(faults=((one.code, one.field, one.vi),))
     return Read(step, frozenset(step.model_fields_set), digest_of(step))
