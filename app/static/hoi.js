@@ -50,6 +50,24 @@
     speech.speak(say);
   });
 
+  // A day is typed; the browser's own calendar writes it as it would be typed.
+  all("[data-calendar]").forEach((b) => (b.hidden = !HTMLInputElement.prototype.showPicker));
+  on("click", "[data-calendar]", (b) => {
+    const day = b.previousElementSibling;
+    const pick = document.createElement("input");
+    const [d, m, y] = day.value.split("/");
+    Object.assign(pick, { type: "date", className: "sr", tabIndex: -1, ariaHidden: "true" });
+    Object.assign(pick, { min: day.dataset.min ?? "", max: day.dataset.max ?? "" });
+    if (y) pick.value = `${y}-${m.padStart(2, "0")}-${d.padStart(2, "0")}`;
+    pick.addEventListener("change", () => {
+      day.value = pick.value.split("-").reverse().join("/");
+      day.dispatchEvent(new Event("change", { bubbles: true }));
+    });
+    b.parentNode.querySelector("[type=date]")?.remove();
+    b.after(pick);
+    pick.showPicker();
+  });
+
   // Tables: filter by typing, sort by header.
   const fold = (s) => s.normalize("NFD").replace(/\p{M}/gu, "").replace(/[đĐ]/g, "d").toLowerCase();
   on("input", "[data-filter]", (input) => {

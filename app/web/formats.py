@@ -1,5 +1,6 @@
 """Days, numbers, money, quantities and texts as a page writes them."""
 
+import re
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,6 +12,8 @@ from app.db import Words
 from app.db.keyset import Count
 from app.web.languages import form_language, language
 
+_ISO_DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
+
 
 def vn_date(value: date | datetime | None) -> str:
     """dd/mm/yyyy in Vietnam."""
@@ -18,6 +21,14 @@ def vn_date(value: date | datetime | None) -> str:
         return ""
     day = clock.local(value).date() if isinstance(value, datetime) else value
     return day.strftime("%d/%m/%Y")
+
+
+def form_day(value: date | str | None) -> str:
+    """A day as the value of a form's field, dd/mm/yyyy whatever the browser's language; what was typed stays as it was typed."""
+    if isinstance(value, str):
+        as_browsers_send = _ISO_DAY.fullmatch(value)
+        return "/".join(as_browsers_send.group(3, 2, 1)) if as_browsers_send else value
+    return vn_date(value)
 
 
 def vn_datetime(value: datetime | None) -> str:

@@ -15,7 +15,18 @@ from app.errors import HoiError
 from app.settings import ROOT
 from app.web.cookies import cookie_name
 from app.web.errors import csrf_error, database_away, database_busy, http_error, render_error, twice_at_once, unexpected
-from app.web.formats import counting, form_number, how_many, number, quantity, vn_date, vn_datetime, vnd, words
+from app.web.formats import (
+    counting,
+    form_day,
+    form_number,
+    how_many,
+    number,
+    quantity,
+    vn_date,
+    vn_datetime,
+    vnd,
+    words,
+)
 from app.web.languages import FORM_LANGUAGE, choose_language, form_language, language
 from app.web.operations import healthz, metrics, readyz
 from app.web.origin import refuse_foreign
@@ -54,6 +65,7 @@ def install(app: Flask, web: Web) -> None:
         vnd=vnd,
         quantity=quantity,
         number=number,
+        form_day=form_day,
         form_number=form_number,
         how_many=how_many,
         words=words,
