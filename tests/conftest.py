@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import ipaddress
 import logging
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ import structlog
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
 
 from app import clock, jobs, local, supervisor
 from app import settings as settings_module
@@ -38,6 +40,25 @@ from tests.demo.province import demo_province  # noqa: F401 - a fixture, for the
 
 SECRET = "a secret of invented people, forty characters"
 TEMPLATE = "hoi_template"
+
+
+_LINE_ENDS = re.compile(r"(?<=>)\s*\n\s*(?=<)")
+
+
+def pages_in_a_line(pages: type[TestResponse]) -> None:
+    """Let tests read the text of pages without the line ends and indents of templates, which show nothing."""
+    as_sent = pages.get_data
+
+    def get_data(self: TestResponse, as_text: bool = False) -> bytes | str:  # noqa: FBT001, FBT002 - werkzeug's signature
+        data = as_sent(self, as_text)
+        if not isinstance(data, str) or self.mimetype != "text/html":
+            return data
+        return re.sub(r"\s*\n\s*", " ", _LINE_ENDS.sub("", data))
+
+    pages.get_data = get_data  # type: ignore[method-assign]
+
+
+pages_in_a_line(TestResponse)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -110,7 +110,7 @@ def test_an_unknown_card_is_a_plain_page(browser: Browser) -> None:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda code: code[:-1], "Mã trên thẻ có 26 chữ và số, hãy viết 25."),
+        (lambda code: code[:-1], "Mã trên thẻ có 26 chữ và số, đã viết 25."),
         (lambda code: code[:-1] + "U", "Mã trên thẻ không có ký tự “U”."),
         (lambda code: code[:-1] + ("A" if code[-1] != "A" else "B"), "Không có thẻ nào mang mã này"),
     ],

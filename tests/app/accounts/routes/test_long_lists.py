@@ -113,7 +113,7 @@ def test_a_person_of_120_households_finds_each_of_them(browser: Browser, provinc
     lanh = browser("lanh")
     row = r'<a class="link-row log inset" href="/nong-dan\?ho=[0-9a-f-]+">.*?<b>([^<]+)</b>'
     assert every(lanh, "/nong-dan/ho", row) == ["Hộ household", *NAMES]
-    assert "ghi được cho 121 nhà" in lanh.get("/nong-dan/ho").text
+    assert "Ghi được cho 121 nhà" in lanh.get("/nong-dan/ho").text
     assert re.findall(row, lanh.get("/nong-dan/ho?q=ho so 118").text) == ["Hộ số 118"]
     roles = r'<a href="/don-vi/([0-9a-f-]+)">'
     assert len(every(lanh, "/tai-khoan", roles, within='id="vai-tro"')) == 121

@@ -242,7 +242,7 @@ def test_a_certificate_without_an_end_that_was_withdrawn_is_said_to_be(client: F
         ("/t", 200, "Nhập mã trên tem"),
         ("/t/ABCDEFGH00002", 404, "không có trong sổ"),
         ("/t/0000000000001", 400, "so từng ký tự"),
-        ("/t/K7M2", 400, "có 13 ký tự, hãy nhập 4"),
+        ("/t/K7M2", 400, "có 13 ký tự, đã nhập 4"),
         ("/t/UUUUUUUUUUUUU", 400, "không bao giờ có ký tự “U”"),
         ("/t/" + "A" * 5000, 400, "dài quá"),
         ("/t/%3Cscript%3E", 400, "&lt;"),
