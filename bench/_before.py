@@ -125,9 +125,9 @@ SELECT o.id, o.* FROM organisations o
 """
 
 # `batch_lines` of app/trace/queries/batches.py: all of them for one page, and again for their number.
-BATCHES = (
+BATCHES, COUNT_OF_BATCHES = (
     f"""
-SELECT b.created_at, b.*, p.name, (SELECT count(*) FROM trace_codes c WHERE c.batch_id = b.id) AS codes
+SELECT b.*, p.name, (SELECT count(*) FROM trace_codes c WHERE c.batch_id = b.id) AS codes
   FROM batches b JOIN products p ON p.id = b.product_id
  WHERE {_VISIBLE.format(column="b.organisation_id")}
  ORDER BY b.created_at DESC, b.id LIMIT 50
@@ -135,14 +135,18 @@ SELECT b.created_at, b.*, p.name, (SELECT count(*) FROM trace_codes c WHERE c.ba
     f"SELECT count(*) FROM batches b WHERE {_VISIBLE.format(column='b.organisation_id')}",
 )
 
-# `households` of app/doors/farmer/queries.py: what was written today was found by reading all that was ever written.
-WRITTEN_TODAY = """
+# `households` of app/doors/farmer/queries.py: what was written today was found by reading all that was ever written; and
+# every household was read to show the first sixty.
+WRITTEN_TODAY = (
+    """
 SELECT l.organisation_id, count(*) FROM care_logs l JOIN care_logs first ON first.id = coalesce(l.corrects_id, l.id)
  WHERE l.organisation_id = ANY (:houses_shown) AND first.recorded_at >= :today_began AND NOT l.withdrawn
    AND NOT EXISTS (SELECT FROM care_logs later
        WHERE later.corrects_id = coalesce(l.corrects_id, l.id) AND later.position > l.position)
  GROUP BY l.organisation_id
-"""
+""",
+    "SELECT o.* FROM organisations o WHERE o.id = ANY (:theirs) ORDER BY vn_numbered(o.name_folded), o.id LIMIT 2000",
+)
 
 # `inbox` and `unseen_count` of app/notices/queries.py, which stand on every page.
 _WANTS_EYES = """

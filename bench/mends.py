@@ -19,7 +19,7 @@ from unittest import mock
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app import audit, clock
@@ -40,6 +40,7 @@ from app.notices import queries as notices
 from app.products import queries as products
 from app.trace import pages, stock
 from app.trace import queries as trace
+from app.trace.models import Batch
 from bench import _before as before
 from bench import _harness as harness
 from bench import _meter as meters
@@ -231,6 +232,15 @@ def batch_page(session: Session, world: World) -> list[datetime]:
     return [line.batch.created_at for line in trace.batch_list(session, world.actors["province"]).lines]
 
 
+def batches_unpaged(session: Session, world: World) -> list[datetime]:
+    """As before: the page and its number by the old questions, and what is said of each batch by today's."""
+    rows = session.scalars(select(Batch).from_statement(text(before.BATCHES)), world.told).all()
+    session.execute(text(before.COUNT_OF_BATCHES), world.told).all()
+    trace.standings(session, [batch.id for batch in rows])
+    trace.harvest_days(session, rows)
+    return [batch.created_at for batch in rows]
+
+
 def batches_naming_household(session: Session, world: World) -> list[UUID]:
     return trace.batches_naming_organisation(session, [world["household"]])
 
@@ -348,7 +358,7 @@ MENDS = (
     Mend(9, "/thua as the province", site_page, before.SITES, who="province", by="database_ms", agree=None),
     Mend(9, "/don-vi as the province", organisation_page, before.ORGANISATIONS, who="province", by="database_ms",
          agree=begins),
-    Mend(9, "/lo as the province", batch_page, before.BATCHES, who="province", by="database_ms", agree=is_first_column),
+    Mend(9, "/lo as the province", batch_page, batches_unpaged, who="province", by="database_ms"),
     Mend(9, "/nong-dan/ho: written today", written_today, before.WRITTEN_TODAY, who="manager of most households",
          agree=lambda old, new: {row[0]: row[1] for row in old} == new),
     Mend(9, f"the bell of who has {UNSEEN:,} notices", bell, before.UNSEEN, who="manager",
@@ -427,6 +437,7 @@ SELECT m.person_id FROM (SELECT cooperative_id, count(*) AS households FROM hous
   JOIN memberships m ON m.organisation_id = h.cooperative_id AND m.role = 'cooperative_manager' AND m.valid_to IS NULL
  ORDER BY h.households DESC, m.person_id LIMIT 1
 """
+SOME_HOUSEHOLDS = f"SELECT id FROM organisations WHERE kind = 'household' ORDER BY id LIMIT {HOUSEHOLDS}"
 # The household of a smart agriculture model with most steps of late, and one of them.
 COUNTED = """
 SELECT (array_agg(l.id))[1] AS step, v.village_id FROM village_facts f
@@ -479,6 +490,7 @@ def look_around(database: Database, owner: meters.Connection, people: Sequence[w
     of_most = who["manager of most households"]
     with database.transaction(of_most) as session:
         shown = farmer.households(session, of_most)
+        told["theirs"] = list(of_most.organisations)
         told["houses_shown"] = [house.id for house in (*shown.own, *shown.others)]
     return World(told, who)
 

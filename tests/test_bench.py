@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import select
 
@@ -21,8 +22,10 @@ from app.trace import care_logs, codes
 from app.trace.models import CareLog
 from app.web import SIGN_IN_COOKIE
 from bench import _harness as harness
-from bench import _people, demo, items, looks, scan
-from tests.conftest import free_start, wait_until
+from bench import _meter as meters
+from bench import _pages as walk
+from bench import _people, _province, demo, items, looks, mends, scan
+from tests.conftest import free_start, owner_of, wait_until
 
 SHAPE = {"name", "unit", "value", "baseline", "ratio", "better", "goal", "ok", "runs"}
 
@@ -98,11 +101,11 @@ def in_group(group: int) -> list[int]:
 def test_every_bench_is_run_by_the_harness(root: Path) -> None:
     """Who runs `main` otherwise ends by a signal without a word to its servers."""
     benches = sorted((root / "bench").glob("[a-z]*.py"))
-    assert {path.stem for path in benches} >= {"demo", "fresh", "growth", "items", "looks", "scan"}
+    assert {path.stem for path in benches} >= {"demo", "fresh", "growth", "items", "looks", "mends", "scan"}
     assert [path.stem for path in benches if not path.read_text().endswith("    harness.run(main)\n")] == []
 
 
-@pytest.mark.parametrize("bench", [scan, items])
+@pytest.mark.parametrize("bench", [scan, items, mends])
 def test_a_bench_refuses_too_few_runs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], bench: ModuleType
 ) -> None:
@@ -171,3 +174,57 @@ def test_looks_fails_when_a_goal_is_missed(
     said: dict[str, Any] = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert said.keys() >= SHAPE
     assert (said["ok"], said["value"], said["push_start_s"], said["listings"]) == (ok, value, push, 1000)
+
+
+@pytest.mark.parametrize(
+    ("buffers", "answer", "value", "ok"),
+    [(100, 7, 10.0, True), (40, 7, 4.0, False), (100, 8, 10.0, False)],
+)
+def test_mends_fails_when_one_is_worth_too_little_or_answers_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    buffers: int,
+    answer: int,
+    value: float,
+    *,
+    ok: bool,
+) -> None:
+    def asked(buffers: int, answer: int) -> mends.Asked:
+        return mends.Asked(meters.Cost(buffers=buffers), answer)
+
+    found = [
+        mends.Compared(mends.Mend(1, "one", lambda *_: 7), [asked(buffers, 7)] * 5, [asked(10, answer)] * 5),
+        mends.Compared(mends.Mend(2, "other", lambda *_: 7, goal=2), [asked(30, 7)] * 5, [asked(0, 7)] * 5),
+    ]
+    monkeypatch.setattr(mends, "measured", lambda *_: found)
+    monkeypatch.setattr("sys.argv", ["mends"])
+    assert mends.main() == (0 if ok else 1)
+    said: dict[str, Any] = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert said.keys() >= SHAPE
+    assert (said["ok"], said["value"], said["goal"], said["worst"]) == (ok, value, 5.0, "one")
+    assert said["differing"] == ([] if answer == 7 else ["one"])
+    assert said["ratios"] == {"1 one": value, "2 other": 30.0}
+
+
+@pytest.mark.slow
+def test_what_was_asked_before_a_mend_and_what_is_asked_now_find_the_same(demo_database: Database) -> None:
+    owner_url = owner_of(demo_database.url)
+    database = Database(owner_url, application="hoi-test", pool_size=2)
+    with psycopg.connect(owner_url, autocommit=True) as owner, psycopg.connect(owner_url, autocommit=True) as into:
+        _province.enrich(owner, every_village=False)
+        people = walk.everybody(database, walk.SHORT)
+        _province.grow(owner, into, _province.Size("some", organisations=1, happening=2, own=2, members=1, history=1))
+        world = mends.look_around(database, owner, people)
+    told = {}
+    for mend in mends.MENDS:
+        found = mends.Compared(mend)
+        for old, side in ((True, found.old), (False, found.new)):
+            with mends.undone(database, mend, world, old=old) as session:
+                act = mend.ask_before if old else mend.after
+                side.append(mends.Asked(meters.Cost(), act(session, world)))
+        told[mend.what] = found
+    database.dispose()
+    assert [what for what, found in told.items() if not found.agrees] == []
+    # What is compared by the number itself is what the mend is about.
+    counted = {what: (f.old[0].answer, f.new[0].answer) for what, f in told.items() if f.mend.by == "number"}
+    assert counted[f"answers kept of {mends.STEPS} steps that change a count"] == (mends.STEPS, 0)
