@@ -31,7 +31,6 @@ from app.messages import N_
 from app.products import queries as products
 from app.products.schemas import Searched
 from app.web import (
-    accept_files,
     language,
     page,
     parse,
@@ -40,12 +39,12 @@ from app.web import (
     picked,
     require,
     signed_in,
+    takes_files,
     transaction,
     web,
 )
 
 blueprint = Blueprint("marketplace_sync", __name__, template_folder="templates")
-accept_files(blueprint, {"confirm": media.MAX_PHOTO_BYTES})
 
 
 FEW_OFFERS = 5  # of an account that the overview shows; the others stand on a page of their own
@@ -342,6 +341,7 @@ def confirm_form(declared_id: UUID) -> Response:
 
 
 @blueprint.post("/san/da-khai/<uuid:declared_id>")
+@takes_files(media.MAX_PHOTO_BYTES)
 def confirm(declared_id: UUID) -> BaseResponse:
     actor = require(Right.CONFIRM_LINK)
     sent = request.files.get("photo")

@@ -25,10 +25,9 @@ from app.places.schemas import (
 )
 from app.sheets import MAX_ROWS, problems_csv
 from app.sheets import template as template_of
-from app.web import accept_files, language, page, parse, parse_query, signed_in, transaction, web
+from app.web import language, page, parse, parse_query, signed_in, takes_files, transaction, web
 
 blueprint = Blueprint("places", __name__, template_folder="templates")
-accept_files(blueprint, {"new_import_send": media.MAX_BYTES})
 
 SHOWN_PROBLEMS = 50
 SHOWN_CHANGES = 50
@@ -235,6 +234,7 @@ def new_import() -> Response:
 
 
 @blueprint.post("/dia-ban/nhap")
+@takes_files(media.MAX_BYTES)
 def new_import_send() -> BaseResponse:
     actor = _manager()
     form = parse(NewImport)

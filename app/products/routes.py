@@ -34,24 +34,19 @@ from app.products.schemas import (
     WithdrawCertificate,
 )
 from app.web import (
-    accept_files,
     page,
     parse,
     parse_query,
     picked,
     sent_file,
     signed_in,
+    takes_files,
     transaction,
     unit_options,
     web,
 )
 
 blueprint = Blueprint("products", __name__, template_folder="templates")
-accept_files(
-    blueprint,
-    {"create": media.MAX_PHOTO_BYTES, "edit_send": media.MAX_PHOTO_BYTES, "certify_send": media.MAX_PHOTO_BYTES},
-)
-
 
 ENDING = timedelta(days=90)  # of so many days the desk warns: a new assessment takes its dossier about three months
 
@@ -161,6 +156,7 @@ def new() -> Response:
 
 
 @blueprint.post("/san-pham/moi", endpoint="create")
+@takes_files(media.MAX_PHOTO_BYTES)
 def create() -> BaseResponse:
     actor = signed_in()
     read = _sent_photo(actor)
@@ -188,6 +184,7 @@ def edit(product_id: UUID) -> Response:
 
 
 @blueprint.post("/san-pham/<uuid:product_id>/sua")
+@takes_files(media.MAX_PHOTO_BYTES)
 def edit_send(product_id: UUID) -> BaseResponse:
     actor = signed_in()
     read = _sent_photo(actor)
@@ -268,6 +265,7 @@ def certify(product_id: UUID) -> Response:
 
 
 @blueprint.post("/san-pham/<uuid:product_id>/chung-nhan-moi")
+@takes_files(media.MAX_PHOTO_BYTES)
 def certify_send(product_id: UUID) -> BaseResponse:
     actor = signed_in()
     read = _sent_paper(actor)

@@ -11,13 +11,13 @@ from app.web.pages import page
 from app.web.parsing import (
     MAX_FORM_BYTES,
     OUR_FIELDS,
-    accept_files,
     most_bytes,
     parse,
     parse_data,
     parse_query,
     picked,
     sent_file,
+    takes_files,
 )
 from app.web.process import Web, is_https, web
 from app.web.requests import SECURITY_HEADERS, UNSAFE, takes_html
@@ -44,7 +44,6 @@ __all__ = [
     "UNSAFE",
     "Kept",
     "Web",
-    "accept_files",
     "actor",
     "become",
     "clear_sign_in_cookie",
@@ -72,6 +71,7 @@ __all__ = [
     "set_sign_in_cookie",
     "signed_in",
     "surely_ours",
+    "takes_files",
     "takes_html",
     "transaction",
     "unit_options",

@@ -31,7 +31,7 @@ from app.web.languages import FORM_LANGUAGE, choose_language, form_language, lan
 from app.web.operations import healthz, metrics, readyz
 from app.web.origin import refuse_foreign
 from app.web.pages import asset, template_context
-from app.web.parsing import MAX_FORM_BYTES
+from app.web.parsing import MAX_FORM_BYTES, widen
 from app.web.process import Web, is_https
 from app.web.requests import begin, finish, forget
 
@@ -85,6 +85,7 @@ def install(app: Flask, web: Web) -> None:
         hops = web.settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's documented way
     Babel(app, locale_selector=language)
+    app.url_value_preprocessor(widen)
     app.before_request(begin)
     app.before_request(refuse_foreign)
     csrf.init_app(app)  # asks for the form's token, after those two

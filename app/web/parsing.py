@@ -1,13 +1,12 @@
 """What was sent, as frozen schemas, or an error that names the field in both languages."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar, get_origin
 from uuid import UUID
 
-from flask import Blueprint, Flask, request
-from flask.blueprints import BlueprintSetupState
+from flask import Flask, current_app, request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from werkzeug.exceptions import HTTPException
@@ -20,6 +19,7 @@ from app.web.languages import FORM_LANGUAGE, form_language
 MAX_FORM_BYTES = 1024 * 1024  # uploads go through media, in parts; a form is text
 OUR_FIELDS = frozenset({"csrf_token", FORM_LANGUAGE})  # what the macro ui.csrf puts into every form
 SchemaT = TypeVar("SchemaT", bound=BaseModel)
+ViewT = TypeVar("ViewT", bound=Callable[..., object])
 
 
 def parse(schema: type[SchemaT], **more: object) -> SchemaT:
@@ -80,23 +80,28 @@ def picked(field: str) -> UUID | None:
         return None
 
 
-def accept_files(blueprint: Blueprint, endpoints: Mapping[str, int]) -> None:
-    """Let these endpoints of the blueprint (by their short names) take forms of so many bytes: forms with a file field.
+def takes_files(most: int) -> Callable[[ViewT], ViewT]:
+    """Declare a view whose form has a file field: with its files it takes so many bytes more than a form without.
 
-    It must happen before anything reads the form, the check of the form's token included.
+    Stands below the route, next to the function.
     """
 
-    def widen(endpoint: str | None, _values: object) -> None:
-        short = (endpoint or "").removeprefix(f"{blueprint.name}.")
-        if short in endpoints:
-            request.max_content_length = endpoints[short] + MAX_FORM_BYTES
+    def declare(view: ViewT) -> ViewT:
+        view.most_file_bytes = most  # type: ignore[attr-defined]  # read by `file_bytes`
+        return view
 
-    def note(state: BlueprintSetupState) -> None:
-        known = state.app.extensions.setdefault("hoi_forms_with_files", {})
-        known.update({f"{blueprint.name}.{short}": size for short, size in endpoints.items()})
+    return declare
 
-    blueprint.url_value_preprocessor(widen)
-    blueprint.record(note)
+
+def file_bytes(app: Flask, endpoint: str | None) -> int:
+    """How many bytes of files the view of this endpoint declares; none where it declares nothing."""
+    view = app.view_functions.get(endpoint or "")
+    return int(getattr(view, "most_file_bytes", 0))
+
+
+def widen(endpoint: str | None, _values: object) -> None:
+    """Let the request be as long as its view declares, before anything reads the form: the check of its token does."""
+    request.max_content_length = file_bytes(current_app, endpoint) + MAX_FORM_BYTES
 
 
 def most_bytes(app: Flask, method: str, path: str) -> int:
@@ -105,8 +110,7 @@ def most_bytes(app: Flask, method: str, path: str) -> int:
         endpoint, _ = app.url_map.bind("localhost").match(path, method)
     except (HTTPException, RequestRedirect):
         return MAX_FORM_BYTES
-    with_files: dict[str, int] = app.extensions.get("hoi_forms_with_files", {})
-    return with_files.get(endpoint, 0) + MAX_FORM_BYTES
+    return file_bytes(app, endpoint) + MAX_FORM_BYTES
 
 
 def sent_file(field: str) -> bytes:

@@ -24,9 +24,8 @@ from app.fields import ClientId, Day
 from app.messages import N_
 from app.places import queries as places
 from app.places.models import Level, Place
-from app.web import accept_files, page, parse, parse_data, parse_query, transaction
+from app.web import page, parse, parse_data, parse_query, takes_files, transaction
 
-accept_files(blueprint, {"record_send": 2 * media.MAX_PHOTO_BYTES})
 MANY = {"group_activity", "feedback", "model"}
 
 
@@ -158,6 +157,7 @@ def _listed(session: Session, village_id: UUID, kind: Kind, asked: Asked, today:
 
 
 @blueprint.post("/thon/<uuid:village_id>/ghi/<kind>")
+@takes_files(2 * media.MAX_PHOTO_BYTES)
 def record_send(village_id: UUID, kind: str) -> BaseResponse:
     actor = recorder(village_id)
     kinds, _criterion = page_of(kind)

@@ -14,17 +14,9 @@ from app.actor import Actor
 from app.fields import Day
 from app.products.schemas import Form
 from app.trace.models import MovementKind, Witness
-from app.web import OUR_FIELDS, accept_files, sent_file, web
+from app.web import OUR_FIELDS, sent_file, web
 
 blueprint = Blueprint("trace", "app.trace", template_folder="templates")
-accept_files(
-    blueprint,
-    {
-        "new_site_send": media.MAX_PHOTO_BYTES,
-        "edit_site_send": media.MAX_PHOTO_BYTES,
-        "new_log_send": media.MAX_PHOTO_BYTES,
-    },
-)
 
 
 class When(Form):

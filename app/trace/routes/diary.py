@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from app import clock
+from app import clock, media
 from app.actor import Actor, Right
 from app.db import sort_key
 from app.errors import forbidden
@@ -16,7 +16,7 @@ from app.trace import diary, queries, steps, witnesses
 from app.trace.models import Witness
 from app.trace.routes.base import When, blueprint, filled_fields, kept_photo, names_of_people, sent_photo, witness_words
 from app.trace.schemas import CareLogIn, CorrectionIn
-from app.web import language, page, parse_data, signed_in, transaction, unit_options
+from app.web import language, page, parse_data, signed_in, takes_files, transaction, unit_options
 
 
 def _vouching() -> dict[str, str]:
@@ -66,6 +66,7 @@ def new_log(site_id: UUID) -> Response:
 
 
 @blueprint.post("/thua/<uuid:site_id>/ghi")
+@takes_files(media.MAX_PHOTO_BYTES)
 def new_log_send(site_id: UUID) -> BaseResponse:
     actor = signed_in()
     when = parse_data(When, {k: v for k, v in filled_fields().items() if k in When.model_fields})

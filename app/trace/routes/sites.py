@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from app import clock
+from app import clock, media
 from app.accounts import queries as accounts
 from app.actor import Right
 from app.errors import forbidden
@@ -23,7 +23,7 @@ from app.trace import sites as site_verbs
 from app.trace.models import SiteKind
 from app.trace.routes.base import blueprint, kept_photo, names_of_people, sent_photo, witness_words
 from app.trace.schemas import AREA_UNITS, ConflictFilter, DiaryFilter, EditSite, EndCycle, NewCycle, NewSite, SiteFilter
-from app.web import language, page, parse, parse_query, picked, signed_in, transaction, unit_options
+from app.web import language, page, parse, parse_query, picked, signed_in, takes_files, transaction, unit_options
 
 FEW_CONFLICTS = 3  # of them the list of sites tells; the others stand on a page of their own
 
@@ -106,6 +106,7 @@ def new_site() -> Response:
 
 
 @blueprint.post("/thua/moi")
+@takes_files(media.MAX_PHOTO_BYTES)
 def new_site_send() -> BaseResponse:
     actor = signed_in()
     read = sent_photo(actor)
@@ -135,6 +136,7 @@ def edit_site(site_id: UUID) -> Response:
 
 
 @blueprint.post("/thua/<uuid:site_id>/sua")
+@takes_files(media.MAX_PHOTO_BYTES)
 def edit_site_send(site_id: UUID) -> BaseResponse:
     actor = signed_in()
     read = sent_photo(actor)

@@ -12,15 +12,13 @@ from app.actor import Actor, Right
 from app.doors.farmer import pictures, queries
 from app.doors.farmer.queries import House
 from app.errors import not_found
-from app.media import MAX_PHOTO_BYTES
 from app.trace.models import Site
 from app.trace.steps import STEPS, Step
-from app.web import accept_files, require
 from app.web import actor as current_actor
+from app.web import require
 
 blueprint = Blueprint("farmer", "app.doors.farmer", url_prefix="/nong-dan", template_folder="templates")
 items = Blueprint("items", "app.doors.farmer", url_prefix="/api/v1")
-accept_files(blueprint, {"save": MAX_PHOTO_BYTES, "save_correction": MAX_PHOTO_BYTES, "save_site": MAX_PHOTO_BYTES})
 
 
 @blueprint.context_processor

@@ -23,12 +23,13 @@ from app.doors.farmer.routes.questions import ask, lots_of, questions_about, tak
 from app.doors.farmer.routes.step import after_writing
 from app.doors.farmer.routes.step_form import form_again, step_facts, step_page
 from app.errors import not_found
+from app.media import MAX_PHOTO_BYTES
 from app.messages import N_
 from app.trace import diary
 from app.trace import queries as trace
 from app.trace.models import Witness
 from app.trace.schemas import CorrectionIn
-from app.web import counting, page, parse, parse_query, quantity, transaction, vn_date
+from app.web import counting, page, parse, parse_query, quantity, takes_files, transaction, vn_date
 
 NO_REASON = "Không ghi lý do"  # kept with the correction, in Vietnamese whatever the page's language
 
@@ -119,6 +120,7 @@ def correct(log_id: UUID) -> BaseResponse:
 
 
 @blueprint.post("/viec/<uuid:log_id>/sua")
+@takes_files(MAX_PHOTO_BYTES)
 def save_correction(log_id: UUID) -> BaseResponse:
     actor = signed_in_writer()
     form = parse(schemas.StepForm, photos=sent_photos())

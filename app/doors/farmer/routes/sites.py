@@ -8,11 +8,12 @@ from app.doors.farmer import pictures, queries, schemas
 from app.doors.farmer.routes.base import blueprint, household_in_address, signed_in_writer, to_households
 from app.doors.farmer.routes.photos import kept_photos, sent_photos
 from app.errors import Invalid
+from app.media import MAX_PHOTO_BYTES
 from app.messages import N_
 from app.trace import sites as trace_sites
 from app.trace.models import SiteKind
 from app.trace.schemas import NewSite
-from app.web import page, parse, parse_query, transaction
+from app.web import page, parse, parse_query, takes_files, transaction
 
 
 @blueprint.get("/cho-lam/them")
@@ -29,6 +30,7 @@ def new_site() -> BaseResponse:
 
 
 @blueprint.post("/cho-lam/them")
+@takes_files(MAX_PHOTO_BYTES)
 def save_site() -> BaseResponse:
     actor, asked = signed_in_writer(), parse_query(schemas.Asked)
     kept = sent_photos()

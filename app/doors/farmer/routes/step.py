@@ -18,10 +18,11 @@ from app.doors.farmer.routes.photos import sent_photos
 from app.doors.farmer.routes.questions import ask, questions_about
 from app.doors.farmer.routes.step_form import form_again, step_facts, step_page
 from app.errors import Conflict, HoiError
+from app.media import MAX_PHOTO_BYTES
 from app.messages import N_
 from app.trace import diary
 from app.trace.schemas import CareLogIn
-from app.web import parse, parse_query, transaction
+from app.web import parse, parse_query, takes_files, transaction
 
 
 @blueprint.get("/ghi/<kind>")
@@ -35,6 +36,7 @@ def write(kind: str) -> BaseResponse:
 
 
 @blueprint.post("/ghi/<kind>")
+@takes_files(MAX_PHOTO_BYTES)
 def save(kind: str) -> BaseResponse:
     actor, step, asked = signed_in_writer(), step_of(kind), parse_query(schemas.Asked)
     form = parse(schemas.StepForm, photos=sent_photos())
