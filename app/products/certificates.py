@@ -141,6 +141,21 @@ def _check(session: Session, actor: Actor, new: NewCertificate) -> None:
         product = queries.product(session, actor, new.product_id)
         if product.organisation_id != new.organisation_id:
             raise forbidden()
+    _check_stars(new)
+    if new.file_sha256 and not media.attachable(
+        session, actor, [new.file_sha256], sees=queries.points_to_file, kinds=("photo", "pdf")
+    ):
+        raise Invalid(
+            "file_unknown",
+            vi="Chưa nhận được ảnh hoặc tệp chứng nhận. Bác chọn lại tệp rồi gửi.",
+            en="We do not have this picture or file. Choose it again and send it.",
+            field="file",
+        )
+    if new.supersedes_id is not None:
+        _check_corrected(new, queries.certificate(session, actor, new.supersedes_id))
+
+
+def _check_stars(new: NewCertificate) -> None:
     if new.scheme == Scheme.OCOP and new.product_id is None:
         raise Invalid(
             "ocop_product",
@@ -162,26 +177,18 @@ def _check(session: Session, actor: Actor, new: NewCertificate) -> None:
             en="Only OCOP certificates have stars. Leave the stars empty.",
             field="stars",
         )
-    if new.file_sha256 and not media.attachable(
-        session, actor, [new.file_sha256], sees=queries.points_to_file, kinds=("photo", "pdf")
-    ):
+
+
+def _check_corrected(new: NewCertificate, old: Certificate) -> None:
+    if old.organisation_id != new.organisation_id or old.product_id != new.product_id:
         raise Invalid(
-            "file_unknown",
-            vi="Chưa nhận được ảnh hoặc tệp chứng nhận. Bác chọn lại tệp rồi gửi.",
-            en="We do not have this picture or file. Choose it again and send it.",
-            field="file",
+            "other_subject",
+            vi="Dòng sửa phải nói về cùng đơn vị và sản phẩm với dòng cũ. Chứng nhận khác thì ghi dòng mới.",
+            en="A correction must be about the same organisation and product. Record another certificate as a new one.",
+            field="product_id",
         )
-    if new.supersedes_id is not None:
-        old = queries.certificate(session, actor, new.supersedes_id)
-        if old.organisation_id != new.organisation_id or old.product_id != new.product_id:
-            raise Invalid(
-                "other_subject",
-                vi="Dòng sửa phải nói về cùng đơn vị và sản phẩm với dòng cũ. Chứng nhận khác thì ghi dòng mới.",
-                en="A correction must be about the same organisation and product. Record another certificate as a new one.",
-                field="product_id",
-            )
-        if old.withdrawn_on is not None:
-            raise _followed()
+    if old.withdrawn_on is not None:
+        raise _followed()
 
 
 def _check_days(new: NewCertificate, valid_from: date, valid_to: date | None) -> None:

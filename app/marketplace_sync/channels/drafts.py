@@ -82,16 +82,7 @@ class Issue:
 
 def common_issues(draft: ListingDraft, limits: Limits) -> Iterable[Issue]:
     """What no marketplace accepts; a channel adds its own."""
-    name = draft.name.strip()
-    if not name:
-        yield Issue("name", "required", "Cần có tên sản phẩm.", "A product name is needed.")
-    elif len(name) > limits.name_max:
-        yield Issue(
-            "name",
-            "too_long",
-            f"Tên dài {len(name)} ký tự, sàn chỉ nhận {limits.name_max}: hãy rút ngắn.",
-            f"The name has {len(name)} characters; the marketplace takes {limits.name_max}: shorten it.",
-        )
+    yield from _name_issues(draft.name.strip(), limits)
     if len(draft.description_html) > limits.description_max:
         yield Issue(
             "description_html",
@@ -127,4 +118,16 @@ def common_issues(draft: ListingDraft, limits: Limits) -> Iterable[Issue]:
             "check_digit",
             "Mã vạch (GTIN) sai độ dài hoặc sai số kiểm tra: hãy nhập lại đúng như trên giấy của GS1.",
             "The barcode number (GTIN) has a wrong length or check digit: type it again as on the GS1 paper.",
+        )
+
+
+def _name_issues(name: str, limits: Limits) -> Iterable[Issue]:
+    if not name:
+        yield Issue("name", "required", "Cần có tên sản phẩm.", "A product name is needed.")
+    elif len(name) > limits.name_max:
+        yield Issue(
+            "name",
+            "too_long",
+            f"Tên dài {len(name)} ký tự, sàn chỉ nhận {limits.name_max}: hãy rút ngắn.",
+            f"The name has {len(name)} characters; the marketplace takes {limits.name_max}: shorten it.",
         )
