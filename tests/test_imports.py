@@ -1,5 +1,6 @@
 """Each import contract is seen to fail when it is broken: a check that cannot fail would be worth nothing."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -41,7 +42,8 @@ BREAKS = {
     "Layers inside criteria": ("app/criteria/rules/engine.py", "import app.criteria.assessments"),
     "Layers inside sheets": ("app/sheets/cells.py", "import app.sheets.table"),
     "Layers inside the imports of places": ("app/places/imports/columns.py", "import app.places.imports.rows"),
-    "Domain code knows no Flask, Celery or Redis": ("app/products/service.py", "import flask"),
+    "Only the web's own modules know Flask": ("app/products/service.py", "import flask"),
+    "Only the broker's module knows Redis, and the worker alone Celery": ("app/notices/routes.py", "import celery"),
     "Only the factory knows routes": ("app/doors/official/queries/own.py", "import app.places.routes"),
 }
 
@@ -51,6 +53,11 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", command], cwd=folder, capture_output=True, text=True, check=False, timeout=120
     )
+
+
+def contracts(result: subprocess.CompletedProcess[str], state: str) -> set[str]:
+    """Those in this state; of one with exceptions it is said how many imports they are."""
+    return set(re.findall(rf"^(.+) {state}(?: \(\d+ ignored imports?\))?$", result.stdout, re.MULTILINE))
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +72,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_contract_holds_and_is_named_here(copy: Path) -> None:
     result = lint(copy)
     assert result.returncode == 0, result.stdout
-    kept = {line.removesuffix(" KEPT") for line in result.stdout.splitlines() if line.endswith(" KEPT")}
+    kept = contracts(result, "KEPT")
     assert kept == set(BREAKS)
 
 
@@ -77,7 +84,7 @@ def test_every_contract_fails_when_broken(copy: Path) -> None:
     result = lint(copy)
     for file, text in originals.items():
         (copy / file).write_text(text)
-    broken = {line.removesuffix(" BROKEN") for line in result.stdout.splitlines() if line.endswith(" BROKEN")}
+    broken = contracts(result, "BROKEN")
     assert broken == set(BREAKS), result.stdout
 
 
