@@ -16,8 +16,8 @@ from pydantic import (
 
 from app.db import Words, nfc
 from app.errors import Unreadable
-from app.fields import ClientId, Counter, Day, Degrees, Moment, Number, Ticked, Whole
-from app.products.schemas import Form, Line, Paragraphs, Sha256, ShortLine
+from app.fields import ClientId, Counter, Day, Degrees, Moment, Ticked, Whole
+from app.forms import Amount, Form, Line, Paragraphs, Reason, Search, Sha256, ShortLine, SomeAmount, WaitingDays
 from app.trace import steps
 from app.trace.models import BatchEventKind, MovementKind, SiteKind, Witness
 
@@ -25,8 +25,6 @@ AREA_UNITS = ("m2", "sao", "ha")
 MOST_LOGS = 200
 MOST_PHOTOS = 6
 MOST_SOURCES = 200
-
-Amount = Annotated[Number, Field(ge=0, max_digits=12, decimal_places=3)]
 
 
 # --- sites and cycles --------------------------------------------------------------------------------------------
@@ -36,7 +34,7 @@ class SiteFacts(Form):
     name: ShortLine
     kind: SiteKind
     village_id: UUID
-    area: Annotated[Number, Field(gt=0, max_digits=12, decimal_places=3)] | None = None
+    area: SomeAmount | None = None
     area_unit: Literal["m2", "sao", "ha"] | None = None
     photo_sha256: Sha256 | None = None
     latitude: Annotated[Degrees, Field(ge=-90, le=90, decimal_places=6)] | None = None
@@ -107,7 +105,7 @@ class StepFacts(BaseModel):
     material: Line | None = None
     quantity: Amount | None = None
     unit: str | None = None
-    pre_harvest_days: Annotated[Whole, Field(ge=0, le=365)] | None = None
+    pre_harvest_days: WaitingDays | None = None
     note: Annotated[Paragraphs, StringConstraints(max_length=1000)] | None = None
     photos: tuple[Sha256, ...] = ()
 
@@ -163,7 +161,7 @@ class CorrectionIn(StepFacts):
     """How it really was, as a whole. `withdrawn`: it did not happen. Append-only: the old row stays."""
 
     id: ClientId
-    reason: Annotated[Line, StringConstraints(min_length=3)]
+    reason: Reason
     withdrawn: Ticked = False
 
 
@@ -177,7 +175,7 @@ class FindingIn(Form):
 class FindingCorrectionIn(FindingIn):
     """The finding in better words, or `withdrawn`: it no longer stands. The old row stays."""
 
-    reason: Annotated[Line, StringConstraints(min_length=3)]
+    reason: Reason
     withdrawn: Ticked = False
 
 
@@ -190,7 +188,7 @@ class DiaryFilter(Form):
 
 
 class SiteFilter(Form):
-    q: Annotated[str, StringConstraints(max_length=100)] = ""
+    q: Search = ""
     trang: str = ""
 
 
@@ -220,7 +218,7 @@ class SourceIn(Form):
     """How much of one harvest goes in; without a quantity, all that is left of it."""
 
     care_log_id: UUID
-    quantity: Annotated[Number, Field(gt=0, max_digits=12, decimal_places=3)] | None = None
+    quantity: SomeAmount | None = None
 
 
 class NewBatch(Form):
@@ -230,7 +228,7 @@ class NewBatch(Form):
     product_id: UUID
     variant_id: UUID | None = None
     lot: Lot
-    quantity: Annotated[Number, Field(gt=0, max_digits=12, decimal_places=3)]
+    quantity: SomeAmount
     unit: str
     made_on: Day | None = None
     sources: tuple[SourceIn, ...]
@@ -263,7 +261,7 @@ class NewBatch(Form):
 class BatchEventIn(Form):
     id: ClientId
     kind: Literal[BatchEventKind.HELD, BatchEventKind.RELEASED, BatchEventKind.RECALLED, BatchEventKind.RECALL_LIFTED]
-    reason: Annotated[Line, StringConstraints(min_length=3)]
+    reason: Reason
     reason_en: Line | None = None
 
     def words(self) -> Words:
@@ -301,7 +299,7 @@ class Movement(Form):
 
 class ReverseMovement(Form):
     id: ClientId
-    reason: Annotated[Line, StringConstraints(min_length=3)]
+    reason: Reason
 
 
 def factor(unit: str, other: str) -> Decimal | None:
