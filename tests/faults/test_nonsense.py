@@ -21,9 +21,9 @@ from app.doors.demo import cast, load
 from app.factory import create_app
 from app.settings import Settings
 from app.web import SIGN_IN_COOKIE, UNSAFE
-from tests.app.doors.farmer.world import make_world
 from tests.faults.nonsense import Form, Forms, Nonsense, Sent, deep
 from tests.test_scope import OWNED
+from tests.worlds.phone import make_world
 
 SEED = 20261123
 # What a refusal may leave behind, and why.

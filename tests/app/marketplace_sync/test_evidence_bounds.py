@@ -24,8 +24,8 @@ from app.marketplace_sync.models import (
     ListingObservation,
 )
 from app.marketplace_sync.queries.floors import floor_decisions, floor_of_host
-from tests.app.trace.farm import NOON, World, a_pack, a_product, build, next_commune
 from tests.sightings import was_seen
+from tests.worlds.farm import NOON, World, a_pack, a_product, build, next_commune
 
 TODAY = NOON.date()
 DAY, HOUR, TICK = timedelta(days=1), timedelta(hours=1), timedelta(microseconds=1)

@@ -20,7 +20,7 @@ from app.marketplace_sync.channels.statuses import Reason, RemoteStatus
 from app.marketplace_sync.models import ChannelAccount, Listing, ListingObservation
 from app.marketplace_sync.queries.listings import Sighting, sightings_at
 from app.settings import Settings
-from tests.app.trace.farm import NOON, a_pack, a_product, build
+from tests.worlds.farm import NOON, a_pack, a_product, build
 
 HOUR, TICK = timedelta(hours=1), timedelta(microseconds=1)
 OUT = (Reason("out_of_stock", "Hết hàng.", "Sold out."),)

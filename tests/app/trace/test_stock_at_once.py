@@ -19,9 +19,9 @@ from app.errors import Conflict
 from app.trace import stock
 from app.trace.models import MovementKind, StockMovement, StockTotal
 from tests import filled
-from tests.app.trace.farm import World, a_pack, a_product, build
 from tests.app.trace.shelf import a_batch, left, move, take_back
 from tests.conftest import owner_of
+from tests.worlds.farm import World, a_pack, a_product, build
 
 KINDS = [k.value for k in MovementKind]
 

@@ -7,7 +7,7 @@ import pytest
 from app.db import Database, new_id
 from app.trace import queries
 from app.trace.models import CareLog
-from tests.app.trace.farm import NOON, World, a_log, a_site, write
+from tests.worlds.farm import NOON, World, a_log, a_site, write
 
 SITE = new_id()
 DAY = timedelta(days=1)
