@@ -139,7 +139,9 @@ def _day(value: object) -> object:
     plain = value.strip() if isinstance(value, str) else ""
     people = re.fullmatch(r"([0-9]{1,2})[/.\-]([0-9]{1,2})[/.\-]([0-9]{4})", plain)
     browsers = re.fullmatch(r"([0-9]{4})-([0-9]{2})-([0-9]{2})", plain)
-    parts = people.group(3, 2, 1) if people else browsers.groups() if browsers else ()
+    parts: tuple[str, ...] = browsers.groups() if browsers else ()
+    if people:
+        parts = people.group(3, 2, 1)
     try:
         year, month, day = (int(part) for part in parts)
         return date(year, month, day)

@@ -131,7 +131,9 @@ def trace(error: BaseException) -> str:
 
 def _tell_error(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     given = event.pop("exc_info", None)
-    error = given[1] if isinstance(given, tuple) else sys.exc_info()[1] if given is True else given
+    if given is True:
+        given = sys.exc_info()
+    error = given[1] if isinstance(given, tuple) else given
     if isinstance(error, BaseException):
         event["exception"] = trace(error)
     return event

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app import clock
 from app.actor import SYSTEM
-from app.db import Base, Database, Id
+from app.db import Base, Database, Id, one_of
 
 MOST = 1000  # rows that one transaction ends
 LOCKS = 20261130  # the space of our advisory locks: one process at a time for each name
@@ -69,8 +69,8 @@ class RetentionChoice(Base):
 
     __tablename__ = "retention_choices"
     __table_args__ = (
-        CheckConstraint("name IN ('traceability')", name="name"),
-        CheckConstraint("value IN ('keep', 'delete')", name="value"),
+        one_of("name", ("traceability",)),
+        one_of("value", ("keep", "delete")),
     )
 
     id: Mapped[Id]

@@ -334,7 +334,7 @@ def kinds(owner: Connection) -> dict[str, str]:
         if table in STAYS:
             continue
         others = {known[c.refers_to] for c in columns(owner, table) if c.refers_to in known}
-        unknown = "happening" if "happening" in others else "standing" if "standing" in others else ""
+        unknown = next((kind for kind in ("happening", "standing") if kind in others), "")
         kind = known.get(table, unknown)
         if kind:
             found[table] = kind

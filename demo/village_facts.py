@@ -293,10 +293,7 @@ def _invent(
     if lot > 0.5:  # noqa: PLR2004 - nothing recorded: most honest answer of a young system
         return
     whole = lot < 1 / 6
-    lacks = chance.choice(("wifi", "feedback", "addresses", "model", "", "", "", "", ""))
-    kinds = {"group", "channel", "wifi", "feedback", "addresses", "model"} - {lacks}
-    if not whole:
-        kinds = set(chance.sample(("group", "channel", "wifi", "feedback", "model"), chance.randint(1, 3)))
+    lacks, kinds = _kinds(chance, whole=whole)
 
     def note(kind: str, name: str, ago: int, value: Shape, evidence: tuple[str, ...] = ()) -> None:
         day = today - timedelta(days=ago)
@@ -304,13 +301,7 @@ def _invent(
 
     proof = (f"{PROOF}{village_id.hex[:10]}",)
     if "group" in kinds:
-        number = decision(chance.randint(400, 990), "UBND")
-        decided = today - timedelta(days=300)
-        group = DigitalGroup(decision_number=number, decided_on=decided, issuer="UBND xã (dữ liệu mẫu)", members=4)
-        note("digital_group", "group", 290, group, proof)
-        for index in range(chance.choice((2, 3, 4, 4))):
-            session_held = GroupActivity(topic=SESSIONS[index], people=8 + index)
-            note("group_activity", str(index), 5 + index * 19, session_held, proof)
+        _invent_group(chance, today, note, proof)
     if "channel" in kinds:
         note("channel", "channel", chance.randint(5, 120), Channel(exists=True, platform="zalo", households=20), proof)
     if "feedback" in kinds:
@@ -323,7 +314,25 @@ def _invent(
         _invent_addresses(chance, village_id, today, note, premises, proof, complete="addresses" in kinds)
 
 
-def _invent_feedback(chance: Random, today: date, note: Any, proof: tuple[str, ...]) -> None:  # noqa: ANN401 - the inner function of _invent
+def _kinds(chance: Random, *, whole: bool) -> tuple[str, set[str]]:
+    """What a village lacks at most, and what it recorded."""
+    lacks = chance.choice(("wifi", "feedback", "addresses", "model", "", "", "", "", ""))
+    if whole:
+        return lacks, {"group", "channel", "wifi", "feedback", "addresses", "model"} - {lacks}
+    return lacks, set(chance.sample(("group", "channel", "wifi", "feedback", "model"), chance.randint(1, 3)))
+
+
+def _invent_group(chance: Random, today: date, note: Any, proof: tuple[str, ...]) -> None:  # noqa: ANN401 - the inner function of _invent
+    number = decision(chance.randint(400, 990), "UBND")
+    decided = today - timedelta(days=300)
+    group = DigitalGroup(decision_number=number, decided_on=decided, issuer="UBND xã (dữ liệu mẫu)", members=4)
+    note("digital_group", "group", 290, group, proof)
+    for index in range(chance.choice((2, 3, 4, 4))):
+        session_held = GroupActivity(topic=SESSIONS[index], people=8 + index)
+        note("group_activity", str(index), 5 + index * 19, session_held, proof)
+
+
+def _invent_feedback(chance: Random, today: date, note: Any, proof: tuple[str, ...]) -> None:  # noqa: ANN401 - as above
     received = today - timedelta(days=chance.randint(20, 60))
     answered = received + timedelta(days=chance.choice((1, 2, 3, 4, 9)))
     value = Feedback(topic=chance.choice(TOPICS), received_on=received, answered_on=answered)

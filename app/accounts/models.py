@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, Integer
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.actor import Role
-from app.db import Base, Id, folded, in_order
+from app.db import Base, Id, dated, folded, in_order, one_of
 
 
 class OrganisationKind(StrEnum):
@@ -65,11 +65,6 @@ class RequestKind(StrEnum):
     ERASE = "erase"
 
 
-def one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
-    listed = ", ".join(f"'{v}'" for v in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=column)
-
-
 class Person(Base):
     """Somebody, under a random id. Everything else, hashes included, holds only this id."""
 
@@ -87,7 +82,7 @@ class PersonalData(Base):
     __table_args__ = (
         one_of("address_as", AddressAs),
         CheckConstraint("phone ~ '^[+][0-9]{8,15}$'", name="phone"),
-        CheckConstraint("language IN ('vi', 'en')", name="language"),
+        one_of("language", ("vi", "en")),
         UniqueConstraint("phone"),
     )
 
@@ -145,8 +140,7 @@ class Membership(Base):
     __tablename__ = "memberships"
     __table_args__ = (
         one_of("role", Role),
-        CheckConstraint("valid_to >= valid_from - 1", name="order"),
-        CheckConstraint("(valid_to IS NULL) = (ended_at IS NULL)", name="ended"),
+        *dated(),
         Index("ix_memberships_person_id", "person_id", "recorded_at", "id"),
         Index("ix_memberships_organisation_id", "organisation_id"),
         Index(
@@ -179,7 +173,7 @@ class RoleOffer(Base):
 
     __tablename__ = "role_offers"
     __table_args__ = (
-        CheckConstraint("role IN ('farmer', 'cooperative_manager', 'purchaser')", name="role"),
+        one_of("role", ("farmer", "cooperative_manager", "purchaser")),
         CheckConstraint("(answered_at IS NULL) = (accepted IS NULL)", name="answered"),
         CheckConstraint("withdrawn_at IS NULL OR answered_at IS NULL", name="withdrawn"),
         Index("ix_role_offers_organisation_id", "organisation_id"),
@@ -211,8 +205,7 @@ class HouseholdMembership(Base):
 
     __tablename__ = "household_memberships"
     __table_args__ = (
-        CheckConstraint("valid_to >= valid_from - 1", name="order"),
-        CheckConstraint("(valid_to IS NULL) = (ended_at IS NULL)", name="ended"),
+        *dated(),
         CheckConstraint("household_id <> cooperative_id", name="two"),
         Index("ix_household_memberships_household_id", "household_id"),
         Index("ix_household_memberships_cooperative_id", "cooperative_id"),

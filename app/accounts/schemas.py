@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 import phonenumbers
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, field_validator
+from pydantic import AfterValidator, StringConstraints, field_validator
 from stdnum.exceptions import ValidationError as NumberError
 from stdnum.vn import mst
 
@@ -15,6 +15,7 @@ from app.actor import Role
 from app.db import names_a_person, nfc, no_personal_numbers
 from app.errors import Unreadable
 from app.fields import ClientId, Counter, Day, Ticked
+from app.forms import Form, Search
 from app.messages import N_
 
 _PERSONAL_NUMBER = re.compile(
@@ -112,10 +113,6 @@ Phone = Annotated[str, StringConstraints(max_length=40), AfterValidator(phone)]
 Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254), AfterValidator(email)]
 TaxCode = Annotated[str, StringConstraints(max_length=30), AfterValidator(tax_code)]
 Password = Annotated[str, StringConstraints(max_length=200)]
-
-
-class Form(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class SignInForm(Form):
@@ -289,7 +286,7 @@ class PageMark(Form):
 class Organisations(PageMark):
     """A part of the name or the tax code, the kind, and the commune in which they lie."""
 
-    q: Annotated[str, StringConstraints(max_length=100)] = ""
+    q: Search = ""
     loai: OrganisationKind | None = None
     xa: UUID | None = None
 
@@ -299,7 +296,7 @@ class People(PageMark):
     households, `trang_moi` of the offers.
     """
 
-    q: Annotated[str, StringConstraints(max_length=100)] = ""
+    q: Search = ""
     trang_ho: str = ""
     trang_moi: str = ""
 
@@ -316,4 +313,4 @@ class Joining(Form):
     """The cooperatives of which commune a household may join, and a part of their names."""
 
     commune: UUID | None = None
-    q: Annotated[str, StringConstraints(max_length=100)] = ""
+    q: Search = ""

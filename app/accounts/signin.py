@@ -40,7 +40,9 @@ def describe(agent: str) -> str:
     system = next((name for pattern, name in _SYSTEMS if re.search(pattern, agent)), None)
     model = re.search(r"Android [\d.]+; ([\w .()+-]{2,30}?)(?: Build|[;)])", agent)
     known = model.group(1).strip() if model and model.group(1) != "K" else None
-    return f"{browser} trên {system}" + (f" ({known})" if known else "") if system else browser
+    if system is None:
+        return browser
+    return f"{browser} trên {system}" + (f" ({known})" if known else "")
 
 
 def kind_of_device(agent: str) -> str:

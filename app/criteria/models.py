@@ -5,10 +5,10 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, text
+from sqlalchemy import ForeignKey, Index, Integer, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, Id
+from app.db import Base, Id, one_of
 
 FACT_KINDS = ("digital_group", "group_activity", "channel", "feedback", "wifi", "digital_address", "model", "no_model")
 WITNESSES = ("village", "digital_group", "commune", "province", "officer")
@@ -25,8 +25,8 @@ class VillageFact(Base):
 
     __tablename__ = "village_facts"
     __table_args__ = (
-        CheckConstraint(f"kind IN {FACT_KINDS}", name="kind"),
-        CheckConstraint(f"witness IN {WITNESSES}", name="witness"),
+        one_of("kind", FACT_KINDS),
+        one_of("witness", WITNESSES),
         Index("ix_village_facts_village_id", "village_id", "kind"),
         Index("ix_village_facts_recorded_at", "village_id", "recorded_at"),
         Index("ix_village_facts_superseded_on", "village_id", "superseded_on"),

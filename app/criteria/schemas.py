@@ -3,24 +3,18 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints
 
-from app.db import nfc
 from app.errors import Conflict
 from app.fields import ClientId, Day, Whole
+from app.forms import DecidedBy, HttpsLink, Text200, TidyForm
 from app.messages import N_
 
-Text200 = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 FIELDS = ("production_business", "public_order", "smart_lighting", "smart_agriculture")
 
 
-class Shape(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _compose(cls, value: object) -> object:
-        return nfc(value) if isinstance(value, str) else value
+class Shape(TidyForm):
+    """What a fact of one kind says."""
 
 
 class DigitalGroup(Shape):
@@ -44,7 +38,7 @@ class Channel(Shape):
 
     exists: bool
     platform: Literal["zalo", "facebook", "other"] | None = None
-    link: Annotated[str, StringConstraints(pattern=r"^https://[^\s]{3,300}$")] | None = None
+    link: HttpsLink | None = None
     households: Whole | None = Field(default=None, ge=0, le=100000)
 
 
@@ -121,7 +115,7 @@ class NewParameterChoice(Shape):
     name: Text200
     value: int | str
     valid_from: Day
-    decided_by: Annotated[str, StringConstraints(min_length=3, max_length=300)]
+    decided_by: DecidedBy
 
 
 def other_content() -> Conflict:

@@ -1,5 +1,6 @@
 """The database: typed base, one transaction per request and task, the actor told to row-level security."""
 
+from app.db.constraints import dated, one_of
 from app.db.database import (
     APP_ROLE,
     OF_A_PAGE,
@@ -28,6 +29,7 @@ __all__ = [
     "actor_settings",
     "canonical_json",
     "check_version",
+    "dated",
     "fold",
     "folded",
     "holds_personal_number",
@@ -43,6 +45,7 @@ __all__ = [
     "nfc",
     "no_personal_numbers",
     "numbered",
+    "one_of",
     "picked",
     "psycopg_url",
     "sort_key",

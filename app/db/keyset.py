@@ -214,7 +214,9 @@ def choices(
 
     `own`: those that stand before the others.
     """
-    wanted = query if search is None else query.where(search if chosen is None else or_(search, chosen))
+    wanted = query
+    if search is not None:
+        wanted = query.where(search if chosen is None else or_(search, chosen))
     first = [condition.desc() for condition in (chosen, own) if condition is not None]
     found = session.execute(wanted.order_by(None).order_by(*first, *order.by()).limit(most + 1)).all()
     return Choices(found[:most], more=len(found) > most, asked=asked)

@@ -32,6 +32,10 @@ def json_ready(value: object) -> Any:  # noqa: ANN401 - JSON
     if isinstance(value, list | tuple | set | frozenset):
         items = [json_ready(v) for v in value]
         return sorted(items, key=str) if isinstance(value, set | frozenset) else items
+    return _spelled(value)
+
+
+def _spelled(value: object) -> object:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     if isinstance(value, date):

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, Id, Words
+from app.db import Base, Id, Words, one_of
 
 # Sàn thương mại điện tử, website bán hàng, quảng cáo: Law on E-commerce 122/2025/QH15 tells them apart.
 LEGAL_KINDS = ("marketplace", "own_site", "advertising")
@@ -32,7 +32,7 @@ class Floor(Base):
     """A place where things are sold online. `hosts` are the host names (with port) of its pages."""
 
     __tablename__ = "floors"
-    __table_args__ = (CheckConstraint(f"kind IN {LEGAL_KINDS}", name="kind"), UniqueConstraint("key"))
+    __table_args__ = (one_of("kind", LEGAL_KINDS), UniqueConstraint("key"))
 
     id: Mapped[Id]
     key: Mapped[str]
@@ -68,8 +68,8 @@ class ChannelAccount(Base):
 
     __tablename__ = "channel_accounts"
     __table_args__ = (
-        CheckConstraint(f"legal_kind IN {LEGAL_KINDS}", name="legal_kind"),
-        CheckConstraint("state IN ('active', 'paused', 'broken')", name="state"),
+        one_of("legal_kind", LEGAL_KINDS),
+        one_of("state", ("active", "paused", "broken")),
         CheckConstraint("(legal_kind = 'marketplace') = (floor_id IS NOT NULL)", name="floor"),
         Index("ix_channel_accounts_organisation_id", "organisation_id"),
         Index("ix_channel_accounts_host_backwards", "host_backwards"),
@@ -108,7 +108,7 @@ class AccountCheck(Base):
 
     __tablename__ = "account_checks"
     __table_args__ = (
-        CheckConstraint("state IN ('waiting', 'done', 'refused')", name="state"),
+        one_of("state", ("waiting", "done", "refused")),
         CheckConstraint("(state = 'waiting') = (credentials_sealed IS NOT NULL)", name="credentials_sealed"),
         Index("ix_account_checks_organisation_id", "organisation_id"),
         Index("ix_account_checks_waiting", "id", postgresql_where=text("state = 'waiting'")),
@@ -155,8 +155,8 @@ class Listing(Base):
 
     __tablename__ = "listings"
     __table_args__ = (
-        CheckConstraint("wanted IN ('live', 'unlisted')", name="wanted"),
-        CheckConstraint(f"state IN {STATES}", name="state"),
+        one_of("wanted", ("live", "unlisted")),
+        one_of("state", STATES),
         UniqueConstraint("account_id", "variant_id"),
         UniqueConstraint("id", "organisation_id"),
         ForeignKeyConstraint(

@@ -117,21 +117,9 @@ def _claim(session: Session, settings: Settings, listing_id: UUID) -> Claim | No
     if listing is None or listing.applied_version >= listing.wanted_version:
         return None
     now = clock.machine_now()
-    _one_of_few(session, listing, now)
-    if listing.lease_until is not None and listing.lease_until > now:
-        # Somebody is at it, or died at it: come back when the lease has ended.
-        outbox.publish(
-            session,
-            SYSTEM,
-            ListingWanted(listing_id=listing.id),
-            due_at=clock.now() + (listing.lease_until - now) + timedelta(seconds=1),
-        )
+    account = _account_for(session, listing, now)
+    if account is None:
         return None
-    account = session.get_one(ChannelAccount, listing.account_id)
-    if account.state != "active":
-        return None
-    if account.quiet_until is not None and account.quiet_until > now:
-        raise NotYet(account.quiet_until - now)
     variant = session.get_one(Variant, listing.variant_id)
     if listing.wanted == "live" and is_retired(session, variant):
         listing.wanted = "unlisted"
@@ -169,6 +157,26 @@ def _claim(session: Session, settings: Settings, listing_id: UUID) -> Claim | No
         sent_skus=tuple(listing.sent_skus),
         sent_stocks=in_doubt,
     )
+
+
+def _account_for(session: Session, listing: Listing, now: datetime) -> ChannelAccount | None:
+    """The account to push through; None where nobody may push now. Raises NotYet where the push has only to wait."""
+    _one_of_few(session, listing, now)
+    if listing.lease_until is not None and listing.lease_until > now:
+        # Somebody is at it, or died at it: come back when the lease has ended.
+        outbox.publish(
+            session,
+            SYSTEM,
+            ListingWanted(listing_id=listing.id),
+            due_at=clock.now() + (listing.lease_until - now) + timedelta(seconds=1),
+        )
+        return None
+    account = session.get_one(ChannelAccount, listing.account_id)
+    if account.state != "active":
+        return None
+    if account.quiet_until is not None and account.quiet_until > now:
+        raise NotYet(account.quiet_until - now)
+    return account
 
 
 def _one_of_few(session: Session, listing: Listing, now: datetime) -> None:

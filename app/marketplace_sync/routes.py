@@ -12,6 +12,7 @@ from app.accounts import queries as accounts
 from app.actor import Actor, Right, check_may
 from app.db import Words
 from app.errors import Invalid
+from app.forms import Searched
 from app.marketplace_sync import account_checks, channel_accounts, queries
 from app.marketplace_sync import declared as declared_verbs
 from app.marketplace_sync import floors as floor_verbs
@@ -29,7 +30,6 @@ from app.marketplace_sync.schemas import (
 )
 from app.messages import N_
 from app.products import queries as products
-from app.products.schemas import Searched
 from app.web import (
     language,
     page,

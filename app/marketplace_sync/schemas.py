@@ -3,25 +3,15 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints
 
-from app.db import nfc
 from app.fields import ClientId, Day, Ticked, Whole
+from app.forms import DecidedBy, Search, Sha256, Text200, TidyForm
 
-Text200 = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Link = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]{3,500}$")]
 
 
-class Shape(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _compose(cls, value: object) -> object:
-        return nfc(value) if isinstance(value, str) else value
-
-
-class NewFloor(Shape):
+class NewFloor(TidyForm):
     """`hosts`: host names of the floor's pages, separated by blanks or commas, for example "shopee.vn"."""
 
     id: ClientId
@@ -30,31 +20,31 @@ class NewFloor(Shape):
     kind: Literal["marketplace", "own_site", "advertising"] = "marketplace"
 
 
-class NewFloorDecision(Shape):
+class NewFloorDecision(TidyForm):
     id: ClientId
     floor_id: UUID
     counted: bool
     effective_on: Day
-    legal_basis: Annotated[str, StringConstraints(min_length=3, max_length=300)]
+    legal_basis: DecidedBy
 
 
-class ListingFilter(Shape):
+class ListingFilter(TidyForm):
     """Which listings, or packs to put on sale, a list shows. `troubled`: those that wait for their seller."""
 
-    q: Annotated[str, StringConstraints(max_length=100)] = ""
+    q: Search = ""
     troubled: Ticked = False
     trang: str = ""
 
 
-class LinkFilter(Shape):
+class LinkFilter(TidyForm):
     """Which declared links a list shows. `waiting`: at which nobody from outside the seller has looked."""
 
-    q: Annotated[str, StringConstraints(max_length=100)] = ""
+    q: Search = ""
     waiting: Ticked = False
     trang: str = ""
 
 
-class NewAccount(Shape):
+class NewAccount(TidyForm):
     """`credentials` are the channel's own fields, by the names of its spec()."""
 
     id: ClientId
@@ -65,22 +55,22 @@ class NewAccount(Shape):
     credentials: dict[str, Annotated[str, StringConstraints(max_length=500)]]
 
 
-class WantListing(Shape):
+class WantListing(TidyForm):
     id: ClientId
     account_id: UUID
     variant_id: UUID
 
 
-class NewDeclared(Shape):
+class NewDeclared(TidyForm):
     id: ClientId
     product_id: UUID
     floor_id: UUID
     url: Link
 
 
-class NewConfirmation(Shape):
+class NewConfirmation(TidyForm):
     id: ClientId
     declared_listing_id: UUID
     on_sale: bool
     seen_on: Day
-    photo_sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    photo_sha256: Sha256

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app import clock
-from app.db import Base
+from app.db import Base, one_of
 from app.errors import Invalid, TooLarge, Unavailable, not_found
 from app.media.decoding import TooHeavy
 from app.media.pictures import PdfRead, PhotoRead, check_pdf, refusal, refuse_other_files, source_of
@@ -38,7 +38,7 @@ class MediaBlob(Base):
     __tablename__ = "media_blobs"
     __table_args__ = (
         CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name="sha256"),
-        CheckConstraint("kind IN ('photo', 'thumb', 'pdf', 'import')", name="kind"),
+        one_of("kind", ("photo", "thumb", "pdf", "import")),
         Index("ix_media_blobs_source_sha256", "source_sha256"),
     )
 

@@ -4,10 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, Integer, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, Id, Words
+from app.db import Base, Id, Words, one_of
 
 
 class Urgency(StrEnum):
@@ -23,11 +23,6 @@ class DeliveryState(StrEnum):
     SENDING = "sending"
     SENT = "sent"
     REFUSED = "refused"
-
-
-def one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
-    listed = ", ".join(f"'{v}'" for v in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=column)
 
 
 class Notice(Base):

@@ -49,13 +49,10 @@ def inbox(session: Session, actor: Actor, mark: str = "") -> keyset.Paged[Notice
 def _waiting(session: Session, mine: Select[Notice], mark: str) -> keyset.Listed:
     """The last page of them is filled up with the newest of the rest, for whom reads on from there."""
     found = keyset.listed(session, mine.where(_WANTS_EYES), NEWEST, mark)
-    previous = (
-        _WAITING + found.previous
-        if found.previous
-        else _END_OF_WAITING
-        if mark.startswith(keyset.AFTER) and not found.rows
-        else None
-    )
+    beyond = mark.startswith(keyset.AFTER) and not found.rows
+    previous = _END_OF_WAITING if beyond else None
+    if found.previous:
+        previous = _WAITING + found.previous
     if found.next:
         return keyset.Listed(found.rows, previous, _WAITING + found.next)
     room = keyset.PAGE - len(found.rows)

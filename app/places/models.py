@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB, ExcludeConstraint
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, Id, folded, identity
+from app.db import Base, Id, dated, folded, identity, one_of
 
 
 class Level(StrEnum):
@@ -29,11 +29,6 @@ class PremisesKind(StrEnum):
 class ImportKind(StrEnum):
     VILLAGES = "villages"
     PREMISES = "premises"
-
-
-def one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
-    listed = ", ".join(f"'{v}'" for v in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=column)
 
 
 class Place(Base):
@@ -86,8 +81,7 @@ class PlaceName(Base):
 
     __tablename__ = "place_names"
     __table_args__ = (
-        CheckConstraint("valid_to >= valid_from - 1", name="order"),
-        CheckConstraint("(valid_to IS NULL) = (ended_at IS NULL)", name="ended"),
+        *dated(),
         Index("ix_place_names_place_id", "place_id"),
     )
 
@@ -134,8 +128,7 @@ class PlaceAttribute(Base):
 
     __tablename__ = "place_attributes"
     __table_args__ = (
-        CheckConstraint("valid_to >= valid_from - 1", name="order"),
-        CheckConstraint("(valid_to IS NULL) = (ended_at IS NULL)", name="ended"),
+        *dated(),
         CheckConstraint("key <> 'commune_group' OR value IN ('1', '2', '3')", name="commune_group"),
         Index("uq_place_attributes_open", "place_id", "key", unique=True, postgresql_where=text("valid_to IS NULL")),
     )
@@ -166,8 +159,7 @@ class Premises(Base):
     __tablename__ = "premises"
     __table_args__ = (
         one_of("kind", PremisesKind),
-        CheckConstraint("valid_to >= valid_from - 1", name="order"),
-        CheckConstraint("(valid_to IS NULL) = (ended_at IS NULL)", name="ended"),
+        *dated(),
         Index("ix_premises_village_id", "village_id"),
         Index(
             "uq_premises_open",

@@ -3,23 +3,20 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, StringConstraints
 
 from app.db import nfc
 from app.fields import ClientId, Day, OldDay
+from app.forms import Form, Search
 from app.places.models import ImportKind
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), AfterValidator(nfc)]
 
 
-class Form(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
 class Browse(Form):
     """`q` is searched without regard to accents; `on` shows the province as it stood that day."""
 
-    q: Annotated[str, StringConstraints(max_length=100)] = ""
+    q: Search = ""
     on: OldDay | None = None
     trang: str = ""
 
@@ -27,7 +24,7 @@ class Browse(Form):
 class Listed(Form):
     """Which page of what lies below a place or was sent, and of a village's premises, of whose labels `q` is a part."""
 
-    q: Annotated[str, StringConstraints(max_length=100)] = ""
+    q: Search = ""
     trang: str = ""
     trang_noi: str = ""
 

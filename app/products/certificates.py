@@ -142,6 +142,20 @@ def _check(session: Session, actor: Actor, new: NewCertificate) -> None:
         product = queries.product(session, actor, new.product_id)
         if product.organisation_id != new.organisation_id:
             raise forbidden()
+    _check_stars(new)
+    if new.file_sha256 and not media.attachable(
+        session, actor, [new.file_sha256], sees=queries.points_to_file, kinds=("photo", "pdf")
+    ):
+        raise Invalid(
+            "file_unknown",
+            N_("Chưa nhận được ảnh hoặc tệp chứng nhận. Hãy chọn lại tệp rồi gửi."),
+            field="file",
+        )
+    if new.supersedes_id is not None:
+        _check_corrected(new, queries.certificate(session, actor, new.supersedes_id))
+
+
+def _check_stars(new: NewCertificate) -> None:
     if new.scheme == Scheme.OCOP and new.product_id is None:
         raise Invalid(
             "ocop_product",
@@ -160,24 +174,17 @@ def _check(session: Session, actor: Actor, new: NewCertificate) -> None:
             N_("Chỉ chứng nhận OCOP có sao. Hãy bỏ trống ô số sao."),
             field="stars",
         )
-    if new.file_sha256 and not media.attachable(
-        session, actor, [new.file_sha256], sees=queries.points_to_file, kinds=("photo", "pdf")
-    ):
+
+
+def _check_corrected(new: NewCertificate, old: Certificate) -> None:
+    if old.organisation_id != new.organisation_id or old.product_id != new.product_id:
         raise Invalid(
-            "file_unknown",
-            N_("Chưa nhận được ảnh hoặc tệp chứng nhận. Hãy chọn lại tệp rồi gửi."),
-            field="file",
+            "other_subject",
+            N_("Dòng sửa phải nói về cùng đơn vị và sản phẩm với dòng cũ. Chứng nhận khác thì ghi dòng mới."),
+            field="product_id",
         )
-    if new.supersedes_id is not None:
-        old = queries.certificate(session, actor, new.supersedes_id)
-        if old.organisation_id != new.organisation_id or old.product_id != new.product_id:
-            raise Invalid(
-                "other_subject",
-                N_("Dòng sửa phải nói về cùng đơn vị và sản phẩm với dòng cũ. Chứng nhận khác thì ghi dòng mới."),
-                field="product_id",
-            )
-        if old.withdrawn_on is not None:
-            raise _followed()
+    if old.withdrawn_on is not None:
+        raise _followed()
 
 
 def _check_days(new: NewCertificate, valid_from: date, valid_to: date | None) -> None:

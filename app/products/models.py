@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, Dong, Id, Words, folded, in_order
+from app.db import Base, Dong, Id, Words, dated, folded, in_order, one_of
 
 
 class Scheme(StrEnum):
@@ -109,8 +109,7 @@ class ProductVillage(Base):
 
     __tablename__ = "product_villages"
     __table_args__ = (
-        CheckConstraint("valid_to >= valid_from - 1", name="order"),
-        CheckConstraint("(valid_to IS NULL) = (ended_at IS NULL)", name="ended"),
+        *dated(),
         ForeignKeyConstraint(["product_id", "organisation_id"], ["products.id", "products.organisation_id"]),
         Index("ix_product_villages_village_id", "village_id"),
         Index(
@@ -145,7 +144,7 @@ class Certificate(Base):
 
     __tablename__ = "certificates"
     __table_args__ = (
-        CheckConstraint("scheme IN ('ocop', 'vietgap', 'organic', 'food_safety', 'other')", name="scheme"),
+        one_of("scheme", ("ocop", "vietgap", "organic", "food_safety", "other")),
         CheckConstraint(
             "CASE WHEN scheme = 'ocop' THEN stars IS NOT NULL AND stars BETWEEN 3 AND 5 AND product_id IS NOT NULL"
             " AND valid_to IS NOT NULL ELSE stars IS NULL END",

@@ -14,6 +14,7 @@ from app import clock, media
 from app.accounts import queries as accounts
 from app.actor import Actor, Right, check_may
 from app.errors import forbidden
+from app.forms import Searched
 from app.places import queries as places
 from app.places.queries import VillageChoices
 from app.places.schemas import InCommune
@@ -30,7 +31,6 @@ from app.products.schemas import (
     NewVariant,
     ProductFilter,
     Retire,
-    Searched,
     WithdrawCertificate,
 )
 from app.web import (

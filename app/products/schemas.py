@@ -5,13 +5,14 @@ from types import MappingProxyType
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from stdnum import ean
 from stdnum.exceptions import ValidationError as NumberError
 
 from app.db import Words, nfc
 from app.errors import Unreadable
-from app.fields import ClientId, Counter, Day, Dong, Number, Ticked, Whole, Year
+from app.fields import ClientId, Counter, Day, Dong, Ticked, Whole, Year
+from app.forms import Form, Line, Paragraphs, Search, Sha256, ShortLine, SomeAmount
 from app.messages import N_
 from app.products.gtins import is_restricted
 from app.products.models import Scheme
@@ -42,27 +43,6 @@ SCHEMES = MappingProxyType(
 
 
 # --- spellings ---------------------------------------------------------------------------------------------------
-
-
-def _line(value: str) -> str:
-    plain = nfc(value)
-    if not plain or not plain.isprintable():
-        raise Unreadable("text", N_("Chỉ viết chữ và dấu câu thường."))
-    return plain
-
-
-def _paragraphs(value: str) -> str:
-    lines = [nfc(line) for line in value.splitlines()]
-    plain = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
-    if not plain or not plain.replace("\n", "").isprintable():
-        raise Unreadable("text", N_("Chỉ viết chữ và dấu câu thường."))
-    return plain
-
-
-Line = Annotated[str, StringConstraints(max_length=200), AfterValidator(_line)]
-ShortLine = Annotated[str, StringConstraints(max_length=80), AfterValidator(_line)]
-Paragraphs = Annotated[str, StringConstraints(max_length=4000), AfterValidator(_paragraphs)]
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 def _sku(value: str) -> str:
@@ -100,10 +80,6 @@ def gtin14(value: str) -> str:
 
 
 # --- forms -------------------------------------------------------------------------------------------------------
-
-
-class Form(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class ProductFacts(Form):
@@ -160,7 +136,7 @@ class VariantFacts(Form):
     name_vi: Line
     name_en: Line | None = None
     price_dong: Annotated[Dong, Field(gt=0, le=MOST_DONG)]
-    net_quantity: Annotated[Number, Field(gt=0, max_digits=12, decimal_places=3)] | None = None
+    net_quantity: SomeAmount | None = None
     net_unit: str | None = None
     weight_grams: Annotated[Whole, Field(gt=0, le=1_000_000)] | None = None
     shelf_life_days: Annotated[Whole, Field(gt=0, le=3650)] | None = None
@@ -222,13 +198,7 @@ class Retire(Form):
 
 
 class ProductFilter(Form):
-    q: Annotated[str, StringConstraints(max_length=100)] = ""
+    q: Search = ""
     retired: Ticked = False
     ending: Ticked = False
     trang: str = ""
-
-
-class Searched(Form):
-    """What a form's long choice is searched for: `tim`, in the address."""
-
-    tim: Annotated[str, StringConstraints(max_length=100)] = ""

@@ -212,9 +212,9 @@ class _SheetReader:
             return Cell(raw)
         if self._type in _KINDS:
             return Cell({"1": "TRUE", "0": "FALSE"}.get(raw, raw) if self._type == "b" else raw, _KINDS[self._type])
-        return (
-            number(raw, self._formats[self._style] if self._style < len(self._formats) else Format()) if raw else EMPTY
-        )
+        if not raw:
+            return EMPTY
+        return number(raw, self._formats[self._style] if self._style < len(self._formats) else Format())
 
     def sheet(self, name: str, *, hidden: bool) -> Sheet | Unreadable:
         if self._widest > MAX_COLUMNS or self._deepest > MAX_ROWS + 1000:

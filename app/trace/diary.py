@@ -16,7 +16,6 @@ from app.outbox import publish
 from app.trace import queries
 from app.trace.care_logs import (
     LogOutcome,
-    Status,
     announce,
     conflict,
     contents_of,
@@ -70,11 +69,12 @@ def record_care_logs(
         if log.id not in rows:
             rows[log.id] = row
     stored = insert_rows(session, rows.values())
-    there = contents_of(session, {log.id for log in logs if log.id not in stored})
-    known = {i: stands.digest for i, stands in there.items()}
-    sites = {i: stands.site_id for i, stands in there.items()} | {i: rows[i]["site_id"] for i in stored}
+    stands = contents_of(session, {log.id for log in logs if log.id not in stored})
+    known = {i: one.digest for i, one in stands.items()}
+    there = known | {i: rows[i]["content_sha256"] for i in stored}
+    sites = {i: one.site_id for i, one in stands.items()} | {i: rows[i]["site_id"] for i in stored}
+    new = set(stored)
     kept: list[dict[str, Any]] = []
-    answered: set[UUID] = set()
     for index, log in enumerate(logs):
         digest = digests[index]
         if index in refusals:
@@ -85,18 +85,13 @@ def record_care_logs(
                 else LogOutcome(log.id, "refused", refusals[index])
             )
             continue
-        if log.id in stored:
-            same = digest == rows[log.id]["content_sha256"]
-            first = log.id not in answered
-            answered.add(log.id)
-            status: Status = "conflict" if not same else "stored" if first else "repeated"
+        if there.get(log.id) == digest:
+            outcomes[index] = LogOutcome(log.id, "stored" if log.id in new else "repeated")
+            new.discard(log.id)  # sent twice at once, it was stored once
         else:
-            status = "repeated" if known.get(log.id) == digest else "conflict"
-        error = conflict() if status == "conflict" else None
-        if error is not None:
+            outcomes[index] = LogOutcome(log.id, "conflict", conflict())
             site_id = sites.get(log.id, log.site_id)
             kept.append(kept_of(log, actor, checks.organisation(log), digest, site_id))
-        outcomes[index] = LogOutcome(log.id, status, error)
     keep_conflicts(session, kept)
     announce(session, actor, [rows[i] for i in stored])
     return [outcomes[i] for i in range(len(logs))]

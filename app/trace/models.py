@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import AwareDateTime, Base, Id, Words, folded, in_order
+from app.db import AwareDateTime, Base, Id, Words, dated, folded, in_order, one_of
 from app.trace import steps
 
 
@@ -75,11 +75,6 @@ class CodeKind(StrEnum):
     GS1 = "gs1"
 
 
-def one_of(column: str, values: type[StrEnum] | tuple[str, ...]) -> CheckConstraint:
-    listed = ", ".join(f"'{v}'" for v in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=column)
-
-
 class Site(Base):
     """Where something grows or is worked on. The position is private: no public page ever shows it.
 
@@ -120,8 +115,7 @@ class SiteVillage(Base):
 
     __tablename__ = "site_villages"
     __table_args__ = (
-        CheckConstraint("valid_to >= valid_from - 1", name="order"),
-        CheckConstraint("(valid_to IS NULL) = (ended_at IS NULL)", name="ended"),
+        *dated(),
         ForeignKeyConstraint(["site_id", "organisation_id"], ["sites.id", "sites.organisation_id"]),
         Index("ix_site_villages_village_id", "village_id"),
         Index("ix_site_villages_site_id", "site_id"),

@@ -17,9 +17,9 @@ from pydantic import (
 
 from app.db import Words, nfc
 from app.errors import Unreadable
-from app.fields import ClientId, Counter, Day, Degrees, Moment, Number, Ticked, Whole
+from app.fields import ClientId, Counter, Day, Degrees, Moment, Ticked, Whole
+from app.forms import Amount, Form, Line, Paragraphs, Reason, Search, Sha256, ShortLine, SomeAmount, WaitingDays
 from app.messages import N_
-from app.products.schemas import Form, Line, Paragraphs, Sha256, ShortLine
 from app.trace import steps
 from app.trace.models import BatchEventKind, MovementKind, SiteKind, Witness
 
@@ -29,8 +29,6 @@ MOST_PHOTOS = 6
 MOST_SOURCES = 200
 SHORT = 150  # characters: no spelling of them in NFC is longer than a line may be
 
-Amount = Annotated[Number, Field(ge=0, max_digits=12, decimal_places=3)]
-
 
 # --- sites and cycles --------------------------------------------------------------------------------------------
 
@@ -39,7 +37,7 @@ class SiteFacts(Form):
     name: ShortLine
     kind: SiteKind
     village_id: UUID
-    area: Annotated[Number, Field(gt=0, max_digits=12, decimal_places=3)] | None = None
+    area: SomeAmount | None = None
     area_unit: Literal["m2", "sao", "ha"] | None = None
     photo_sha256: Sha256 | None = None
     latitude: Annotated[Degrees, Field(ge=-90, le=90, decimal_places=6)] | None = None
@@ -106,7 +104,7 @@ class StepFacts(BaseModel):
     material: Line | None = None
     quantity: Amount | None = None
     unit: str | None = None
-    pre_harvest_days: Annotated[Whole, Field(ge=0, le=365)] | None = None
+    pre_harvest_days: WaitingDays | None = None
     note: Annotated[Paragraphs, StringConstraints(max_length=1000)] | None = None
     photos: tuple[Sha256, ...] = ()
 
@@ -175,7 +173,7 @@ class CorrectionIn(StepFacts):
     """How it really was, as a whole. `withdrawn`: it did not happen. Append-only: the old row stays."""
 
     id: ClientId
-    reason: Annotated[Line, StringConstraints(min_length=3)]
+    reason: Reason
     withdrawn: Ticked = False
 
 
@@ -189,7 +187,7 @@ class FindingIn(Form):
 class FindingCorrectionIn(FindingIn):
     """The finding in better words, or `withdrawn`: it no longer stands. The old row stays."""
 
-    reason: Annotated[Line, StringConstraints(min_length=3)]
+    reason: Reason
     withdrawn: Ticked = False
 
 
@@ -202,7 +200,7 @@ class DiaryFilter(Form):
 
 
 class SiteFilter(Form):
-    q: Annotated[str, StringConstraints(max_length=100)] = ""
+    q: Search = ""
     trang: str = ""
 
 
@@ -231,7 +229,7 @@ class SourceIn(Form):
     """How much of one harvest goes in; without a quantity, all that is left of it."""
 
     care_log_id: UUID
-    quantity: Annotated[Number, Field(gt=0, max_digits=12, decimal_places=3)] | None = None
+    quantity: SomeAmount | None = None
 
 
 class NewBatch(Form):
@@ -241,7 +239,7 @@ class NewBatch(Form):
     product_id: UUID
     variant_id: UUID | None = None
     lot: Lot
-    quantity: Annotated[Number, Field(gt=0, max_digits=12, decimal_places=3)]
+    quantity: SomeAmount
     unit: str
     made_on: Day | None = None
     sources: tuple[SourceIn, ...]
@@ -272,7 +270,7 @@ class NewBatch(Form):
 class BatchEventIn(Form):
     id: ClientId
     kind: Literal[BatchEventKind.HELD, BatchEventKind.RELEASED, BatchEventKind.RECALLED, BatchEventKind.RECALL_LIFTED]
-    reason: Annotated[Line, StringConstraints(min_length=3)]
+    reason: Reason
     reason_en: Line | None = None
 
     def words(self) -> Words:
@@ -310,7 +308,7 @@ class Movement(Form):
 
 class ReverseMovement(Form):
     id: ClientId
-    reason: Annotated[Line, StringConstraints(min_length=3)]
+    reason: Reason
 
 
 def factor(unit: str, other: str) -> Decimal | None:

@@ -177,19 +177,7 @@ def reverse(session: Session, actor: Actor, movement_id: UUID, asked: ReverseMov
             "reversed_before",
             N_("Dòng này đã được hoàn lại rồi. Hãy tải lại trang."),
         )
-    by_lot = levels(session, [variant.id]).get(variant.id, {})
-    total = sum(by_lot.values(), NOTHING)
-    lot = by_lot.get(old.batch_id, NOTHING) if old.batch_id else total
-    promised = old.kind in _PROMISES
-    sold = old.units if old.kind in _WITH_BUYERS else 0
-    change = Level(0, old.units) if promised else Level(-old.units, 0, sold)
-    for level in (lot + change, total + change):
-        if level.sold < 0 and change.sold < 0:
-            raise _not_sold(level.sold - change.sold)
-        if level.left < 0 and change.left < 0:
-            raise _not_enough(level.left - change.left)
-        if level.promised < 0:
-            raise _not_promised(0)
+    _check_gone(old, levels(session, [variant.id]).get(variant.id, {}))
     if old.kind == MovementKind.COUNTED and old.batch_id is not None:  # a later count may have found the missing packs
         lock_ids(session, [old.batch_id])
         batch = session.get_one(Batch, old.batch_id)
@@ -275,6 +263,22 @@ def _check_enough(new: Movement, lot: Level, total: Level) -> None:
             raise _not_promised(min(lot.promised, total.promised))
     elif new.kind not in _ADDS and new.units > min(lot.left, total.left):
         raise _not_enough(min(lot.left, total.left))
+
+
+def _check_gone(old: StockMovement, by_lot: Mapping[UUID | None, Level]) -> None:
+    """Without the line neither its lot nor all lots together are below zero, unless they were before."""
+    total = sum(by_lot.values(), NOTHING)
+    lot = by_lot.get(old.batch_id, NOTHING) if old.batch_id else total
+    promised = old.kind in _PROMISES
+    sold = old.units if old.kind in _WITH_BUYERS else 0
+    change = Level(0, old.units) if promised else Level(-old.units, 0, sold)
+    for level in (lot + change, total + change):
+        if level.sold < 0 and change.sold < 0:
+            raise _not_sold(level.sold - change.sold)
+        if level.left < 0 and change.left < 0:
+            raise _not_enough(level.left - change.left)
+        if level.promised < 0:
+            raise _not_promised(0)
 
 
 def _check_count(found: int, lot: Level, total: Level, units: int) -> None:

@@ -39,7 +39,7 @@ from app.trace import queries as trace
 from app.trace.models import CareLog, Site
 from app.trace.schemas import CorrectionIn, EditSite, NewSite
 from tests.app.files import a_file, sent
-from tests.app.trace.farm import NOON, World, a_log, a_product, a_site, build
+from tests.worlds.farm import NOON, World, a_log, a_product, a_site, build
 
 # Every field by which a hash comes in. A new one belongs into VERBS below, or into the form that such a verb is fed from.
 TAKES_A_HASH = {

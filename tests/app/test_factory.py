@@ -18,7 +18,7 @@ from app.notices.models import Notice, NoticeDelivery
 from app.settings import Settings
 from app.trace.models import CareLog
 from tests.app.browsers import browser_of
-from tests.app.trace.farm import NOON, World, a_product, a_site, build
+from tests.worlds.farm import NOON, World, a_product, a_site, build
 
 SECRET_NAME, SECRET_PHONE = "Nông Thị Bí Mật", "+84912999888"
 AT = NOON - timedelta(days=1)

@@ -16,7 +16,7 @@ from app import clock
 from app.actor import SYSTEM
 from app.db import Database
 from app.media import MediaBlob
-from tests.app.doors.farmer.world import World, ago, make_world
+from tests.worlds.phone import World, ago, make_world
 
 pytestmark = pytest.mark.browser
 EXIF_GPS = 0x8825

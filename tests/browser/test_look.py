@@ -21,6 +21,7 @@ from playwright.sync_api import Error as PlaywrightError
 from sqlalchemy import select
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
+from werkzeug.test import TestResponse
 
 from app import clock
 from app.accounts import signin
@@ -189,21 +190,23 @@ def follow(app: Flask, client: FlaskClient, who: str, start: list[str], walk: Wa
         if answer.status_code in {301, 302, 303, 307, 308}:
             walk.reached.add(endpoint)
             waiting.append((local(answer.headers["Location"], path), path))
-            continue
-        if answer.status_code != 200:
+        elif answer.status_code != 200:
             walk.dead.append(f"{who}: {came_from} → {path}: {answer.status_code}")
-            continue
-        walk.reached.add(endpoint)
-        if answer.mimetype != "text/html":
-            continue
-        walk.visits.append(Visit(who, endpoint, path))
-        html = answer.get_data(as_text=True)
-        if endpoint in REFUSED and FORM.search(html):
-            walk.forms.setdefault(endpoint, walk.visits[-1])
-        for href in Links(html).found:
-            inside = local(href, path)
-            if inside.startswith("/"):
-                waiting.append((inside, path))
+        else:
+            waiting += [(link, path) for link in links_of(answer, Visit(who, endpoint, path), walk)]
+
+
+def links_of(answer: TestResponse, visit: Visit, walk: Walk) -> list[str]:
+    """Where the page leads on this web; it is written down as visited, and the form that it may hold."""
+    walk.reached.add(visit.endpoint)
+    if answer.mimetype != "text/html":
+        return []
+    walk.visits.append(visit)
+    html = answer.get_data(as_text=True)
+    if visit.endpoint in REFUSED and FORM.search(html):
+        walk.forms.setdefault(visit.endpoint, visit)
+    inside = [local(href, visit.path) for href in Links(html).found]
+    return [link for link in inside if link.startswith("/")]
 
 
 def local(href: str, path: str) -> str:

@@ -29,8 +29,8 @@ from app.trace import batches
 from app.trace.models import CareLog, ConflictingSubmission, PublicPage
 from app.trace.schemas import NewBatch, SourceIn
 from app.web import SIGN_IN_COOKIE
-from tests.app.doors.farmer.world import World, make_world
 from tests.conftest import Running
+from tests.worlds.phone import World, make_world
 from worker import relay, schedule
 from worker.celery_app import redis_url
 

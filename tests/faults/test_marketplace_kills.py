@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from marketplace_world import World
 
 from app import clock
 from tests.faults.field import end_leases, kill
+from tests.worlds.shop import World
 
 # What the shop is doing at the moment of death. A slow shop finishes what a dead caller asked, after another may have come.
 MOMENTS: tuple[tuple[str, str, dict[str, object]], ...] = (

@@ -22,9 +22,9 @@ from app.web import SIGN_IN_COOKIE, UNSAFE
 from demo import cast
 from demo.factory import create_app
 from demo.loader import load
-from tests.app.doors.farmer.world import make_world
 from tests.faults.nonsense import Form, Forms, Nonsense, Sent, deep
 from tests.test_scope import OWNED
+from tests.worlds.phone import make_world
 
 SEED = 20261123
 # What a refusal may leave behind, and why.

@@ -23,7 +23,6 @@ from app.db import Database
 from app.local.processes import leader_of, processes_of, reap
 from app.migrations import run as migrations
 from app.web import SIGN_IN_COOKIE
-from tests.app.criteria.world import build
 from tests.conftest import TEMPLATE, TestServers, owner_of
 from tests.faults.field import (
     Farm,
@@ -36,6 +35,7 @@ from tests.faults.field import (
     start_phones,
 )
 from tests.faults.test_told_apart import marks
+from tests.worlds.village import build
 
 
 def home_of(servers: TestServers) -> Path:

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from marketplace_world import World
 from sqlalchemy import select
 
 from app import clock, outbox
@@ -15,6 +14,7 @@ from app.accounts.events import OrganisationChanged
 from app.actor import SYSTEM
 from app.marketplace_sync.models import Listing
 from app.outbox import Delivery
+from tests.worlds.shop import World
 from worker import celery_app, reactions, relay, schedule
 
 

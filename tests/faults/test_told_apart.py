@@ -19,11 +19,11 @@ from app.media import MediaStore
 from app.places import reference
 from app.trace.events import CareLogRecorded
 from app.trace.models import CareLog, Site
-from tests.app.criteria.world import Province, build
 from tests.app.places.verbs import press, send
 from tests.conftest import owner_of
 from tests.faults.field import children_of, debts, kill
 from tests.faults.test_taken_up_again import as_official, job_of
+from tests.worlds.village import Province, build
 
 VILLAGES = 1700
 SOON_SECONDS = 20  # five on a machine of its own; what is asserted is that the import still goes on

@@ -14,8 +14,8 @@ from app.db import Database, Words, new_id
 from app.jobs import Job, JobState
 from app.notices.models import Notice, NoticeDelivery, Urgency
 from app.settings import Settings
-from tests.app.trace.farm import a_product, a_site, build
-from tests.app.trace.lots import decide, harvest, make
+from tests.worlds.farm import a_product, a_site, build
+from tests.worlds.lots import decide, harvest, make
 from worker import chores
 
 WORDS = Words(vi="x", en="x")

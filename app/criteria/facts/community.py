@@ -34,9 +34,11 @@ def _activity(row: VillageFact) -> Item:
 def channel(sheet: dict[str, Fact], rows: dict[str, list[VillageFact]], question: Question) -> None:
     for row in rows["channel"][:1]:
         sheet["village_channel_in_use"] = fact_of_rows([row], value=bool(row.value["exists"]), question=question)
-    feedback = rows["feedback"]
-    if not feedback:
-        return
+    if rows["feedback"]:
+        _feedback(sheet, rows["feedback"], question)
+
+
+def _feedback(sheet: dict[str, Fact], feedback: list[VillageFact], question: Question) -> None:
     since, limit = question.since("feedback_window_days"), timedelta(days=question.days("feedback_days"))
     have: list[Item] = []
     missing: list[Item] = []

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -39,57 +40,91 @@ def ocop(
     )
     lapsed_stay = question.parameters["lapsed_certificate"] == "counts_as_unmet"
     for village, sheet in sheets.items():
-        counted: list[Item] = []
-        left: list[Item] = []
-        live: list[Item] = []
-        dead: list[Item] = []
-        unknown: list[Item] = []
-        unrecorded: list[Item] = []
-        changes: list[date] = []
+        found = _Products()
         for row in by_village.get(village, []):
-            item = Item(
-                str(row.product_id), "product", row.name.vi, link=f"/san-pham/{row.product_id}", label_en=row.name.en
-            )
-            if row.valid_to is not None and row.certificate == "valid":
-                changes.append(row.valid_to + timedelta(days=1))
-            gone = _gone_words(row, lapsed_stays=lapsed_stay)
-            if gone is not None:
-                left.append(with_reason(item, *gone))
-                continue
-            if row.left is not None:
-                continue  # it never counted: nobody misses it
-            if row.certificate == "none":
-                if row.ocop_group is not None:
-                    # Entered as an OCOP product without its certificate: nobody can say whether it counts.
-                    unsure = with_reason(item, "Chưa ghi chứng nhận OCOP.", "Its OCOP certificate is not recorded.")
-                    unrecorded.append(unsure)
-                    unknown.append(unsure)
-                continue
-            counted.append(item)
-            if row.certificate == "lapsed":
-                dead.append(with_reason(item, *_lapsed_words(row.lapsed_on)))
-                continue
-            verdict, vi, en, change = _sale(evidence.get(row.product_id, []), question)
-            ages = _grows_too_old(evidence.get(row.product_id, []))
-            if ages is not None:
-                hours[village] = min(ages, hours.get(village, ages))
-            if change is not None:
-                changes.append(change)
-            (live if verdict == "live" else unknown if verdict == "unknown" else dead).append(with_reason(item, vi, en))
-        change = min((c for c in changes if c > question.as_of), default=None)
-        sheet["ocop_products"] = Fact(
-            ItemSet(have=tuple(counted), missing=tuple(left), unknown=tuple(unrecorded)),
-            question.as_of,
-            Source.DERIVED,
-            next_change_on=change,
+            found.sort_in(row, evidence.get(row.product_id, []), question, lapsed_stay=lapsed_stay)
+        sheet.update(found.facts(question))
+        if found.ages:
+            hours[village] = min(found.ages)
+
+
+@dataclass(slots=True)
+class _Products:
+    """The products of a village: `counted` but `left`, of the counted ones `live` or `dead`; `unrecorded` and `unknown` where nobody
+    can say. `changes`: days on which time alone changes that; `ages`: moments at which a sighting grows too old.
+    """
+
+    counted: list[Item] = field(default_factory=list)
+    left: list[Item] = field(default_factory=list)
+    unrecorded: list[Item] = field(default_factory=list)
+    live: list[Item] = field(default_factory=list)
+    dead: list[Item] = field(default_factory=list)
+    unknown: list[Item] = field(default_factory=list)
+    changes: list[date] = field(default_factory=list)
+    ages: list[datetime] = field(default_factory=list)
+
+    def sort_in(
+        self,
+        row: products.VillageProduct,
+        evidence: Sequence[marketplace.Evidence],
+        question: Question,
+        *,
+        lapsed_stay: bool,
+    ) -> None:
+        item = Item(
+            str(row.product_id), "product", row.name.vi, link=f"/san-pham/{row.product_id}", label_en=row.name.en
         )
-        sheet["ocop_products_live"] = Fact(
-            ItemSet(have=tuple(live), missing=tuple(dead), unknown=tuple(unknown)),
-            question.as_of,
-            Source.DERIVED,
-            witness="marketplace",
-            next_change_on=change,
-        )
+        if row.valid_to is not None and row.certificate == "valid":
+            self.changes.append(row.valid_to + timedelta(days=1))
+        gone = _gone_words(row, lapsed_stays=lapsed_stay)
+        if gone is not None:
+            self.left.append(with_reason(item, *gone))
+        elif row.left is not None:
+            pass  # it never counted: nobody misses it
+        elif row.certificate != "none":
+            self.counted.append(item)
+            self._sort_in_sale(item, row, evidence, question)
+        elif row.ocop_group is not None:
+            # Entered as an OCOP product without its certificate: nobody can say whether it counts.
+            unsure = with_reason(item, "Chưa ghi chứng nhận OCOP.", "Its OCOP certificate is not recorded.")
+            self.unrecorded.append(unsure)
+            self.unknown.append(unsure)
+
+    def _sort_in_sale(
+        self,
+        item: Item,
+        row: products.VillageProduct,
+        evidence: Sequence[marketplace.Evidence],
+        question: Question,
+    ) -> None:
+        if row.certificate == "lapsed":
+            self.dead.append(with_reason(item, *_lapsed_words(row.lapsed_on)))
+            return
+        verdict, vi, en, change = _sale(evidence, question)
+        ages = _grows_too_old(evidence)
+        if ages is not None:
+            self.ages.append(ages)
+        if change is not None:
+            self.changes.append(change)
+        {"live": self.live, "unknown": self.unknown, "no": self.dead}[verdict].append(with_reason(item, vi, en))
+
+    def facts(self, question: Question) -> dict[str, Fact]:
+        change = min((c for c in self.changes if c > question.as_of), default=None)
+        return {
+            "ocop_products": Fact(
+                ItemSet(have=tuple(self.counted), missing=tuple(self.left), unknown=tuple(self.unrecorded)),
+                question.as_of,
+                Source.DERIVED,
+                next_change_on=change,
+            ),
+            "ocop_products_live": Fact(
+                ItemSet(have=tuple(self.live), missing=tuple(self.dead), unknown=tuple(self.unknown)),
+                question.as_of,
+                Source.DERIVED,
+                witness="marketplace",
+                next_change_on=change,
+            ),
+        }
 
 
 def _gone_words(row: products.VillageProduct, *, lapsed_stays: bool) -> tuple[str, str] | None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from app.criteria.packs.faults import Found, Location
 from app.criteria.rules import (
     CountAtLeast,
+    FactDeclaration,
     Flag,
     KOfN,
     Pack,
@@ -31,21 +32,7 @@ def meaning_faults(pack: Pack) -> Iterator[Found]:
     for place, parameter in enumerate(pack.parameter):
         yield from _parameter_faults(("parameter", place), parameter)
     for place, declared in enumerate(pack.fact):
-        path: Location = ("fact", place)
-        for name, words in (("yes", declared.yes), ("no", declared.no)):
-            if (words is not None) != (declared.type == "flag"):
-                yield (
-                    (*path, name),
-                    "phải có với loại flag, và chỉ với loại ấy",
-                    "goes with the type flag, and only with it",
-                )
-        if declared.if_no is not None and declared.type != "flag":
-            yield (*path, "if_no"), "chỉ có với loại flag", "goes with the type flag only"
-        if (declared.unit is not None) == (declared.type == "flag"):
-            yield (*path, "unit"), "phải có với loại count và items, và chỉ với chúng", "goes with count and items only"
-        for index, name in enumerate(declared.parameters):
-            if name not in pack.parameters_by_name:
-                yield (*path, "parameters", index), f"không có tham số {name}", f"there is no parameter {name}"
+        yield from _declaration_faults(pack, ("fact", place), declared)
     rules = [
         (path, rule) for place, criterion in enumerate(pack.criterion) for path, rule in _rules(place, criterion.rule)
     ]
@@ -92,6 +79,23 @@ def _parameter_faults(path: Location, parameter: Parameter) -> Iterator[Found]:
         yield (*path, "choices"), "có hai lựa chọn trùng nhau", "two choices are the same"
     if not parameter.accepts(parameter.default):
         yield (*path, "default"), "nằm ngoài các giá trị cho phép", "is outside the values allowed"
+
+
+def _declaration_faults(pack: Pack, path: Location, declared: FactDeclaration) -> Iterator[Found]:
+    for name, words in (("yes", declared.yes), ("no", declared.no)):
+        if (words is not None) != (declared.type == "flag"):
+            yield (
+                (*path, name),
+                "phải có với loại flag, và chỉ với loại ấy",
+                "goes with the type flag, and only with it",
+            )
+    if declared.if_no is not None and declared.type != "flag":
+        yield (*path, "if_no"), "chỉ có với loại flag", "goes with the type flag only"
+    if (declared.unit is not None) == (declared.type == "flag"):
+        yield (*path, "unit"), "phải có với loại count và items, và chỉ với chúng", "goes with count and items only"
+    for index, name in enumerate(declared.parameters):
+        if name not in pack.parameters_by_name:
+            yield (*path, "parameters", index), f"không có tham số {name}", f"there is no parameter {name}"
 
 
 def _rules(place: int, rule: Rule) -> Iterator[tuple[Location, Rule]]:

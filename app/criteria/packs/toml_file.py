@@ -110,8 +110,9 @@ def toml(text: str) -> dict[str, Any]:
     except ValueError as error:  # also an integer of more digits than Python reads
         said = str(error)
         at = _AT_LINE.search(said)
-        detail = said[: at.start()] if at else said
-        line = int(at[1]) if at and at[1] else text.count("\n") + 1 if at else None
+        detail, line = said, None
+        if at is not None:
+            detail, line = said[: at.start()], int(at[1]) if at[1] else text.count("\n") + 1
         raise Unreadable(f"không đúng cách viết TOML ({detail})", f"not valid TOML ({detail})", line) from None
 
 

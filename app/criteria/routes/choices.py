@@ -1,10 +1,8 @@
 """Writing down what the province chose."""
 
-from typing import Annotated
-
 from flask import Response, flash, redirect, url_for
 from flask_babel import gettext as _
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict
 from werkzeug.wrappers import Response as BaseResponse
 
 from app import clock
@@ -16,6 +14,7 @@ from app.criteria.rules import Parameter
 from app.criteria.schemas import NewParameterChoice
 from app.errors import not_found
 from app.fields import ClientId, Day, Whole
+from app.forms import DecidedBy
 from app.web import page, parse, require, signed_in, transaction
 
 
@@ -23,7 +22,7 @@ class Chosen(BaseModel):
     model_config = ConfigDict(frozen=True)
     id: ClientId
     valid_from: Day
-    decided_by: Annotated[str, StringConstraints(min_length=3, max_length=300)]
+    decided_by: DecidedBy
 
 
 class ChosenNumber(Chosen):

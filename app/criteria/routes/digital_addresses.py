@@ -15,12 +15,13 @@ from app import clock
 from app.actor import Actor
 from app.criteria import queries
 from app.criteria.routes.base import counted, recorded, recorded_unproven
-from app.criteria.routes.proofs import Link, evidence, sent_proofs
+from app.criteria.routes.proofs import evidence, sent_proofs
 from app.criteria.schemas import DigitalAddress
 from app.criteria.village_facts import at_line, record_digital_addresses
 from app.db import fold, identity
 from app.errors import Invalid, InvalidMany
 from app.fields import Day
+from app.forms import HttpsLink
 from app.messages import N_
 from app.places import queries as places
 from app.places.models import Premises
@@ -31,7 +32,7 @@ class Addresses(BaseModel):
     model_config = ConfigDict(frozen=True)
     observed_on: Day
     list: Annotated[str, StringConstraints(max_length=200_000)] = ""
-    link: Link | None = None
+    link: HttpsLink | None = None
 
 
 def record_addresses(actor: Actor, village_id: UUID) -> BaseResponse:

@@ -1,10 +1,8 @@
 """Photos, documents and links that come with a form as evidence."""
 
 from collections.abc import Sequence
-from typing import Annotated
 
 from flask import request
-from pydantic import StringConstraints
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 
@@ -15,7 +13,6 @@ from app.messages import N_
 from app.web import web
 
 MAX_PROOFS = 4
-Link = Annotated[str, StringConstraints(pattern=r"^https://[^\s]{3,300}$")]
 
 
 Proof = media.PhotoRead | media.PdfRead

@@ -16,11 +16,12 @@ from app.criteria import queries, village_facts
 from app.criteria.models import VillageFact, needs_proof
 from app.criteria.routes.base import COUNTED, PAGES, blueprint, counted, page_of, recorded, recorded_unproven, recorder
 from app.criteria.routes.digital_addresses import record_addresses
-from app.criteria.routes.proofs import MAX_PROOFS, Link, evidence, sent_proofs
+from app.criteria.routes.proofs import MAX_PROOFS, evidence, sent_proofs
 from app.criteria.schemas import FIELDS, VALUES, Kind, NewVillageFact, NoModel, Shape
 from app.db import new_id
 from app.errors import not_found
 from app.fields import ClientId, Day
+from app.forms import HttpsLink, Search
 from app.messages import N_
 from app.places import queries as places
 from app.places.models import Level, Place
@@ -36,7 +37,7 @@ class Common(BaseModel):
     id: ClientId
     subject: UUID | None = None
     observed_on: Day | None = None
-    link: Link | None = None
+    link: HttpsLink | None = None
     note: Annotated[str, StringConstraints(max_length=1000)] = ""
     keep: tuple[str, ...] = ()
 
@@ -59,7 +60,7 @@ class Asked(BaseModel):
     trang: str = ""
     trang_so: str = ""
     trang_noi: str = ""
-    q: Annotated[str, StringConstraints(max_length=100)] = ""
+    q: Search = ""
 
 
 class Declared(BaseModel):

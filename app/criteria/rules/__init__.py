@@ -30,7 +30,7 @@ from app.criteria.rules.composite import all_of_1, any_of_1, k_of_n_1
 from app.criteria.rules.departures import Departure, carried, compare
 from app.criteria.rules.engine import NOT_CHOSEN, NOT_FROM_LETTER, evaluate, outside_period
 from app.criteria.rules.kinds import CountAtLeast, Flag, KOfN, RatioAtLeast, Rule, ThresholdByAttribute
-from app.criteria.rules.pack import Criterion, Pack, Parameter
+from app.criteria.rules.pack import Criterion, FactDeclaration, Pack, Parameter
 from app.criteria.rules.sheet import Fact, Item, ItemSet, Source
 from app.criteria.rules.words import Both, percent_text
 
@@ -46,6 +46,7 @@ __all__ = [
     "Criterion",
     "Departure",
     "Fact",
+    "FactDeclaration",
     "Flag",
     "Item",
     "ItemSet",

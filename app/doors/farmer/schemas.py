@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from app import clock
 from app.errors import Invalid
-from app.fields import ClientId, Counter, Day, Moment, Number, PhoneNow, Ticked, Whole
+from app.fields import ClientId, Counter, Day, Moment, Number, PhoneNow, Ticked
+from app.forms import Amount, Form, Line, Paragraphs, Reason, Search, Sha256, ShortLine, WaitingDays
 from app.messages import N_
-from app.products.schemas import Form, Line, Paragraphs, Sha256, ShortLine
 from app.trace.models import SiteKind
 from app.trace.steps import Step
 
@@ -20,7 +20,6 @@ MAX_ITEMS = 200
 _AMOUNT = re.compile(r"([a-z0-9]{1,10}):([0-9]{1,9}(?:\.[0-9]{1,3})?)")
 NOON = timedelta(hours=12)
 
-WaitingDays = Annotated[Whole, Field(ge=0, le=365)]
 Note = Annotated[Paragraphs, StringConstraints(max_length=1000)]
 
 
@@ -48,7 +47,7 @@ class StepForm(Form):
     seen: Literal["told", "saw"] = "told"
     photos: tuple[Sha256, ...] = ()
     note: Note | None = None
-    reason: Annotated[Line, StringConstraints(min_length=3)] | None = None
+    reason: Reason | None = None
     anyway: Ticked = False
     choose_again: Ticked = False
 
@@ -125,7 +124,7 @@ class Asked(Form):
 class SearchHouse(Form):
     """A part of a household's name, and which page of the list: the mark that a page before gave."""
 
-    q: Annotated[str, StringConstraints(max_length=100)] = ""
+    q: Search = ""
     trang: str = ""
 
 
@@ -179,9 +178,9 @@ class CareLogBody1(BaseModel):
     performed_by: UUID | None = None
     seen: Literal["told", "saw"] = "told"
     material: Line | None = None
-    quantity: Annotated[Number, Field(ge=0, max_digits=12, decimal_places=3)] | None = None
+    quantity: Amount | None = None
     unit: Annotated[str, StringConstraints(max_length=10)] | None = None
-    pre_harvest_days: Annotated[Whole, Field(ge=0, le=365)] | None = None
+    pre_harvest_days: WaitingDays | None = None
     note: Note | None = None
     photos: tuple[Sha256, ...] = ()
 

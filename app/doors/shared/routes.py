@@ -4,12 +4,13 @@ from typing import Annotated
 from uuid import UUID
 
 from flask import Blueprint, Response, jsonify, make_response, request, url_for
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from app import jobs, media
 from app.doors.shared import queries
 from app.errors import Invalid
 from app.fields import ClientId, Whole
+from app.forms import Form
 from app.jobs import JobState
 from app.media import Upload
 from app.messages import N_
@@ -25,10 +26,9 @@ OFFSET = "Upload-Offset"
 YEAR = 31536000
 
 
-class NewUpload(BaseModel):
+class NewUpload(Form):
     """What a phone says before it sends a file: its own id for it, how many bytes, and their SHA-256."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     id: ClientId
     size: Annotated[Whole, Field(ge=0)]
     sha256: Annotated[str, StringConstraints(max_length=64)]

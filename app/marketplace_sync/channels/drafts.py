@@ -86,19 +86,7 @@ class Issue:
 
 def common_issues(draft: ListingDraft, limits: Limits) -> Iterable[Issue]:
     """What no marketplace accepts; a channel adds its own."""
-    name = draft.name.strip()
-    if not name:
-        yield Issue("name", "required", N_("Cần có tên sản phẩm."))
-    elif len(name) > limits.name_max:
-        yield Issue(
-            "name",
-            "too_long",
-            N_(
-                "Tên dài %(name)s ký tự, sàn chỉ nhận %(name_max)s: hãy rút ngắn.",
-                name=len(name),
-                name_max=limits.name_max,
-            ),
-        )
+    yield from _name_issues(draft.name.strip(), limits)
     if len(draft.description_html) > limits.description_max:
         yield Issue(
             "description_html",
@@ -135,4 +123,19 @@ def common_issues(draft: ListingDraft, limits: Limits) -> Iterable[Issue]:
             "gtin",
             "check_digit",
             N_("Mã vạch (GTIN) sai độ dài hoặc sai số kiểm tra: hãy nhập lại đúng như trên giấy của GS1."),
+        )
+
+
+def _name_issues(name: str, limits: Limits) -> Iterable[Issue]:
+    if not name:
+        yield Issue("name", "required", N_("Cần có tên sản phẩm."))
+    elif len(name) > limits.name_max:
+        yield Issue(
+            "name",
+            "too_long",
+            N_(
+                "Tên dài %(name)s ký tự, sàn chỉ nhận %(name_max)s: hãy rút ngắn.",
+                name=len(name),
+                name_max=limits.name_max,
+            ),
         )

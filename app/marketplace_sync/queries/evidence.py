@@ -125,10 +125,13 @@ def _of_listing(
     paused: bool,
 ) -> Evidence:
     floor = names.get(account.floor_id) if account.floor_id else None
-    place = floor.name if floor else ADVERTISING if account.legal_kind == "advertising" else OWN_SITE
+    elsewhere = ADVERTISING if account.legal_kind == "advertising" else OWN_SITE
+    place = floor.name if floor else elsewhere
     counts = account.floor_id in counted
     expires = seen.seen_at + timedelta(hours=max_age_hours) if seen is not None and seen.live else None
-    state = "no" if expires is None else "live" if moment < expires else "stale"
+    state = "no"
+    if expires is not None:
+        state = "live" if moment < expires else "stale"
     vi, en = _why(listing, account, seen, state, place, on_floor=floor is not None, counts=counts, paused=paused)
     sold_out = state == "live" and seen is not None and seen.sold_out
     if sold_out:

@@ -28,8 +28,7 @@ def compare_villages(session: Session, result: Plan, villages: list[Village], ta
     unknown = {v.commune_code for v in villages} - communes.keys()
     closed = _closed_words(session, unknown, clock.today())
     known = _KnownVillages(session, {v.code for v in villages})
-    respelled: list[RenameVillage] = []
-    restored: list[RenameVillage] = []
+    same: list[RenameVillage] = []
     for v in villages:
         commune = communes.get(v.commune_code)
         if commune is None:
@@ -49,12 +48,9 @@ def compare_villages(session: Session, result: Plan, villages: list[Village], ta
             elif identity(full(place)) != identity(full(v)):
                 result.renames.append(RenameVillage(v, place))
             else:
-                result.unchanged += 1
-                if place.code != v.code:
-                    restored.append(RenameVillage(v, place))
-                if full(place) != full(v):
-                    respelled.append(RenameVillage(v, place))
-    _tell(result, respelled, restored)
+                same.append(RenameVillage(v, place))
+    result.unchanged += len(same)
+    _tell_of_other_spellings(result, same)
     _ask_about_names(session, result, communes)
     _ask_about_zeros(result)
 
@@ -188,7 +184,9 @@ def listed(found: list[str]) -> str:
     return "; ".join(found[:LISTED]) + ("…" if len(found) > LISTED else "")
 
 
-def _tell(result: Plan, respelled: list[RenameVillage], restored: list[RenameVillage]) -> None:
+def _tell_of_other_spellings(result: Plan, same: list[RenameVillage]) -> None:
+    restored = [r for r in same if r.place.code != r.new.code]
+    respelled = [r for r in same if full(r.place) != full(r.new)]
     if restored:
         shown = listed([f"{r.new.code} là {r.place.code}" for r in restored])
         result.notes.append(

@@ -127,9 +127,13 @@ def ocop_products_of_villages(
 
 
 def _village_product(row: Row[tuple[object, ...]]) -> VillageProduct:
-    state: Literal["valid", "lapsed", "none"] = "valid" if row.valid else "lapsed" if row.lapsed_on else "none"
+    state: Literal["valid", "lapsed", "none"] = "lapsed" if row.lapsed_on else "none"
+    if row.valid:
+        state = "valid"
     retired = row.retired_on is not None and (row.moved_on is None or row.retired_on <= row.moved_on)
-    left: Literal["retired", "moved"] | None = "retired" if retired else "moved" if row.moved_on is not None else None
+    left: Literal["retired", "moved"] | None = None if row.moved_on is None else "moved"
+    if retired:
+        left = "retired"
     return VillageProduct(
         village_id=row.village_id,
         product_id=row.id,

@@ -12,7 +12,7 @@ from app import clock, media
 from app.accounts import queries as accounts
 from app.actor import Actor
 from app.fields import Day
-from app.products.schemas import Form
+from app.forms import Form
 from app.trace.models import MovementKind, Witness
 from app.web import OUR_FIELDS, sent_file, web
 

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 from flask import Response, flash, g, redirect, request, url_for
 from flask_babel import gettext as _
-from pydantic import StringConstraints
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
@@ -18,9 +17,9 @@ from app.accounts.models import Organisation
 from app.actor import SYSTEM, Actor, Right
 from app.errors import Invalid, InvalidMany, NotFound, forbidden
 from app.fields import Ticked
+from app.forms import Form, Search, Searched
 from app.products import queries as products
 from app.products.models import Product
-from app.products.schemas import Form, Searched
 from app.trace import batch_events, codes, pages, queries, scan_addresses, steps, stock
 from app.trace import batches as batch_verbs
 from app.trace.models import BatchEventKind, CodeKind, MovementKind
@@ -50,7 +49,7 @@ class BatchFilter(Form):
 
     product: UUID | None = None
     state: queries.Wanted | None = None
-    q: Annotated[str, StringConstraints(max_length=100)] = ""
+    q: Search = ""
     trang: str = ""
 
 
@@ -66,7 +65,7 @@ class HarvestFilter(Form):
     page that is asked for.
     """
 
-    find: Annotated[str, StringConstraints(max_length=100)] = ""
+    find: Search = ""
     shown: str = ""
     trang: str | None = None
 

@@ -13,11 +13,11 @@ from app import clock, media
 from app.accounts import queries as accounts
 from app.actor import Right
 from app.errors import forbidden
+from app.forms import Searched
 from app.places import queries as places
 from app.places.queries import VillageChoices
 from app.places.schemas import InCommune
 from app.products import queries as products
-from app.products.schemas import Searched
 from app.trace import queries, steps
 from app.trace import sites as site_verbs
 from app.trace.models import SiteKind

@@ -11,8 +11,8 @@ from app import clock
 from app.actor import Right
 from app.errors import forbidden
 from app.fields import Day
+from app.forms import Form
 from app.products import queries as products
-from app.products.schemas import Form
 from app.trace import queries, stock
 from app.trace.routes.base import When, blueprint, filled_fields, movement_words
 from app.trace.schemas import Movement, ReverseMovement

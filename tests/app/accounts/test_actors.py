@@ -9,7 +9,7 @@ from app.accounts import people, schemas, signin
 from app.accounts.models import SignIn, SignInMethod
 from app.actor import PUBLIC, SYSTEM, Role
 from app.db import new_id
-from tests.app.accounts.conftest import Province
+from tests.worlds.organisations import Province
 
 
 def test_a_sign_in_is_its_person_until_it_ends(province: Province) -> None:

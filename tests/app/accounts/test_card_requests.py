@@ -10,7 +10,7 @@ from app.accounts.card_scans import CardState
 from app.accounts.models import CardRequest
 from app.actor import Role
 from app.errors import Conflict, Forbidden, NotFound, TooMany
-from tests.app.accounts.conftest import OTHER_PHONE, Desk
+from tests.worlds.organisations import OTHER_PHONE, Desk
 
 
 def test_the_cooperatives_word_binds_the_waiting_phone(desk: Desk) -> None:

@@ -13,7 +13,7 @@ from app.accounts.signin import Granted
 from app.actor import SYSTEM
 from app.db import Database
 from app.errors import Conflict, Forbidden, Invalid, NotFound
-from tests.app.accounts.conftest import KEY, OTHER_PHONE, Desk, Province, make_province
+from tests.worlds.organisations import KEY, OTHER_PHONE, Desk, Province, make_province
 
 
 @pytest.mark.parametrize("secret", ["", "0" * 25, "0" * 26, "U" * 26, "../../etc/passwd", "0" * 5000])

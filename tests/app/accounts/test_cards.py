@@ -9,7 +9,7 @@ from app.accounts.signin import Granted
 from app.actor import PUBLIC, SYSTEM, Role
 from app.db import new_id
 from app.errors import Conflict, Forbidden, HoiError
-from tests.app.accounts.conftest import KEY, PHONE, Desk, Province, held_about
+from tests.worlds.organisations import KEY, PHONE, Desk, Province, held_about
 
 
 def test_a_secret_has_130_bits_and_is_stored_nowhere(desk: Desk) -> None:

@@ -8,7 +8,7 @@ from app.accounts import consents, queries
 from app.accounts.models import Purpose
 from app.actor import PUBLIC, SYSTEM
 from app.errors import Conflict, NotFound
-from tests.app.accounts.conftest import Province
+from tests.worlds.organisations import Province
 
 
 def test_every_purpose_says_what_for_whom_and_what_a_no_costs_in_two_languages() -> None:

@@ -7,7 +7,7 @@ from app.accounts.card_scans import CardState
 from app.accounts.signin import Granted
 from app.actor import PUBLIC
 from app.errors import Forbidden, NotFound
-from tests.app.accounts.conftest import KEY, Desk
+from tests.worlds.organisations import KEY, Desk
 
 
 @pytest.mark.parametrize(("unbind", "still_bound"), [(False, 1), (True, 0)])

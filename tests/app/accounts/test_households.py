@@ -11,7 +11,7 @@ from app.accounts.schemas import HouseholdIn
 from app.actor import SYSTEM
 from app.db import new_id
 from app.errors import Conflict, Forbidden
-from tests.app.accounts.conftest import Province, counts
+from tests.worlds.organisations import Province, counts
 
 
 def test_a_household_is_added_once(province: Province) -> None:

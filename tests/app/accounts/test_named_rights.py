@@ -15,7 +15,7 @@ from app.actor import PUBLIC, SYSTEM, Actor, Membership, Right, Role
 from app.db import Database, new_id
 from app.errors import NotFound
 from tests.actors import acting
-from tests.app.accounts.conftest import Province
+from tests.worlds.organisations import Province
 
 # Two cooperatives each with a member household, in two places; a role of the first letter is held in C, H or P.
 C, H, A, HA, P, PA = (new_id() for _ in range(6))

@@ -14,7 +14,7 @@ from app.accounts.models import PersonalData
 from app.actor import Role
 from app.db import new_id
 from app.errors import Conflict, NotFound
-from tests.app.accounts.conftest import Province, roles_of, somebody
+from tests.worlds.organisations import Province, roles_of, somebody
 
 
 def offer_to_khac(province: Province) -> UUID:

@@ -11,7 +11,7 @@ from app.accounts.schemas import HouseholdIn, OrganisationChange, OrganisationIn
 from app.actor import SYSTEM
 from app.db import new_id
 from app.errors import Conflict, Forbidden, Invalid, NotFound
-from tests.app.accounts.conftest import Province, counts
+from tests.worlds.organisations import Province, counts
 
 
 def test_only_a_household_has_a_personal_number_for_a_tax_code(province: Province) -> None:

@@ -14,7 +14,7 @@ from app.accounts.signin import Granted
 from app.actor import PUBLIC, SYSTEM, Actor
 from app.db import Database, new_id
 from app.errors import HoiError, Invalid, TooMany
-from tests.app.accounts.conftest import ADMIN_PHONE, KEY, PASSWORD, Province, make_province
+from tests.worlds.organisations import ADMIN_PHONE, KEY, PASSWORD, Province, make_province
 
 
 def attempt(

@@ -10,7 +10,7 @@ from app.accounts.models import AddressAs, Membership
 from app.accounts.schemas import PersonalChange
 from app.actor import SYSTEM, Role
 from app.errors import Conflict, Forbidden, Invalid, NotFound
-from tests.app.accounts.conftest import Province, counts, roles_of, somebody
+from tests.worlds.organisations import Province, counts, roles_of, somebody
 
 
 def test_there_is_one_first_administrator(province: Province) -> None:

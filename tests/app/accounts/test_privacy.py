@@ -16,7 +16,7 @@ from app.db import Database, Words, new_id
 from app.errors import Conflict, Forbidden, HoiError, NotFound
 from app.jobs import Job
 from app.places.models import PlaceImport
-from tests.app.accounts.conftest import KEY, Province, make_province
+from tests.worlds.organisations import KEY, Province, make_province
 
 PHONE_OF_LANH = "Mozilla/5.0 (Linux; Android 13; SM-LANH Build/1) Chrome/120.0 Mobile Safari/537.36"
 

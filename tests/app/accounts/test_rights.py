@@ -9,7 +9,7 @@ from app.accounts.named_rights import roles_giving
 from app.actor import PUBLIC, SYSTEM, Actor, Right, Role, Scope
 from app.db import new_id
 from app.errors import NotFound
-from tests.app.accounts.conftest import Province
+from tests.worlds.organisations import Province
 
 
 def test_what_each_role_reaches(province: Province) -> None:

@@ -9,7 +9,7 @@ from app.accounts import organisations, people, queries, roles
 from app.accounts.schemas import OrganisationChange
 from app.actor import Right, Role
 from app.errors import Conflict, Forbidden
-from tests.app.accounts.conftest import Province, counts, somebody
+from tests.worlds.organisations import Province, counts, somebody
 
 
 @pytest.mark.parametrize("role", [Role.ADMINISTRATOR, Role.PROVINCE_OFFICIAL, Role.CERTIFIER])

@@ -63,7 +63,10 @@ def test_a_letter_in_a_phone_number_is_no_digit_of_a_keypad(typed: str, named: s
                 {"id": new_id(), "full_name": "Vi Thị Hoa", "address_as": "bác", "role": "farmer", "phone": typed}
             )
         (told,) = [d["ctx"]["error"] for d in refused.value.errors() if d["loc"] == ("phone",)]
-        assert told.text("vi") == f"Số điện thoại có chữ {named}. Hãy viết lại bằng chữ số; số không là 0, không phải chữ O."
+        assert (
+            told.text("vi")
+            == f"Số điện thoại có chữ {named}. Hãy viết lại bằng chữ số; số không là 0, không phải chữ O."
+        )
 
 
 def test_a_tax_code_has_ten_thirteen_or_a_households_twelve_digits() -> None:

@@ -5,7 +5,7 @@ import pytest
 from app.accounts import signin
 from app.actor import PUBLIC
 from app.errors import HoiError
-from tests.app.accounts.conftest import Province
+from tests.worlds.organisations import Province
 
 
 def test_nobody_ends_the_sign_in_of_another(province: Province) -> None:

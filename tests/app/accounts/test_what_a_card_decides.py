@@ -15,7 +15,7 @@ from app.accounts.signin import Granted
 from app.actor import SYSTEM, Actor, Role
 from app.db import new_id
 from app.errors import Forbidden
-from tests.app.accounts.conftest import Desk, Province, held_about
+from tests.worlds.organisations import Desk, Province, held_about
 
 NEW_PHONE = PersonalChange(full_name="Hoàng Thị Lành", address_as=AddressAs.BAC, phone="0911 111 111")
 

@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from app.db import Database
-from tests.app.criteria.world import NOW, Province, build
+from tests.worlds.village import NOW, Province, build
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from app.criteria.models import VillageFact
 from app.criteria.schemas import NewParameterChoice
 from app.db import new_id
 from app.outbox import OutboxEvent
-from tests.app.criteria.world import Province
+from tests.worlds.village import Province
 
 
 def rows(province: Province, model: Any = VillageFact) -> int:

@@ -16,7 +16,7 @@ from app.db import new_id
 from app.notices.models import Notice
 from app.places.models import PlaceAttribute
 from tests.app.criteria.records import choice, choose, events, rows
-from tests.app.criteria.world import Province
+from tests.worlds.village import Province
 
 
 def current(province: Province, village: str = "village") -> VillageAssessment:

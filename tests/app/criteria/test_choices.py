@@ -12,7 +12,7 @@ from app.criteria.schemas import NewParameterChoice
 from app.errors import Conflict, Forbidden, Invalid
 from app.outbox import OutboxEvent
 from tests.app.criteria.records import choice, choose, events, rows
-from tests.app.criteria.world import Province
+from tests.worlds.village import Province
 
 
 def test_choice_holds_from_its_day_and_not_before(province: Province) -> None:

@@ -20,7 +20,7 @@ from app.outbox import OutboxEvent
 from app.trace.events import CareLogRecorded
 from app.trace.models import CareLog, Site
 from tests.app.criteria.records import rows
-from tests.app.criteria.world import NOW, Province, build
+from tests.worlds.village import NOW, Province, build
 
 Derive = Callable[..., int]
 

@@ -10,7 +10,7 @@ from app.criteria import assessments, queries
 from app.criteria.models import VillageAssessment
 from app.db import new_id
 from app.places import villages
-from tests.app.criteria.world import NOW, Province
+from tests.worlds.village import NOW, Province
 
 
 def test_an_ended_village_keeps_its_last_answer(province: Province, clock_at: Callable[[datetime], None]) -> None:

@@ -11,7 +11,7 @@ from app.actor import SYSTEM
 from app.criteria.models import VillageFact
 from app.db import new_id
 from app.migrations import versions
-from tests.app.criteria.world import LONG_AGO, TODAY, Province
+from tests.worlds.village import LONG_AGO, TODAY, Province
 
 
 def test_two_first_records_of_one_thing_become_one_story(province: Province) -> None:

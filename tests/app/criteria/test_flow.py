@@ -9,7 +9,7 @@ from app.actor import SYSTEM
 from app.criteria import queries
 from app.db import Database
 from app.notices.models import Notice
-from tests.app.criteria.world import Province, build
+from tests.worlds.village import Province, build
 
 
 def test_village_page_and_its_officer_know_within_seconds_what_was_recorded(

@@ -20,7 +20,7 @@ from app.criteria.schemas import NewVillageFact, Wifi
 from app.db import Database, new_id
 from app.errors import Conflict, Forbidden, Invalid, InvalidMany, NotFound
 from tests.app.criteria.records import events, rows
-from tests.app.criteria.world import PROOF, Province, build
+from tests.worlds.village import PROOF, Province, build
 
 
 def new_wifi(**more: Any) -> NewVillageFact:

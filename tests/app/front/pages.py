@@ -124,7 +124,9 @@ class Store:
 
     def _find(self, asked: Asked) -> Found | None:
         found = self.pages.get((asked.code, asked.language))
-        return None if found is None else Found(found[0], None if found[0] == asked.etag else found[1])
+        if found is None:
+            return None
+        return Found(found[0], None if found[0] == asked.etag else found[1])
 
 
 def flask(environ: dict[str, Any], start_response: Any) -> list[bytes]:

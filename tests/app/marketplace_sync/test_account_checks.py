@@ -13,7 +13,6 @@ from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
-from marketplace_world import World, add_person
 from pydantic import SecretStr
 from sqlalchemy import func, select, update
 
@@ -30,6 +29,7 @@ from app.marketplace_sync.models import AccountCheck, ChannelAccount, ChannelCal
 from app.marketplace_sync.schemas import NewAccount
 from app.outbox import NotYet, OutboxEvent
 from tests.app.browsers import browser_of
+from tests.worlds.shop import World, add_person
 
 
 @pytest.fixture

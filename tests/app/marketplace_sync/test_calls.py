@@ -4,7 +4,6 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from marketplace_world import World
 from sqlalchemy import update
 
 from app import clock
@@ -14,6 +13,7 @@ from app.marketplace_sync import calls, looks, pushes
 from app.marketplace_sync.channels.http import Timeouts
 from app.marketplace_sync.models import ChannelAccount, Listing
 from app.outbox import NotYet
+from tests.worlds.shop import World
 from worker import reactions
 
 

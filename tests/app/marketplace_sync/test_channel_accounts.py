@@ -6,7 +6,6 @@ from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
-from marketplace_world import World, add_person
 from sqlalchemy import func, select, update
 
 from app import clock
@@ -19,6 +18,7 @@ from app.marketplace_sync.channels.accounts import Credentials
 from app.marketplace_sync.models import ChannelAccount, Listing
 from app.marketplace_sync.schemas import NewAccount
 from tests.app.browsers import browser_of
+from tests.worlds.shop import World, add_person
 
 
 def test_a_paused_account_makes_no_call_and_keeps_the_link(world: World, listing_id: UUID) -> None:

@@ -1,11 +1,11 @@
 """A shop's keys are sealed with the installation's key and open with no other."""
 
 import pytest
-from marketplace_world import World
 
 from app.marketplace_sync import credentials
 from app.marketplace_sync.channels.accounts import Credentials
 from app.marketplace_sync.channels.errors import AuthRevoked
+from tests.worlds.shop import World
 
 
 def test_keys_are_sealed_and_opened_only_with_the_same_installation_key(world: World) -> None:

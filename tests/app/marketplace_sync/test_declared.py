@@ -25,7 +25,7 @@ from app.marketplace_sync.models import DeclaredConfirmation, DeclaredListing, F
 from app.outbox import OutboxEvent
 from app.settings import Settings
 from tests.app.browsers import browser_of
-from tests.app.trace.farm import NOON, World, a_product, build, person
+from tests.worlds.farm import NOON, World, a_product, build, person
 
 TODAY = date(2026, 11, 20)
 URL = "https://san.example/na-dai-dong-mau"

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
-from marketplace_world import World
 from sqlalchemy import func, select, text, update
 
 from app import clock
@@ -14,6 +13,7 @@ from app.db import new_id
 from app.marketplace_sync import queries
 from app.marketplace_sync.models import ChannelAccount, Listing, ListingObservation
 from tests.sightings import was_seen
+from tests.worlds.shop import World
 
 
 def test_a_sighting_ages(world: World, clock_at: object) -> None:

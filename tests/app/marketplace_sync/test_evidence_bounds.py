@@ -24,8 +24,8 @@ from app.marketplace_sync.models import (
     ListingObservation,
 )
 from app.marketplace_sync.queries.floors import floor_decisions, floor_of_host
-from tests.app.trace.farm import NOON, World, a_pack, a_product, build, next_commune
 from tests.sightings import was_seen
+from tests.worlds.farm import NOON, World, a_pack, a_product, build, next_commune
 
 TODAY = NOON.date()
 DAY, HOUR, TICK = timedelta(days=1), timedelta(hours=1), timedelta(microseconds=1)
@@ -190,7 +190,7 @@ def test_what_is_said_of_a_listing_on_a_floor_that_counts(
         listing,
     )
     assert found.sold_out is ("Sold out" in en)
-    assert found.expires_at == (None if state == "no" else NOON - seen[0] + 48 * HOUR if seen else None)
+    assert found.expires_at == (NOON - seen[0] + 48 * HOUR if seen and state != "no" else None)
     seen_there = (None, None, None) if seen is None else (NOON - seen[0], "https://x.example/1", 60000)
     assert (found.seen_at, found.url, found.price_dong) == seen_there
 

@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from marketplace_world import World, add_person
 from sqlalchemy import func, insert, select, update
 
 from app import clock
@@ -20,6 +19,7 @@ from app.marketplace_sync.models import ChannelAccount, Floor, FloorDecision
 from app.marketplace_sync.schemas import NewFloor, NewFloorDecision
 from app.outbox import OutboxEvent
 from tests.app.browsers import browser_of
+from tests.worlds.shop import World, add_person
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from marketplace_world import World
 from sqlalchemy import func, select
 
 from app import clock
@@ -21,6 +20,7 @@ from app.trace import batch_events, stock
 from app.trace.events import BatchChanged, RecallLaunched, StockMoved
 from app.trace.models import Batch, BatchEventKind, MovementKind
 from app.trace.schemas import BatchEventIn, Movement
+from tests.worlds.shop import World
 
 
 def test_another_organisation_cannot_list_or_see(world: World) -> None:

@@ -23,8 +23,8 @@ from app.trace import stock
 from app.trace.models import MovementKind
 from app.trace.schemas import Movement
 from tests.app.browsers import browser_of
-from tests.app.trace.farm import NOON, World, a_pack, a_product, build
 from tests.sightings import was_seen
+from tests.worlds.farm import NOON, World, a_pack, a_product, build
 
 CONNECT, PUT_ON_SALE = "Nối tài khoản sàn", "Chọn sản phẩm để bán trên Sàn thử"
 UNPACKED = "Chưa đóng gói nào. Hãy lập lô rồi ghi đóng gói vào sổ kho, sau đó mới đưa lên được."

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from marketplace_world import World
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, make_transient
 
@@ -21,6 +20,7 @@ from app.marketplace_sync.events import AccountSilent, LookWanted
 from app.marketplace_sync.models import ChannelAccount, Listing, ListingObservation
 from app.notices.models import Notice
 from app.outbox import NotYet
+from tests.worlds.shop import World
 
 
 def observations(world: World) -> list[tuple[int | None, datetime]]:

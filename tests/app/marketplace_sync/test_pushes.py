@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
-from marketplace_world import World
 from sqlalchemy import func, select, update
 from woo_double import png
 
@@ -19,6 +18,7 @@ from app.notices.models import Notice
 from app.outbox import NotYet, OutboxEvent
 from app.products.models import Product, Variant
 from tests.app.media.files import kept_file
+from tests.worlds.shop import World
 
 
 def test_a_published_product_is_live_only_after_the_marketplace_answered(world: World) -> None:

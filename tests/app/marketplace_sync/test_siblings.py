@@ -5,7 +5,6 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from marketplace_world import World
 from sqlalchemy import select, update
 from woo_double import WooDouble
 
@@ -21,6 +20,7 @@ from app.trace import stock
 from app.trace.events import StockMoved
 from app.trace.models import Batch, MovementKind, StockMovement
 from app.trace.schemas import Movement, ReverseMovement
+from tests.worlds.shop import World
 
 WHY = "Mẫu thử"
 

@@ -21,7 +21,7 @@ from app.marketplace_sync.models import ChannelAccount, Listing, ListingObservat
 from app.marketplace_sync.queries.listings import Sighting, sightings_at
 from app.messages import N_, Sentence
 from app.settings import Settings
-from tests.app.trace.farm import NOON, a_pack, a_product, build
+from tests.worlds.farm import NOON, a_pack, a_product, build
 
 HOUR, TICK = timedelta(hours=1), timedelta(microseconds=1)
 OUT = (Reason("out_of_stock", N_("Hết hàng.")),)
@@ -130,7 +130,9 @@ def answers_as_all_the_looks_would(shop: Shop, history: list[tuple[int, int]], a
             assert (moment - seen.seen_at < age) == (moment - last < age)
         found = queries.live_evidence(shop.session, [shop.product], as_of=clock.local(moment).date(), known_at=moment)
         (told,) = found[shop.product]
-        good = "no" if not SAYINGS[saying]["live"] else "live" if moment - last < 48 * HOUR else "stale"
+        good = "live" if moment - last < 48 * HOUR else "stale"
+        if not SAYINGS[saying]["live"]:
+            good = "no"
         assert (told.listing_id, told.state, told.seen_at) == (listing.id, good, seen.seen_at)
     # Of looks that say nothing new two a day are kept at most.
     changes = {at for (_, before), (at, saying) in pairwise(looks) if before != saying} | {times[0]}

@@ -1,12 +1,12 @@
 """The sellers are told what needs them, once."""
 
-from marketplace_world import World
 from sqlalchemy import select
 
 from app.actor import SYSTEM
 from app.marketplace_sync import troubles
 from app.marketplace_sync.events import ListingTroubled
 from app.notices.models import Notice
+from tests.worlds.shop import World
 
 
 def test_the_sellers_are_told_once_why_a_listing_stopped(world: World) -> None:

@@ -20,49 +20,63 @@ class Mailbox:
     logins: list[str] = field(default_factory=list)
 
 
+class Server(socketserver.ThreadingTCPServer):
+    def __init__(self, box: Mailbox) -> None:
+        self.box = box
+        super().__init__(("127.0.0.1", 0), Session)
+
+
+class Session(socketserver.StreamRequestHandler):
+    server: "Server"
+
+    def say(self, line: str) -> None:
+        self.wfile.write(f"{line}\r\n".encode())
+
+    def handle(self) -> None:
+        self.say("220 double")
+        fate = ""
+        while line := self.rfile.readline().decode().strip():
+            verb = line.split(" ")[0].upper()
+            if verb == "RCPT":
+                fate = self.recipient(line)
+            elif verb == "AUTH":
+                self.server.box.logins.append(line)
+                self.say("235 welcome")
+            elif verb == "EHLO":
+                self.say("250-double")
+                self.say("250 AUTH PLAIN")
+            elif verb == "QUIT":
+                self.say("221 bye")
+                return
+            else:
+                if verb == "DATA" and self.mail(fate) == "hang up":
+                    return
+                self.say("250 ok")
+
+    def recipient(self, line: str) -> str:
+        fate = self.server.box.answers.pop(0) if self.server.box.answers else ""
+        if fate[:1] in {"4", "5"}:
+            self.say(fate)
+        else:
+            self.server.box.recipients.append(line.partition("<")[2].rstrip(">"))
+            self.say("250 ok")
+        return fate
+
+    def mail(self, fate: str) -> str:
+        self.say("354 go on")
+        raw = b""
+        while not raw.endswith(b"\r\n.\r\n"):
+            raw += self.rfile.readline()
+        parsed = message_from_bytes(raw[:-3], policy=policy.default)
+        assert isinstance(parsed, EmailMessage)
+        self.server.box.mails.append(parsed)
+        return fate
+
+
 @contextmanager
 def mail_server() -> Iterator[Mailbox]:
     box = Mailbox()
-
-    class Session(socketserver.StreamRequestHandler):
-        def say(self, line: str) -> None:
-            self.wfile.write(f"{line}\r\n".encode())
-
-        def handle(self) -> None:
-            self.say("220 double")
-            fate = ""
-            while line := self.rfile.readline().decode().strip():
-                verb = line.split(" ")[0].upper()
-                if verb == "RCPT":
-                    fate = box.answers.pop(0) if box.answers else ""
-                    if fate[:1] in {"4", "5"}:
-                        self.say(fate)
-                        continue
-                    box.recipients.append(line.partition("<")[2].rstrip(">"))
-                elif verb == "AUTH":
-                    box.logins.append(line)
-                    self.say("235 welcome")
-                    continue
-                elif verb == "DATA":
-                    self.say("354 go on")
-                    raw = b""
-                    while not raw.endswith(b"\r\n.\r\n"):
-                        raw += self.rfile.readline()
-                    parsed = message_from_bytes(raw[:-3], policy=policy.default)
-                    assert isinstance(parsed, EmailMessage)
-                    box.mails.append(parsed)
-                    if fate == "hang up":
-                        return
-                elif verb == "QUIT":
-                    self.say("221 bye")
-                    return
-                elif verb == "EHLO":
-                    self.say("250-double")
-                    self.say("250 AUTH PLAIN")
-                    continue
-                self.say("250 ok")
-
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Session) as server:
+    with Server(box) as server:
         box.port = server.server_address[1]
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()

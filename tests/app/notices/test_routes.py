@@ -15,7 +15,7 @@ from app.factory import create_app
 from app.notices import service
 from app.settings import Settings
 from app.web import SIGN_IN_COOKIE
-from tests.app.accounts.conftest import Province, make_province
+from tests.worlds.organisations import Province, make_province
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from app.notices.events import NoticeCreated
 from app.notices.models import Notice, NoticeDelivery, Urgency
 from app.outbox import DeliveryGivenUp, OutboxEvent
 from app.settings import Settings
-from tests.app.accounts.conftest import Province, make_province
 from tests.app.notices.smtp import Mailbox, mail_server
+from tests.worlds.organisations import Province, make_province
 from worker import reactions
 
 

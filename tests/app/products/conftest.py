@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from app.db import Database
-from tests.app.trace.farm import NOON, World, build
+from tests.worlds.farm import NOON, World, build
 
 
 @pytest.fixture(autouse=True)

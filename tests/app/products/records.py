@@ -11,7 +11,7 @@ from app.db import Database, new_id
 from app.outbox import OutboxEvent
 from app.products import certificates
 from app.products.schemas import NewCertificate
-from tests.app.trace.farm import World
+from tests.worlds.farm import World
 
 
 def count(database: Database, model: Any) -> int:

@@ -16,7 +16,7 @@ from app.products import certificates, queries
 from app.products.models import Certificate
 from app.products.schemas import WithdrawCertificate
 from tests.app.products.records import certify, count, names
-from tests.app.trace.farm import NOON, World, a_product
+from tests.worlds.farm import NOON, World, a_product
 
 
 def valid(database: Database, product: UUID, on: date, **how: Any) -> list[str]:

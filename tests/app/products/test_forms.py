@@ -15,7 +15,7 @@ from app.products.models import Certificate, Variant
 from app.settings import Settings
 from tests.app.browsers import browser_of
 from tests.app.products.records import count
-from tests.app.trace.farm import World, a_product, next_commune
+from tests.worlds.farm import World, a_product, next_commune
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from app.products import queries, service
 from app.products.models import Product, ProductVillage, Variant
 from app.products.schemas import EditProduct, EditVariant, NewProduct, NewVariant
 from tests.app.products.records import count, names
-from tests.app.trace.farm import World, a_pack, a_product
+from tests.worlds.farm import World, a_pack, a_product
 
 
 def test_a_product_is_stored_once_with_its_villages(database: Database, world: World) -> None:

@@ -12,7 +12,7 @@ from app.db import Database, new_id
 from app.products import certificates, queries, service
 from app.products.schemas import EditProduct, WithdrawCertificate
 from tests.app.products.records import certify, names
-from tests.app.trace.farm import NOON, World, a_product
+from tests.worlds.farm import NOON, World, a_product
 
 
 def counted(

@@ -7,8 +7,8 @@ from uuid import UUID
 import pytest
 
 from app.db import Database
-from tests.app.trace.farm import NOON, World, a_pack, a_product, a_site, build
 from tests.app.trace.shelf import a_batch, move
+from tests.worlds.farm import NOON, World, a_pack, a_product, a_site, build
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from app.actor import SYSTEM, Actor
 from app.db import Database, new_id
-from tests.app.trace.farm import World, a_log, a_pack, a_product, a_site, write
+from tests.worlds.farm import World, a_log, a_pack, a_product, a_site, write
 
 MakeClient = Callable[[Actor], FlaskClient]
 

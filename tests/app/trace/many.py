@@ -16,7 +16,7 @@ from app.db import Database, Words, new_id
 from app.marketplace_sync.models import ChannelAccount, DeclaredListing, Floor, Listing
 from app.products.models import Product, Variant
 from app.trace.models import Batch, CareLog, ConflictingSubmission, Site, StockMovement
-from tests.app.trace.farm import NOON, START, World, a_site, person
+from tests.worlds.farm import NOON, START, World, a_site, person
 
 MANY = 120
 

@@ -11,7 +11,7 @@ from app.db import Database, new_id
 from app.trace import batches, stock
 from app.trace.models import StockMovement
 from app.trace.schemas import Movement, NewBatch, ReverseMovement, SourceIn
-from tests.app.trace.farm import World, a_log, a_site, write
+from tests.worlds.farm import World, a_log, a_site, write
 
 
 def a_batch(database: Database, world: World, product: UUID, kilograms: int = 100, lot: str = "NA-1126-01") -> UUID:

@@ -13,7 +13,7 @@ from app.db import Database, new_id
 from app.outbox import OutboxEvent
 from app.trace.models import CareLog
 from app.trace.schemas import CorrectionIn
-from tests.app.trace.farm import NOON
+from tests.worlds.farm import NOON
 
 
 def rows(database: Database) -> int:

@@ -9,8 +9,8 @@ from app.actor import SYSTEM
 from app.db import Database, new_id
 from app.errors import Conflict, Forbidden, NotFound
 from app.outbox import OutboxEvent
-from tests.app.trace.farm import World
-from tests.app.trace.lots import decide, harvest, make, state
+from tests.worlds.farm import World
+from tests.worlds.lots import decide, harvest, make, state
 
 
 def test_decisions_follow_each_other_and_recall_goes_before_hold(

@@ -15,8 +15,8 @@ from app.errors import Conflict, Forbidden, HoiError, Invalid, NotFound
 from app.products.models import Product
 from app.trace import batches, codes, queries
 from app.trace.models import Batch, BatchEvent, BatchSource, CodeKind, TraceCode
-from tests.app.trace.farm import World, a_log, a_pack, a_product, a_site, build, write
-from tests.app.trace.lots import harvest, make
+from tests.worlds.farm import World, a_log, a_pack, a_product, a_site, build, write
+from tests.worlds.lots import harvest, make
 
 
 def test_a_batch_knows_its_harvests_days_and_lot(database: Database, world: World, site: UUID, product: UUID) -> None:

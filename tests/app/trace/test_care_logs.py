@@ -9,8 +9,8 @@ from app.actor import Actor
 from app.db import Database
 from app.trace import diary, queries
 from app.trace.models import ConflictingSubmission
-from tests.app.trace.farm import World, a_log, a_site, build, write
 from tests.app.trace.steps_written import events, rows
+from tests.worlds.farm import World, a_log, a_site, build, write
 
 
 def test_the_same_step_again_is_answered_and_not_doubled(database: Database, world: World) -> None:

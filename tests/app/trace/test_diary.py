@@ -15,8 +15,8 @@ from app.db import Database
 from app.db.keyset import Count
 from app.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge
 from app.trace import diary, queries
-from tests.app.trace.farm import NOON, World, a_log, a_site, write
 from tests.app.trace.steps_written import correction, events, rows
+from tests.worlds.farm import NOON, World, a_log, a_site, write
 
 
 def test_a_batch_of_steps_is_stored_with_who_when_and_what(database: Database, world: World) -> None:

@@ -14,8 +14,8 @@ from app.errors import Forbidden, NotFound
 from app.trace import diary, findings, queries
 from app.trace.schemas import FindingCorrectionIn, FindingIn
 from tests.actors import acting
-from tests.app.trace.farm import World, a_log, a_site, officer_for, person, write
 from tests.app.trace.steps_written import correction, events, everything, says
+from tests.worlds.farm import World, a_log, a_site, officer_for, person, write
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from app.trace import batches, diary, holds, queries
 from app.trace.events import BatchChanged, BatchCreated, BatchHeld, CareLogCorrected, CareLogRecorded
 from app.trace.models import Batch, BatchEvent
 from app.trace.schemas import NewBatch
-from tests.app.trace.farm import NOON, World, a_log, a_product, a_site, build, write
-from tests.app.trace.lots import correct, decide, harvest, held_for, make, pay_debts, react, state
+from tests.worlds.farm import NOON, World, a_log, a_product, a_site, build, write
+from tests.worlds.lots import correct, decide, harvest, held_for, make, pay_debts, react, state
 from worker import relay, tasks
 
 

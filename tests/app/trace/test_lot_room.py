@@ -6,8 +6,8 @@ import pytest
 
 from app.db import Database
 from app.errors import Conflict
-from tests.app.trace.farm import World, a_pack, a_product
 from tests.app.trace.shelf import a_batch, left, lines, move, take_back
+from tests.worlds.farm import World, a_pack, a_product
 
 
 def test_no_count_finds_more_than_was_harvested(database: Database, world: World) -> None:

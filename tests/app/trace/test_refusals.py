@@ -11,8 +11,8 @@ from app.db import Database, new_id
 from app.errors import Forbidden
 from app.trace import diary, queries
 from app.trace.schemas import CareLogIn, CorrectionIn
-from tests.app.trace.farm import NOON, World, a_log, a_site, write
 from tests.app.trace.steps_written import everything, named, rows, says
+from tests.worlds.farm import NOON, World, a_log, a_site, write
 
 
 def test_who_said_no_is_written_for_without_their_name(database: Database, world: World) -> None:

@@ -18,10 +18,10 @@ from app.trace import batches, pages, queries
 from app.trace import retention as trace_retention
 from app.trace.models import Batch, BatchSource, CareLog, CodeKind, StockMovement
 from app.trace.schemas import CareLogIn
-from tests.app.trace.farm import World, a_log, a_pack, a_product, a_site, build, write
-from tests.app.trace.lots import correct, decide, harvest, make, state
 from tests.app.trace.shelf import move
 from tests.conftest import owner_of
+from tests.worlds.farm import World, a_log, a_pack, a_product, a_site, build, write
+from tests.worlds.lots import correct, decide, harvest, make, state
 
 AGED = (
     "UPDATE care_logs SET happened_at = happened_at - %(by)s, recorded_at = recorded_at - %(by)s",

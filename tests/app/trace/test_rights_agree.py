@@ -13,7 +13,7 @@ from app.accounts.models import Organisation
 from app.accounts.named_rights import PLACED_ROLES, RECORDERS, Reach, with_rights
 from app.actor import SYSTEM, Actor, Membership, Right, Role
 from app.db import Database, new_id
-from tests.app.trace.farm import World
+from tests.worlds.farm import World
 
 REFUSED = "42501"
 # For each right the tables it writes, with what else a policy looks at.

@@ -16,9 +16,9 @@ from app.products.models import Variant
 from app.trace import batch_events, stock
 from app.trace.models import StockMovement
 from app.trace.schemas import BatchEventIn, Movement
-from tests.app.trace.farm import NOON, World, a_pack, a_product
-from tests.app.trace.lots import decide
 from tests.app.trace.shelf import a_batch, left, lines, move, take_back
+from tests.worlds.farm import NOON, World, a_pack, a_product
+from tests.worlds.lots import decide
 
 
 def test_what_never_moved_is_missing_and_not_zero(database: Database, world: World) -> None:

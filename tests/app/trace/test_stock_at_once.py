@@ -19,9 +19,9 @@ from app.errors import Conflict
 from app.trace import stock
 from app.trace.models import MovementKind, StockMovement, StockTotal
 from tests import filled
-from tests.app.trace.farm import World, a_pack, a_product, build
 from tests.app.trace.shelf import a_batch, left, move, take_back
 from tests.conftest import owner_of
+from tests.worlds.farm import World, a_pack, a_product, build
 
 KINDS = [k.value for k in MovementKind]
 
@@ -111,12 +111,8 @@ def test_the_ledger_agrees_with_a_simple_shelf_and_never_oversells(
             if kind == "counted":
                 with database.transaction(SYSTEM) as session:
                     there = sum(level.there for level in stock.levels(session, [variant])[variant].values())
-            elif kind in {"packed", "returned"}:
-                there += sign * units
-            elif kind in {"sold", "lost"}:
-                there -= sign * units
-            else:
-                promised += sign * (units if kind == "reserved" else -units)
+            there += sign * {"packed": units, "returned": units, "sold": -units, "lost": -units}.get(kind, 0)
+            promised += sign * {"reserved": units, "released": -units}.get(kind, 0)
             sold += sign * {"sold": units, "returned": -units}.get(kind, 0)
             lost[lot] += sign * units if kind == "lost" else 0
         with database.transaction(SYSTEM) as session:

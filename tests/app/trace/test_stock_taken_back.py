@@ -12,8 +12,8 @@ from app.db import Database, is_busy, new_id
 from app.errors import Conflict, NotFound
 from app.trace import stock
 from app.trace.schemas import Movement, ReverseMovement
-from tests.app.trace.farm import World, a_pack, a_product, build
 from tests.app.trace.shelf import a_batch, left, lines, move, take_back
+from tests.worlds.farm import World, a_pack, a_product, build
 
 
 def test_a_line_that_is_not_there_cannot_be_taken_back(

@@ -17,9 +17,9 @@ from app.trace import batches, diary, holds
 from app.trace.events import BatchCreated, CareLogRecorded
 from app.trace.models import Batch, Site
 from app.trace.schemas import CareLogIn
-from tests.app.trace.farm import NOON, World, a_cycle, a_log, a_product, a_site, build, write
-from tests.app.trace.lots import correct, harvest, make, pay_debts, state
 from tests.app.trace.steps_written import events
+from tests.worlds.farm import NOON, World, a_cycle, a_log, a_product, a_site, build, write
+from tests.worlds.lots import correct, harvest, make, pay_debts, state
 from worker import reactions, relay
 
 TODAY = NOON.date()

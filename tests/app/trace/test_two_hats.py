@@ -20,9 +20,9 @@ from app.products.schemas import EditProduct, EditVariant, NewProduct
 from app.trace import batch_events, batches, diary, findings, sites, stock
 from app.trace.schemas import BatchEventIn, EditSite, FindingIn, Movement, NewBatch, NewSite
 from tests.actors import acting
-from tests.app.trace.farm import World, a_log
-from tests.app.trace.lots import harvest, make
 from tests.app.trace.steps_written import everything
+from tests.worlds.farm import World, a_log
+from tests.worlds.lots import harvest, make
 
 LESSER = (Role.PURCHASER, Role.CERTIFIER)
 GREATER = (Role.COOPERATIVE_MANAGER, Role.EXTENSION_OFFICER, Role.FARMER)

@@ -13,8 +13,8 @@ from app.errors import Invalid
 from app.trace import diary, witnesses
 from app.trace.models import Witness
 from tests.actors import acting
-from tests.app.trace.farm import World, a_log, a_site, officer_for, person, write
 from tests.app.trace.steps_written import correction, rows
+from tests.worlds.farm import World, a_log, a_site, officer_for, person, write
 
 
 def also_in(actor: Actor, *held: Held, households: Collection[UUID] = ()) -> Actor:

@@ -155,7 +155,8 @@ def _fact_line(view: VillageView, name: str, language: str) -> FactLine:
     fact = view.assessment.facts.get(name)
     value = fact.value if fact is not None else None
     items = value if isinstance(value, ItemSet) else None
-    size = len(items.have) if items is not None else value if type(value) is int else None
+    count = value if type(value) is int else None
+    size = count if items is None else len(items.have)
     return FactLine(name, declared.label.text(language), fact, items, size)
 
 

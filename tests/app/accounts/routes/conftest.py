@@ -13,7 +13,7 @@ from app.accounts.models import SignInMethod
 from app.actor import SYSTEM
 from app.db import new_id
 from app.web import SIGN_IN_COOKIE
-from tests.app.accounts.conftest import Province
+from tests.worlds.organisations import Province
 
 Browser = Callable[[str], FlaskClient]
 

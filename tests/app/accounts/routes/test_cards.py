@@ -9,8 +9,8 @@ import pytest
 
 from app.actor import Role
 from app.db import new_id
-from tests.app.accounts.conftest import Province
 from tests.app.accounts.routes.conftest import Browser, printed_code, send
+from tests.worlds.organisations import Province
 
 
 def test_a_card_from_paper_to_phone(browser: Browser, province: Province) -> None:

@@ -5,8 +5,8 @@ from html import unescape
 import pytest
 
 from app.db import new_id
-from tests.app.accounts.conftest import Province
 from tests.app.accounts.routes.conftest import Browser, send
+from tests.worlds.organisations import Province
 
 
 def test_adding_a_household_and_its_farmer(browser: Browser, province: Province) -> None:

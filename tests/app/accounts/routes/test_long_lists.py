@@ -8,9 +8,9 @@ import pytest
 from app.accounts.queries.organisations import BESIDE_PEOPLE
 from app.actor import Role
 from app.db import fold, new_id
-from tests.app.accounts.conftest import Province
 from tests.app.accounts.routes.conftest import Browser
 from tests.app.long_lists import MOST_STATEMENTS, counted_statements, every, pages
+from tests.worlds.organisations import Province
 
 HOUSEHOLD = r'<th scope="row"><a href="/don-vi/[0-9a-f-]+">([^<]+)</a>'
 NAMES = [f"Hộ số {n}" for n in range(1, 121)]

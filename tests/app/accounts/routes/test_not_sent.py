@@ -15,8 +15,8 @@ from app.factory import create_app
 from app.marketplace_sync.channels.registry import specs
 from app.settings import ROOT, Settings
 from app.web.kept import SECRETS
-from tests.app.accounts.conftest import ADMIN_PHONE, PASSWORD, Province
 from tests.app.accounts.routes.conftest import Browser, csrf, send
+from tests.worlds.organisations import ADMIN_PHONE, PASSWORD, Province
 
 OURS = {"Sec-Fetch-Site": "same-origin"}
 TYPED = "Hãy viết dài, có “dấu” & <ký hiệu>\nvà xuống dòng"

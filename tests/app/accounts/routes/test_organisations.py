@@ -2,8 +2,8 @@
 
 from app.accounts.models import OrganisationKind
 from app.db import new_id
-from tests.app.accounts.conftest import Province
 from tests.app.accounts.routes.conftest import Browser, csrf, send
+from tests.worlds.organisations import Province
 
 KNOWN = "Trụ sở đã ghi rồi."
 

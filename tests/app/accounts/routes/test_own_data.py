@@ -7,8 +7,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.db import new_id
-from tests.app.accounts.conftest import ADMIN_PHONE, PASSWORD, Province
 from tests.app.accounts.routes.conftest import Browser, csrf, send
+from tests.worlds.organisations import ADMIN_PHONE, PASSWORD, Province
 
 
 def answer_consents(client: FlaskClient, *purposes: str, **more: str) -> TestResponse:

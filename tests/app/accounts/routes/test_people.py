@@ -7,8 +7,8 @@ import pytest
 from app.accounts import attempts
 from app.actor import Role
 from app.db import new_id
-from tests.app.accounts.conftest import Province
 from tests.app.accounts.routes.conftest import Browser, send
+from tests.worlds.organisations import Province
 
 
 def test_a_purchaser_opens_the_cooperative_without_its_people(browser: Browser, province: Province) -> None:

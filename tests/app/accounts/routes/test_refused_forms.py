@@ -3,9 +3,9 @@
 import pytest
 
 from app.db import new_id
-from tests.app.accounts.conftest import Province
 from tests.app.accounts.routes.conftest import Browser, send
 from tests.app.boxes import named_in_box
+from tests.worlds.organisations import Province
 
 
 @pytest.mark.parametrize(

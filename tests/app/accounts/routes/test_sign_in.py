@@ -14,8 +14,8 @@ from app.db import Database, new_id
 from app.factory import create_app
 from app.settings import Settings
 from app.web import SIGN_IN_COOKIE
-from tests.app.accounts.conftest import ADMIN_PHONE, PASSWORD, Province, make_province
 from tests.app.accounts.routes.conftest import Browser, csrf, send
+from tests.worlds.organisations import ADMIN_PHONE, PASSWORD, Province, make_province
 
 
 def test_signing_in_and_out(browser: Browser, province: Province) -> None:

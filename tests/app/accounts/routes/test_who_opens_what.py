@@ -4,8 +4,8 @@ import pytest
 from flask import Flask
 
 from app.db import new_id
-from tests.app.accounts.conftest import Province
 from tests.app.accounts.routes.conftest import Browser
+from tests.worlds.organisations import Province
 
 
 def test_no_unsafe_route_acts_without_the_forms_token(app: Flask, browser: Browser, province: Province) -> None:

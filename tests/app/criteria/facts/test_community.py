@@ -7,7 +7,7 @@ import pytest
 from app.criteria.rules import Value
 from tests.app.criteria.answers import INSUFFICIENT, MET, UNMET
 from tests.app.criteria.records import choice, choose
-from tests.app.criteria.world import Province
+from tests.worlds.village import Province
 
 
 def test_group_with_a_decision_and_three_sessions_is_met(province: Province) -> None:

@@ -6,7 +6,7 @@ from app.criteria.models import VillageFact
 from app.criteria.schemas import DigitalAddress
 from app.db import new_id
 from tests.app.criteria.answers import INSUFFICIENT, MET, UNMET
-from tests.app.criteria.world import Province
+from tests.worlds.village import Province
 
 
 def test_code_that_nothing_shows_or_that_two_places_have_is_uncertain(province: Province) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from tests.app.criteria.answers import INSUFFICIENT, MET, UNMET
-from tests.app.criteria.world import Province
+from tests.worlds.village import Province
 
 
 @pytest.mark.parametrize("name", ["production_business", "public_order", "smart_lighting"])

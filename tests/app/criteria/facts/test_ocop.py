@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from app import clock
 from tests.app.criteria.answers import INSUFFICIENT, MET, NOT_APPLICABLE, UNMET
 from tests.app.criteria.records import choice, choose
-from tests.app.criteria.world import Province
+from tests.worlds.village import Province
 
 
 def test_every_product_seen_on_a_counted_floor_is_met(province: Province) -> None:

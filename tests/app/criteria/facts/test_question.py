@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 
 from app.actor import SYSTEM
 from tests.app.criteria.answers import INSUFFICIENT, MET, UNMET
-from tests.app.criteria.world import Province
 from tests.app.files import sent
+from tests.worlds.village import Province
 
 
 def test_fact_of_many_rows_is_worth_its_weakest_witness_and_shows_all_evidence(province: Province) -> None:

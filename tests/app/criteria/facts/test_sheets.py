@@ -6,7 +6,7 @@ from typing import Any
 from app.actor import SYSTEM
 from app.criteria import assessments, queries
 from tests.app.criteria.answers import INSUFFICIENT, NOT_APPLICABLE
-from tests.app.criteria.world import Province
+from tests.worlds.village import Province
 
 
 def test_village_without_any_record_is_short_of_data_and_never_met_or_zero(province: Province) -> None:

@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 from app.db import Database
 from app.factory import create_app
 from app.settings import Settings
-from tests.app.doors.farmer.world import PhoneOf, World, make_world
+from tests.worlds.phone import PhoneOf, World, make_world
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from app import clock
 from app.db import new_id
-from tests.app.doors.farmer.world import World
+from tests.worlds.phone import World
 
 EXIF_GPS = 0x8825
 

@@ -22,7 +22,7 @@ from app.db import Database
 from app.factory import create_app
 from app.settings import Settings
 from tests.app.browsers import browser_of
-from tests.app.criteria.world import NOW, Province, build
+from tests.worlds.village import NOW, Province, build
 
 SignIn = Callable[[str], FlaskClient]
 

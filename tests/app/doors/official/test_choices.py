@@ -10,8 +10,8 @@ from app.actor import SYSTEM
 from app.criteria.models import ParameterChoice
 from app.db import new_id
 from tests.app.boxes import named_in_box
-from tests.app.criteria.world import Province
 from tests.app.doors.official.conftest import SignIn, text_of
+from tests.worlds.village import Province
 
 
 def test_page_of_choices_names_the_decision_in_force(

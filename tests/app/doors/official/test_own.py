@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from app.db import new_id
-from tests.app.criteria.world import Province
 from tests.app.doors.official.conftest import SignIn, facts, send
+from tests.worlds.village import Province
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from app.criteria import village_facts
 from app.db import new_id
 from app.marketplace_sync.models import DeclaredListing
 from tests.app.criteria.answers import MET, UNMET
-from tests.app.criteria.world import PROOF, Province
 from tests.app.doors.official.conftest import SignIn, text_of
+from tests.worlds.village import PROOF, Province
 
 
 def test_record_behind_clause_five_goes_down_to_certificate_and_sighting(province: Province, sign_in: SignIn) -> None:

@@ -11,8 +11,8 @@ from app.actor import SYSTEM
 from app.criteria.models import VillageFact
 from app.db import new_id
 from tests.app.boxes import named_in_box
-from tests.app.criteria.world import Province
 from tests.app.doors.official.conftest import SignIn, facts, photo, send, text_of
+from tests.worlds.village import Province
 
 
 @pytest.mark.parametrize("kind", ["to-cong-nghe-so", "hoat-dong", "kenh", "phan-anh", "wifi", "dia-chi-so", "mo-hinh"])

@@ -18,9 +18,9 @@ from app.criteria.rules import Value
 from app.places import imports
 from app.places.models import ImportKind
 from tests.actors import acting
-from tests.app.criteria.world import Province
 from tests.app.doors.official.conftest import SignIn, text_of
 from tests.app.long_lists import MOST_STATEMENTS, counted_statements, every
+from tests.worlds.village import Province
 
 
 def test_flags_are_counted_in_commune_province_and_table_and_titled_by_outcome(

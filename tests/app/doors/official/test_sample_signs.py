@@ -11,8 +11,8 @@ from flask import Flask
 import app as package
 from app.factory import create_app
 from app.settings import Settings
-from tests.app.criteria.world import Province
 from tests.app.doors.official.conftest import SignIn
+from tests.worlds.village import Province
 
 SIGN = "Bản mẫu: người, thôn, số quyết định đều bịa ra."
 PAGES = (

@@ -9,8 +9,8 @@ import pytest
 from app.actor import SYSTEM
 from app.db import Words, new_id
 from app.products.models import Product
-from tests.app.criteria.world import Province
 from tests.app.doors.official.conftest import SignIn, text_of
+from tests.worlds.village import Province
 
 
 def test_village_page_gives_the_answer_the_reason_and_who_can_mend(province: Province, sign_in: SignIn) -> None:

@@ -11,8 +11,8 @@ from app.actor import SYSTEM
 from app.db import Database, new_id
 from app.trace import diary, queries
 from app.trace.models import CareLog
-from tests.app.trace.farm import NOON, World, a_cycle, a_log, a_product, a_site, write
 from tests.app.trace.steps_written import correction
+from tests.worlds.farm import NOON, World, a_cycle, a_log, a_product, a_site, write
 
 
 def test_logs_in_a_window_count_by_village_household_and_vietnamese_day(database: Database, world: World) -> None:

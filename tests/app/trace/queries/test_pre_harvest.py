@@ -4,14 +4,14 @@ from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import insert, select
+from tests.app.trace.lots import correct
 
 from app import clock
 from app.actor import SYSTEM
 from app.db import Database, new_id
 from app.trace import queries, steps
 from app.trace.models import CareLog
-from tests.app.trace.farm import NOON, World, a_log, a_site, write
-from tests.app.trace.lots import correct
+from tests.worlds.farm import NOON, World, a_log, a_site, write
 
 SITE = new_id()
 DAY = timedelta(days=1)

@@ -9,7 +9,7 @@ from app.actor import PUBLIC, SYSTEM, Actor, Right, Scope
 from app.db import Database
 from app.trace.models import Site
 from app.trace.queries.rights import visible
-from tests.app.trace.farm import World, a_site
+from tests.worlds.farm import World, a_site
 
 
 def test_rows_are_opened_by_who_acts_for_their_holder_or_oversees_its_place(database: Database, world: World) -> None:

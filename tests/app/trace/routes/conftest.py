@@ -13,7 +13,7 @@ from app.factory import create_app
 from app.settings import Settings
 from tests.app.browsers import browser_of
 from tests.app.trace.desk import MakeClient
-from tests.app.trace.farm import World
+from tests.worlds.farm import World
 
 
 @pytest.fixture

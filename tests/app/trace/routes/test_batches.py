@@ -14,7 +14,7 @@ from app.trace.codes import grouped
 from app.trace.models import Batch, CareLog, StockMovement, TraceCode
 from tests.app.boxes import named_in_box
 from tests.app.trace.desk import MakeClient, a_batch, count, only, photo
-from tests.app.trace.farm import NOON, World, a_log, write
+from tests.worlds.farm import NOON, World, a_log, write
 
 
 def test_from_a_product_to_a_batch_with_a_code(client_of: MakeClient, database: Database, world: World) -> None:

@@ -11,7 +11,7 @@ from app.actor import SYSTEM
 from app.db import Database, new_id
 from app.trace.models import CareLog
 from tests.app.trace.desk import MakeClient, count, only
-from tests.app.trace.farm import World, a_log, a_site, write
+from tests.worlds.farm import World, a_log, a_site, write
 
 
 def test_the_same_step_sent_with_other_content_is_told_and_kept(

@@ -13,8 +13,8 @@ from app.db import Database, keyset
 from app.trace import queries
 from app.trace.models import BatchSource, CareLog
 from tests.app.trace.desk import MakeClient
-from tests.app.trace.farm import World
 from tests.app.trace.many import MANY, Many, fill
+from tests.worlds.farm import World
 
 MOST_STATEMENTS = 25
 DESK_STATEMENTS = 36  # of the desk of the day: seven kinds of work, four numbers and the goods

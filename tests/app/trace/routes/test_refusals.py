@@ -8,7 +8,7 @@ from app.products.models import Certificate, Variant
 from app.trace.models import Batch, CareLog, StockMovement, TraceCode
 from tests.app.boxes import named_in_box
 from tests.app.trace.desk import MakeClient, count, only
-from tests.app.trace.farm import World, a_log, a_pack, a_product, a_site, write
+from tests.worlds.farm import World, a_log, a_pack, a_product, a_site, write
 
 
 def test_a_refused_form_is_shown_again_with_what_was_typed_and_why(

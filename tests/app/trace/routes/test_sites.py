@@ -10,7 +10,7 @@ from app.db import Database, new_id
 from app.trace import queries
 from app.trace.models import Cycle, Site
 from tests.app.trace.desk import MakeClient, only
-from tests.app.trace.farm import World, a_site, next_commune
+from tests.worlds.farm import World, a_site, next_commune
 
 
 def test_a_season_ends_and_a_site_moves_with_its_days(client_of: MakeClient, database: Database, world: World) -> None:

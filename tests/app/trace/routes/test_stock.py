@@ -10,7 +10,7 @@ from app.actor import SYSTEM
 from app.db import Database, new_id
 from app.trace.models import StockMovement
 from tests.app.trace.desk import MakeClient, a_batch, count
-from tests.app.trace.farm import NOON, World
+from tests.worlds.farm import NOON, World
 
 
 def test_packs_sold_before_a_hold_are_written_down_with_the_day_and_hour_of_the_sale(

@@ -19,7 +19,7 @@ from app.products.schemas import NewCertificate, WithdrawCertificate
 from app.trace import batches
 from app.trace.schemas import NewBatch
 from tests.app.doors.consumer.queries.shown import NOW, page
-from tests.app.trace.farm import NOON, a_cycle, a_log, a_product, a_site, build, write
+from tests.worlds.farm import NOON, a_cycle, a_log, a_product, a_site, build, write
 
 
 def test_the_page_names_product_people_place_and_harvest(world: Any) -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from app import clock
 from app.db import Database, new_id
 from tests.app.doors.farmer.forms import answered, form, text_of
-from tests.app.doors.farmer.world import PhoneOf, World, ago, kilos
+from tests.worlds.phone import PhoneOf, World, ago, kilos
 
 
 def test_a_correction_is_a_new_row_and_the_page_says_so(world: World, phone_of: PhoneOf) -> None:

@@ -12,7 +12,7 @@ from app.db import Words, new_id
 from app.notices import service as notices
 from app.notices.models import Urgency
 from tests.app.doors.farmer.forms import text_of
-from tests.app.doors.farmer.world import PhoneOf, World, ago, kilos
+from tests.worlds.phone import PhoneOf, World, ago, kilos
 
 
 def test_home_greets_by_name_and_offers_the_tiles_of_the_plot_worked_on_last(world: World, phone_of: PhoneOf) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from app.db import new_id
 from tests.app.doors.farmer.forms import form, text_of
-from tests.app.doors.farmer.world import PhoneOf, World, ago
+from tests.worlds.phone import PhoneOf, World, ago
 
 
 @pytest.mark.parametrize(("person", "witness"), [("mui", "cooperative"), ("vy", "officer")])

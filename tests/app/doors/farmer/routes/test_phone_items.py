@@ -28,9 +28,9 @@ from app.trace.events import CareLogRecorded
 from app.trace.models import CareLog, ConflictingSubmission, Site
 from app.trace.schemas import CareLogIn
 from app.trace.steps import KINDS, UNITS
-from tests.app.doors.farmer.world import PhoneOf, World, make_world
 from tests.conftest import owner_of
 from tests.filled import statements
+from tests.worlds.phone import PhoneOf, World, make_world
 
 OURS = {"Sec-Fetch-Site": "same-origin"}
 

@@ -9,7 +9,7 @@ from app.actor import SYSTEM
 from app.db import Database
 from app.media import MediaBlob
 from tests.app.doors.farmer.forms import form, photo, text_of, with_photo
-from tests.app.doors.farmer.world import PhoneOf, World
+from tests.worlds.phone import PhoneOf, World
 
 
 def test_a_photo_is_kept_without_its_position_and_shown_to_the_household_only(world: World, phone_of: PhoneOf) -> None:

@@ -4,7 +4,7 @@ from app.actor import SYSTEM
 from app.db import Database, new_id
 from app.trace.models import Site, SiteVillage
 from tests.app.doors.farmer.forms import text_of
-from tests.app.doors.farmer.world import PhoneOf, World
+from tests.worlds.phone import PhoneOf, World
 
 
 def test_a_new_place_of_work_is_named_after_its_picture_and_lies_in_the_households_village(

@@ -12,7 +12,7 @@ from app.db import Database, new_id
 from app.trace.models import ConflictingSubmission
 from tests.app.boxes import named_in_box
 from tests.app.doors.farmer.forms import answered, form, photo, text_of, with_photo
-from tests.app.doors.farmer.world import PhoneOf, World, ago
+from tests.worlds.phone import PhoneOf, World, ago
 
 
 def test_a_tapped_step_is_stored_as_tapped(world: World, phone_of: PhoneOf) -> None:

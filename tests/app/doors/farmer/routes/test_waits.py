@@ -8,7 +8,7 @@ import pytest
 
 from app import clock
 from tests.app.doors.farmer.forms import answered, form, text_of
-from tests.app.doors.farmer.world import PhoneOf, World, ago
+from tests.worlds.phone import PhoneOf, World, ago
 
 
 def spray(world: World, **more: Any) -> dict[str, Any]:

@@ -19,11 +19,9 @@ def observed(page: int | str = 200, **changes: object) -> tuple[bool, bool, bool
         if request.url.path.startswith("/wp-json/"):
             return httpx.Response(200, json=[item(**changes)])
         assert "Authorization" not in request.headers
-        return (
-            httpx.Response(405)
-            if (page, request.method) == ("get only", "HEAD")
-            else httpx.Response(200 if page == "get only" else page)
-        )
+        if page == "get only":
+            return httpx.Response(405 if request.method == "HEAD" else 200)
+        return httpx.Response(page)
 
     with faked(shop) as channel:
         (status,) = channel.status(["5"])

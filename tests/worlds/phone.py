@@ -15,16 +15,15 @@ from app.accounts import actors, signin
 from app.accounts.models import (
     HouseholdMembership,
     Membership,
-    Organisation,
     Person,
     PersonalData,
     SignInMethod,
 )
 from app.actor import SYSTEM, Actor, Role
-from app.db import Database, Words, new_id, sort_key
-from app.places.models import Place
+from app.db import Database, Words, new_id
 from app.products.models import Product
 from app.trace.models import Batch, BatchSource, CareLog, Cycle, Site, SiteVillage
+from tests.worlds.rows import a_place, an_organisation
 
 LONG_AGO = date(2024, 1, 1)
 PhoneOf = Callable[[str], FlaskClient]
@@ -185,25 +184,15 @@ def make_world(database: Database) -> World:
 
 def _places(session: Session, world: World) -> None:
     parent: UUID | None = None
-    for key, level, word, name, code in (
-        ("province", "province", "tỉnh", "Lạng Thử", "P1"),
-        ("commune", "commune", "xã", "Chi Thử", "C1"),
-        ("village", "village", "thôn", "Nà Mẫu", "V1"),
-        ("far_commune", "commune", "xã", "Xa Thử", "C2"),
-        ("far_village", "village", "thôn", "Nà Xa", "V2"),
+    for key, level, name, code in (
+        ("province", "province", "Lạng Thử", "P1"),
+        ("commune", "commune", "Chi Thử", "C1"),
+        ("village", "village", "Nà Mẫu", "V1"),
+        ("far_commune", "commune", "Xa Thử", "C2"),
+        ("far_village", "village", "Nà Xa", "V2"),
     ):
         above = world.ids.get("province") if level == "commune" else parent
-        row = Place(
-            id=new_id(),
-            code=code,
-            level=level,
-            kind_word=word,
-            name=name,
-            sort_key=sort_key(name),
-            parent_id=above,
-            valid_from=None,
-            recorded_at=clock.now(),
-        )
+        row = a_place(level, name, code, above)
         session.add(row)
         session.flush()
         world.ids[key] = parent = row.id
@@ -216,14 +205,7 @@ def _organisations(session: Session, world: World) -> None:
         ("cooperative", "cooperative", "HTX Nà Mẫu", "village", "commune"),
         ("authority", "authority", "Trạm khuyến nông Chi Thử", None, "commune"),
     ):
-        row = Organisation(
-            id=new_id(),
-            kind=kind,
-            name=name,
-            village_id=world[village] if village else None,
-            commune_id=world[commune],
-            created_at=clock.now(),
-        )
+        row = an_organisation(kind, name, world[commune], world[village] if village else None)
         session.add(row)
         world.ids[key] = row.id
     session.flush()

@@ -13,7 +13,7 @@ from app.outbox import Delivery, OutboxEvent, read
 from app.trace import batch_events, batches, diary, holds, queries
 from app.trace.events import CareLogCorrected, CareLogRecorded
 from app.trace.schemas import BatchEventIn, CareLogIn, CorrectionIn, NewBatch
-from tests.app.trace.farm import a_log, write
+from tests.worlds.farm import a_log, write
 from worker import reactions, relay, tasks
 
 

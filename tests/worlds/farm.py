@@ -12,14 +12,14 @@ from app.accounts.models import HouseholdMembership, Membership, Organisation, P
 from app.accounts.named_rights import PLACED_ROLES
 from app.actor import SYSTEM, Actor, Role
 from app.actor import Membership as Held
-from app.db import Database, new_id, sort_key
+from app.db import Database, new_id
 from app.places import queries as places
-from app.places.models import Place
 from app.products import service as products
 from app.products.schemas import NewProduct, NewVariant
 from app.trace import diary, sites
 from app.trace.schemas import CareLogIn, NewCycle, NewSite
 from tests.actors import acting
+from tests.worlds.rows import a_place, an_organisation
 
 START = date(2025, 7, 1)
 
@@ -80,18 +80,13 @@ def build(database: Database) -> World:
     )
     now = clock.now()
     with database.transaction(SYSTEM) as session:
-        for place_id, level, word, name, code, parent in (
-            (province, "province", "tỉnh", "Thử", "T99", None),
-            (commune, "commune", "xã", "Đồng Mẫu", "T9901", province),
-            (village, "village", "thôn", "Nà Mẫu", "T990101", commune),
-            (second, "village", "thôn", "Bản Thử", "T990102", commune),
+        for place_id, level, name, code, parent in (
+            (province, "province", "Thử", "T99", None),
+            (commune, "commune", "Đồng Mẫu", "T9901", province),
+            (village, "village", "Nà Mẫu", "T990101", commune),
+            (second, "village", "Bản Thử", "T990102", commune),
         ):
-            session.add(
-                Place(
-                    id=place_id, code=code, level=level, kind_word=word, name=name, sort_key=sort_key(name),
-                    parent_id=parent, valid_from=START, valid_to=None, recorded_at=now,
-                )
-            )  # fmt: skip
+            session.add(a_place(level, name, code, parent, place_id=place_id, since=START))
             session.flush()
         for organisation_id, kind, name in (
             (cooperative, "cooperative", "HTX Mẫu"),
@@ -99,12 +94,7 @@ def build(database: Database) -> World:
             (other, "household", "Hộ số 2 Nà Mẫu"),
             (foreign, "cooperative", "HTX Khác"),
         ):
-            session.add(
-                Organisation(
-                    id=organisation_id, kind=kind, name=name, tax_code=None, village_id=village, commune_id=commune,
-                    created_at=now, version=1,
-                )
-            )  # fmt: skip
+            session.add(an_organisation(kind, name, commune, village, organisation_id=organisation_id))
         session.flush()
         for actor in (world.manager, world.purchaser, world.farmer, world.neighbour, world.stranger, world.official):
             session.add(Person(id=actor.person_id, created_at=now, erased_at=None))
@@ -132,16 +122,11 @@ def next_commune(database: Database) -> tuple[UUID, UUID]:
     """A commune beside the invented one and its only village, "thôn Bên Kia", where nobody has a seat."""
     commune, village = new_id(), new_id()
     with database.transaction(SYSTEM) as session:
-        for place_id, level, word, name, code, parent in (
-            (commune, "commune", "xã", "Láng Giềng", "T9902", places.province(session, START).id),
-            (village, "village", "thôn", "Bên Kia", "T990201", commune),
+        for place_id, level, name, code, parent in (
+            (commune, "commune", "Láng Giềng", "T9902", places.province(session, START).id),
+            (village, "village", "Bên Kia", "T990201", commune),
         ):
-            session.add(
-                Place(
-                    id=place_id, code=code, level=level, kind_word=word, name=name, sort_key=sort_key(name),
-                    parent_id=parent, valid_from=START, valid_to=None, recorded_at=clock.now(),
-                )
-            )  # fmt: skip
+            session.add(a_place(level, name, code, parent, place_id=place_id, since=START))
             session.flush()
     return commune, village
 

@@ -32,6 +32,7 @@ from app.trace.models import CareLog, Site, SiteVillage
 from tests.actors import acting
 from tests.app.files import sent
 from tests.sightings import was_seen
+from tests.worlds.rows import a_place, an_organisation
 
 NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)  # ten in the morning in Vietnam
 TODAY = date(2026, 11, 23)
@@ -384,29 +385,14 @@ def build(database: Database, stop_clock: Callable[[datetime], None]) -> Provinc
         {name: new_id() for name in (*names, "floor", "small_floor", "on_floor", "on_small_floor", "own_shop")}
     )
 
-    def place(name: str, level: str, word: str, called: str, code: str, parent: str | None) -> Place:
-        return Place(
-            id=made.ids[name],
-            code=code,
-            level=level,
-            kind_word=word,
-            name=called,
-            sort_key=sort_key(called),
-            parent_id=made.ids[parent] if parent else None,
-            valid_from=date(2025, 7, 1),
-            recorded_at=LONG_AGO,
-        )
+    def place(name: str, level: str, called: str, code: str, parent: str | None) -> Place:
+        above = made.ids[parent] if parent else None
+        since = date(2025, 7, 1)
+        return a_place(level, called, code, above, place_id=made.ids[name], since=since, recorded_at=LONG_AGO)
 
     def organisation(name: str, kind: str, called: str, village: str | None) -> Organisation:
-        return Organisation(
-            id=made.ids[name],
-            kind=kind,
-            name=called,
-            village_id=made.ids[village] if village else None,
-            commune_id=made.commune,
-            created_at=LONG_AGO,
-            version=1,
-        )
+        seat = made.ids[village] if village else None
+        return an_organisation(kind, called, made.commune, seat, organisation_id=made.ids[name], created_at=LONG_AGO)
 
     def floor(name: str, called: str) -> Floor:
         return Floor(
@@ -433,12 +419,12 @@ def build(database: Database, stop_clock: Callable[[datetime], None]) -> Provinc
         )
 
     made.add(
-        place("province", "province", "tỉnh", "Thử", "T99", None),
-        place("commune", "commune", "xã", "Đồng Mẫu", "T9901", "province"),
-        place("other_commune", "commune", "xã", "Khác", "T9902", "province"),
-        place("village", "village", "thôn", "Nà Mẫu", "T990101", "commune"),
-        place("sister", "village", "thôn", "Bản Thử", "T990102", "commune"),
-        place("foreign", "village", "thôn", "Xa", "T990201", "other_commune"),
+        place("province", "province", "Thử", "T99", None),
+        place("commune", "commune", "Đồng Mẫu", "T9901", "province"),
+        place("other_commune", "commune", "Khác", "T9902", "province"),
+        place("village", "village", "Nà Mẫu", "T990101", "commune"),
+        place("sister", "village", "Bản Thử", "T990102", "commune"),
+        place("foreign", "village", "Xa", "T990201", "other_commune"),
         organisation("office", "authority", "UBND xã Đồng Mẫu", None),
         organisation("cooperative", "cooperative", "HTX Nà Mẫu", "village"),
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from sqlalchemy import func, select, update
@@ -13,14 +14,16 @@ from app.accounts.models import Membership, Person, PersonalData
 from app.actor import SYSTEM, Actor, Role
 from app.actor import Membership as ActorMembership
 from app.db import Database, Words, new_id
-from app.marketplace_sync import listings, looks, pushes, queries
-from app.marketplace_sync.models import ChannelAccount, Listing
+from app.marketplace_sync import credentials, floors, listings, looks, pushes, queries
+from app.marketplace_sync.channels.accounts import Credentials
+from app.marketplace_sync.models import ChannelAccount, FloorDecision, Listing
 from app.marketplace_sync.schemas import WantListing
 from app.outbox import OutboxEvent
-from app.products.models import Variant
+from app.products.models import Product, Variant
 from app.settings import Settings
 from app.trace.models import Batch, StockMovement
 from tests.actors import acting
+from tests.worlds.rows import a_place, an_organisation
 
 
 @dataclass(slots=True)
@@ -159,4 +162,134 @@ def add_person(
         )
     return acting(
         ActorMembership(organisation_id, role, place), places=[place] if place is not None else [], person_id=person
+    )
+
+
+def make_world(database: Database, settings: Settings, shop: WooDouble) -> World:
+    province, commune, village, organisation, product, variant = (new_id() for _ in range(6))
+    now = clock.now()
+    with database.transaction(SYSTEM) as session:
+        for place, level, name, parent in (
+            (province, "province", "Mẫu", None),
+            (commune, "commune", "Chi Mẫu", province),
+            (village, "village", "Nà Mẫu", commune),
+        ):
+            session.add(a_place(level, name, str(place)[-6:], parent, place_id=place))
+            session.flush()
+        session.add(an_organisation("cooperative", "HTX Nà Mẫu", commune, village, organisation_id=organisation))
+    manager = add_person(database, "Hoàng Thị Mẫu", "+84900000001", organisation, Role.COOPERATIVE_MANAGER)
+    other = add_person(database, "Nông Văn Mẫu", "+84900000002", organisation, Role.PURCHASER)
+    with database.transaction(SYSTEM) as session:
+        session.add(
+            Product(
+                id=product,
+                organisation_id=organisation,
+                name=Words(vi="Mật ong rừng", en="Forest honey"),
+                description=Words(vi="Mật mẫu."),
+                ocop_group=1,
+                ocop_scheme_year=2023,
+                photo_sha256=None,
+                created_at=now,
+                person_id=manager.person_id,
+                retired_on=None,
+            )
+        )
+        session.flush()
+        session.add(
+            Variant(
+                id=variant,
+                organisation_id=organisation,
+                product_id=product,
+                sku="MO-500",
+                name=Words(vi="chai 500 ml"),
+                price_dong=185000,
+                net_quantity=None,
+                net_unit=None,
+                weight_grams=700,
+                shelf_life_days=730,
+                gtin=None,
+                created_at=now,
+                retired_on=None,
+            )
+        )
+        batch = Batch(
+            id=new_id(),
+            organisation_id=organisation,
+            product_id=product,
+            variant_id=variant,
+            lot="MO-01",
+            harvested_on=date(2026, 10, 1),
+            quantity=50,
+            unit="l",
+            made_on=date(2026, 10, 2),
+            expires_on=None,
+            created_at=now,
+            person_id=manager.person_id,
+            content_sha256="0" * 64,
+        )
+        session.add(batch)
+        session.flush()
+        session.add(
+            StockMovement(
+                id=new_id(),
+                organisation_id=organisation,
+                variant_id=variant,
+                batch_id=batch.id,
+                kind="packed",
+                units=40,
+                asked=40,
+                happened_at=now,
+                recorded_at=now,
+                person_id=manager.person_id,
+                reason=None,
+                corrects_id=None,
+                content_sha256="0" * 64,
+            )
+        )
+        floor = floors.install_floor(
+            session,
+            key="san-tinh",
+            name=Words(vi="Sàn nông sản tỉnh (mô phỏng)", en="Provincial farm floor (simulated)"),
+            hosts=[urlsplit(shop.url).netloc],
+        )
+        session.flush()
+        session.add(
+            FloorDecision(
+                id=new_id(),
+                floor_id=floor,
+                counted=True,
+                effective_on=date(2026, 1, 1),
+                legal_basis="MẪU-01/QĐ-UBND",
+                recorded_at=now,
+                person_id=manager.person_id,
+            )
+        )
+        account = ChannelAccount(
+            id=new_id(),
+            organisation_id=organisation,
+            channel="woocommerce",
+            floor_id=floor,
+            legal_kind="marketplace",
+            name="Gian hàng tỉnh",
+            base_url=shop.url,
+            credentials_sealed=credentials.seal(settings, Credentials(shop.credentials().values)),
+            stock_buffer=0,
+            state="active",
+            error=None,
+            created_at=now,
+        )
+        session.add(account)
+    return World(
+        database,
+        settings,
+        commune,
+        village,
+        organisation,
+        manager,
+        other,
+        product,
+        variant,
+        floor,
+        account.id,
+        shop,
     )
