@@ -4,7 +4,6 @@ from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import insert, select
-from tests.app.trace.lots import correct
 
 from app import clock
 from app.actor import SYSTEM
@@ -12,6 +11,7 @@ from app.db import Database, new_id
 from app.trace import queries, steps
 from app.trace.models import CareLog
 from tests.worlds.farm import NOON, World, a_log, a_site, write
+from tests.worlds.lots import correct
 
 SITE = new_id()
 DAY = timedelta(days=1)
