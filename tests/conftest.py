@@ -42,7 +42,7 @@ SECRET = "a secret of invented people, forty characters"
 TEMPLATE = "hoi_template"
 
 
-_LINE_ENDS = re.compile(r"(?<=>)\s*\n\s*(?=<)")
+_LINE_ENDS = re.compile(r"(?P<typed><textarea.*?</textarea>)|(?P<between>(?<=>)\s*\n\s*(?=<))|\s*\n\s*", re.DOTALL)
 
 
 def pages_in_a_line(pages: type[TestResponse]) -> None:
@@ -53,7 +53,7 @@ def pages_in_a_line(pages: type[TestResponse]) -> None:
         data = as_sent(self, as_text)
         if not isinstance(data, str) or self.mimetype != "text/html":
             return data
-        return re.sub(r"\s*\n\s*", " ", _LINE_ENDS.sub("", data))
+        return _LINE_ENDS.sub(lambda found: found["typed"] or ("" if found["between"] is not None else " "), data)
 
     pages.get_data = get_data  # type: ignore[method-assign]
 
