@@ -103,7 +103,9 @@ class Settings(BaseSettings):
     valkey_bin: Path | None = Field(default=None, description="tệp lệnh valkey-server khác bản đi kèm")
     chromium: Path | None = Field(default=None, description="trình duyệt cho kiểm thử")
     clock_movable: bool = Field(default=False, description="cho phép dời đồng hồ (chỉ bản demo và kiểm thử)")
-    demo: bool = Field(default=False, description="đang chạy bản demo: mở trang mẫu, hiện tài khoản thử")
+    demo: bool = Field(
+        default=False, description="đang chạy bản demo: mọi trang nói rõ đây là bản mẫu (`./hoi demo` tự đặt)"
+    )
     double_port: int = Field(default=8100, ge=1, le=65535, description="cổng của sàn mô phỏng trong bản demo")
     look_seconds: int = Field(
         default=900, ge=2, le=86400, description="bao lâu xem lại một tin bán trên sàn, tính bằng giây"

@@ -16,9 +16,9 @@ from app.accounts import actors, signin
 from app.accounts.models import SignInMethod
 from app.actor import PUBLIC, SYSTEM, Actor
 from app.db import Database
-from app.doors.demo import cast
 from app.outbox import Event
 from app.web import SIGN_IN_COOKIE
+from demo import cast
 
 # Who sees most of the province, of an organisation, of a village first. Whoever shares the rights of another comes with `--long`.
 SHORT = (

@@ -15,8 +15,8 @@ from app.accounts import signin
 from app.accounts.models import SignInMethod
 from app.actor import SYSTEM
 from app.db import Database
-from app.doors.demo import cast
 from app.web import SIGN_IN_COOKIE
+from demo import cast
 
 PEOPLE = 20
 EVERY_SECONDS = 5.0

@@ -39,7 +39,6 @@ from app.cli.servers import servers
 from app.criteria import derivation
 from app.criteria.models import VillageAssessment, VillageFact, VillageToDerive
 from app.db import Database, new_id
-from app.doors.demo.names import key
 from app.jobs import Job
 from app.media import MediaStore
 from app.places import lists
@@ -50,6 +49,7 @@ from app.trace.models import CareLog, Site, SiteVillage
 from app.web import SIGN_IN_COOKIE
 from bench import _harness as harness
 from bench import demo
+from demo.names import key
 
 VILLAGES, HOUSEHOLDS, ENVELOPE = 60, 5, 10
 PEOPLE = VILLAGES * HOUSEHOLDS // ENVELOPE

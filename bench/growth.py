@@ -23,8 +23,6 @@ from app import local
 from app import settings as settings_module
 from app.actor import SYSTEM, Actor
 from app.db import Database
-from app.doors import demo
-from app.factory import create_app
 from app.migrations import run as migrations
 from app.outbox import Event
 from app.settings import Settings
@@ -32,6 +30,8 @@ from bench import _harness as harness
 from bench import _meter as meters
 from bench import _pages as walk
 from bench import _province as province
+from demo.factory import create_app
+from demo.loader import load
 from worker.reactions import REACTIONS, Reaction
 
 GOAL = 1.5
@@ -84,7 +84,7 @@ def fill(
     settings: Settings, started: local.Servers, sizes: Sequence[province.Size], keys: Sequence[str]
 ) -> list[walk.Somebody]:
     """Make the databases `small` and `large`. Returns who signed in, which is the same in both."""
-    demo.load(settings)
+    load(settings)
     meters.count_buffers(started.owner_url)
     database = Database(started.database_url)
     with psycopg.connect(started.owner_url, autocommit=True) as owner:

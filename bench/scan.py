@@ -23,7 +23,6 @@ from app import local
 from app import settings as settings_module
 from app.actor import SYSTEM
 from app.db import Database, Words
-from app.doors import demo
 from app.doors.consumer.queries import BatchPage, Gap, Line, ShownCertificate
 from app.doors.consumer.routes import render
 from app.factory import create_app
@@ -34,6 +33,7 @@ from app.settings import Settings
 from app.trace import codes, pages
 from bench import _harness as harness
 from bench import _people
+from demo.loader import load
 
 FRONT = "app.front:create"
 GOAL = 0.7
@@ -185,7 +185,7 @@ def main() -> int:
     parser.add_argument("--runs", type=harness.enough_runs, default=harness.RUNS)
     asked = parser.parse_args()
     with province() as (settings, database, owner_url):
-        demo.load(settings)
+        load(settings)
         everybody = _people.people(database)
         known = fill(database, settings, owner_url)
         hot, cold = [f"/t/{known[0]}"], [f"/t/{code}" for code in known]

@@ -30,10 +30,11 @@ from app import clock, jobs, local, supervisor
 from app import settings as settings_module
 from app.actor import SYSTEM, Actor
 from app.db import Database
-from app.doors import demo
 from app.local.sockets import OWNER
 from app.migrations import run as migrations
 from app.settings import ROOT, Settings, child_environment
+from demo.loader import load
+from tests.demo.province import demo_province  # noqa: F401 - a fixture, for the demo's own tests and those of the doors
 
 SECRET = "a secret of invented people, forty characters"
 TEMPLATE = "hoi_template"
@@ -344,7 +345,7 @@ def demo_template(servers: TestServers, tmp_path_factory: pytest.TempPathFactory
     name = f"hoi_demo_template_{servers.number}"
     servers.administer(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
     var = local.prepare(tmp_path_factory.mktemp("demo") / "var")
-    demo.load(make_settings(var, servers.database(name), servers.redis_url))
+    load(make_settings(var, servers.database(name), servers.redis_url))
     return name
 
 
@@ -447,10 +448,10 @@ def run_processes(request: pytest.FixtureRequest, tmp_path: Path, redis_url: str
             keeper = supervisor.Supervisor(var, process_environment(settings), print)
             stack.callback(keeper.stop)
             makers: dict[str, Callable[[], supervisor.Child]] = {
-                "web": lambda: supervisor.web("127.0.0.1", held.number, 1, 4),
+                "web": lambda: supervisor.web("127.0.0.1", held.number, 1, 4, demo=settings.demo),
                 "relay": supervisor.relay,
                 "worker": lambda: supervisor.worker(settings.worker_processes),
-                "bulk": lambda: supervisor.bulk(settings.bulk_processes),
+                "bulk": lambda: supervisor.bulk(settings.bulk_processes, demo=settings.demo),
                 "caller": lambda: supervisor.caller(settings.caller_threads),
                 "looker": lambda: supervisor.looker(settings.looker_threads),
                 "scheduler": lambda: supervisor.scheduler(var),

@@ -39,7 +39,7 @@ OF_OURS = ("app/supervisor/", "app/local/", "app/cli/")
 
 def importers() -> dict[str, ast.Module]:
     found = {}
-    for top in ("app", "worker"):
+    for top in ("app", "worker", "demo"):
         for path in (ROOT / top).rglob("*.py"):
             tree = ast.parse(path.read_text(encoding="utf-8"))
             names = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}

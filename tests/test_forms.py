@@ -28,9 +28,9 @@ from app.actor import SYSTEM
 from app.criteria.queries import pack
 from app.criteria.routes.base import PAGES
 from app.db import Base, Database
-from app.doors.demo import cast
-from app.factory import create_app
 from app.settings import Settings
+from demo import cast
+from demo.factory import create_app
 from tests.conftest import owner_of
 from tests.test_scope import OWNED
 

@@ -39,6 +39,10 @@ BREAKS = {
         "doubles/woocommerce/errors.py",
         "import doubles.woocommerce.shop",
     ),
+    "The application and the worker know neither the demo nor the doubles": (
+        "app/front/layer.py",
+        "import demo.factory",
+    ),
     "A double shares nothing with us but the clock": (
         "doubles/woocommerce/process.py",
         "import app.marketplace_sync.channels.woocommerce.items",
@@ -66,7 +70,7 @@ def marked(said: str, mark: str) -> set[str]:
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("imports")
-    for name in ("app", "worker", "doubles"):
+    for name in ("app", "worker", "demo", "doubles"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "static", "data"))
     shutil.copy(ROOT / "pyproject.toml", folder)
     return folder

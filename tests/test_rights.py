@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.accounts import actors
 from app.actor import PUBLIC, SYSTEM, Actor
 from app.db import Database, new_id
-from app.doors.demo import cast
+from demo import cast
 
 pytestmark = pytest.mark.slow
 REFUSED = "42501"  # insufficient privilege: no grant, or a policy said no

@@ -33,10 +33,10 @@ from app.accounts import actors, signin
 from app.accounts.models import SignInMethod
 from app.actor import OFFICIAL_ROLES, PUBLIC, SYSTEM, Actor, Role
 from app.db import Database, new_id
-from app.doors.demo import cast
-from app.factory import create_app
 from app.settings import Settings
 from app.web import SIGN_IN_COOKIE
+from demo import cast
+from demo.factory import create_app
 
 # What the argument of a route names: its table, and the column with the organisation or the person it belongs to.
 OWNED: dict[str, tuple[str, str]] = {
@@ -420,7 +420,7 @@ def test_no_role_reads_what_is_none_of_its_business(province: Flask, demo_databa
     assert "\n".join(leaks) == ""
 
 
-NOT_COMPARED = {"static", "consumer", "pictures", "labels", "_healthz", "_readyz", "_metrics", "welcome.style"}
+NOT_COMPARED = {"static", "consumer", "pictures", "labels", "_healthz", "_readyz", "_metrics", "demo.style"}
 ONE_OF_EACH_ROLE = {player.role: player.key for player in reversed(cast.PLAYERS)}
 
 

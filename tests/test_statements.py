@@ -10,10 +10,10 @@ from flask import Flask
 from sqlalchemy import event
 
 from app.db import Database
-from app.factory import create_app
 from app.settings import Settings
 from bench import _pages as walk
 from bench import _province
+from demo.factory import create_app
 from tests.conftest import owner_of
 
 MOST = 25

@@ -30,12 +30,16 @@ def forms(text: str | Iterable[str]) -> tuple[str, ...]:
 
 @pytest.fixture(scope="module")
 def used() -> set[Text]:
-    found = extract_from_dir(
-        ROOT / "app",
-        [("**.py", "python"), ("**/templates/**.html", "jinja2"), ("templates/**.html", "jinja2")],
-        {"**.html": JINJA},
-        keywords={**DEFAULT_KEYWORDS, "counting": (1, 1)},
-    )
+    found = [
+        message
+        for folder in ("app", "demo")
+        for message in extract_from_dir(
+            ROOT / folder,
+            [("**.py", "python"), ("**/templates/**.html", "jinja2"), ("templates/**.html", "jinja2")],
+            {"**.html": JINJA},
+            keywords={**DEFAULT_KEYWORDS, "counting": (1, 1)},
+        )
+    ]
     return {(m[4] or "", m[2] if isinstance(m[2], str) else m[2][0]) for m in found}
 
 

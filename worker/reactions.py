@@ -92,9 +92,8 @@ class Reaction:
         return resolve_name(self.call) if self.call else None
 
 
-# kind -> handler of a background job
+# kind -> handler of a background job; a module that a worker is told to include may add its own
 JOBS: dict[str, str] = {
-    "demo.fill_villages": "app.doors.demo.village_facts:fill_villages",
     "places.import_villages": "worker.chores:import_villages",
 }
 

@@ -139,7 +139,7 @@ def _start(processes: supervisor.Supervisor, settings: Settings, lines: list[str
     began = time.monotonic()
     metrics = metrics_folder(settings) if settings.web_workers > 1 else None
     listens = (settings.web_host, settings.web_port)
-    processes.start(supervisor.web(*listens, settings.web_workers, settings.web_threads, metrics))
+    processes.start(supervisor.web(*listens, settings.web_workers, settings.web_threads, metrics, demo=settings.demo))
     processes.wait_ready("web")
     say_done(f"Web ở {address(settings)}", time.monotonic() - began)
     supervisor.announce(
@@ -153,7 +153,7 @@ def _start(processes: supervisor.Supervisor, settings: Settings, lines: list[str
     for child in (
         supervisor.relay(),
         supervisor.worker(settings.worker_processes),
-        supervisor.bulk(settings.bulk_processes),
+        supervisor.bulk(settings.bulk_processes, demo=settings.demo),
         supervisor.caller(settings.caller_threads),
         supervisor.looker(settings.looker_threads),
         supervisor.scheduler(settings.var),
@@ -177,7 +177,7 @@ def _keep(processes: supervisor.Supervisor) -> None:
 def load_demo(settings: Settings) -> list[str]:
     """Fill an empty province with the demo; leave one that is filled as it is. Returns what to print: who signs in where."""
     with step("Dữ liệu mẫu Lạng Sơn"):
-        return run_module(settings, "app.doors.demo", address(settings)).splitlines()
+        return run_module(settings, "demo", address(settings)).splitlines()
 
 
 def run_module(settings: Settings, *arguments: str, as_owner: bool = False) -> str:

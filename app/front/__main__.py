@@ -14,15 +14,20 @@ from sqlalchemy.orm import configure_mappers
 from app import settings as settings_module
 
 
-def options(given: list[str], workers: int) -> list[str]:
+def options(given: list[str], workers: int, application: str) -> list[str]:
     """Granian's arguments, with what is ours to say."""
     own = [] if "--workers" in given else ["--workers", str(workers)]
-    return ["--interface", "rsgi", "--factory", *own, *given, "app.front:create"]
+    return ["--interface", "rsgi", "--factory", *own, *given, application]
 
 
-if __name__ == "__main__":
+def run(application: str) -> None:
+    """Granian with this application, whose modules are loaded by now."""
     configure_mappers()
     gc.collect()
     gc.freeze()  # the collector would write into every object, and so end the sharing
-    sys.argv[1:] = options(sys.argv[1:], settings_module.load().web_workers)
+    sys.argv[1:] = options(sys.argv[1:], settings_module.load().web_workers, application)
     entrypoint()  # type: ignore[no-untyped-call]
+
+
+if __name__ == "__main__":
+    run("app.front:create")

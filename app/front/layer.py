@@ -10,6 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from flask import Flask
 from granian.rsgi import ProtocolClosed, ProtocolError  # type: ignore[attr-defined]  # its own names for them, not exported anew
 
 from app import settings as settings_module
@@ -322,10 +323,10 @@ def language_of(query: str) -> str:
     return asked if asked in pages.LANGUAGES else "vi"
 
 
-def create() -> Front:
-    """What granian loads in each web process."""
+def create(make: Callable[[Settings], Flask] = create_app) -> Front:
+    """What granian loads in each web process. `make` makes the application behind the front."""
     settings = settings_module.load()
-    flask = create_app(settings)
+    flask = make(settings)
     scans = Scans(TallyWriter(settings), spool=spool_in(settings.var / "scans"))
     front = Front(
         settings,

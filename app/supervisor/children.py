@@ -10,8 +10,8 @@ WEB_KILL_SECONDS = 4
 BACKLOG = 8192  # connections of one web process: a thousand that only crawl must not keep the others out
 
 
-def web(host: str, port: int, workers: int, threads: int, metrics: Path | None = None) -> Child:
-    """`metrics` is an empty folder where several workers keep their figures together; without it each has its own."""
+def web(host: str, port: int, workers: int, threads: int, metrics: Path | None = None, *, demo: bool = False) -> Child:
+    """With the demo's pages, or without. `metrics` is an empty folder where several workers keep their figures together; without it each has its own."""
     own = {"HOI_WEB_THREADS": str(threads)}
     if metrics is not None and workers > 1:
         own["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
@@ -19,7 +19,7 @@ def web(host: str, port: int, workers: int, threads: int, metrics: Path | None =
         name="web",
         label="Web",
         command=(
-            *(sys.executable, "-m", "app.front"),
+            *(sys.executable, "-m", "demo.front" if demo else "app.front"),
             *("--host", host, "--port", str(port), "--workers", str(workers)),
             *("--backlog", str(BACKLOG), "--backpressure", str(BACKLOG)),
             *(
@@ -53,10 +53,11 @@ def worker(processes: int) -> Child:
     return Child("worker", "Xử lý việc người dùng", (*WORKER, *own), stop_seconds=5)
 
 
-def bulk(processes: int) -> Child:
-    """Jobs, rebuilds and chores, however long they take."""
+def bulk(processes: int, *, demo: bool = False) -> Child:
+    """Jobs, rebuilds and chores, however long they take; with the demo's job, or without."""
     own = ("--queues", "hoi.bulk", "--hostname", "bulk@%h", "--concurrency", str(processes))
-    return Child("bulk", "Xử lý việc dài", (*WORKER, *own), stop_seconds=5)
+    more = ("--include", "worker.tasks,demo.jobs") if demo else ()  # of two the last counts
+    return Child("bulk", "Xử lý việc dài", (*WORKER, *own, *more), stop_seconds=5)
 
 
 def caller(threads: int) -> Child:

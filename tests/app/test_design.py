@@ -14,9 +14,11 @@ from jinja2 import Environment, FileSystemLoader, nodes
 
 from app.errors import Invalid, InvalidMany
 
-APP = Path(__file__).resolve().parents[2] / "app"
+ROOT = Path(__file__).resolve().parents[2]
+APP = ROOT / "app"
+DEMO = ROOT / "demo" / "templates"
 STATIC = APP / "static"
-TEMPLATES = sorted(APP.glob("**/templates/**/*.html"))
+TEMPLATES = sorted((*APP.glob("**/templates/**/*.html"), *DEMO.glob("**/*.html")))
 CSS = (STATIC / "hoi.css").read_text(encoding="utf-8")
 PUBLIC_CSS = (STATIC / "public.css").read_text(encoding="utf-8")
 
@@ -208,7 +210,7 @@ def icons_named_in(template: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: str(path.relative_to(APP)))
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_icon_a_template_names_is_drawn(template: Path) -> None:
     assert icons_named_in(template) <= set(symbols())
 
@@ -229,7 +231,7 @@ def test_inlined_drawings_are_those_of_the_sprite() -> None:
 INLINE = re.compile(r"""\sstyle\s*=|<style|<script(?![^>]*\ssrc=)|\son[a-z]+\s*=\s*["']|javascript:""", re.IGNORECASE)
 
 
-@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: str(path.relative_to(APP)))
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_template_holds_no_inline_style_script_or_handler(template: Path) -> None:
     assert INLINE.findall(template.read_text(encoding="utf-8")) == []
 
@@ -246,7 +248,7 @@ def test_inline_check_would_notice(bad: str) -> None:
 
 def environment() -> Environment:
     made = Environment(
-        loader=FileSystemLoader(APP / "templates"),
+        loader=FileSystemLoader((APP / "templates", DEMO)),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -312,7 +314,7 @@ class Page(HTMLParser):
 
 ERROR = SimpleNamespace(status=404, text=lambda _language: "Không có trang này.")
 PAGES = {
-    "style.html": {},
+    "demo/style.html": {},
     "phone.html": {},
     "desk.html": {},
     "public.html": {},

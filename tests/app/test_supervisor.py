@@ -327,9 +327,20 @@ def test_several_web_processes_keep_their_figures_together(tmp_path: Path) -> No
 
 
 def test_the_web_has_as_many_processes_as_the_settings_say_unless_it_is_told() -> None:
-    ours = ["--interface", "rsgi", "--factory"]
-    assert options(["--port", "1"], 3) == [*ours, "--workers", "3", "--port", "1", "app.front:create"]
-    assert options(["--workers", "2"], 3) == [*ours, "--workers", "2", "app.front:create"]
+    ours, front = ["--interface", "rsgi", "--factory"], "app.front:create"
+    assert options(["--port", "1"], 3, front) == [*ours, "--workers", "3", "--port", "1", front]
+    assert options(["--workers", "2"], 3, front) == [*ours, "--workers", "2", front]
+
+
+def test_only_the_demo_has_the_demos_pages_and_job() -> None:
+    def command(*, demo: bool) -> str:
+        web = supervisor.web("127.0.0.1", 8000, 1, 8, demo=demo)
+        return " ".join((*web.command, *supervisor.bulk(1, demo=demo).command))
+
+    assert "demo" not in command(demo=False)
+    assert {" -m demo.front ", " --include worker.tasks,demo.jobs"} <= set(
+        re.findall(r" -m demo\.front | --include \S+", command(demo=True))
+    )
 
 
 @pytest.mark.parametrize(

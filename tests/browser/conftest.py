@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from app import local, supervisor
 from app.db import Database
-from app.doors.demo import load
+from demo.loader import load
 from tests.conftest import Run, Running, free_start, make_settings, process_environment
 
 

@@ -28,10 +28,11 @@ from app.accounts.models import PersonalData, SignInMethod
 from app.actor import SYSTEM
 from app.criteria import queries as criteria
 from app.db import new_id
-from app.doors.demo import cast, samples
-from app.doors.demo.names import key
-from app.factory import create_app
 from app.web import LANGUAGE_COOKIE, SIGN_IN_COOKIE
+from demo import cast
+from demo.factory import create_app
+from demo.loader import samples
+from demo.names import key
 from tests.browser.conftest import Province
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

@@ -20,9 +20,9 @@ from sqlalchemy import select
 from app import clock
 from app.actor import SYSTEM
 from app.db import Database
-from app.doors.demo import cast
-from app.doors.demo.names import key
 from app.products.models import Certificate
+from demo import cast
+from demo.names import key
 from tests.browser.conftest import Province
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

@@ -17,10 +17,11 @@ from app.accounts import actors, signin
 from app.accounts.models import SignInMethod
 from app.actor import SYSTEM
 from app.db import Database
-from app.doors.demo import cast, load
-from app.factory import create_app
 from app.settings import Settings
 from app.web import SIGN_IN_COOKIE, UNSAFE
+from demo import cast
+from demo.factory import create_app
+from demo.loader import load
 from tests.app.doors.farmer.world import make_world
 from tests.faults.nonsense import Form, Forms, Nonsense, Sent, deep
 from tests.test_scope import OWNED

@@ -12,9 +12,9 @@ from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.routing import Rule
 
 from app.db import Database
-from app.factory import create_app
 from app.settings import Settings
 from app.web import SIGN_IN_COOKIE, parsing
+from demo.factory import create_app
 from tests.faults.nonsense import Nonsense
 from tests.faults.test_nonsense import People, address, where
 

@@ -2,13 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts import queries as accounts
-from app.accounts.models import PersonalData
 from app.actor import Actor, Right, Role
 from app.db import keyset
 from app.notices import queries as notices
@@ -50,8 +47,3 @@ def desk(session: Session, actor: Actor, now: datetime) -> Desk:
         asked.append((accounts.waiting(managed, now), keyset.MOST_COUNTED))
     unseen, *waiting = keyset.counts(session, *asked)
     return Desk(unseen.number + unseen.more, waiting[0].number if waiting else 0)
-
-
-def person_with_phone(session: Session, phone: str) -> UUID | None:
-    """Whose number this is, for the demo's ways in. As SYSTEM only."""
-    return session.scalar(select(PersonalData.person_id).where(PersonalData.phone == phone))

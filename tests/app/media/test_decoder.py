@@ -212,13 +212,13 @@ def test_the_decoders_of_several_web_processes_fit_into_the_machine_together(
 # --- everywhere --------------------------------------------------------------------------------------------------
 
 # Who draws pictures of our own; nothing that came from outside is opened there.
-DRAWS = {"app/media/decoder.py", "app/trace/labels.py", "app/doors/demo/pictures.py"}
+DRAWS = {"app/media/decoder.py", "app/trace/labels.py", "demo/pictures.py"}
 READS = {"read_photo", "read_photo_or_pdf", "decode"}
 
 
 @cache
 def modules() -> dict[str, ast.Module]:
-    paths = [p for top in ("app", "worker") for p in (ROOT / top).rglob("*.py")]
+    paths = [p for top in ("app", "worker", "demo") for p in (ROOT / top).rglob("*.py")]
     return {p.relative_to(ROOT).as_posix(): ast.parse(p.read_text(encoding="utf-8")) for p in paths}
 
 

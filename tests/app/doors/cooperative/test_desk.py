@@ -12,10 +12,10 @@ from app.criteria.models import ParameterChoice
 from app.criteria.queries import SMART_VILLAGE
 from app.db import Words, new_id
 from app.doors.cooperative import queries
-from app.doors.demo.names import key
 from app.marketplace_sync.models import DeclaredConfirmation, DeclaredListing, Listing
+from demo.names import key
 from tests.app.boxes import named_in_box
-from tests.app.doors.conftest import Demo
+from tests.demo.province import Demo
 
 pytestmark = pytest.mark.slow
 

@@ -1,17 +1,15 @@
 """The loaded demo stands where its story begins, and loading it again changes nothing."""
 
 import re
-from collections.abc import Callable
 from datetime import timedelta
-from uuid import UUID
 
 import pytest
 
 from app import clock
-from app.doors import demo
-from app.doors.demo import cast
-from app.doors.demo.names import key
-from tests.app.doors.conftest import Demo
+from app.actor import SYSTEM
+from demo import cast, loader
+from demo.names import key
+from tests.demo.province import Demo
 
 pytestmark = pytest.mark.slow
 
@@ -111,17 +109,17 @@ def test_loading_again_doubles_nothing(demo_province: Demo) -> None:
         return {table: demo_province.one(f"SELECT count(*) FROM {table}") for table in COUNTED}
 
     before = counts()
-    demo.load(demo_province.settings)
+    loader.load(demo_province.settings)
     assert counts() == before
 
 
 def test_the_clock_runs_true_after_loading(demo_province: Demo) -> None:
-    demo.load(demo_province.settings)
+    loader.load(demo_province.settings)
     assert clock.current_shift() == timedelta()
 
 
 def test_the_command_line_prints_a_way_in_for_every_door(demo_province: Demo) -> None:
-    lines = demo.doors(demo_province.settings, "http://127.0.0.1:8000")
+    lines = loader.doors(demo_province.settings, "http://127.0.0.1:8000")
     text = "\n".join(lines)
     assert [title for title in cast.DOORS.values() if title not in lines] == []
     assert [p.name for p in cast.PLAYERS if f"{p.shown_phone}  {p.name}" not in text] == []
@@ -131,8 +129,8 @@ def test_the_command_line_prints_a_way_in_for_every_door(demo_province: Demo) ->
 
 
 def test_the_printed_card_opens_as_a_fresh_card(demo_province: Demo) -> None:
-    with demo_province.database.transaction(demo.loader.SYSTEM) as session:
-        found = demo.samples(session, demo_province.settings)
+    with demo_province.database.transaction(SYSTEM) as session:
+        found = loader.samples(session, demo_province.settings)
     assert found.card is not None
     page = demo_province.app.test_client().get(found.card)
     assert page.status_code == 200
@@ -147,9 +145,10 @@ def test_every_player_signs_in_with_the_printed_password(demo_province: Demo, pl
     assert answer.status_code == 303
 
 
-def test_names_of_villages_differ_within_a_commune(demo_province: Demo, village_id: Callable[[str], UUID]) -> None:
+def test_names_of_villages_differ_within_a_commune(demo_province: Demo) -> None:
     doubled = demo_province.rows(
         "SELECT parent_id, name FROM places WHERE level = 'village' GROUP BY parent_id, name HAVING count(*) > 1"
     )
     assert doubled == []
-    assert village_id("Nà Mẫu") == key("village", "story")
+    found = demo_province.one("SELECT id FROM places WHERE level = 'village' AND name = 'Nà Mẫu'")
+    assert found == key("village", "story")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from app.accounts.models import AddressAs, OrganisationKind
 from app.actor import Role
-from app.doors.demo.names import NOTE_VI, phone
+from demo.names import NOTE_VI, phone
 
 PASSWORD = "hoa-hoi-mua-na"  # noqa: S105 - printed on the first page of the demo
 

@@ -11,13 +11,13 @@ from app.accounts import households, people
 from app.accounts.models import AddressAs
 from app.accounts.schemas import HouseholdIn, PersonIn
 from app.actor import Right, Role
-from app.doors.demo import cast
-from app.doors.demo.goods import CROPS, LIGHTER, Crop, Work
-from app.doors.demo.names import key, person, seeded
-from app.doors.demo.stage import Stage
 from app.trace import diary, sites
 from app.trace.models import SiteKind, Witness
 from app.trace.schemas import CareLogIn, NewCycle, NewSite
+from demo import cast
+from demo.goods import CROPS, LIGHTER, Crop, Work
+from demo.names import key, person, seeded
+from demo.stage import Stage
 
 
 @dataclass(frozen=True, slots=True)

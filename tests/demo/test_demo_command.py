@@ -16,12 +16,12 @@ import psycopg
 import pytest
 
 from app import local, supervisor
-from app.doors.demo import cast
 from app.local.processes import leader_of, processes_of
 from app.local.sockets import addresses, known_sockets
 from app.settings import ROOT, child_environment
 from app.supervisor.holding import _marked
 from app.supervisor.keeper import MARK
+from demo import cast
 
 KEPT = ("personal_data", "organisations", "places", "products", "care_logs", "batches", "trace_codes")
 

@@ -17,16 +17,16 @@ from app.accounts.models import AddressAs, PersonalData, Purpose
 from app.accounts.schemas import OrganisationIn, PersonIn, PrintCard
 from app.actor import SYSTEM, Role
 from app.db import Database, sort_key
-from app.doors.demo import cast, lots, season, trade, village_facts
-from app.doors.demo.goods import LIGHTER
-from app.doors.demo.names import key, person, phone, spread, village_names
-from app.doors.demo.season import manager_of
-from app.doors.demo.stage import Stage
 from app.places import queries as places
 from app.places import reference
 from app.places.models import Level, Place, PlaceName
 from app.settings import Settings
 from app.trace.models import TraceCode
+from demo import cast, lots, season, trade, village_facts
+from demo.goods import LIGHTER
+from demo.names import key, person, phone, spread, village_names
+from demo.season import manager_of
+from demo.stage import Stage
 
 VILLAGES = 1700
 FEWEST_IN_A_COMMUNE = 12

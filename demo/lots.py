@@ -5,15 +5,15 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from app.actor import Actor
-from app.doors.demo.goods import CROPS, LIGHTER
-from app.doors.demo.names import key
-from app.doors.demo.season import HOUSEHOLDS, manager_of, steps_of, work_id
-from app.doors.demo.stage import Stage
-from app.doors.demo.trade import ALL_GOODS
 from app.trace import batch_events, batches, stock
 from app.trace.models import BatchEventKind, MovementKind
 from app.trace.schemas import BatchEventIn, Movement, NewBatch, SourceIn
 from app.trace.steps import HARVESTS
+from demo.goods import CROPS, LIGHTER
+from demo.names import key
+from demo.season import HOUSEHOLDS, manager_of, steps_of, work_id
+from demo.stage import Stage
+from demo.trade import ALL_GOODS
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,9 @@
 """The demo, loaded once for each worker of the run: what its tests and those of the desk read, and never change."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -15,9 +14,9 @@ from sqlalchemy.engine import make_url
 
 from app.actor import SYSTEM
 from app.db import Database
-from app.doors import demo
-from app.factory import create_app
 from app.settings import Settings
+from demo.factory import create_app
+from demo.loader import load
 
 SECRET = "0123456789abcdef0123456789abcdef"
 
@@ -59,7 +58,7 @@ def demo_province(servers: Any, tmp_path_factory: pytest.TempPathFactory) -> Ite
         channel_sandbox=True,
         log_level="WARNING",
     )
-    demo.load(settings)
+    load(settings)
     database = Database(settings.database_url or "", clock_movable=True, application="hoi-test")
     app = create_app(settings, database)
     app.config["WTF_CSRF_ENABLED"] = False
@@ -68,8 +67,3 @@ def demo_province(servers: Any, tmp_path_factory: pytest.TempPathFactory) -> Ite
     yield Demo(settings, database, app)
     database.dispose()
     servers.administer(f"DROP DATABASE {make_url(settings.database_url or '').database} WITH (FORCE)")
-
-
-@pytest.fixture
-def village_id(demo_province: Demo) -> Callable[[str], UUID]:
-    return lambda name: demo_province.one("SELECT id FROM places WHERE level = 'village' AND name = :name", name=name)

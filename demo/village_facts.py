@@ -26,13 +26,13 @@ from app.criteria.schemas import (
     Wifi,
 )
 from app.db import Words, canonical_json
-from app.doors.demo import cast
-from app.doors.demo.names import decision, key, seeded
-from app.doors.demo.season import STORY_HOUSEHOLDS
-from app.doors.demo.stage import Stage
 from app.jobs import Job, Report
 from app.places import queries as places
 from app.places.models import Premises, PremisesKind
+from demo import cast
+from demo.names import decision, key, seeded
+from demo.season import STORY_HOUSEHOLDS
+from demo.stage import Stage
 
 FILL_JOB = "demo.fill_villages"
 TOPICS = ("Đèn đường hỏng", "Đường vào thôn lầy", "Hỏi lịch tiêm phòng", "Nước sinh hoạt yếu", "Rác ở đầu thôn")

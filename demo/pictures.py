@@ -3,14 +3,14 @@
 import math
 from functools import lru_cache
 from io import BytesIO
-from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from app.doors.demo.names import seeded
+from app.settings import ROOT
+from demo.names import seeded
 
 WIDTH, HEIGHT = 900, 600
-FONTS = Path(__file__).parents[2] / "static/vendor/be-vietnam-pro-5.3.0"
+FONTS = ROOT / "app" / "static" / "vendor" / "be-vietnam-pro-5.3.0"
 LABEL = "ảnh mẫu"
 
 _SKIES = {

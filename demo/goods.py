@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from app.accounts.models import OrganisationKind
-from app.doors.demo.cast import Company
-from app.doors.demo.names import NOTE_VI
+from demo.cast import Company
+from demo.names import NOTE_VI
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ from app.accounts.models import Credential
 from app.accounts.schemas import PersonIn
 from app.actor import SYSTEM, Actor
 from app.db import Database
-from app.doors.demo import cast, pictures
-from app.doors.demo.names import key
 from app.media import MediaStore
 from app.settings import Settings
 from app.trace.care_logs import LogOutcome
+from demo import cast, pictures
+from demo.names import key
 
 VARIETY = 2  # drawings of one kind
 

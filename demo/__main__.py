@@ -1,9 +1,9 @@
-"""`python -m app.doors.demo ADDRESS`: load the demo into this installation's database, then print its doors."""
+"""`python -m demo ADDRESS`: load the demo into this installation's database, then print its doors."""
 
 import sys
 
 from app import settings as settings_module
-from app.doors.demo.loader import doors, load
+from demo.loader import doors, load
 
 
 def main(address: str) -> None:

@@ -4,8 +4,8 @@ from itertools import islice
 
 import phonenumbers
 
-from app.doors.demo import cast, names
-from app.doors.demo.goods import GOODS, LIGHTER
+from demo import cast, names
+from demo.goods import GOODS, LIGHTER
 
 
 def test_the_same_commune_always_gets_the_same_villages_and_none_twice() -> None:

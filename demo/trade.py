@@ -4,11 +4,6 @@ from datetime import timedelta
 from uuid import UUID
 
 from app.db import Words
-from app.doors.demo import cast
-from app.doors.demo.goods import GOODS, LIGHTER, Good
-from app.doors.demo.names import decision, key
-from app.doors.demo.season import manager_of
-from app.doors.demo.stage import Stage
 from app.marketplace_sync import channel_accounts, declared, floors, listings
 from app.marketplace_sync.channels.accounts import Credentials
 from app.marketplace_sync.channels.woocommerce.channel import KIND
@@ -28,6 +23,11 @@ from app.products import service as products
 from app.products.certificates import months_after
 from app.products.models import Scheme
 from app.products.schemas import NewCertificate, NewProduct, NewVariant
+from demo import cast
+from demo.goods import GOODS, LIGHTER, Good
+from demo.names import decision, key
+from demo.season import manager_of
+from demo.stage import Stage
 from doubles.woocommerce.process import DEMO_KEY, DEMO_SECRET, TITLE
 
 FLOOR_KEY = "san-nong-san-tinh-mo-phong"

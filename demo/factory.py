@@ -1,0 +1,16 @@
+"""Puts the demo together: our application, with the demo's pages beside its own."""
+
+from flask import Flask
+
+from app import factory
+from app.db import Database
+from app.settings import Settings
+from demo import pages
+
+
+def create_app(settings: Settings, database: Database | None = None) -> Flask:
+    """As `app.factory.create_app`."""
+    app = factory.create_app(settings, database)
+    app.register_blueprint(pages.blueprint)
+    app.view_functions["welcome.front"] = pages.front
+    return app
