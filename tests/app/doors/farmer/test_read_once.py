@@ -62,7 +62,7 @@ def outcome(read: Callable[[], CareLogIn]) -> Read:
     except InvalidMany as many:
         return Read(faults=tuple((e.code, e.field, e.text("vi")) for e in many.errors))
     except HoiError as one:
-        return Read(faults=((one.code, one.field, one.vi),))
+        return Read(faults=((one.code, one.field, one.text("vi")),))
     return Read(step, frozenset(step.model_fields_set), digest_of(step))
 
 
