@@ -34,6 +34,12 @@ class AccountField:
     choices: tuple[str, ...] = ()
     default: str = ""
 
+    def text(self, language: str) -> str:
+        return self.en if language == "en" else self.vi
+
+    def help(self, language: str) -> str:
+        return self.help_en if language == "en" else self.help_vi
+
 
 @dataclass(frozen=True, slots=True)
 class Spec:
@@ -44,6 +50,9 @@ class Spec:
     en: str
     fields: tuple[AccountField, ...]
     limits: Limits
+
+    def text(self, language: str) -> str:
+        return self.en if language == "en" else self.vi
 
 
 @dataclass(frozen=True, slots=True)
