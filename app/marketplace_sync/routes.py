@@ -17,6 +17,7 @@ from app.marketplace_sync import account_checks, channel_accounts, queries
 from app.marketplace_sync import declared as declared_verbs
 from app.marketplace_sync import floors as floor_verbs
 from app.marketplace_sync import listings as listing_verbs
+from app.marketplace_sync.account_fields import fields_to_connect, fields_to_renew, labels
 from app.marketplace_sync.models import TROUBLED, AccountCheck
 from app.marketplace_sync.schemas import (
     LinkFilter,
@@ -169,10 +170,12 @@ def act_form(listing_id: UUID, what: str) -> Response:  # noqa: ARG001 - the add
 @blueprint.get("/san/tai-khoan/moi")
 def connect() -> Response:
     actor = _seller()
+    channels = [(s, fields_to_connect(s)) for s in channel_accounts.channel_specs()]
     with transaction() as session:
         return page(
             "marketplace_sync/connect.html",
-            specs=channel_accounts.channel_specs(),
+            channels=channels,
+            field_labels={name: label for _spec, fields in channels for name, label in labels(fields).items()},
             organisations=accounts.organisation_names(session, actor.where(Right.SELL)),
             floors=queries.floors(session),
         )
@@ -234,11 +237,12 @@ def account(account_id: UUID) -> Response:
     with transaction() as session:
         row = queries.account(session, actor, account_id)
         spec = next(s for s in channel_accounts.channel_specs() if s.kind == row.channel)
+        fields = fields_to_renew(spec, channel_accounts.known_credentials(web().settings, row))
         return page(
             "marketplace_sync/account.html",
             account=row,
-            spec=spec,
-            chosen=channel_accounts.known_credentials(web().settings, row),
+            fields=fields,
+            field_labels=labels(fields),
             quiet=row.quiet_until is not None and row.quiet_until > clock.machine_now(),
         )
 

@@ -28,6 +28,9 @@ class Step:
     waits: bool = False
     harvest: bool = False
 
+    def text(self, language: str) -> str:
+        return self.en if language == "en" else self.vi
+
 
 STEPS = MappingProxyType(
     {

@@ -2,7 +2,7 @@
 
 from app.web.cookies import cookie_name, keep_cookie, read_cookie
 from app.web.errors import problem, wants_json
-from app.web.formats import UNITS, counting, quantity, unit_options, vn_date
+from app.web.formats import UNITS, counting, form_number, quantity, unit_options, vn_date, vn_datetime, words
 from app.web.installation import csrf, install
 from app.web.kept import Kept, unseal
 from app.web.languages import LANGUAGE_COOKIE, language, own_address
@@ -51,6 +51,7 @@ __all__ = [
     "counting",
     "csrf",
     "foreign_page",
+    "form_number",
     "install",
     "is_https",
     "keep_cookie",
@@ -78,6 +79,8 @@ __all__ = [
     "unseal",
     "visitor_address",
     "vn_date",
+    "vn_datetime",
     "wants_json",
     "web",
+    "words",
 ]

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Protocol
 
 from flask_babel import get_locale, gettext, ngettext
 
 from app import clock, numbers
-from app.db import Words
 from app.db.keyset import Count
 from app.web.languages import form_language, language
 
@@ -97,6 +97,12 @@ def unit_options(units: Iterable[str]) -> list[tuple[str, str]]:
     return [(unit, UNITS[unit][1 if language() == "en" else 0]) for unit in units]
 
 
-def words(value: Words | None) -> str:
+class InLanguages(Protocol):
+    """What can say itself in a language: people's `Words`, and our own things with names."""
+
+    def text(self, language: str) -> str: ...
+
+
+def words(value: InLanguages | None) -> str:
     """The text in the visitor's language."""
     return "" if value is None else value.text(str(get_locale()))

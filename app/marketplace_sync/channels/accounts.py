@@ -38,6 +38,9 @@ class AccountField:
     def text(self, language: str) -> str:
         return self.vi if language == SOURCE else self.en
 
+    def help(self, language: str) -> str:
+        return self.help_vi if language == SOURCE else self.help_en
+
 
 @dataclass(frozen=True, slots=True)
 class Spec:
@@ -48,6 +51,9 @@ class Spec:
     en: str
     fields: tuple[AccountField, ...]
     limits: Limits
+
+    def text(self, language: str) -> str:
+        return self.en if language == "en" else self.vi
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Pages that write one step into a diary, show everything that was written about it, and correct it."""
 
-from typing import Any
 from uuid import UUID
 
 from flask import Response, flash, redirect, request, url_for
@@ -14,9 +13,10 @@ from app.db import sort_key
 from app.errors import forbidden
 from app.trace import diary, queries, steps, witnesses
 from app.trace.models import Witness
-from app.trace.routes.base import When, blueprint, filled_fields, kept_photo, names_of_people, sent_photo, witness_words
+from app.trace.routes.base import When, blueprint, filled_fields, kept_photo, names_of_people, sent_photo
+from app.trace.routes.diary_views import sent_again, versions
 from app.trace.schemas import CareLogIn, CorrectionIn
-from app.web import language, page, parse_data, signed_in, takes_files, transaction, unit_options
+from app.web import page, parse_data, signed_in, takes_files, transaction, unit_options, words
 
 
 def _vouching() -> dict[str, str]:
@@ -39,7 +39,7 @@ def _log_form(session: Session, actor: Actor, site_id: UUID, old: queries.DiaryL
         old=old,
         day=clock.local(old.log.happened_at) if old else None,
         cycles=queries.cycles_of(session, site_id),
-        kinds=[(s.kind, s.en if language() == "en" else s.vi) for s in steps.STEPS.values()],
+        kinds=[(s.kind, words(s)) for s in steps.STEPS.values()],
         units=unit_options(steps.UNITS),
         witnesses=[(w, _vouching()[w]) for w in witnesses.witnesses_of(actor, row.organisation_id)],
         people=sorted(
@@ -96,23 +96,16 @@ def step(care_log_id: UUID) -> Response:
     actor = signed_in()
     with transaction() as session:
         rows = queries.chain(session, actor, care_log_id)
+        names = names_of_people(session, actor, rows[0].organisation_id)
+        conflicts = queries.conflicts_of(session, actor, care_log_ids=[r.id for r in rows])
         return page(
             "trace/step.html",
-            rows=rows,
-            conflicts=[
-                (c, _sent(c.body)) for c in queries.conflicts_of(session, actor, care_log_ids=[r.id for r in rows])
-            ],
+            first=rows[0],
+            versions=versions(rows, names),
+            sent_again=[sent_again(c, rows, names) for c in conflicts],
             site=queries.site(session, actor, rows[-1].site_id),
-            steps=steps.STEPS,
-            witnesses=witness_words(),
-            names=names_of_people(session, actor, rows[0].organisation_id),
             may_correct=diary.may_correct(actor, rows[0].organisation_id, rows[0].witness),
         )
-
-
-def _sent(body: dict[str, Any]) -> CareLogIn:
-    """What was kept of a conflicting submission, as what it was when it came."""
-    return CareLogIn.model_validate(body)
 
 
 @blueprint.get("/dong-nhat-ky/<uuid:care_log_id>/sua")

@@ -21,9 +21,22 @@ from app.products import queries as products
 from app.trace import queries, steps
 from app.trace import sites as site_verbs
 from app.trace.models import SiteKind
-from app.trace.routes.base import blueprint, kept_photo, names_of_people, sent_photo, witness_words
+from app.trace.routes.base import blueprint, kept_photo, names_of_people, sent_photo
+from app.trace.routes.diary_views import diary_rows
 from app.trace.schemas import AREA_UNITS, ConflictFilter, DiaryFilter, EditSite, EndCycle, NewCycle, NewSite, SiteFilter
-from app.web import language, page, parse, parse_query, picked, signed_in, takes_files, transaction, unit_options
+from app.web import (
+    language,
+    page,
+    parse,
+    parse_query,
+    picked,
+    signed_in,
+    takes_files,
+    transaction,
+    unit_options,
+    vn_date,
+    words,
+)
 
 FEW_CONFLICTS = 3  # of them the list of sites tells; the others stand on a page of their own
 
@@ -166,28 +179,32 @@ def site(site_id: UUID) -> Response:
             mark=asked.trang,
         )
         cycles = queries.cycles_of(session, site_id)
+        sent_twice = queries.conflicts_of(session, actor, [i for x in diary.lines for i in (x.id, x.log.id)])
+        may_write = actor.may(Right.KEEP_DIARY, row.organisation_id)
         village_id = queries.village_of_sites(session, [site_id], clock.today()).get(site_id)
         return page(
             "trace/site.html",
             site=row,
             asked=asked,
             diary=diary,
+            rows=diary_rows(
+                diary.lines,
+                names_of_people(session, actor, row.organisation_id),
+                {c.id: c.crop for c in cycles},
+                conflicts={c.care_log_id for c in sent_twice},
+                may_write=may_write,
+            ),
             page_url=lambda mark: url_for("trace.site", site_id=site_id, **_filters(asked), trang=mark),
             cycles=cycles,
-            cycle_names={c.id: c.crop for c in cycles},
             village=places.full_names(session, [village_id]).get(village_id, "") if village_id else "",
             holder=accounts.organisation_names(session, [row.organisation_id]).get(row.organisation_id, ""),
             waiting=queries.harvest_allowed_from(session, [site_id]).get(site_id),
             steps=steps.STEPS,
+            kinds_of_steps=[(s.kind, words(s)) for s in steps.STEPS.values()],
+            cycles_of_site=[(c.id, f"{words(c.crop)} {vn_date(c.started_on)}") for c in cycles],
             kinds=_site_kinds(),
-            witnesses=witness_words(),
-            conflicts={
-                c.care_log_id
-                for c in queries.conflicts_of(session, actor, [i for x in diary.lines for i in (x.id, x.log.id)])
-            },
             sent_twice=queries.conflicts(session, actor, site_id=site_id, size=FEW_CONFLICTS),
-            names=names_of_people(session, actor, row.organisation_id),
-            may_write=actor.may(Right.KEEP_DIARY, row.organisation_id),
+            may_write=may_write,
         )
 
 

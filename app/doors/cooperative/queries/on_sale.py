@@ -20,6 +20,17 @@ from app.products.models import Product, Variant
 from app.trace import stock
 from app.trace.stock import InHouse
 
+A_FEW = 4  # places of a product that the desk lists; the others stand on the page of listings
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceShown:
+    """One place where a product is on sale, as a row of the desk; `sign` is the status of its chip, or "stale"."""
+
+    place: Evidence | None
+    sign: str
+    price_dong: int | None
+
 
 @dataclass(frozen=True, slots=True)
 class OnSale:
@@ -29,6 +40,25 @@ class OnSale:
     packs: Sequence[Variant]
     left: int
     places: Sequence[Evidence]
+
+    @property
+    def rows(self) -> list[PlaceShown]:
+        """The first few places, or one row that says that there is none."""
+        usual = self.packs[0].price_dong if self.packs else None
+        shown = [PlaceShown(e, sign_of(e), e.price_dong or usual) for e in self.places[:A_FEW]]
+        return shown or [PlaceShown(None, "", usual)]
+
+    @property
+    def more_places(self) -> int:
+        return max(len(self.places) - A_FEW, 0)
+
+
+def sign_of(place: Evidence) -> str:
+    if place.state == "live":
+        return "live" if place.listing_id else "declared"
+    if place.state == "stale":
+        return "stale"
+    return place.listing_state or "unconfirmed"
 
 
 def colleagues_count(session: Session) -> bool:

@@ -12,6 +12,8 @@ from app.doors.farmer import pictures, queries, schemas
 from app.doors.farmer.queries import House, LogView
 from app.doors.farmer.routes.base import household_in_address, site_of
 from app.doors.farmer.routes.photos import kept_photos
+from app.doors.farmer.routes.step_chosen import Offer, UnitRow, chosen
+from app.doors.farmer.routes.step_questions import QUESTION_OF, named_errors, step_questions
 from app.doors.farmer.routes.waits import MEDICINES, WAIT_CHOICES, wait_text, waiting_days
 from app.errors import Invalid
 from app.messages import N_
@@ -38,18 +40,22 @@ def step_page(session: Session, house: House, site: Site, step: Step, *, before:
     if before is not None and before.unit:
         last[before.unit] = before.quantity
     units = [
-        {
-            "unit": unit,
-            "word": _unit_word(unit),
-            "icon": pictures.UNIT_ICONS[unit],
-            "amounts": pictures.amounts(step, unit, last.get(unit)),
-        }
+        UnitRow(unit, _unit_word(unit), pictures.UNIT_ICONS[unit], pictures.amounts(step, unit, last.get(unit)))
         for unit in sorted(step.units, key=lambda unit: unit not in last)
     ]
     known = {u.pre_harvest_days for u in used} | ({before.pre_harvest_days} if before else set())
     wait = queries.waiting(session, site.id, clock.today()) if step.harvest and before is None else None
     own = queries.people(session, house)
     doer = str(before.performed_by or "other") if before else _usual_doer(house, own)
+    asks_who = len(own) > 1 or house.acting_for
+    questions = step_questions(step, asks_who=asks_who)
+    offer = Offer(
+        materials=named,
+        last_used=used[0].material if used else "",
+        days={u.material: u.pre_harvest_days for u in used},
+        amounts={f"{u.unit}:{n}" for u in units for n in u.amounts},
+        units_shown=[u.unit for u in units[:UNITS_SHOWN]],
+    )
     return page(
         "farmer/write.html",
         step=step,
@@ -60,15 +66,16 @@ def step_page(session: Session, house: House, site: Site, step: Step, *, before:
         if before
         else url_for("farmer.home", ho=household_in_address(house), vuon=site.id),
         yesterday=clock.today() - timedelta(days=1),
-        materials=named,
-        last_used=used[0].material if used else "",
-        days={u.material: u.pre_harvest_days for u in used},
+        labels=questions,
+        errors_named=named_errors(questions),
+        question_of=QUESTION_OF,
+        asks_who=asks_who,
+        offer=offer,
+        chosen=chosen(g.get("form_values", {}), before, offer, doer=doer),
         units=units,
-        shown_first=[u["unit"] for u in units[:UNITS_SHOWN]],
-        tapped={f"{u['unit']}:{n}" for u in units for n in u["amounts"]},
         wait_choices=sorted({*WAIT_CHOICES, *(n for n in known if n is not None)}),
         people=own,
-        performer=doer,
+        usual_doer=doer,
         wait=wait,
         wait_text=wait_text(wait) if wait else "",
         kept_photos=kept_photos(),
