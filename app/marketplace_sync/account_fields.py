@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from flask_babel import gettext as _
-
 from app.marketplace_sync.channels.accounts import AccountField, Spec
+from app.messages import N_
 from app.web import language, words
 
 TYPES = {"url": "url", "secret": "password"}
@@ -34,7 +33,7 @@ def fields_to_renew(spec: Spec, known: Mapping[str, str]) -> list[AskedField]:
     return [
         _asked(
             f,
-            hint="" if f.required else _("Để trống thì giữ như cũ."),
+            hint="" if f.required else N_("Để trống thì giữ như cũ.").text(language()),
             value=known.get(f.name) or f.default,
         )
         for f in spec.fields

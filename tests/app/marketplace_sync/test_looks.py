@@ -318,6 +318,7 @@ def test_a_shop_that_hangs_holds_up_no_look_at_another(
         account = session.get_one(ChannelAccount, world.account_id)
         session.expunge(account)
         make_transient(account)
+        del account.host_backwards  # PostgreSQL makes it
         account.id, account.name = new_id(), "Gian hàng khác"
         session.add(account)
         second = account.id
