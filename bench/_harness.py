@@ -123,15 +123,17 @@ class Server:
 def served(
     application: str, *, probe: str, factory: bool = True, interface: str = "wsgi", **settings: object
 ) -> Iterator[Server]:
-    """Granian with `application` on a free port, ready when `probe` answers 200."""
+    """Granian with `application` on a free port, ready when `probe` answers 200. Without an interface it is a module of ours that
+    starts granian itself.
+    """
+    own = ("--interface", interface, *(("--factory",) if factory else ()), application)
+    started = ("granian", *own) if interface else (application,)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "granian", "--interface", interface),
-            *(("--factory",) if factory else ()),
-            application,
+            *(sys.executable, "-m", *started),
             *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
             *(("--blocking-threads", "8") if interface == "wsgi" else ()),
             *("--no-ws", "--log-level", "error", "--workers-kill-timeout", "4"),

@@ -9,7 +9,7 @@ Rows are read and written by COPY, as the owner: constraints and triggers hold, 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
@@ -111,16 +111,23 @@ CREATE FUNCTION bench.commune(village uuid, commune uuid, k integer) RETURNS uui
 """
 
 
-def one_more(table: str, source: str, **values: str) -> str:
-    """A statement that adds copies of rows of the table with other values: SQL expressions on `r`, the row, and on `s`, the source.
+@dataclass(frozen=True, slots=True)
+class OneMore:
+    """Copies of rows of the table with other values: SQL expressions on `r`, the row, and on `s`, the source.
 
     What nobody names stays as in the row, whatever columns it has; only a number that the table gives itself is another one.
     """
-    pairs = ", ".join(f"'{column}', {value}" for column, value in values.items())
-    return (
-        f"INSERT INTO {table} OVERRIDING USER VALUE SELECT (jsonb_populate_record(CAST(NULL AS {table}), to_jsonb(r) || jsonb_build_object({pairs}))).*"
-        f" FROM {source}"
-    )
+
+    table: str
+    source: str
+    values: dict[str, str]
+
+    def add(self, owner: Connection, parameters: Mapping[str, object] | None = None) -> None:
+        """`parameters`: for the placeholders of source and values, as psycopg writes them."""
+        names = [column.name for column in columns(owner, self.table)]
+        picked = ", ".join(self.values.get(name, f'r."{name}"') for name in names)
+        into = ", ".join(f'"{name}"' for name in names)
+        owner.execute(f"INSERT INTO {self.table} ({into}) SELECT {picked} FROM {self.source}", parameters)
 
 
 # What the demo has none of, or too little: of the demo's people and organisations, in the middle of ordinary life.
@@ -197,29 +204,28 @@ INSERT INTO public_pages (code, language, wanted_version)
     SELECT code, 'vi', 1 FROM trace_codes ON CONFLICT DO NOTHING;
 """
 MORE = (
-    one_more(
+    OneMore(
         "channel_accounts",
         "channel_accounts r, organisations s, generate_series(1, 3) AS n WHERE r.id = (SELECT min(CAST(id AS text))::uuid FROM"
         " channel_accounts) AND EXISTS (SELECT FROM products p WHERE p.organisation_id = s.id)"
         " AND NOT EXISTS (SELECT FROM channel_accounts a WHERE a.organisation_id = s.id)",
-        id="bench.copied(s.id, 0, CAST(n AS integer))",
-        organisation_id="s.id",
-        name="'Gian hàng ' || n",
+        {"id": "bench.copied(s.id, 0, CAST(n AS integer))", "organisation_id": "s.id", "name": "'Gian hàng ' || n"},
     ),
-    one_more(
+    OneMore(
         "village_facts",
         "village_facts r, bench.villages s WHERE r.village_id = (SELECT village_id FROM village_facts GROUP BY 1"
         " ORDER BY abs(count(*) - 10), 1 LIMIT 1) AND NOT EXISTS (SELECT FROM village_facts f WHERE f.village_id = s.id)",
-        id="bench.copied(r.id, s.number + 1, 0)",
-        village_id="s.id",
-        supersedes_id="bench.copied(r.supersedes_id, s.number + 1, 0)",
+        {
+            "id": "bench.copied(r.id, s.number + 1, 0)",
+            "village_id": "s.id",
+            "supersedes_id": "bench.copied(r.supersedes_id, s.number + 1, 0)",
+        },
     ),
-    one_more(
+    OneMore(
         "village_assessments",
         "village_assessments r, bench.villages s WHERE r.current AND r.village_id = (SELECT village_id FROM village_assessments"
         " WHERE current ORDER BY met DESC LIMIT 1) AND NOT EXISTS (SELECT FROM village_assessments a WHERE a.village_id = s.id)",
-        id="bench.copied(r.id, s.number + 1, 0)",
-        village_id="s.id",
+        {"id": "bench.copied(r.id, s.number + 1, 0)", "village_id": "s.id"},
     ),
 )
 
@@ -230,8 +236,8 @@ def enrich(owner: Connection, *, every_village: bool = True) -> None:
     `every_village`: with facts and an answer for each of them, as after years.
     """
     owner.execute(PREPARE)
-    for statement in MORE if every_village else MORE[:1]:
-        owner.execute(statement)
+    for more in MORE if every_village else MORE[:1]:
+        more.add(owner)
     owner.execute(ONE_OF_EACH)
     for table in tables(owner):
         if table not in STAYS:

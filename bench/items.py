@@ -30,7 +30,7 @@ from app.trace.models import Site, SiteVillage
 from app.trace.schemas import CareLogIn
 from app.web import SIGN_IN_COOKIE
 from bench import _harness as harness
-from bench.scan import FRONT, province
+from bench.scan import province
 
 GOAL = 0.4
 MANY_SITES_GOAL = 0.3
@@ -201,7 +201,7 @@ def main() -> int:
         many = list(cooperative.sites)
         with (
             harness.served(
-                FRONT, interface="rsgi", probe="/healthz", database_url=settings.database_url, var=settings.var
+                "app.front", interface="", probe="/healthz", database_url=settings.database_url, var=settings.var
             ) as front,
             told(settings.database_url or "", cooperative.actor) as write,
         ):

@@ -287,14 +287,10 @@ def derive_each(session: Session, world: World) -> int:
     return sum(assessments.derive(session, SYSTEM, [village]) for village in world["villages"])
 
 
-ONE_STEP = text(
-    province.one_more(
-        "care_logs",
-        "care_logs r WHERE r.id = :step",
-        id="gen_random_uuid()",
-        happened_at="CAST(:at AS text)",
-        recorded_at="CAST(:at AS text)",
-    )
+ONE_STEP = province.OneMore(
+    "care_logs",
+    "care_logs r WHERE r.id = %(step)s",
+    {"id": "gen_random_uuid()", "happened_at": "%(at)s", "recorded_at": "%(at)s"},
 )
 
 
@@ -308,7 +304,8 @@ def answers_of_steps(session: Session, world: World) -> int:
 
 
 def _one_step(session: Session, world: World) -> None:
-    session.execute(ONE_STEP, {"step": world["step"], "at": clock.now().isoformat()})
+    connection: Any = session.connection().connection.driver_connection
+    ONE_STEP.add(connection, {"step": world["step"], "at": clock.now()})
     assessments.derive(session, SYSTEM, [world["village"]])
 
 
@@ -388,15 +385,17 @@ MENDS = (
 # --- the province and who asks in it ---------------------------------------------------------------------------------
 
 # What the fill has none of: a pack that sold a hundred a day for a year, and somebody who never looks at the inbox.
-MANY_LINES = province.one_more(
+MANY_LINES = province.OneMore(
     "stock_movements",
     f"stock_movements r, generate_series(1, {LINES}) AS n WHERE r.id = (SELECT id FROM stock_movements"
     " WHERE kind = 'packed' AND corrects_id IS NULL ORDER BY position LIMIT 1)",
-    id="gen_random_uuid()",
-    kind="'sold'",
-    units="-1",
-    asked="1",
-    happened_at="now() - n * interval '14 minutes'",
+    {
+        "id": "gen_random_uuid()",
+        "kind": "'sold'",
+        "units": "-1",
+        "asked": "1",
+        "happened_at": "now() - n * interval '14 minutes'",
+    },
 )
 MANY_NOTICES = f"""
 INSERT INTO notices (id, person_id, key, reason, urgency, title, body, created_at)
@@ -408,7 +407,7 @@ SELECT gen_random_uuid(), %s, 'mends-' || n, 'bench', 'low', '{{"vi": "Tin"}}', 
 def add_what_is_long(owner: meters.Connection, person: UUID) -> None:
     with owner.transaction():
         owner.execute("SET LOCAL session_replication_role = replica")  # the totals are added up once, below
-        owner.execute(MANY_LINES)
+        MANY_LINES.add(owner)
     with owner.transaction():
         owner.execute("SELECT set_config('hoi.kind', 'system', true)")
         owner.execute("SELECT hoi_rebuild_stock_totals()")

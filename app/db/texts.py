@@ -3,8 +3,9 @@
 import re
 import unicodedata
 from decimal import Decimal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from app.messages import Said, Sentence
 from app.numbers import shown
@@ -95,6 +96,12 @@ class Words(BaseModel):
     sentence: str | None = None
     values: "dict[str, str | Words] | None" = None
 
+    @model_serializer(mode="wrap")
+    def _as_kept(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What people wrote is kept as it always was, without a word of sentences."""
+        kept: dict[str, Any] = serialize(self)
+        return {name: value for name, value in kept.items() if value is not None or name not in {"sentence", "values"}}
+
     @classmethod
     def of(cls, said: Said) -> "Words":
         """What is kept of a sentence."""
@@ -119,6 +126,6 @@ class Words(BaseModel):
             return sentence.text(language) if sentence.known(language) else self.vi
         return (getattr(self, language, None) if language in {"en", "zh"} else None) or self.vi
 
-    def has(self, language: str) -> bool:
+    def speaks(self, language: str) -> bool:
         """Whether it can be read in this language; in Vietnamese it always can."""
         return self.text(language) != self.vi or language == "vi"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Uuid, and_, case, cast, exists, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, Uuid, and_, case, cast, exists, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models import RoleOffer
@@ -30,7 +30,9 @@ NEWEST = keyset.Order((Notice.created_at, datetime), (Notice.id, UUID), newest_f
 _WAITING, _REST = "m", "c"
 _END_OF_WAITING = _WAITING + NEWEST.mark(keyset.BEFORE, (datetime.min.replace(tzinfo=UTC), UUID(int=0)))
 MOST_UNSEEN = 99  # told apart by the bell
-_HIGH = literal_column(f"'{Urgency.HIGH}'")  # spelled out: the index of those is of no use to a plan for any urgency
+_HIGH: ColumnElement[str] = literal_column(
+    f"'{Urgency.HIGH}'"
+)  # spelled out: the index of those is of no use to a plan for any urgency
 
 
 def inbox(session: Session, actor: Actor, mark: str = "") -> keyset.Paged[Notice]:

@@ -36,7 +36,7 @@ class StepChecks:
                 select(Site.id, Site.organisation_id).where(among(Site.id, {log.site_id for log in logs}))
             )
             holders = {row.id: row.organisation_id for row in sites}
-        self._sites = {site: holder for site, holder in holders.items() if holder in actor.organisations}
+        self._sites = {site: holder for site, holder in holders.items() if actor.reads(holder)}
         seasons = {log.cycle_id for log in logs if log.cycle_id}
         self._cycles: dict[UUID, UUID] = {}
         if seasons:

@@ -131,6 +131,11 @@ class StepFacts(BaseModel):
 
     @model_validator(mode="after")
     def _fits(self) -> "StepFacts":
+        self.check_fits()
+        return self
+
+    def check_fits(self) -> None:
+        """Raises Unreadable where what is said of the step does not go together."""
         if self.quantity is not None and self.unit is None:
             raise Unreadable(
                 "unit_missing",
@@ -143,7 +148,6 @@ class StepFacts(BaseModel):
                 "pre_harvest_days",
                 N_("Việc này không có thời gian cách ly. Chỉ phun thuốc, cho ăn thuốc, tiêm và chữa bệnh mới có."),
             )
-        return self
 
 
 class CareLogIn(StepFacts):
@@ -163,7 +167,7 @@ class CareLogIn(StepFacts):
             cls._known_kind(step.kind)
             cls._known_unit(step.unit)
             photos = cls._few_photos(step.photos)
-            step._fits()  # noqa: SLF001 - its own class
+            step.check_fits()
         except Unreadable:
             return None
         return step if len(photos) == len(step.photos) else step.model_copy(update={"photos": photos})

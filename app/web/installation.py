@@ -42,10 +42,10 @@ _INDENT = re.compile(r"\n[ \t]+")
 
 
 class WithoutIndents(Extension):
-    """Templates are indented for who reads them; a page carries none of it, or a list of fifty weighs a quarter more."""
+    """Templates are indented for who reads them; of that a page carries one blank, or a list of fifty weighs a quarter more."""
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002 - jinja's signature
-        return _INDENT.sub("\n", source)
+        return _INDENT.sub("\n ", source)
 
 
 SESSION_COOKIE = "hoi_bieu_mau"  # holds the token of forms, and nothing else

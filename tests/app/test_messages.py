@@ -52,18 +52,18 @@ def test_what_is_kept_is_the_key_the_values_and_the_vietnamese_as_it_stood() -> 
     }
     read = Words.model_validate_json(kept.model_dump_json(exclude_none=True))
     assert (read.text("vi"), read.text("en")) == (said, "Of the harvest of 21/11/2026 only 2.5 kg is left.")
-    assert (read.has("vi"), read.has("en")) == (True, True)
+    assert (read.speaks("vi"), read.speaks("en")) == (True, True)
 
 
 def test_a_sentence_that_the_catalogue_does_not_know_any_more_is_read_as_it_stood() -> None:
     kept = Words(vi="Câu cũ: 3 gói.", sentence="Câu cũ: %(n)s gói.", values={"n": "3"})
-    assert (kept.text("en"), kept.has("en")) == ("Câu cũ: 3 gói.", False)
+    assert (kept.text("en"), kept.speaks("en")) == ("Câu cũ: 3 gói.", False)
     assert Words.of(sentences([Sentence("lô này"), Sentence("sản phẩm này")])).text("en") == "this batch this product"
 
 
 def test_what_people_wrote_has_its_languages_beside_each_other() -> None:
     assert Words.of(Words(vi="Na dai", en="Custard apple")) == Words(vi="Na dai", en="Custard apple")
-    assert (Words(vi="Na dai").text("en"), Words(vi="Na dai").has("en")) == ("Na dai", False)
+    assert (Words(vi="Na dai").text("en"), Words(vi="Na dai").speaks("en")) == ("Na dai", False)
 
 
 def test_an_error_tells_machines_the_english_and_people_their_own() -> None:

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from app.migrations.columns import identifier, points
+from app.migrations.columns import identifier
 
 revision = "0039"
 down_revision = "0038"
@@ -20,8 +20,8 @@ def upgrade() -> None:
     op.add_column("conflicting_submissions", identifier("site_id", nullable=True))
     op.execute(FILL)
     op.alter_column("conflicting_submissions", "site_id", nullable=False)
-    named = points("conflicting_submissions", "site_id", "sites")
-    op.create_foreign_key(named.name, "conflicting_submissions", "sites", ["site_id"], ["id"])
+    named = op.f("fk_conflicting_submissions_site_id_sites")
+    op.create_foreign_key(named, "conflicting_submissions", "sites", ["site_id"], ["id"])
     op.drop_index("ix_conflicting_submissions_organisation_id", table_name="conflicting_submissions")
     for holder in ("organisation_id", "site_id"):
         op.create_index(

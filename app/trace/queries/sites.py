@@ -49,14 +49,13 @@ def holders_of_sites(session: Session, actor: Actor, site_ids: Collection[UUID])
         return {}
     seat = (Organisation.id, Organisation.name, Organisation.kind, Organisation.village_id, Organisation.commune_id)
     rows = session.execute(
-        select(Site.id, *seat)
+        select(Site.id.label("site_id"), *seat)
         .outerjoin(Organisation, and_(Organisation.id == Site.organisation_id, accounts.visible(actor)))
         .where(among(Site.id, site_ids), visible(actor, Site.organisation_id))
     )
-    known: dict[UUID, Holder] = {}
     return {
-        site_id: None if holder is None else known.setdefault(holder, Holder(holder, *rest))
-        for site_id, holder, *rest in rows
+        row.site_id: None if row.id is None else Holder(row.id, row.name, row.kind, row.village_id, row.commune_id)
+        for row in rows
     }
 
 

@@ -16,7 +16,7 @@ def test_every_purpose_says_what_for_whom_and_what_a_no_costs_in_two_languages()
     for asked in consents.ASKED.values():
         for words in (asked.title, asked.data, asked.use, asked.who, asked.without):
             assert words.vi
-            assert words.has("en")
+            assert words.speaks("en")
 
 
 def test_nothing_is_agreed_before_somebody_says_so(province: Province) -> None:

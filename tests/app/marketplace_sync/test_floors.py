@@ -201,6 +201,8 @@ def test_a_refused_decision_shows_the_list_again_with_what_was_typed(world: Worl
     assert (answer.status_code, html.count("<details open>")) == (422, 1)
     assert '<li><a href="#legal_basis">Căn cứ (số văn bản)</a>: Chưa đủ chữ: cần ít nhất 3.</li>' in html
     assert re.search(r'id="legal_basis" name="legal_basis" value="QĐ"', html)
-    assert re.search(r'<input class="input" name="effective_on" [^>]*value="01/12/2026" id="effective_on" required', html)
+    assert re.search(
+        r'<input class="input" name="effective_on" [^>]*value="01/12/2026" id="effective_on" required', html
+    )
     with world.database.transaction(SYSTEM) as session:
         assert session.scalar(select(func.count()).select_from(FloorDecision)) == 1

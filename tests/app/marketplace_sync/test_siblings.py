@@ -200,7 +200,7 @@ def test_the_sellers_are_told_once_to_record_the_sale(world: World, listing_id: 
         told = session.execute(select(Notice.person_id, Notice.title, Notice.body, Notice.created_at)).all()
     assert sorted(t.person_id for t in told) == sorted([world.manager.person_id, world.other.person_id])
     assert told[0].title.vi == "Xem lại “Mật ong rừng” ở Gian hàng tỉnh"
-    assert told[0].body.en.startswith("The shop sold 3 packs that your stock ledger does not have.")
+    assert told[0].body.text("en").startswith("The shop sold 3 packs that your stock ledger does not have.")
     assert told[0].created_at <= clock.now()
 
 

@@ -250,7 +250,7 @@ def test_every_mistake_of_a_list_is_told_at_once_with_its_cell(province: Session
         ("B15", "“Mã thôn” để trống."),
         ("B16", "Mã 06040 đang là mã của xã Thất Khê, không thuộc xã Chi Lăng."),
     ]  # fmt: skip
-    assert all(p.way_out.has("en") and p.why.has("en") for p in plan.problems)
+    assert all(p.way_out.speaks("en") and p.why.speaks("en") for p in plan.problems)
 
 
 def test_control_characters_and_line_breaks_inside_a_cell_are_refused(province: Session, village_csv: Csv) -> None:

@@ -55,7 +55,7 @@ def test_an_official_table_is_understood_as_it_is_and_what_is_left_out_is_told()
         "1 dòng cuối bảng (người lập, ký tên…) (dòng 14)."
     )
     assert unread == "Không đọc 2 cột: “STT”, “Số hộ”."
-    assert all(n.en for n in table.notes)
+    assert all(n.speaks("en") for n in table.notes)
     assert table.letters == {"commune": "B", "code": "C", "name": "D"}
 
 
@@ -238,7 +238,7 @@ def test_what_is_no_list_is_told_as_what_it_is(raw: bytes, said: str) -> None:
     problems = refused(raw).problems
     assert len(problems) == 1
     assert said in problems[0].why.vi
-    assert problems[0].why.en
+    assert problems[0].why.speaks("en")
     assert len(problems[0].way_out.vi) > 20
 
 

@@ -20,7 +20,7 @@ def test_no_count_finds_more_than_was_harvested(database: Database, world: World
     with pytest.raises(Conflict) as refused:
         move(database, world.manager, variant, "counted", 16, batch_id=batch)
     assert refused.value.code == "count_above_batch"
-    assert "nhiều nhất còn 15 gói, hãy đếm được 16" in refused.value.text("vi")
+    assert "nhiều nhất còn 15 gói, mà đếm được 16" in refused.value.text("vi")
     assert (left(database, variant), lines(database)) == (13, before)
     missing = move(database, world.manager, variant, "counted", 10, batch_id=batch)
     move(database, world.manager, variant, "counted", 15, batch_id=batch)
