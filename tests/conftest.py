@@ -25,6 +25,7 @@ import structlog
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
 
 from app import clock, jobs, local, supervisor
 from app import settings as settings_module
@@ -34,7 +35,12 @@ from app.doors import demo
 from app.local.sockets import OWNER
 from app.migrations import run as migrations
 from app.settings import ROOT, Settings, child_environment
+from tests.shown import as_shown
 
+# Where a template breaks its lines is nothing that a page says.
+TestResponse.text = property(  # type: ignore[assignment]
+    lambda self: as_shown(self.get_data(as_text=True)) if self.mimetype == "text/html" else self.get_data(as_text=True)
+)
 SECRET = "a secret of invented people, forty characters"
 TEMPLATE = "hoi_template"
 
