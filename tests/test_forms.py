@@ -128,7 +128,8 @@ class Sheets(HTMLParser):
             self._area = Control(name, "", required="required" in given, invalid="aria-invalid" in given)
             self._sheet.controls.append(self._area)
         elif tag == "input" and (kind not in {"checkbox", "radio", "file", "submit"} or "checked" in given):
-            numeric = kind == "number" or given.get("inputmode") in {"numeric", "decimal"}
+            a_day = given.get("placeholder") in {"ngày/tháng/năm", "day/month/year"}
+            numeric = not a_day and (kind == "number" or given.get("inputmode") in {"numeric", "decimal"})
             value = given.get("value", "on" if kind in {"checkbox", "radio"} else "")
             self._sheet.controls.append(Control(name, value, numeric, "required" in given, "aria-invalid" in given))
 

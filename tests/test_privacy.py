@@ -21,12 +21,12 @@ from app.accounts.events import ConsentChanged
 from app.accounts.models import SignInMethod
 from app.actor import SYSTEM, Actor
 from app.db import Database, new_id
+from app.factory import create_app
 from app.logs import configure_logging
 from app.settings import Settings
 from app.trace import scan_addresses
 from app.web import SIGN_IN_COOKIE
 from demo import cast
-from demo.factory import create_app
 from worker import reactions, tasks
 
 SEPARATOR = r"[ .\-\u00a0\u202f]?"

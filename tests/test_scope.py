@@ -27,6 +27,7 @@ from pydantic.fields import FieldInfo
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
 
 from app import web
 from app.accounts import actors, signin
@@ -310,6 +311,8 @@ class Bodies:
         }
         if self.only_owned and not named and "sources" not in made and "items" not in made:
             abort(418)  # nothing foreign is named here: not this walk's business
+        for item in made.get("items") or ():  # type: ignore[attr-defined]
+            item["body"]["site_id"] = self.ids.get("site_id", item["body"]["site_id"])
         many = {n for n, f in schema.model_fields.items() if "tuple[" in str(f.annotation)}
         foreign_ids = {n: (i,) if n in many else i for n, i in named.items() if n not in given}
         return self._parse(schema, made | foreign_ids | given)
@@ -462,6 +465,12 @@ def visible(database: Database, actor: Actor) -> dict[str, str]:
     return {name: ids[0] for name, ids in found.items() if ids}
 
 
+def each_refused(answer: TestResponse) -> bool:
+    """What a phone hands in is always answered; what counts is what became of each item."""
+    told = answer.get_json().get("items", []) if answer.status_code == 200 and answer.is_json else []
+    return bool(told) and all(item["status"] == "refused" for item in told)
+
+
 def page_lines(body: str) -> list[str]:
     """What a page says, without what is made anew each time: ids of forms, the time, and the id of the request."""
     plain = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "id", body)
@@ -499,7 +508,7 @@ def test_no_role_changes_what_is_none_of_its_business(
                 continue
             walked += 1
             refused = {401, 403, 404} if somebody.actor is PUBLIC else {403, 404}
-            if answer.status_code not in refused:
+            if answer.status_code not in refused and not each_refused(answer):
                 said = " ".join(re.findall(r'"(?:code|field|vi)": ?"([^"]+)"', answer.get_data(as_text=True)))
                 wrong.append(f"{somebody.name} {method} {url} ({rule.endpoint}): {answer.status_code} {said}")
         after = counts(demo_database)
@@ -664,7 +673,7 @@ def answers(
             address(app, rule, values), method=method, headers=FROM_OUR_PAGE | {"X-CSRFToken": token}, **sent
         )
         assert answer.status_code != 403 or "form_expired" not in answer.get_data(as_text=True), what
-        said[what] = answer.status_code
+        said[what] = 403 if each_refused(answer) else answer.status_code
     return said
 
 
@@ -712,7 +721,7 @@ def test_without_signing_in_only_public_pages_answer(province: Flask, demo_datab
         for rule in province.url_map.iter_rules()
         if "GET" in (rule.methods or set()) and not rule.arguments and client.get(rule.rule).status_code == 200
     }
-    assert {e for e in answered if e.split(".")[0] not in {"consumer", "welcome"}} == {
+    assert {e for e in answered if e.split(".")[0] not in {"consumer", "welcome", "demo"}} == {
         "_healthz",
         "_metrics",
         "_readyz",

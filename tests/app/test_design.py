@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from jinja2 import Environment, FileSystemLoader, nodes
+from jinja2 import Environment, FileSystemLoader, nodes, pass_context
 
 from app.db import Words
 from app.errors import Invalid, InvalidMany
@@ -267,6 +267,7 @@ def environment() -> Environment:
         request=SimpleNamespace(cookies={}, full_path="/_style?"),
     )
     made.filters["number"] = made.filters["form_day"] = str
+    made.filters["words"] = pass_context(lambda context, said: said.text(context.get("lang", "vi")))
     return made
 
 

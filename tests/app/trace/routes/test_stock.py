@@ -22,9 +22,7 @@ def test_packs_sold_before_a_hold_are_written_down_with_the_day_and_hour_of_the_
     client.post(f"/lo/{batch}/quyet-dinh", data={"id": new_id(), "kind": "held", "reason": "kiểm tra lại"})
     clock_at(NOON + timedelta(days=1, hours=-2))
     page = client.get(f"/lo/{batch}").text
-    assert [re.search(rf'<input[^>]*name="{n}"[^>]*type="(\w+)"', page) is not None for n in ("day", "hour")] == [
-        True
-    ] * 2
+    assert [re.search(rf'<input[^>]*name="{n}"', page) is not None for n in ("day", "hour")] == [True] * 2
     sale = {"variant_id": variant, "kind": "sold", "units": "3"}
     for when in ({}, {"day": "2026-11-21"}, {"hour": "09:00"}, {"day": "2026-11-20", "hour": "13:00"}):
         refused = client.post(f"/lo/{batch}/kho", data={"id": new_id(), **sale, **when})
