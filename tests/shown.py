@@ -1,4 +1,4 @@
-"""A page's text as a browser shows it: line ends of the template beside a block are nothing, elsewhere they are a blank."""
+"""A page's text as a browser shows it: line ends of the template beside a block are nothing, elsewhere, and within a tag, they are a blank."""
 
 import re
 
@@ -18,4 +18,4 @@ def as_shown(html: str) -> str:
 
 
 def _shown(html: str) -> str:
-    return re.sub(r"\s*\n\s*", " ", AFTER_A_BLOCK.sub(r"\1", BESIDE_A_BLOCK.sub("", html)))
+    return re.sub(r"\s*\n\s*|[ \t]{2,}", " ", AFTER_A_BLOCK.sub(r"\1", BESIDE_A_BLOCK.sub("", html)))
