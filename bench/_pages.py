@@ -46,7 +46,7 @@ TABLES = {
     "account_id": ("channel_accounts", "SELECT count(*) FROM listings l WHERE l.account_id = t.id"),
     "check_id": ("account_checks", "SELECT 0"),
     "declared_id": ("declared_listings", "SELECT count(*) FROM declared_confirmations c WHERE c.declared_listing_id = t.id"),
-    "card_id": ("cards", "SELECT 0"),
+    "card_id": ("cards", "CASE WHEN bound_at IS NULL THEN 1 ELSE 0 END"),
     "data_request_id": ("data_requests", "CASE WHEN answered_at IS NULL THEN 1 ELSE 0 END"),
     "job_id": ("jobs", "SELECT 0"),
     "import_id": ("place_imports", "SELECT 0"),

@@ -43,6 +43,7 @@ from app.trace.queries.farmer_day import FarmerSite, FarmerToday, today_for_farm
 from app.trace.queries.pre_harvest import (
     UNKNOWN_WAIT_DAYS,
     Waiting,
+    binding,
     binds_longest,
     harvest_allowed_from,
     too_early,
@@ -98,6 +99,7 @@ __all__ = [
     "batches_naming_place",
     "batches_of_products",
     "batches_of_site",
+    "binding",
     "binds_longest",
     "care_log",
     "chain",
