@@ -34,7 +34,7 @@ SELECT id, org, 'assessment:' || other, 'assessment_changed', 'normal', '{"vi": 
 INSERT INTO notice_deliveries SELECT id, 'in_app', 'sent', 0, NULL, at, NULL FROM k;
 INSERT INTO outbox_events (id, name, body, person_id, request_id, recorded_at, due_at, fanned_out_at)
 SELECT id, 'trace.care_log_recorded', jsonb_build_object('care_log_id', id, 'site_id', other, 'organisation_id', org), org, md5(i::text), at, at, at FROM k;
-INSERT INTO outbox_deliveries (event_id, reaction, attempts, starts, run_after, done_at) SELECT id, 'trace.check_site', 0, 0, at, at FROM k;
+INSERT INTO outbox_deliveries (event_id, reaction, queue, attempts, starts, run_after, done_at) SELECT id, 'trace.check_site', 'hoi', 0, 0, at, at FROM k;
 INSERT INTO sign_ins (id, person_id, token_sha256, method, description, started_at, last_seen_at, expires_at)
 SELECT id, org, decode(md5(i::text) || md5(i::text), 'hex'), 'card', 'Chrome trên Android', at, at, at FROM k;
 INSERT INTO conflicting_submissions SELECT id, other, org, '{"kind": "spraying", "note": "Phun sáng"}', md5(i::text) || md5(i::text), at, org, other FROM k;

@@ -21,10 +21,13 @@ _AS_IT_IS = frozenset({str, int, bool, float})
 
 def json_ready(value: object) -> Any:  # noqa: ANN401 - JSON
     """A JSON-able copy with one spelling per value, so that equal contents compare and hash equal."""
-    if value is None or type(value) in _AS_IT_IS:  # most of what is asked: a phone's 200 steps have thousands of them
+    kind = type(value)
+    if value is None or kind in _AS_IT_IS:  # most of what is asked: a phone's 200 steps have thousands of them
         return value
-    if type(value) is uuid.UUID:
+    if kind is uuid.UUID:
         return str(value)
+    if kind is datetime or kind is Decimal:  # before what is slow to rule out
+        return _spelled(value)
     if isinstance(value, BaseModel):
         return json_ready(value.model_dump())
     if isinstance(value, Mapping):

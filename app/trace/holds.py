@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
@@ -100,9 +100,9 @@ def _check(session: Session, actor: Actor, batch_ids: Collection[UUID]) -> list[
 
 
 def _waiting(session: Session, harvested: Collection[CareLog]) -> dict[UUID, list[queries.Waiting]]:
-    """Site to the steps that may bind one of these harvests: nobody waits longer than a year."""
-    since = min((clock.local(h.happened_at).date() for h in harvested), default=clock.today()) - timedelta(days=366)
-    return queries.waiting(session, {h.site_id for h in harvested}, since)
+    """Site to the steps that may bind one of these harvests."""
+    days = [clock.local(h.happened_at).date() for h in harvested]
+    return queries.binding(session, {h.site_id for h in harvested}, min(days), max(days)) if days else {}
 
 
 def hold_early(session: Session, actor: Actor, batch: Batch, harvested: Sequence[CareLog]) -> bool:

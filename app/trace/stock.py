@@ -58,10 +58,12 @@ class Level:
 NOTHING = Level(0, 0)
 
 
-def levels(session: Session, variant_ids: Collection[UUID]) -> dict[UUID, dict[UUID | None, Level]]:
-    """Pack to lot to level; lines without a lot stand under None. What never moved is missing."""
+def levels(
+    session: Session, variant_ids: Collection[UUID], *, lot: UUID | None = None
+) -> dict[UUID, dict[UUID | None, Level]]:
+    """Pack to lot to level, of one lot if named; lines without a lot stand under None. What never moved is missing."""
     found: dict[UUID, dict[UUID | None, Level]] = defaultdict(dict)
-    rows = session.execute(
+    query = (
         select(
             StockTotal.variant_id,
             StockTotal.batch_id,
@@ -72,7 +74,7 @@ def levels(session: Session, variant_ids: Collection[UUID]) -> dict[UUID, dict[U
         .where(among(StockTotal.variant_id, variant_ids))
         .group_by(StockTotal.variant_id, StockTotal.batch_id)
     )
-    for row in rows:
+    for row in session.execute(query if lot is None else query.where(StockTotal.batch_id == lot)):
         found[row.variant_id][row.batch_id] = Level(int(row.there or 0), -int(row.promised or 0), -int(row.sold or 0))
     return found
 

@@ -127,7 +127,7 @@ def before(session: Session, row: VillageAssessment) -> VillageAssessment | None
 def history(
     session: Session, village_id: UUID, *, since: datetime, pack_id: str = SMART_VILLAGE
 ) -> list[VillageAssessment]:
-    """The answers that stood at some time since then, oldest first; the one that stood at `since` included."""
+    """The answers that stood at some time since then, oldest first, without their reasons; the one that stood at `since` included."""
     first = (
         select(func.max(VillageAssessment.computed_at))
         .where(
@@ -145,6 +145,7 @@ def history(
                 VillageAssessment.pack_id == pack_id,
                 or_(VillageAssessment.computed_at > since, VillageAssessment.computed_at == first),
             )
+            .options(defer(VillageAssessment.result, raiseload=True))
             .order_by(VillageAssessment.computed_at)
         )
     )

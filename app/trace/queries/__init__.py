@@ -42,6 +42,7 @@ from app.trace.queries.farmer_sites import FarmerSite, farmer_sites
 from app.trace.queries.pre_harvest import (
     UNKNOWN_WAIT_DAYS,
     Waiting,
+    binding,
     binds_longest,
     harvest_allowed_from,
     too_early,
@@ -95,6 +96,7 @@ __all__ = [
     "batches_naming_place",
     "batches_of_products",
     "batches_of_site",
+    "binding",
     "binds_longest",
     "care_log",
     "chain",

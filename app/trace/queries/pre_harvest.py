@@ -59,6 +59,26 @@ def waiting(session: Session, site_ids: Collection[UUID], since: date | None = N
     return found
 
 
+def binding(session: Session, site_ids: Collection[UUID], first: date, last: date) -> dict[UUID, list[Waiting]]:
+    """As `waiting`, of the steps that may forbid a harvest on one of the days from `first` to `last`: the others are not read."""
+    if not site_ids:
+        return {}
+    rows = session.scalars(
+        select(CareLog)
+        .where(
+            among(CareLog.site_id, site_ids),
+            CareLog.allowed_from > first,
+            CareLog.happened_at < clock.start_of_day(last + timedelta(days=1)),
+            current(None),
+        )
+        .order_by(CareLog.happened_at, CareLog.position)
+    )
+    found: dict[UUID, list[Waiting]] = defaultdict(list)
+    for row in rows:
+        found[row.site_id].append(waiting_after(row))
+    return found
+
+
 def waiting_after(step: CareLog) -> Waiting:
     """What this row says; a step that is no treatment and has no days to wait allows the harvest on its own day."""
     day = clock.local(step.happened_at).date()
@@ -85,21 +105,6 @@ def too_early(harvest: CareLog, steps_before: Sequence[Waiting]) -> list[Waiting
 
 def harvest_allowed_from(session: Session, site_ids: Collection[UUID]) -> dict[UUID, Waiting]:
     """Sites on which nothing may be harvested today, with the step that binds longest."""
-    if not site_ids:
-        return {}
     today = clock.today()
-    rows = session.scalars(
-        select(CareLog)
-        .where(
-            among(CareLog.site_id, site_ids),
-            CareLog.allowed_from > today,
-            CareLog.happened_at < clock.start_of_day(today + timedelta(days=1)),
-            current(None),
-        )
-        .order_by(CareLog.happened_at, CareLog.position)
-    )
-    binding: dict[UUID, list[Waiting]] = defaultdict(list)
-    for row in rows:
-        binding[row.site_id].append(waiting_after(row))
-    longest = {site_id: binds_longest(found, today) for site_id, found in binding.items()}
+    longest = {site: binds_longest(found, today) for site, found in binding(session, site_ids, today, today).items()}
     return {site_id: step for site_id, step in longest.items() if step is not None}

@@ -263,7 +263,7 @@ def batch(batch_id: UUID) -> Response:
         row = queries.batch(session, actor, batch_id)
         product = products.product(session, actor, row.product_id)
         packs = products.variants_of(session, [product.id]).get(product.id, [])
-        levels = stock.levels(session, [p.id for p in packs])
+        levels = stock.levels(session, [p.id for p in packs], lot=row.id)
         scans = pages.scans_by_day(session, actor, [row.id])
         events, sources = queries.events_of(session, row.id), queries.sources_of(session, actor, row.id)
         return page(
