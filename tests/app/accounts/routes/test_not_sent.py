@@ -201,14 +201,15 @@ def secret_fields(app: Flask) -> tuple[set[str], set[str]]:
         plain = re.findall(r"""<input[^>]*type=['"]?password[^>]*""", source)
         named |= {re.findall(r'name="([^"]*)"', tag)[0] for tag in plain}
         for call in app.jinja_env.parse(source).find_all(nodes.Call):
-            if getattr(call.node, "attr", "") == "form_problem_box" or SECRET_INPUTS.isdisjoint(words_given(call)):
+            if getattr(call.node, "attr", "") == "form_problem_box":
                 continue
-            name = call.args[0]
-            if isinstance(name, nodes.Const):
-                named.add(name.value)
-            else:
-                assert ast_name(name) == "f.name", path
+            kinds = [k.value for k in call.kwargs if k.key == "type"]
+            if kinds and not isinstance(kinds[0], nodes.Const):
+                assert [ast_name(call.args[0]), *map(ast_name, kinds)] == ["f.name", "f.type"], path
                 by_channel.add(path.name)
+            elif not SECRET_INPUTS.isdisjoint(words_given(call)):
+                assert isinstance(call.args[0], nodes.Const), path
+                named.add(call.args[0].value)
     return named, by_channel
 
 
@@ -225,7 +226,7 @@ def ast_name(node: nodes.Node) -> str:
 def test_no_secret_that_a_form_asks_for_is_ever_carried_along(app: Flask) -> None:
     named, by_channel = secret_fields(app)
     asked = {f.name for spec in specs() for f in spec.fields if f.kind == "secret"}
-    assert (named, by_channel) == ({"password", "current", "new", "again", "pin"}, {"account.html", "connect.html"})
+    assert (named, by_channel) == ({"password", "current", "new", "again", "pin"}, {"parts.html"})
     assert asked == {"consumer_key", "consumer_secret"}
     assert named | asked == SECRETS
 
