@@ -133,15 +133,15 @@ Ticked = Annotated[bool, BeforeValidator(lambda value: value in _TICKS)]
 
 
 def _day(value: object) -> object:
-    """24/11/2026 as people write it, 2026-11-24 as browsers send it."""
+    """24/11/2026 as people write it, 24112026 on keys without signs, 2026-11-24 as browsers send it."""
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
     plain = value.strip() if isinstance(value, str) else ""
-    people = re.fullmatch(r"([0-9]{1,2})[/.\-]([0-9]{1,2})[/.\-]([0-9]{4})", plain)
+    people = re.fullmatch(r"([0-9]{1,2})[/., \-]([0-9]{1,2})[/., \-]([0-9]{4})|([0-9]{2})([0-9]{2})([0-9]{4})", plain)
     browsers = re.fullmatch(r"([0-9]{4})-([0-9]{2})-([0-9]{2})", plain)
     parts: tuple[str, ...] = browsers.groups() if browsers else ()
     if people:
-        parts = people.group(3, 2, 1)
+        parts = tuple(part for part in people.groups() if part)[::-1]
     try:
         year, month, day = (int(part) for part in parts)
         return date(year, month, day)

@@ -35,7 +35,9 @@ class Sentence:
     values: Mapping[str, object] = field(default_factory=dict, hash=False)
 
     def text(self, language: str) -> str:
-        """The sentence in this language; in Vietnamese where the catalogue has no other."""
+        """The sentence in this language; in Vietnamese where the catalogue has no other. Nothing is said by an empty one."""
+        if not self.vietnamese:  # the catalogue's head stands under this key
+            return ""
         sentence = _catalogue(language).gettext(self.vietnamese)
         return (
             sentence % {name: said(value, language) for name, value in self.values.items()} if self.values else sentence

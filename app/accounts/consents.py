@@ -47,16 +47,16 @@ ASKED: dict[Purpose, Asked] = {
     for a in (
         Asked(
             Purpose.ACCOUNT,
-            "2026-11",
+            "2026-12",
             Words.of(N_("Giữ tài khoản")),
             Words.of(N_("Họ tên, cách xưng hô, số điện thoại, các máy đã đăng nhập.")),
             Words.of(N_("Để đăng nhập và để biết việc nào do ai ghi.")),
-            Words.of(N_("Chính người ấy và người quản lý của hợp tác xã hoặc đơn vị.")),
+            Words.of(N_("Chính mình và người quản lý của hợp tác xã hoặc đơn vị của mình.")),
             Words.of(N_("Không giữ thì không đăng nhập được. Muốn thôi, hãy dùng nút “Xóa dữ liệu của tôi”.")),
         ),
         Asked(
             Purpose.DIARY,
-            "2026-11",
+            "2026-12",
             Words.of(N_("Ghi nhật ký vườn, chuồng dưới tên mình")),
             Words.of(N_("Việc đã làm, ngày giờ, vật tư, ảnh, thửa đất. Vị trí chính xác không ai ngoài hộ và hợp tác xã "
 "thấy.")),
@@ -75,7 +75,7 @@ ASKED: dict[Purpose, Asked] = {
         ),
         Asked(
             Purpose.NOTICES_EMAIL,
-            "2026-11",
+            "2026-12",
             Words.of(N_("Gửi thông báo qua thư điện tử")),
             Words.of(N_("Địa chỉ thư điện tử của mình.")),
             Words.of(N_("Để báo việc cần làm khi không mở trang này.")),

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.db.schema import Base
+from app.db.texts import Words
 from app.errors import Conflict
 from app.messages import N_
 
@@ -51,8 +52,14 @@ def _spelled(value: object) -> object:
 
 
 def picked(row: object, names: str) -> dict[str, Any]:
-    """These columns of a row, by name."""
-    return {name: getattr(row, name) for name in names.split()}
+    """These columns of a row, by name; our sentences as they are read, in both languages."""
+    return {name: _read(getattr(row, name)) for name in names.split()}
+
+
+def _read(value: object) -> object:
+    if isinstance(value, Words) and value.sentence is not None:
+        return Words(vi=value.text("vi"), en=value.text("en"))
+    return value
 
 
 # orjson would spell moments in the zone they came in, and dataclasses we never meant to send.

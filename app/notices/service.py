@@ -251,7 +251,7 @@ def role_offered(session: Session, actor: Actor, event: RoleOffered) -> None:
         urgency=Urgency.NORMAL,
         title=Words.of(N_("Có lời mời chờ trả lời")),
         body=Words.of(
-            N_("Một đơn vị mời nhận vai trò ở đó. Chưa nhận lời thì họ chưa thấy gì cả."),
+            N_("Một đơn vị mời nhận vai trò ở đó. Chưa nhận lời thì họ chưa thấy gì về người được mời."),
         ),
         link="/du-lieu-cua-toi",
         key=f"{queries.ROLE_OFFER}:{offer.id}",

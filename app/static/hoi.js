@@ -58,6 +58,7 @@
     const [d, m, y] = day.value.split("/");
     Object.assign(pick, { type: "date", className: "sr", tabIndex: -1, ariaHidden: "true" });
     Object.assign(pick, { min: day.dataset.min ?? "", max: day.dataset.max ?? "" });
+    pick.setAttribute("form", ""); // of no form: a day that was not taken must not stop it
     if (y) pick.value = `${y}-${m.padStart(2, "0")}-${d.padStart(2, "0")}`;
     pick.addEventListener("change", () => {
       day.value = pick.value.split("-").reverse().join("/");

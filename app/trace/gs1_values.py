@@ -148,9 +148,8 @@ def check_value(rule: Rule, value: str) -> None:
                 raise refuse(
                     "check",
                     N_(
-                        "Phần (%(ai)s) của mã không khớp chữ số kiểm tra hoặc ngày tháng (%(name)s). Hãy quét lại tem.",
+                        "Phần (%(ai)s) của mã không khớp chữ số kiểm tra hoặc ngày tháng. Hãy quét lại tem.",
                         ai=rule.ai,
-                        name=name,
                     ),
                 )
     if left:

@@ -175,7 +175,7 @@ def _was_seen(
 
 def _early(step: queries.Waiting, day: date) -> Words:
     """The page of the batch shows this to everybody: no name of a site, which may be a person's."""
-    material = step.material or N_("thuốc")
+    material = step.material or N_("một loại thuốc")
     applied_on = f"{step.applied_on:%d/%m/%Y}"
     if not step.known:
         return Words.of(

@@ -164,6 +164,8 @@ def read(kind: Any, value: object, language: str | None = None) -> object:
         (Degrees, "21.853711", "vi", Decimal("21.853711")),
         (Degrees, "106,761", "en", Decimal("106.761")),
         (Day, "3-2-2026", "vi", date(2026, 2, 3)),
+        (Day, "03022026", "vi", date(2026, 2, 3)),
+        (Day, "3,2,2026", "vi", date(2026, 2, 3)),
         (Day, "2026-02-03", None, date(2026, 2, 3)),
         (AskedDay, "9999-12-31", None, fields.LAST_DAY),
         (AskedDay, "0001-01-01", None, fields.FIRST_OLD_DAY),

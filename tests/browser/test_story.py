@@ -312,7 +312,7 @@ def test_the_farmers_and_the_buyers_parts_need_no_script(
         address, pin = card_printed(coop)
         phone = stage.open("nong-dan", PHONE, script=False)
         phone.goto(address)
-        phone.get_by_label("Bốn số hợp tác xã đọc cho").fill(pin)
+        phone.get_by_label("Bốn số do hợp tác xã đọc").fill(pin)
         phone.get_by_role("button", name="Vào sổ").tap()
         consent(phone)
         write(phone, "Bón phân", "3", photo(tmp_path / "na.jpg"))

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
+from app import factory
 from app.accounts import actors, signin
 from app.accounts.models import SignInMethod
 from app.actor import SYSTEM
@@ -229,7 +230,7 @@ def test_a_person_is_told_what_is_wrong_with_it(
     settings: Settings, database: Database, url: str, content_type: str, body: bytes, status: int, says: str
 ) -> None:
     world = make_world(database)
-    app = create_app(settings, database)
+    app = factory.create_app(settings, database)
     app.config.update(WTF_CSRF_ENABLED=False, TESTING=True, PROPAGATE_EXCEPTIONS=True)
     client = app.test_client()
     client.set_cookie(SIGN_IN_COOKIE, world.token("lanh"))

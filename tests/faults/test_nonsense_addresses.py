@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.routing import Rule
 
+from app import factory
 from app.db import Database
 from app.settings import Settings
 from app.web import SIGN_IN_COOKIE, parsing
@@ -186,5 +187,5 @@ def test_no_header_breaks_an_address(walk: Walk, counts: Callable[[int, int], in
     ],
 )
 def test_what_once_broke_a_page(settings: Settings, database: Database, path: str, status: int) -> None:
-    answer = create_app(settings, database).test_client().get(path)
+    answer = factory.create_app(settings, database).test_client().get(path)
     assert (answer.status_code < 500, answer.status_code) == (True, status)

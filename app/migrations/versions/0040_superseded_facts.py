@@ -13,7 +13,11 @@ KEEP = """
 CREATE FUNCTION hoi_fact_was_superseded() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    UPDATE village_facts SET superseded_on = NEW.observed_on, superseded_at = NEW.recorded_at WHERE id = NEW.supersedes_id;
+    UPDATE village_facts SET superseded_on = NEW.observed_on, superseded_at = NEW.recorded_at
+     WHERE id = NEW.supersedes_id AND (village_id, kind, subject) = (NEW.village_id, NEW.kind, NEW.subject);
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'a fact corrects one of its own subject' USING ERRCODE = 'check_violation';
+    END IF;
     RETURN NULL;
 END $$;
 CREATE TRIGGER village_facts_superseded AFTER INSERT OR UPDATE OF supersedes_id ON village_facts

@@ -97,21 +97,36 @@ def test_what_is_asked_no_more_cannot_be_answered(province: Province) -> None:
     assert province.one("SELECT count(*) FROM consents") == 0
 
 
+@pytest.mark.parametrize(
+    ("purpose", "version", "vi", "en"),
+    [
+        (Purpose.ACCOUNT, "2026-12", "92f9c57f27f4b12f", "6dbad26374af3567"),
+        (Purpose.DIARY, "2026-12", "c7eb6cae1e33cedf", "f955f4ba227e69e2"),
+        (Purpose.PUBLIC_NAME, "2026-11", "d777a2043c7fc7f2", "d8c5cfd48647d8a6"),
+        (Purpose.NOTICES_EMAIL, "2026-12", "8dcac4d7a3067989", "9bf3fb50afdd67ab"),
+    ],
+)
+def test_another_text_is_another_version(purpose: Purpose, version: str, vi: str, en: str) -> None:
+    """Whoever changes a word of what people agree to, also in the catalogue, sets the version anew."""
+    asked = consents.ASKED[purpose]
+    assert (asked.version, asked.sha256("vi")[:16], asked.sha256("en")[:16]) == (version, vi, en)
+
+
 @pytest.mark.parametrize("language", ["vi", "en"])
 def test_the_evidence_is_of_the_words_that_were_shown(province: Province, language: str) -> None:
     lanh = province.actor("lanh")
     with province.database.transaction(lanh) as session:
         consents.answer_consents(
-            session, lanh, {Purpose.ACCOUNT}, language=language, shown={Purpose.ACCOUNT: "2026-11"}
+            session, lanh, {Purpose.ACCOUNT}, language=language, shown={Purpose.ACCOUNT: "2026-12"}
         )
     asked = consents.ASKED[Purpose.ACCOUNT]
     shown = "\n".join(w.text(language) for w in (asked.title, asked.data, asked.use, asked.who, asked.without))
     row = province.rows("SELECT purpose, given, text_version, text_sha256, language FROM consents")
-    assert row == [("account", True, "2026-11", hashlib.sha256(shown.encode()).hexdigest(), language)]
+    assert row == [("account", True, "2026-12", hashlib.sha256(shown.encode()).hexdigest(), language)]
 
 
 @pytest.mark.parametrize(
-    "shown", [{Purpose.ACCOUNT: "2025-01"}, {Purpose.ACCOUNT: "2026-11", Purpose.PHOTO_PUBLIC: "2026-11"}]
+    "shown", [{Purpose.ACCOUNT: "2025-01"}, {Purpose.ACCOUNT: "2026-12", Purpose.PHOTO_PUBLIC: "2026-11"}]
 )
 def test_an_answer_to_an_older_text_is_not_taken(province: Province, shown: dict[Purpose, str]) -> None:
     lanh = province.actor("lanh")

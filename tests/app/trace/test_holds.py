@@ -65,7 +65,7 @@ def test_a_treatment_of_which_nobody_knows_the_days_to_wait_holds_for_the_longes
     if kind == "spraying" and expected == "held":
         assert reason is not None
         assert reason.vi == (
-            "Thu hoạch ngày 18/11/2026 sau lần dùng thuốc ngày 18/11/2026 chưa rõ thời gian cách ly"
+            "Thu hoạch ngày 18/11/2026 sau lần dùng một loại thuốc ngày 18/11/2026 chưa rõ thời gian cách ly"
             " (khi chưa rõ, tính hết 30 ngày); hợp tác xã xem nhãn rồi sửa nhật ký hoặc gỡ giữ kèm lý do."
         )
 

@@ -86,7 +86,7 @@ def test_the_card_of_who_is_more_than_a_farmer_opens_the_work_and_not_the_accoun
     before = province.rows("SELECT id, ended_at FROM sign_ins ORDER BY id")
     filled: dict[str, dict[str, str]] = {
         "/dang-xuat-moi-noi": {},
-        "/dong-y": {"purposes": "account", "language": "vi", "shown": "account 2026-11"},
+        "/dong-y": {"purposes": "account", "language": "vi", "shown": "account 2026-12"},
         "/dong-y/diary/rut-lai": {},
         "/du-lieu-cua-toi/xoa": {"word": "XÓA", "id": str(new_id())},
         "/tai-khoan/sua": {"full_name": "Kẻ Khác", "address_as": "bác", "phone": "0911 111 111"},

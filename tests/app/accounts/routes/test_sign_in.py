@@ -98,7 +98,7 @@ def test_a_told_password_opens_nothing_but_its_change(app: Flask, browser: Brows
     values = {a: str(new_id()) for r in app.url_map.iter_rules() for a in r.arguments}
     values |= {"organisation_id": str(province["coop"]), "person_id": str(province["admin"]), "secret": "0" * 26}
     values |= {"purpose": "diary", "language": "vi"}
-    form = {"id": str(new_id()), "word": "XÓA", "purposes": "account", "language": "vi", "shown": "account 2026-11",
+    form = {"id": str(new_id()), "word": "XÓA", "purposes": "account", "language": "vi", "shown": "account 2026-12",
             "full_name": "Kẻ Khác", "address_as": "bác", "phone": "0911 111 111"}  # fmt: skip
     led, wrong = 0, []
     for rule in app.url_map.iter_rules():
