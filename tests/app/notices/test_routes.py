@@ -51,7 +51,7 @@ def test_the_notice_of_an_offer_taken_back_says_so_and_leads_nowhere(app: Flask,
         return " ".join(page.text.partition("<main")[2].partition("</main>")[0].split())
 
     before = shown()
-    assert "Chưa nhận lời thì họ chưa thấy gì cả." in before
+    assert "Chưa nhận lời thì họ chưa thấy gì về người được mời." in before
     assert at in before
     with province.database.transaction(minh) as session:
         offers.withdraw_offer(session, minh, offer_id, province["coop"])
