@@ -105,8 +105,7 @@ class WrongMethod(HoiError):
 
     def __init__(self, allowed: Iterable[str]) -> None:
         super().__init__(
-            "wrong_method",
-            N_("Đường dẫn này chỉ để xem, không gửi gì tới đây được. Hãy mở lại trang rồi làm từ đó."),
+            "wrong_method", N_("Đường dẫn này chỉ để xem, không gửi gì tới đây được. Hãy mở lại trang rồi làm từ đó.")
         )
         self.allowed = ", ".join(sorted(allowed))
 
@@ -117,10 +116,7 @@ class NotAcceptable(HoiError):
     status = 406
 
     def __init__(self) -> None:
-        super().__init__(
-            "not_acceptable",
-            N_("Ở đường dẫn này chỉ có trang để đọc (text/html)."),
-        )
+        super().__init__("not_acceptable", N_("Ở đường dẫn này chỉ có trang để đọc (text/html)."))
 
 
 class TooSlow(HoiError):
@@ -174,13 +170,9 @@ class SetupError(HoiError):
 def not_found(what: Said = N_("trang này")) -> NotFound:  # noqa: B008 - a sentence never changes
     """The one answer for both "does not exist" and "not yours", so that nobody can probe for identifiers."""
     return NotFound(
-        "not_found",
-        N_("Không tìm thấy %(what)s. Hãy kiểm tra lại đường dẫn, hoặc về trang đầu.", what=what),
+        "not_found", N_("Không tìm thấy %(what)s. Hãy kiểm tra lại đường dẫn, hoặc về trang đầu.", what=what)
     )
 
 
 def forbidden() -> Forbidden:
-    return Forbidden(
-        "forbidden",
-        N_("Tài khoản này không có quyền làm việc đó. Hãy nhờ người quản lý của đơn vị."),
-    )
+    return Forbidden("forbidden", N_("Tài khoản này không có quyền làm việc đó. Hãy nhờ người quản lý của đơn vị."))

@@ -90,10 +90,7 @@ def _degrees(value: object) -> object:
     if isinstance(value, str):
         plain = value.strip().replace(",", ".")
         if re.fullmatch(r"-?[0-9]{1,3}(?:\.[0-9]{1,20})?", plain) is None:
-            raise Unreadable(
-                "degrees",
-                N_("Vị trí viết bằng độ, ví dụ 21.853711."),
-            )
+            raise Unreadable("degrees", N_("Vị trí viết bằng độ, ví dụ 21.853711."))
         return Decimal(plain)
     if isinstance(value, bool):
         raise _no_number(())
@@ -154,10 +151,7 @@ def _within(first: date) -> AfterValidator:
         if value < first:
             raise Unreadable("too_early", N_("Ngày này xa quá, hãy xem lại năm."))
         if value > LAST_DAY:
-            raise Unreadable(
-                "too_late",
-                N_("Ngày này còn xa quá, hãy xem lại năm."),
-            )
+            raise Unreadable("too_late", N_("Ngày này còn xa quá, hãy xem lại năm."))
         return value
 
     return AfterValidator(check)
@@ -205,10 +199,7 @@ PhoneNow = Annotated[AwareDatetime, AfterValidator(_nearest_moment)]
 
 def _somebodys(value: UUID) -> UUID:
     if value.int in {0, 2**128 - 1}:
-        raise Unreadable(
-            "uuid_empty",
-            N_("Mã này để trống nên trùng với máy khác. Hãy mở lại trang rồi gửi lại."),
-        )
+        raise Unreadable("uuid_empty", N_("Mã này để trống nên trùng với máy khác. Hãy mở lại trang rồi gửi lại."))
     return value
 
 

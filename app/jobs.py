@@ -179,7 +179,7 @@ def run(database: Database, session: Session, job_id: UUID, handler_of: Callable
 def give_up(session: Session, job_id: UUID) -> None:
     """Mark the job failed after every try went wrong; what it would have done was rolled back each time."""
     words = Words.of(
-        N_("Việc này thử nhiều lần vẫn không xong, chưa có gì được ghi. Hãy làm lại; nếu vẫn vậy, báo người vận hành."),
+        N_("Việc này thử nhiều lần vẫn không xong, chưa có gì được ghi. Hãy làm lại; nếu vẫn vậy, báo người vận hành.")
     )
     session.execute(
         update(Job)

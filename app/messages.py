@@ -40,7 +40,9 @@ class Sentence:
             return ""
         sentence = _catalogue(language).gettext(self.vietnamese)
         return (
-            sentence % {name: said(value, language) for name, value in self.values.items()} if self.values else sentence
+            sentence % {name: _written(value, language) for name, value in self.values.items()}
+            if self.values
+            else sentence
         )
 
     def known(self, language: str) -> bool:
@@ -60,7 +62,7 @@ def sentences(parts: Iterable[Said], between: str = " ") -> Sentence:
     return Sentence(between.join(f"%({name})s" for name in values), values)
 
 
-def said(value: object, language: str) -> str:
+def _written(value: object, language: str) -> str:
     """A value as it stands in a sentence of this language."""
     say = getattr(value, "text", None)
     if callable(say):

@@ -122,6 +122,5 @@ def check_card_suffices(session: Session, actor: Actor) -> None:
     """Raises Forbidden where `card_suffices` says no: whoever holds a lent card must not reach the person's other roles."""
     if not card_suffices(session, actor):
         raise Forbidden(
-            "card_only_writes",
-            N_("Máy vào bằng thẻ chỉ để ghi việc. Đăng nhập bằng mật khẩu để làm việc này."),
+            "card_only_writes", N_("Máy vào bằng thẻ chỉ để ghi việc. Đăng nhập bằng mật khẩu để làm việc này.")
         )

@@ -85,8 +85,7 @@ def decide(session: Session, actor: Actor, request_id: UUID, *, right_person: bo
     overdue = card.bound_at is None and card.expires_at <= now
     if request.state != CardRequestState.WAITING or request.expires_at <= now or card.revoked_at is not None or overdue:
         raise Conflict(
-            "request_over",
-            N_("Yêu cầu này đã có người trả lời hoặc đã quá 15 phút. Hãy bảo người đó quét thẻ lại."),
+            "request_over", N_("Yêu cầu này đã có người trả lời hoặc đã quá 15 phút. Hãy bảo người đó quét thẻ lại.")
         )
     request.state, request.decided_at, request.decided_by = wanted, now, actor.person_id
     if right_person:

@@ -194,18 +194,11 @@ def enter_by_pin(
 
 def not_entered(state: CardState) -> Forbidden:
     if state in {CardState.REVOKED, CardState.EXPIRED}:
-        return Forbidden(
-            "card_over",
-            N_("Thẻ này không còn dùng được. Hãy nhờ hợp tác xã in thẻ mới, mất một phút."),
-        )
-    return Forbidden(
-        "phone_not_bound",
-        N_("Máy này chưa gắn với thẻ. Hãy bấm “Nhờ hợp tác xã xác nhận”."),
-    )
+        return Forbidden("card_over", N_("Thẻ này không còn dùng được. Hãy nhờ hợp tác xã in thẻ mới, mất một phút."))
+    return Forbidden("phone_not_bound", N_("Máy này chưa gắn với thẻ. Hãy bấm “Nhờ hợp tác xã xác nhận”."))
 
 
 def _no_more_pins() -> Forbidden:
     return Forbidden(
-        "pin_locked",
-        N_("Đã thử sai năm lần nên bốn số không dùng được nữa. Hãy nhờ hợp tác xã xác nhận máy này."),
+        "pin_locked", N_("Đã thử sai năm lần nên bốn số không dùng được nữa. Hãy nhờ hợp tác xã xác nhận máy này.")
     )

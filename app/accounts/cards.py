@@ -68,14 +68,10 @@ def printed(session: Session, actor: Actor, card_id: UUID, *, key: bytes) -> tup
     secret = tokens.card_secret(key, card.id)
     if card.revoked_at is not None or card.bound_at is not None or card.expires_at <= clock.machine_now():
         raise Conflict(
-            "card_used",
-            N_("Thẻ này đã dùng, đã hủy hoặc quá bảy ngày nên không in lại được. Hãy in thẻ mới."),
+            "card_used", N_("Thẻ này đã dùng, đã hủy hoặc quá bảy ngày nên không in lại được. Hãy in thẻ mới.")
         )
     if not hmac.compare_digest(tokens.digest(secret), card.secret_sha256):
-        raise Conflict(
-            "key_changed",
-            N_("Khóa của máy chủ đã đổi nên không in lại được thẻ này. Hãy in thẻ mới."),
-        )
+        raise Conflict("key_changed", N_("Khóa của máy chủ đã đổi nên không in lại được thẻ này. Hãy in thẻ mới."))
     return card, secret, tokens.card_pin(key, card.id)
 
 
@@ -106,8 +102,7 @@ def check_farmer(session: Session, actor: Actor, person_id: UUID) -> None:
     managed = actor.where(Right.MANAGE_PEOPLE)
     if not any(role == Role.FARMER for _, role in roles):
         raise Conflict(
-            "not_a_farmer",
-            N_("Thẻ chỉ dành cho người của hộ. Người này chưa có vai trò nông dân trong hộ nào."),
+            "not_a_farmer", N_("Thẻ chỉ dành cho người của hộ. Người này chưa có vai trò nông dân trong hộ nào.")
         )
     if any(role != Role.FARMER and organisation not in managed for organisation, role in roles):
         raise Forbidden(
@@ -122,7 +117,4 @@ def check_farmer(session: Session, actor: Actor, person_id: UUID) -> None:
 
 
 def other_card() -> Conflict:
-    return Conflict(
-        "id_taken",
-        N_("Mã này đã dùng cho việc khác. Hãy tải lại trang rồi làm lại."),
-    )
+    return Conflict("id_taken", N_("Mã này đã dùng cho việc khác. Hãy tải lại trang rồi làm lại."))

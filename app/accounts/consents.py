@@ -88,7 +88,7 @@ RIGHTS = Words.of(
     N_(
         "Có quyền xem, sửa, tải về, rút lại đồng ý, hạn chế, phản đối và xóa. Chúng tôi trả lời trong 2 "
         "ngày làm việc và làm xong trong 15 ngày (Luật 91/2025/QH15, Nghị định 356/2025/NĐ-CP)."
-    ),
+    )
 )
 
 
@@ -109,10 +109,7 @@ def answer_consents(
     actors.check_card_suffices(session, actor)
     read = {p: a.version for p, a in ASKED.items()} if shown is None else shown
     if any(p not in ASKED or ASKED[p].version != version for p, version in read.items()):
-        raise Conflict(
-            "text_changed",
-            N_("Lời hỏi đã có bản mới. Hãy tải lại trang, đọc bản mới rồi chọn."),
-        )
+        raise Conflict("text_changed", N_("Lời hỏi đã có bản mới. Hãy tải lại trang, đọc bản mới rồi chọn."))
     if Purpose.ACCOUNT in read and Purpose.ACCOUNT not in given:
         raise _account_needs_erasing()
     return _answer(session, actor, {p: p in given for p in read}, language)

@@ -72,10 +72,7 @@ def join_household(session: Session, actor: Actor, household_id: UUID, cooperati
     household = queries.organisation(session, actor, household_id)
     cooperative = queries.organisation(session, actor, cooperative_id)
     if household.kind != OrganisationKind.HOUSEHOLD or cooperative.kind not in TAKES_IN_HOUSEHOLDS:
-        raise Invalid(
-            "kinds",
-            N_("Chỉ hộ mới làm thành viên, và chỉ của hợp tác xã, tổ hợp tác hoặc doanh nghiệp."),
-        )
+        raise Invalid("kinds", N_("Chỉ hộ mới làm thành viên, và chỉ của hợp tác xã, tổ hợp tác hoặc doanh nghiệp."))
     if on > clock.today():
         raise _future("joined_on")
     if cooperative_id in queries.cooperatives_of(session, household_id, clock.today()):

@@ -68,17 +68,11 @@ def answer_offer(session: Session, actor: Actor, role_offer_id: UUID, *, accepte
         raise not_found(N_("lời mời này"))
     actors.check_card_suffices(session, actor)
     if row.withdrawn_at is not None:
-        raise Conflict(
-            "offer_withdrawn",
-            N_("Đơn vị đã rút lời mời này, không phải trả lời nữa."),
-        )
+        raise Conflict("offer_withdrawn", N_("Đơn vị đã rút lời mời này, không phải trả lời nữa."))
     if row.accepted == accepted:
         return
     if row.answered_at is not None:
-        raise Conflict(
-            "answered_already",
-            N_("Lời mời này đã trả lời rồi. Hãy tải lại trang."),
-        )
+        raise Conflict("answered_already", N_("Lời mời này đã trả lời rồi. Hãy tải lại trang."))
     wider = actors.act_also_for(session, actor, row.organisation_id)
     if accepted and not _still_offered(session, row):
         raise Conflict(
@@ -122,8 +116,7 @@ def withdraw_offer(session: Session, actor: Actor, role_offer_id: UUID, organisa
         return
     if row.answered_at is not None:
         raise Conflict(
-            "answered_already",
-            N_("Người được mời đã trả lời rồi nên không rút được nữa. Hãy tải lại trang."),
+            "answered_already", N_("Người được mời đã trả lời rồi nên không rút được nữa. Hãy tải lại trang.")
         )
     _withdraw(session, actor, row)
 

@@ -18,10 +18,7 @@ from app.places import queries as places
 def check_nobody_administers(session: Session) -> None:
     """Raises Conflict when somebody does."""
     if queries.administrators_exist(session):
-        raise Conflict(
-            "administrator_exists",
-            N_("Đã có người quản trị. Người đó đăng nhập rồi thêm người khác."),
-        )
+        raise Conflict("administrator_exists", N_("Đã có người quản trị. Người đó đăng nhập rồi thêm người khác."))
 
 
 def create_first_administrator(session: Session, phone: str, password: str, name: str) -> UUID:
@@ -159,14 +156,10 @@ def first_password(session: Session, actor: Actor, organisation_id: UUID, person
     data = _looked_after(session, actor, person_id, organisation_id)
     if person_id == actor.person_id:  # whoever finds a screen left open must not take the account over
         raise Forbidden(
-            "own_password",
-            N_("Mật khẩu của chính mình thì đổi ở mục “Đổi mật khẩu”, với mật khẩu đang dùng."),
+            "own_password", N_("Mật khẩu của chính mình thì đổi ở mục “Đổi mật khẩu”, với mật khẩu đang dùng.")
         )
     if data.phone is None:
-        raise Invalid(
-            "phone_missing",
-            N_("Người này chưa có số điện thoại. Thêm số rồi đặt mật khẩu."),
-        )
+        raise Invalid("phone_missing", N_("Người này chưa có số điện thoại. Thêm số rồi đặt mật khẩu."))
     password = tokens.spoken_password()
     passwords.set_password(session, actor, person_id, password, must_change=True)
     return password

@@ -79,10 +79,7 @@ def request_data(session: Session, actor: Actor, form: DataRequestIn, *, done: b
     if known is not None:
         if (known.person_id, known.kind, known.detail) == (person_id, form.kind, form.detail):
             return known
-        raise Conflict(
-            "id_taken",
-            N_("Yêu cầu này đã gửi với nội dung khác. Hãy tải lại trang rồi gửi lại."),
-        )
+        raise Conflict("id_taken", N_("Yêu cầu này đã gửi với nội dung khác. Hãy tải lại trang rồi gửi lại."))
     now = clock.now()
     answer_due, fulfil_due = deadlines(now)
     row = DataRequest(
@@ -121,10 +118,7 @@ def answer_request(session: Session, actor: Actor, data_request_id: UUID, form: 
     if row is None:
         raise not_found(N_("yêu cầu này"))
     if row.fulfilled_at is not None or (row.answered_at is not None and not form.fulfilled):
-        raise Conflict(
-            "answered_already",
-            N_("Yêu cầu này đã được trả lời. Hãy tải lại trang."),
-        )
+        raise Conflict("answered_already", N_("Yêu cầu này đã được trả lời. Hãy tải lại trang."))
     now = clock.now()
     if row.answered_at is None:
         row.answered_at, row.answer, row.answered_by = now, form.answer, actor.person_id

@@ -109,6 +109,5 @@ def check_somebody_stays(session: Session, person_id: UUID, roles: Collection[Me
     for held in kept:
         if not set(queries.people_of(session, held.organisation_id, [Role(held.role)])) - {person_id}:
             raise Conflict(
-                "last_manager",
-                N_("Đơn vị chỉ còn một người quản lý này. Hãy giao vai trò cho người khác trước."),
+                "last_manager", N_("Đơn vị chỉ còn một người quản lý này. Hãy giao vai trò cho người khác trước.")
             )

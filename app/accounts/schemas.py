@@ -45,10 +45,7 @@ def phone(value: str) -> str:
     except phonenumbers.NumberParseException:
         parsed = None
     if parsed is None or parsed.extension or not phonenumbers.is_valid_number(parsed):
-        raise Unreadable(
-            "phone",
-            N_("Số điện thoại chưa đúng. Số di động có 10 chữ số, ví dụ 0912 345 678."),
-        )
+        raise Unreadable("phone", N_("Số điện thoại chưa đúng. Số di động có 10 chữ số, ví dụ 0912 345 678."))
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
 
@@ -73,17 +70,13 @@ def tax_code(value: str) -> str:
         return str(mst.format(mst.validate(digits)))
     except NumberError:
         raise Unreadable(
-            "tax_code",
-            N_("Mã số thuế chưa đúng. Cần 10 chữ số, 13 chữ số (0100000000-001), hoặc 12 chữ số của hộ."),
+            "tax_code", N_("Mã số thuế chưa đúng. Cần 10 chữ số, 13 chữ số (0100000000-001), hoặc 12 chữ số của hộ.")
         ) from None
 
 
 def email(value: str) -> str:
     if not re.fullmatch(_EMAIL, value) or len(value) > 254:  # noqa: PLR2004 - RFC 5321
-        raise Unreadable(
-            "email",
-            N_("Địa chỉ thư chưa đúng, ví dụ ten@vidu.vn."),
-        )
+        raise Unreadable("email", N_("Địa chỉ thư chưa đúng, ví dụ ten@vidu.vn."))
     return value
 
 

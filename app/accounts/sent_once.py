@@ -14,7 +14,4 @@ def alone(session: Session, *keys: object) -> None:
 
 
 def id_taken() -> Conflict:
-    return Conflict(
-        "id_taken",
-        N_("Mục này đã gửi với nội dung khác. Hãy tải lại trang rồi làm lại."),
-    )
+    return Conflict("id_taken", N_("Mục này đã gửi với nội dung khác. Hãy tải lại trang rồi làm lại."))

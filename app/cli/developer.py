@@ -53,8 +53,7 @@ def run_checks() -> None:
             say_done(name, time.monotonic() - began)
     if failed:
         raise SetupError(
-            "checks_failed",
-            N_("Chưa đạt: %(failed)s. Sửa những chỗ nêu trên rồi chạy lại.", failed=", ".join(failed)),
+            "checks_failed", N_("Chưa đạt: %(failed)s. Sửa những chỗ nêu trên rồi chạy lại.", failed=", ".join(failed))
         )
 
 

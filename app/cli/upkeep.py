@@ -57,8 +57,7 @@ def new_password() -> str:
     password = str(click.prompt("Mật khẩu (không hiện khi gõ)", hide_input=True))
     if click.prompt("Gõ lại mật khẩu", hide_input=True) != password:
         raise SetupError(
-            "passwords_differ",
-            N_("Hai lần gõ mật khẩu không giống nhau. Chưa tạo ai cả; chạy lại lệnh này."),
+            "passwords_differ", N_("Hai lần gõ mật khẩu không giống nhau. Chưa tạo ai cả; chạy lại lệnh này.")
         )
     return password
 

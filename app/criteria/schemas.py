@@ -119,7 +119,4 @@ class NewParameterChoice(Shape):
 
 
 def other_content() -> Conflict:
-    return Conflict(
-        "same_id_other_content",
-        N_("Việc này đã ghi với nội dung khác. Hãy mở lại trang rồi ghi lại."),
-    )
+    return Conflict("same_id_other_content", N_("Việc này đã ghi với nội dung khác. Hãy mở lại trang rồi ghi lại."))

@@ -91,8 +91,7 @@ def withdraw_village_fact(session: Session, actor: Actor, village_id: UUID, fact
 
 def _changed_meanwhile() -> Conflict:
     return Conflict(
-        "changed_meanwhile",
-        N_("Có người vừa ghi mục này. Hãy tải lại trang để thấy bản mới rồi ghi tiếp."),
+        "changed_meanwhile", N_("Có người vừa ghi mục này. Hãy tải lại trang để thấy bản mới rồi ghi tiếp.")
     )
 
 

@@ -35,8 +35,7 @@ def no_personal_numbers(value: str) -> str:
     """The same text, which anybody may read and so holds no personal number. Raises PersonalNumber, which fits a pydantic validator."""
     if holds_personal_number(value):
         raise PersonalNumber(
-            "personal_number",
-            N_("Chữ ở đây ai cũng đọc được. Hãy bỏ số điện thoại, số giấy tờ và tọa độ ra."),
+            "personal_number", N_("Chữ ở đây ai cũng đọc được. Hãy bỏ số điện thoại, số giấy tờ và tọa độ ra.")
         )
     return value
 

@@ -85,8 +85,7 @@ def check_version(row: Any, expected: int) -> None:  # noqa: ANN401 - any row wi
     """Raise Conflict when somebody changed the row since the actor read it; else step the version."""
     if row.version != expected:
         raise Conflict(
-            "changed_meanwhile",
-            N_("Có người vừa sửa mục này. Hãy tải lại trang để thấy bản mới rồi sửa tiếp."),
+            "changed_meanwhile", N_("Có người vừa sửa mục này. Hãy tải lại trang để thấy bản mới rồi sửa tiếp.")
         )
     row.version += 1
 

@@ -35,8 +35,7 @@ def cut_off() -> HoiError:
 
 def no_length() -> HoiError:
     return NoLength(
-        "length_required",
-        N_("Yêu cầu gửi lên phải nói trước độ dài (Content-Length). Việc vừa gửi chưa được ghi."),
+        "length_required", N_("Yêu cầu gửi lên phải nói trước độ dài (Content-Length). Việc vừa gửi chưa được ghi.")
     )
 
 

@@ -58,10 +58,7 @@ def declare(session: Session, actor: Actor, new: NewDeclared) -> UUID:
         with session.begin_nested():
             added = stored(session, row, content)
     except IntegrityError:
-        raise Conflict(
-            "declared_already",
-            N_("Đường dẫn này đã khai cho sản phẩm rồi."),
-        ) from None
+        raise Conflict("declared_already", N_("Đường dẫn này đã khai cho sản phẩm rồi.")) from None
     if not added:
         return new.id
     audit.record(

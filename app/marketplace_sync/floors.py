@@ -60,10 +60,7 @@ def add_floor(session: Session, actor: Actor, new: NewFloor) -> UUID:
         with session.begin_nested():
             added = stored(session, row, content)
     except IntegrityError:
-        raise Conflict(
-            "floor_exists",
-            N_("Đã có sàn tên này trong danh sách."),
-        ) from None
+        raise Conflict("floor_exists", N_("Đã có sàn tên này trong danh sách.")) from None
     if not added:
         return new.id
     audit.record(session, actor, "marketplace_sync:floor:add", subject_id=new.id)

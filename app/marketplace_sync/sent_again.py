@@ -11,10 +11,7 @@ from app.messages import N_
 
 
 def same_id() -> Conflict:
-    return Conflict(
-        "same_id_other_content",
-        N_("Biểu mẫu này đã gửi với nội dung khác. Hãy mở lại trang rồi gửi lại."),
-    )
+    return Conflict("same_id_other_content", N_("Biểu mẫu này đã gửi với nội dung khác. Hãy mở lại trang rồi gửi lại."))
 
 
 def stored(session: Session, row: Base, content: Mapping[str, Any]) -> bool:

@@ -24,9 +24,7 @@ def tell_of_trouble(session: Session, actor: Actor, event: ListingTroubled) -> N
     account = session.get_one(ChannelAccount, listing.account_id)
     told: list[tuple[Words, Words, str]] = []
     if listing.state in TROUBLED:
-        title = Words.of(
-            N_("“%(product)s” chưa bán được ở %(name)s", product=product, name=account.name),
-        )
+        title = Words.of(N_("“%(product)s” chưa bán được ở %(name)s", product=product, name=account.name))
         reason = listing.error or Words.of(N_("Sàn không nêu lý do."))
         told.append((title, reason, f"{listing.state}:{listing.wanted_version}:{clock.today().isoformat()}"))
     if listing.note is not None and listing.note_at is not None:

@@ -84,10 +84,7 @@ def refusal(code: str) -> HoiError:
 
 
 _REFUSALS: Final[dict[str, tuple[type[Invalid | TooLarge], Sentence]]] = {
-    "not_a_photo": (
-        Invalid,
-        N_("Tệp này không phải ảnh chụp. Hãy chọn ảnh JPEG, PNG, WebP hoặc GIF."),
-    ),
+    "not_a_photo": (Invalid, N_("Tệp này không phải ảnh chụp. Hãy chọn ảnh JPEG, PNG, WebP hoặc GIF.")),
     "photo_broken": (
         Invalid,
         N_("Ảnh bị thiếu hoặc hỏng một phần. Hãy mở ảnh trên máy xem có đủ không, rồi chọn lại hoặc chụp lại."),

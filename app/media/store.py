@@ -133,6 +133,5 @@ def _to_disk(path: Path) -> None:
 
 def _away() -> Unavailable:
     return Unavailable(
-        "media_away",
-        N_("Kho ảnh không trả lời lúc này nên chưa ghi được. Hãy đợi một phút rồi gửi lại."),
+        "media_away", N_("Kho ảnh không trả lời lúc này nên chưa ghi được. Hãy đợi một phút rồi gửi lại.")
     )

@@ -81,10 +81,7 @@ def begin_upload(session: Session, actor: Actor, *, upload_id: UUID, size: int, 
     )
     upload = session.get(Upload, upload_id)
     if upload is None or upload.person_id != actor.person_id or (upload.size, upload.sha256) != (size, digest):
-        raise Conflict(
-            "upload_id_taken",
-            N_("Mã gửi này đã dùng cho tệp khác. Hãy chọn lại ảnh để máy tạo mã mới."),
-        )
+        raise Conflict("upload_id_taken", N_("Mã gửi này đã dùng cho tệp khác. Hãy chọn lại ảnh để máy tạo mã mới."))
     return upload
 
 
@@ -107,14 +104,10 @@ def append_upload(
         raise TooLarge("part_too_large", N_("Mỗi phần gửi nhiều nhất 1 MB."), field="body")
     if offset != upload.received:
         raise Conflict(
-            "upload_offset",
-            N_("Máy chủ đã nhận %(received)s byte. Máy sẽ gửi tiếp từ đó.", received=upload.received),
+            "upload_offset", N_("Máy chủ đã nhận %(received)s byte. Máy sẽ gửi tiếp từ đó.", received=upload.received)
         )
     if offset + len(data) > upload.size:
-        raise Invalid(
-            "upload_overflow",
-            N_("Tệp gửi lên dài hơn đã báo. Hãy chọn lại ảnh."),
-        )
+        raise Invalid("upload_overflow", N_("Tệp gửi lên dài hơn đã báo. Hãy chọn lại ảnh."))
     if data:
         store.put(_part_key(upload.id, offset), data)
         upload.received = offset + len(data)
@@ -143,10 +136,7 @@ def whole_upload(session: Session, actor: Actor, store: MediaStore, *, upload_id
         )
     raw = bytes(whole)
     if sha256(raw).hexdigest() != upload.sha256:
-        raise Invalid(
-            "upload_damaged",
-            N_("Ảnh bị sai lệch trên đường gửi. Hãy gửi lại ảnh này."),
-        )
+        raise Invalid("upload_damaged", N_("Ảnh bị sai lệch trên đường gửi. Hãy gửi lại ảnh này."))
     return raw
 
 

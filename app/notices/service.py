@@ -190,7 +190,7 @@ def card_scanned(session: Session, actor: Actor, event: CardScanned) -> None:
         urgency=Urgency.HIGH,
         title=Words.of(N_("Có máy chờ bấm “Đúng người”")),
         body=Words.of(
-            N_("Một người vừa quét thẻ và đang đợi. Hỏi số trên màn hình của họ, rồi bấm “Đúng người” trong 15 phút."),
+            N_("Một người vừa quét thẻ và đang đợi. Hỏi số trên màn hình của họ, rồi bấm “Đúng người” trong 15 phút.")
         ),
         link="/xac-nhan-may",
         key=f"card_request:{request.id}",
@@ -231,7 +231,7 @@ def delivery_given_up(session: Session, actor: Actor, event: DeliveryGivenUp) ->
                 "Việc «%(reaction)s» thử nhiều lần vẫn không xong nên máy đã thôi thử. Hãy báo người vận hành: xem "
                 "nguyên nhân bằng ./hoi deliveries, sửa, rồi chạy ./hoi deliveries --revive.",
                 reaction=event.reaction,
-            ),
+            )
         ),
         link=None,
         key=f"delivery_given_up:{event.reaction}:{clock.today()}",
@@ -250,9 +250,7 @@ def role_offered(session: Session, actor: Actor, event: RoleOffered) -> None:
         reason=queries.ROLE_OFFER,
         urgency=Urgency.NORMAL,
         title=Words.of(N_("Có lời mời chờ trả lời")),
-        body=Words.of(
-            N_("Một đơn vị mời nhận vai trò ở đó. Chưa nhận lời thì họ chưa thấy gì về người được mời."),
-        ),
+        body=Words.of(N_("Một đơn vị mời nhận vai trò ở đó. Chưa nhận lời thì họ chưa thấy gì về người được mời.")),
         link="/du-lieu-cua-toi",
         key=f"{queries.ROLE_OFFER}:{offer.id}",
     )

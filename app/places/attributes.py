@@ -30,10 +30,7 @@ def set_attribute(
     require_manager(actor)
     place = queries.place(session, place_id)
     if (key == GROUP_KEY and place.level != Level.COMMUNE) or place.valid_to is not None:
-        raise Invalid(
-            "not_here",
-            N_("Chỉ đặt được nhóm cho xã, phường đang có."),
-        )
+        raise Invalid("not_here", N_("Chỉ đặt được nhóm cho xã, phường đang có."))
     if valid_from > clock.today() + timedelta(days=366):
         raise Invalid(
             "valid_from",

@@ -66,10 +66,7 @@ def begin_import(
     # Asked before the file is stored: a refused one may hold what should not have been sent.
     sent = (sha256(raw).hexdigest(), kind, effective_on)
     if known is not None and (known.blob_sha256, known.kind, known.effective_on) != sent:
-        raise Conflict(
-            "import_id_taken",
-            N_("Lần nhập này đã có một tệp khác. Hãy mở lại trang nhập rồi chọn tệp."),
-        )
+        raise Conflict("import_id_taken", N_("Lần nhập này đã có một tệp khác. Hãy mở lại trang nhập rồi chọn tệp."))
     digest = store_file(session, store, raw, kind="import", media_type=media_type)  # again, if it was forgotten
     if known is not None:
         return known.id
@@ -117,10 +114,7 @@ def request_import(
     plan = plan_import(session, actor, store, import_id, sheet)[1]
     imports.refuse_problems(plan, seen)
     if plan.changes == 0:
-        raise Conflict(
-            "import_nothing",
-            N_("Mọi dòng trong tệp đã có sẵn, không có gì để nhập."),
-        )
+        raise Conflict("import_nothing", N_("Mọi dòng trong tệp đã có sẵn, không có gì để nhập."))
     title = N_("Nhập %(changes)s cơ sở từ %(file)s", changes=plan.changes, file=row.file_name)
     if row.kind == ImportKind.VILLAGES:
         title = N_("Nhập %(changes)s thôn từ %(file)s", changes=plan.changes, file=row.file_name)

@@ -69,8 +69,7 @@ def end_village(
         went = sorted(k.place.id for k in queries.became(session, known.place_id))
         if (known.place_id, known.last_day, known.decision, went) != (village_id, last_day, decision, heirs):
             raise Conflict(
-                "village_ended",
-                N_("Thôn này đã được ghi hết bằng một quyết định khác. Mở trang của thôn để xem."),
+                "village_ended", N_("Thôn này đã được ghi hết bằng một quyết định khác. Mở trang của thôn để xem.")
             )
         return known.id
     village = _open_village(session, village_id)
@@ -117,20 +116,14 @@ def end_village(
 def _open_village(session: Session, village_id: UUID) -> Place:
     """The village, locked, while no list is being applied. Raises NotFound, Invalid, Conflict."""
     if not session.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": IMPORT_LOCK}):
-        raise Conflict(
-            "import_running",
-            N_("Máy đang nhập một danh sách. Hãy đợi nhập xong rồi gửi lại."),
-        )
+        raise Conflict("import_running", N_("Máy đang nhập một danh sách. Hãy đợi nhập xong rồi gửi lại."))
     village = session.scalar(
         select(Place).where(Place.id == village_id).with_for_update().execution_options(populate_existing=True)
     )
     if village is None:
         raise not_found(N_("thôn này"))
     if village.level != Level.VILLAGE or village.valid_to is not None:
-        raise Invalid(
-            "not_a_village",
-            N_("Việc này chỉ làm được với thôn, bản, khối phố đang có."),
-        )
+        raise Invalid("not_a_village", N_("Việc này chỉ làm được với thôn, bản, khối phố đang có."))
     return village
 
 

@@ -100,15 +100,9 @@ class ProductFacts(Form):
         if self.ocop_scheme_year is not None and self.ocop_group is None:
             raise Unreadable("ocop_group", N_("Có năm của bộ tiêu chí thì phải chọn nhóm."))
         if self.alcoholic and self.ocop_group not in {None, 2}:
-            raise Unreadable(
-                "alcoholic",
-                N_("Đồ uống có cồn thuộc nhóm 2 (Đồ uống)."),
-            )
+            raise Unreadable("alcoholic", N_("Đồ uống có cồn thuộc nhóm 2 (Đồ uống)."))
         if self.description_en is not None and self.description_vi is None:
-            raise Unreadable(
-                "description_vi",
-                N_("Cần lời giới thiệu tiếng Việt trước."),
-            )
+            raise Unreadable("description_vi", N_("Cần lời giới thiệu tiếng Việt trước."))
         return self
 
     def name(self) -> Words:
@@ -145,10 +139,7 @@ class VariantFacts(Form):
     @model_validator(mode="after")
     def _quantity_has_unit(self) -> "VariantFacts":
         if (self.net_quantity is None) != (self.net_unit is None):
-            raise Unreadable(
-                "net_unit",
-                N_("Lượng trong gói phải có cả con số và đơn vị, ví dụ 500 g."),
-            )
+            raise Unreadable("net_unit", N_("Lượng trong gói phải có cả con số và đơn vị, ví dụ 500 g."))
         if self.net_unit is not None and self.net_unit not in NET_UNITS:
             raise Unreadable("net_unit", N_("Chọn đơn vị trong danh sách."))
         return self

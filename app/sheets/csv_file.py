@@ -46,9 +46,7 @@ def _stray_quote(line: int) -> Problem:
         line,
         f"A{line}",
         "",
-        Words.of(
-            N_("Dòng %(line)s có dấu ngoặc kép mở mà không đóng, hoặc một ô quá dài.", line=line),
-        ),
+        Words.of(N_("Dòng %(line)s có dấu ngoặc kép mở mà không đóng, hoặc một ô quá dài.", line=line)),
         Words.of(N_("Xóa dấu ngoặc kép thừa ở dòng đó.")),
     )
 
@@ -100,7 +98,7 @@ def _encoding() -> Unreadable:
 
 def _guessed(name: str) -> Words:
     return Words.of(
-        N_("Tệp dùng bảng mã %(name)s, đã chuyển sang Unicode. Hãy xem kỹ dấu của các tên trước khi nhập.", name=name),
+        N_("Tệp dùng bảng mã %(name)s, đã chuyển sang Unicode. Hãy xem kỹ dấu của các tên trước khi nhập.", name=name)
     )
 
 

@@ -104,9 +104,7 @@ def refuse_headings(found: Headings, sheet: Sheet, columns: Sequence[Column]) ->
             "",
             by_key[key],
             Words.of(N_("Thiếu cột “%(by_key)s”.", by_key=by_key[key])),
-            Words.of(
-                N_("Dòng tiêu đề phải có: %(titles)s. Có thể tải tệp mẫu.", titles=titles),
-            ),
+            Words.of(N_("Dòng tiêu đề phải có: %(titles)s. Có thể tải tệp mẫu.", titles=titles)),
         )
         for key in found.missing
     )

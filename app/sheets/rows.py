@@ -51,9 +51,7 @@ class Row:
             return ""
         if given.startswith(FORMULA_STARTS):
             self.wrong(
-                key,
-                N_("Ô bắt đầu bằng “%(given)s” như một công thức.", given=given[0]),
-                N_("Xóa ký tự đó ở đầu ô."),
+                key, N_("Ô bắt đầu bằng “%(given)s” như một công thức.", given=given[0]), N_("Xóa ký tự đó ở đầu ô.")
             )
             return ""
         if any(unicodedata.category(c) in _UNSEEN for c in given):
@@ -82,11 +80,7 @@ class Row:
         """False, and a problem, for what a spreadsheet made of what somebody typed."""
         if kind is Kind.FORMULA:
             where = self._address(key)
-            self.wrong(
-                key,
-                N_("Ô %(where)s là công thức.", where=where),
-                N_("Thay công thức bằng chữ hoặc số thường."),
-            )
+            self.wrong(key, N_("Ô %(where)s là công thức.", where=where), N_("Thay công thức bằng chữ hoặc số thường."))
         else:
             self._not_a_text(key, TYPED[kind])
         return False

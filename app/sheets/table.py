@@ -109,10 +109,7 @@ def _read_sheet(chosen: Sheet) -> Words:
 def _table(sheet: Sheet, columns: Sequence[Column], notes: list[Words], choices: tuple[Choice, ...]) -> Table:
     _refuse_garbled(sheet)
     if not sheet.rows:
-        raise unreadable(
-            N_("Tệp không có dòng nào."),
-            N_("Tải tệp mẫu về, điền rồi gửi lại."),
-        )
+        raise unreadable(N_("Tệp không có dòng nào."), N_("Tải tệp mẫu về, điền rồi gửi lại."))
     headings = find_headings(sheet, columns)
     refuse_headings(headings, sheet, columns)
     filled = _filled(sheet, headings, columns)

@@ -83,10 +83,7 @@ def _relations(package: Package, name: str) -> dict[str, tuple[str, str]]:
 
 def _refuse_other_kinds(package: Package) -> None:
     if package.ends_with("vbaproject.bin"):
-        raise unreadable(
-            N_("Tệp Excel này có macro."),
-            N_("Lưu lại thành .xlsx (không macro) rồi gửi lại."),
-        )
+        raise unreadable(N_("Tệp Excel này có macro."), N_("Lưu lại thành .xlsx (không macro) rồi gửi lại."))
     for part, what in (("word/document.xml", "Word"), ("ppt/presentation.xml", "PowerPoint"), ("content.xml", "LibreOffice (.ods)"), ("xl/workbook.bin", "Excel (.xlsb)")):  # fmt: skip
         if part in package:
             raise unreadable(

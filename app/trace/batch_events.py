@@ -44,10 +44,7 @@ def record_batch_event(session: Session, actor: Actor, batch_id: UUID, new: Batc
         BatchEventKind.RECALL_LIFTED: not recalled,
     }
     if already[new.kind]:
-        raise Conflict(
-            "already_so",
-            N_("Lô đã ở tình trạng này rồi. Hãy tải lại trang."),
-        )
+        raise Conflict("already_so", N_("Lô đã ở tình trạng này rồi. Hãy tải lại trang."))
     add_event(session, actor, batch, new.kind, new.words(), event_id=new.id)
     audit.record(session, actor, f"trace:batch:{new.kind}", subject_id=batch.id, organisation_id=batch.organisation_id)
     announce_change(session, actor, batch)
@@ -89,8 +86,7 @@ def announce_change(session: Session, actor: Actor, batch: Batch) -> None:
 
 def other_content() -> Conflict:
     return Conflict(
-        "same_id_other_content",
-        N_("Lô này đã gửi một lần với nội dung khác. Hãy tải lại trang để xem lô đã ghi."),
+        "same_id_other_content", N_("Lô này đã gửi một lần với nội dung khác. Hãy tải lại trang để xem lô đã ghi.")
     )
 
 

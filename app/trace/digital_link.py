@@ -85,8 +85,7 @@ def _check_together(link: DigitalLink) -> None:
     for element in link.attributes:
         if not known(element.ai).query or element.ai in own:
             raise refuse(
-                "attribute",
-                N_("Phần (%(ai)s) phải đứng trong đường dẫn, không đứng sau dấu hỏi.", ai=element.ai),
+                "attribute", N_("Phần (%(ai)s) phải đứng trong đường dẫn, không đứng sau dấu hỏi.", ai=element.ai)
             )
     for element in elements:
         rule = known(element.ai)

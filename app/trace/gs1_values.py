@@ -153,7 +153,4 @@ def check_value(rule: Rule, value: str) -> None:
                     ),
                 )
     if left:
-        raise refuse(
-            "value_long",
-            N_("Phần (%(ai)s) của mã dài quá. Hãy quét lại tem.", ai=rule.ai),
-        )
+        raise refuse("value_long", N_("Phần (%(ai)s) của mã dài quá. Hãy quét lại tem.", ai=rule.ai))

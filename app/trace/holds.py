@@ -216,20 +216,16 @@ def _contradictions(
         left = queries.left_of(log, used.get(queries.root_id(log), ()))
         day = clock.local(log.happened_at).date()
         if log.withdrawn or log.kind not in steps.HARVESTS:
-            reason = Words.of(
-                N_("Một lần thu hoạch của lô đã được báo là không có. Cần xem lại lô."),
-            )
+            reason = Words.of(N_("Một lần thu hoạch của lô đã được báo là không có. Cần xem lại lô."))
         elif left is None or left < 0:
-            reason = Words.of(
-                N_("Số lượng một lần thu hoạch đã sửa thấp hơn phần đưa vào lô. Cần xem lại lô."),
-            )
+            reason = Words.of(N_("Số lượng một lần thu hoạch đã sửa thấp hơn phần đưa vào lô. Cần xem lại lô."))
         elif day > batch.made_on:
             reason = Words.of(
                 N_(
                     "Ngày thu hoạch đã sửa thành %(day)s, sau ngày sản xuất %(made_on)s. Cần xem lại lô.",
                     day=f"{day:%d/%m/%Y}",
                     made_on=f"{batch.made_on:%d/%m/%Y}",
-                ),
+                )
             )
         else:
             continue

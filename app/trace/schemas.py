@@ -137,10 +137,7 @@ class StepFacts(BaseModel):
     def check_fits(self) -> None:
         """Raises Unreadable where what is said of the step does not go together."""
         if self.quantity is not None and self.unit is None:
-            raise Unreadable(
-                "unit_missing",
-                N_("Số lượng phải có đơn vị, ví dụ 2 bao hoặc 16 lít."),
-            )
+            raise Unreadable("unit_missing", N_("Số lượng phải có đơn vị, ví dụ 2 bao hoặc 16 lít."))
         if self.unit is not None and self.quantity is None:
             raise Unreadable("quantity_missing", N_("Có đơn vị thì cần con số."))
         if self.pre_harvest_days is not None and not steps.STEPS[self.kind].waits:
@@ -224,8 +221,7 @@ def _lot(value: str) -> str:
     plain = nfc(value).upper()
     if not re.fullmatch(r"[A-Z0-9][A-Z0-9._\-]{0,19}", plain):
         raise Unreadable(
-            "lot",
-            N_("Mã lô chỉ gồm chữ không dấu, số, gạch ngang và dấu chấm, nhiều nhất 20 ký tự. Ví dụ NA-1126-01."),
+            "lot", N_("Mã lô chỉ gồm chữ không dấu, số, gạch ngang và dấu chấm, nhiều nhất 20 ký tự. Ví dụ NA-1126-01.")
         )
     return plain
 
@@ -264,13 +260,11 @@ class NewBatch(Form):
     def _some(cls, value: tuple[SourceIn, ...]) -> tuple[SourceIn, ...]:
         if not value:
             raise Unreadable(
-                "no_sources",
-                N_("Chọn ít nhất một lần thu hoạch. Chưa có thì ghi thu hoạch vào nhật ký trước."),
+                "no_sources", N_("Chọn ít nhất một lần thu hoạch. Chưa có thì ghi thu hoạch vào nhật ký trước.")
             )
         if len(value) > MOST_SOURCES or len({s.care_log_id for s in value}) != len(value):
             raise Unreadable(
-                "sources",
-                N_("Mỗi lần thu hoạch chọn một lần, nhiều nhất %(most_sources)s.", most_sources=MOST_SOURCES),
+                "sources", N_("Mỗi lần thu hoạch chọn một lần, nhiều nhất %(most_sources)s.", most_sources=MOST_SOURCES)
             )
         return value
 

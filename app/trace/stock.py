@@ -175,10 +175,7 @@ def reverse(session: Session, actor: Actor, movement_id: UUID, asked: ReverseMov
         return asked.id
     taken_back = session.scalar(select(StockMovement.id).where(StockMovement.corrects_id == old.id))
     if taken_back is not None or old.corrects_id is not None:
-        raise Conflict(
-            "reversed_before",
-            N_("Dòng này đã được hoàn lại rồi. Hãy tải lại trang."),
-        )
+        raise Conflict("reversed_before", N_("Dòng này đã được hoàn lại rồi. Hãy tải lại trang."))
     _check_gone(old, levels(session, [variant.id]).get(variant.id, {}))
     if old.kind == MovementKind.COUNTED and old.batch_id is not None:  # a later count may have found the missing packs
         lock_ids(session, [old.batch_id])

@@ -135,18 +135,12 @@ def http_error(error: HTTPException) -> Response | HTTPException:
         return render_error(not_found())
     if isinstance(error, RequestEntityTooLarge):
         return render_error(
-            TooLarge(
-                "too_large",
-                N_("Gửi lên quá lớn. Ảnh và tệp thì gửi ở ô chọn ảnh; chữ thì viết ngắn lại."),
-            )
+            TooLarge("too_large", N_("Gửi lên quá lớn. Ảnh và tệp thì gửi ở ô chọn ảnh; chữ thì viết ngắn lại."))
         )
     if isinstance(error, MethodNotAllowed):
         return render_error(WrongMethod(error.valid_methods or ()))
     code = error.code or 500
-    plain = Invalid(
-        f"http_{code}",
-        N_("Yêu cầu này không đọc được. Hãy tải lại trang rồi thử lại."),
-    )
+    plain = Invalid(f"http_{code}", N_("Yêu cầu này không đọc được. Hãy tải lại trang rồi thử lại."))
     response = render_error(plain)
     response.status_code = code
     return response

@@ -92,15 +92,13 @@ def why_not_taken() -> HoiError:
             ),
         )
     return FormExpired(
-        "form_expired",
-        N_("Trang này mở đã lâu nên chưa ghi được. Chữ đã viết vẫn còn: xem lại rồi bấm gửi lần nữa."),
+        "form_expired", N_("Trang này mở đã lâu nên chưa ghi được. Chữ đã viết vẫn còn: xem lại rồi bấm gửi lần nữa.")
     )
 
 
 def signed_out() -> Unauthenticated:
     return Unauthenticated(
-        "signed_out",
-        N_("Đã ra khỏi máy này nên chưa ghi được. Đăng nhập lại rồi gửi: chữ đã viết vẫn còn."),
+        "signed_out", N_("Đã ra khỏi máy này nên chưa ghi được. Đăng nhập lại rồi gửi: chữ đã viết vẫn còn.")
     )
 
 

@@ -29,8 +29,7 @@ def surely_ours() -> bool:
 
 def foreign_page() -> Forbidden:
     return Forbidden(
-        "foreign_page",
-        N_("Yêu cầu này không đến từ trang của Hồi nên chưa ghi gì. Hãy mở lại trang của Hồi rồi gửi."),
+        "foreign_page", N_("Yêu cầu này không đến từ trang của Hồi nên chưa ghi gì. Hãy mở lại trang của Hồi rồi gửi.")
     )
 
 

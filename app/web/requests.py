@@ -97,8 +97,7 @@ def begin() -> None:
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
     if any(CONTROLS.search(text) for text in [request.path, *chain.from_iterable(request.args.items(multi=True))]):
         raise BadAddress(
-            "address_controls",
-            N_("Địa chỉ này có ký tự không đọc được. Hãy gõ lại địa chỉ, hoặc về trang đầu."),
+            "address_controls", N_("Địa chỉ này có ký tự không đọc được. Hãy gõ lại địa chỉ, hoặc về trang đầu.")
         )
 
 

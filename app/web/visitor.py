@@ -43,10 +43,7 @@ def signed_in(*, to_change_password: bool = False) -> Actor:
     """
     known = actor()
     if not known.is_person:
-        raise Unauthenticated(
-            "sign_in_needed",
-            N_("Cần đăng nhập để xem trang này."),
-        )
+        raise Unauthenticated("sign_in_needed", N_("Cần đăng nhập để xem trang này."))
     if known.must_change_password and not to_change_password:
         raise PasswordTold(
             "password_told",

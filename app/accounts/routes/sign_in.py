@@ -58,14 +58,10 @@ def send_again(granted: Granted, kept: Kept) -> BaseResponse:
     become(granted.token)
     if kept.by not in {None, granted.person_id}:
         error = Forbidden(
-            "form_of_another",
-            N_("Đã vào. Trang chưa gửi lúc nãy do người khác mở, nên Hồi không gửi thay."),
+            "form_of_another", N_("Đã vào. Trang chưa gửi lúc nãy do người khác mở, nên Hồi không gửi thay.")
         )
         return signed(page("not_sent.html", error=error, kept=None, signed_out=False), granted)
-    error = Forbidden(
-        "send_again",
-        N_("Đã vào lại. Chữ viết lúc nãy chưa được gửi: xem lại rồi bấm “Gửi lại”."),
-    )
+    error = Forbidden("send_again", N_("Đã vào lại. Chữ viết lúc nãy chưa được gửi: xem lại rồi bấm “Gửi lại”."))
     return signed(page("not_sent.html", error=error, kept=kept, signed_out=False), granted)
 
 

@@ -97,11 +97,7 @@ def common_issues(draft: ListingDraft, limits: Limits) -> Iterable[Issue]:
             ),
         )
     if not draft.sku or len(draft.sku) > limits.sku_max:
-        yield Issue(
-            "sku",
-            "length",
-            N_("Mã hàng (SKU) cần có từ 1 đến %(sku_max)s ký tự.", sku_max=limits.sku_max),
-        )
+        yield Issue("sku", "length", N_("Mã hàng (SKU) cần có từ 1 đến %(sku_max)s ký tự.", sku_max=limits.sku_max))
     if draft.price_vnd <= 0:
         yield Issue("price_vnd", "not_positive", N_("Giá bán phải lớn hơn 0 đồng."))
     if draft.stock < 0:

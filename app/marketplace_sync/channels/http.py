@@ -103,15 +103,9 @@ def check_url(url: str) -> str:
             N_("Địa chỉ gian hàng phải bắt đầu bằng https:// hoặc http://, ví dụ https://gianhang.vn."),
         )
     if parts.username is not None or parts.password is not None:
-        raise bad_address(
-            "address_userinfo",
-            N_("Không ghi tên hay mật khẩu trong địa chỉ gian hàng."),
-        )
+        raise bad_address("address_userinfo", N_("Không ghi tên hay mật khẩu trong địa chỉ gian hàng."))
     if parts.query or parts.fragment:
-        raise bad_address(
-            "address_query",
-            N_("Địa chỉ gian hàng không có phần sau dấu ? hoặc #."),
-        )
+        raise bad_address("address_query", N_("Địa chỉ gian hàng không có phần sau dấu ? hoặc #."))
     try:
         bracketed = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         host = httpx.URL(f"{parts.scheme}://{bracketed}").raw_host.decode()
@@ -266,8 +260,7 @@ class Http:
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise Retryable(
-                "out_of_time",
-                N_("%(host)s trả lời quá chậm nên lần này dừng lại. Hệ thống sẽ tự thử lại.", host=host),
+                "out_of_time", N_("%(host)s trả lời quá chậm nên lần này dừng lại. Hệ thống sẽ tự thử lại.", host=host)
             )
         return httpx.Timeout(min(self._timeouts.read, left), connect=min(self._timeouts.connect, left))
 

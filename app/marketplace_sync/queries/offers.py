@@ -16,9 +16,7 @@ from app.trace import queries as trace
 from app.trace import stock
 from app.trace.models import Batch
 
-RETIRED = Words.of(
-    N_("Sản phẩm hoặc gói hàng này đã ngưng, không đăng bán được nữa."),
-)
+RETIRED = Words.of(N_("Sản phẩm hoặc gói hàng này đã ngưng, không đăng bán được nữa."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +178,7 @@ def _shelves(session: Session, variant_ids: Collection[UUID]) -> dict[UUID, _She
 def _obstacle(shelf: _Shelf, buffer: int) -> Words | None:
     """What would be on offer is what is left, less what the shops sold unrecorded, less what the account keeps back."""
     if shelf.left is None:
-        return Words.of(
-            N_("Chưa đóng gói nào. Hãy lập lô rồi ghi đóng gói vào sổ kho, sau đó mới đưa lên được."),
-        )
+        return Words.of(N_("Chưa đóng gói nào. Hãy lập lô rồi ghi đóng gói vào sổ kho, sau đó mới đưa lên được."))
     if shelf.recalled:
         lots = ", ".join(shelf.recalled)
         return Words.of(
@@ -190,7 +186,7 @@ def _obstacle(shelf: _Shelf, buffer: int) -> Words | None:
                 "Lô %(lots)s đang thu hồi nên không còn gói nào bán được. Hết thu hồi mới bán được, hoặc đóng gói "
                 "lô khác.",
                 lots=lots,
-            ),
+            )
         )
     if shelf.held:
         lots = ", ".join(shelf.held)
@@ -198,18 +194,16 @@ def _obstacle(shelf: _Shelf, buffer: int) -> Words | None:
             N_(
                 "Lô %(lots)s đang tạm giữ nên không còn gói nào bán được. Hãy mở lô xem vì sao; thôi giữ thì bán được.",
                 lots=lots,
-            ),
+            )
         )
     if shelf.left == 0:
-        return Words.of(
-            N_("Trong kho đã hết gói này. Hãy ghi đóng gói thêm vào sổ kho rồi đưa lên."),
-        )
+        return Words.of(N_("Trong kho đã hết gói này. Hãy ghi đóng gói thêm vào sổ kho rồi đưa lên."))
     if shelf.left <= shelf.ahead:
         return Words.of(
             N_(
                 "Sàn đã bán %(ahead)s gói mà sổ kho chưa ghi nên không còn gói nào. Hãy ghi bán vào sổ kho trước.",
                 ahead=shelf.ahead,
-            ),
+            )
         )
     if shelf.left - shelf.ahead <= buffer:
         return Words.of(
@@ -218,6 +212,6 @@ def _obstacle(shelf: _Shelf, buffer: int) -> Words | None:
                 "thêm rồi đưa lên.",
                 left=shelf.left - shelf.ahead,
                 buffer=buffer,
-            ),
+            )
         )
     return None

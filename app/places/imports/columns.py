@@ -22,9 +22,7 @@ COLUMNS: dict[ImportKind, tuple[Column, ...]] = {
             "code",
             "Mã thôn",
             _CODE_OF_VILLAGE,
-            Words.of(
-                N_("Mã riêng của thôn, không đổi về sau: chữ, số, chấm, gạch ngang; nhiều nhất 20."),
-            ),
+            Words.of(N_("Mã riêng của thôn, không đổi về sau: chữ, số, chấm, gạch ngang; nhiều nhất 20.")),
             "06463-T01",
         ),
         Column(
@@ -63,9 +61,7 @@ COLUMNS: dict[ImportKind, tuple[Column, ...]] = {
             "name",
             "Nhãn",
             ("tên", "tên gọi"),
-            Words.of(
-                N_("Tên gọi tại thôn, không ghi họ tên, số điện thoại hay số giấy tờ của ai; nhiều nhất 80 chữ."),
-            ),
+            Words.of(N_("Tên gọi tại thôn, không ghi họ tên, số điện thoại hay số giấy tờ của ai; nhiều nhất 80 chữ.")),
             "Hộ số 12",
         ),
     ),

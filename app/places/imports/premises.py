@@ -64,12 +64,8 @@ def _no_village(code: str, meant: list[Place]) -> tuple[Words, Words]:
     if meant:
         shown = listed([f"{v.code} ({full(v)})" for v in meant])
         return (
-            Words.of(
-                N_("Mã %(code)s chỉ khác số 0 ở đầu với mã %(shown)s.", code=code, shown=shown),
-            ),
-            Words.of(
-                N_("Đặt định dạng ô là Văn bản (Text) rồi gõ đúng mã thôn."),
-            ),
+            Words.of(N_("Mã %(code)s chỉ khác số 0 ở đầu với mã %(shown)s.", code=code, shown=shown)),
+            Words.of(N_("Đặt định dạng ô là Văn bản (Text) rồi gõ đúng mã thôn.")),
         )
     way = N_("Nhập danh sách thôn trước, hoặc sửa mã thôn.")
     if code.isdigit():
@@ -97,7 +93,7 @@ def _ask(result: Plan, there: dict[tuple[UUID, str, str], str], restored: dict[s
                     "%(restored)s mã thôn mất số 0 ở đầu, đọc là thôn đang có: %(shown)s.",
                     restored=len(restored),
                     shown=shown,
-                ),
+                )
             )
         )
     near: dict[tuple[UUID, str, str], list[str]] = defaultdict(list)
@@ -109,7 +105,5 @@ def _ask(result: Plan, there: dict[tuple[UUID, str, str], str], restored: dict[s
     doubtful = [", ".join(labels) for key, labels in near.items() if len(labels) > 1 and key in fresh]
     if doubtful:
         result.questions.append(
-            Words.of(
-                N_("Nhãn gần như một trong cùng một thôn: %(listed)s.", listed=listed(doubtful)),
-            )
+            Words.of(N_("Nhãn gần như một trong cùng một thôn: %(listed)s.", listed=listed(doubtful)))
         )

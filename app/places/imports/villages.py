@@ -101,11 +101,9 @@ def _refused(v: Village, place: Place | None, commune: Place) -> tuple[Words, Wo
                     code=v.code,
                     what=what,
                     valid_to=f"{place.valid_to:%d/%m/%Y}",
-                ),
+                )
             ),
-            Words.of(
-                N_("Xóa dòng này; nếu là thôn mới, dùng một mã chưa dùng."),
-            ),
+            Words.of(N_("Xóa dòng này; nếu là thôn mới, dùng một mã chưa dùng.")),
         )
     if place.level != Level.VILLAGE or place.parent_id != commune.id:
         return (
@@ -139,14 +137,12 @@ def not_yet(place: Place) -> tuple[Words, Words]:
 def _only_zeros_apart(code: str, twins: list[Place]) -> tuple[Words, Words]:
     listed = ", ".join(f"{t.code} ({full(t)})" for t in twins[:LISTED])
     return (
-        Words.of(
-            N_("Mã %(code)s chỉ khác số 0 ở đầu với mã %(listed)s.", code=code, listed=listed),
-        ),
+        Words.of(N_("Mã %(code)s chỉ khác số 0 ở đầu với mã %(listed)s.", code=code, listed=listed)),
         Words.of(
             N_(
                 "Nếu là thôn đó: đặt định dạng ô là Văn bản (Text) rồi gõ đúng mã đang có. Nếu là thôn khác: dùng "
                 "mã khác hẳn."
-            ),
+            )
         ),
     )
 
@@ -154,9 +150,7 @@ def _only_zeros_apart(code: str, twins: list[Place]) -> tuple[Words, Words]:
 def _no_commune(code: str, closed: dict[str, Sentence]) -> tuple[Words, Words]:
     return (
         Words.of(closed.get(code, N_("Không có xã, phường nào mang mã %(code)s hôm nay.", code=code))),
-        Words.of(
-            N_("Dùng mã của xã, phường từ 01/07/2025 (xem trang Địa bàn)."),
-        ),
+        Words.of(N_("Dùng mã của xã, phường từ 01/07/2025 (xem trang Địa bàn).")),
     )
 
 
@@ -195,7 +189,7 @@ def _tell_of_other_spellings(result: Plan, same: list[RenameVillage]) -> None:
                     "%(restored)s mã thôn mất số 0 ở đầu, đã nhận ra thôn đang có: %(shown)s.",
                     restored=len(restored),
                     shown=shown,
-                ),
+                )
             )
         )
     if respelled:
@@ -207,7 +201,7 @@ def _tell_of_other_spellings(result: Plan, same: list[RenameVillage]) -> None:
                     "cách viết thì bấm “Đổi tên” ở trang của thôn.",
                     respelled=len(respelled),
                     shown=shown,
-                ),
+                )
             )
         )
 
@@ -264,6 +258,6 @@ def _ask_about_zeros(result: Plan) -> None:
                     "%(doubtful)s mã thôn mới bắt đầu như mã xã mất số 0 ở đầu, có lẽ Excel đã bỏ số 0: %(listed)s.",
                     doubtful=len(doubtful),
                     listed=listed(doubtful),
-                ),
+                )
             )
         )

@@ -48,7 +48,4 @@ def label_of(session: Session, actor: Actor, batch_id: UUID, kind: CodeKind, rig
 def check_printable(label: LabelOf) -> None:
     """Raises Conflict for a lot that is recalled: no pack of it shall get a fresh label."""
     if label.state == "recalled":
-        raise Conflict(
-            "lot_is_recalled",
-            N_("Lô %(lot)s đang thu hồi nên không in thêm tem.", lot=label.lot),
-        )
+        raise Conflict("lot_is_recalled", N_("Lô %(lot)s đang thu hồi nên không in thêm tem.", lot=label.lot))

@@ -60,8 +60,7 @@ def after_writing(error: HoiError | None, log_id: UUID) -> BaseResponse:
     """Raised outside the transaction: what contradicts the stored step is kept beside it."""
     if isinstance(error, Conflict):
         raise Conflict(
-            "already_written",
-            N_("Việc này đã ghi rồi, nhưng nội dung khác lần này. Hãy mở Việc đã ghi, bấm Sửa."),
+            "already_written", N_("Việc này đã ghi rồi, nhưng nội dung khác lần này. Hãy mở Việc đã ghi, bấm Sửa.")
         )
     if error is not None:
         raise error

@@ -18,10 +18,7 @@ class ProductPages:
     def seen(self, url: str | None) -> tuple[int | None, Reason | None]:
         """The HTTP status a visitor gets, and what is wrong with it."""
         if url is None or not same_shop(url, self._shop_url):
-            return None, Reason(
-                "foreign_page",
-                N_("Địa chỉ trang sản phẩm không thuộc gian hàng này."),
-            )
+            return None, Reason("foreign_page", N_("Địa chỉ trang sản phẩm không thuộc gian hàng này."))
         try:
             answer, reached = self._visit(url)
         except (ChannelError, httpx.InvalidURL):
@@ -31,8 +28,7 @@ class ProductPages:
         if answer.status == httpx.codes.TOO_MANY_REQUESTS or answer.status >= httpx.codes.INTERNAL_SERVER_ERROR:
             return None, _page_unknown()
         return answer.status, Reason(
-            "page_closed",
-            N_("Khách mở trang sản phẩm thì gặp mã %(status)s, chưa mua được.", status=answer.status),
+            "page_closed", N_("Khách mở trang sản phẩm thì gặp mã %(status)s, chưa mua được.", status=answer.status)
         )
 
     def _visit(self, url: str) -> tuple[Answer, str]:
@@ -52,8 +48,7 @@ class ProductPages:
 
 def _page_unknown() -> Reason:
     return Reason(
-        "page_unreachable",
-        N_("Chưa mở được trang sản phẩm để xem khách có mua được không. Hệ thống sẽ xem lại."),
+        "page_unreachable", N_("Chưa mở được trang sản phẩm để xem khách có mua được không. Hệ thống sẽ xem lại.")
     )
 
 
