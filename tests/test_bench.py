@@ -24,7 +24,7 @@ from app.web import SIGN_IN_COOKIE
 from bench import _harness as harness
 from bench import _meter as meters
 from bench import _pages as walk
-from bench import _people, _province, demo, items, looks, mends, scan
+from bench import _people, _province, beside, demo, items, looks, mends, scan
 from tests.conftest import free_start, owner_of, wait_until
 
 SHAPE = {"name", "unit", "value", "baseline", "ratio", "better", "goal", "ok", "runs"}
@@ -101,11 +101,11 @@ def in_group(group: int) -> list[int]:
 def test_every_bench_is_run_by_the_harness(root: Path) -> None:
     """Who runs `main` otherwise ends by a signal without a word to its servers."""
     benches = sorted((root / "bench").glob("[a-z]*.py"))
-    assert {path.stem for path in benches} >= {"demo", "fresh", "growth", "items", "looks", "mends", "scan"}
+    assert {path.stem for path in benches} >= {"beside", "demo", "fresh", "growth", "items", "looks", "mends", "scan"}
     assert [path.stem for path in benches if not path.read_text().endswith("    harness.run(main)\n")] == []
 
 
-@pytest.mark.parametrize("bench", [scan, items, mends])
+@pytest.mark.parametrize("bench", [scan, items, mends, beside])
 def test_a_bench_refuses_too_few_runs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], bench: ModuleType
 ) -> None:

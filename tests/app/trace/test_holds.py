@@ -300,6 +300,16 @@ def test_the_steps_before_the_oldest_harvest_of_a_batch_are_looked_at(
     assert held_for(database, batch) == [(day - timedelta(days=399), day - timedelta(days=400))]
 
 
+def test_the_steps_between_the_oldest_and_the_newest_harvest_of_a_batch_are_looked_at(
+    database: Database, world: World, site: UUID, product: UUID
+) -> None:
+    write(database, world.farmer, a_log(site, "spraying", 4, material="Dầu khoáng", pre_harvest_days=7))
+    old, new = harvest(database, world.farmer, site, 9), harvest(database, world.farmer, site, 2)
+    batch = make(database, world.manager, product, old, new)
+    day = NOON.date()
+    assert held_for(database, batch) == [(day + timedelta(days=3), day - timedelta(days=2))]
+
+
 def test_days_that_one_of_two_releases_saw_do_not_hold_again(
     database: Database, world: World, site: UUID, product: UUID, clock_at: Callable[[datetime], None]
 ) -> None:

@@ -89,6 +89,22 @@ def test_a_lot_gives_only_what_it_has_also_when_others_have_more(
     assert left(database, variant) == 100
 
 
+def test_the_level_of_one_lot_is_told_without_the_others(
+    database: Database, world: World, pack: tuple[UUID, UUID]
+) -> None:
+    variant, batch = pack
+    move(database, world.manager, variant, "sold", 3, batch_id=batch)
+    with database.transaction(SYSTEM) as session:
+        product = session.get_one(Variant, variant).product_id
+    other = a_batch(database, world, product, lot="NA-1126-02")
+    move(database, world.manager, variant, "packed", 4, batch_id=other)
+    with database.transaction(world.manager) as session:
+        every = stock.levels(session, [variant])
+        one, none = (stock.levels(session, [variant], lot=lot) for lot in (other, new_id()))
+    assert every == {variant: {batch: stock.Level(7, 0, 3), other: stock.Level(4, 0)}}
+    assert (one, none) == ({variant: {other: stock.Level(4, 0)}}, {})
+
+
 def test_only_what_buyers_have_comes_back_and_into_its_own_lot(
     database: Database, world: World, pack: tuple[UUID, UUID]
 ) -> None:

@@ -68,12 +68,27 @@ def test_steps_are_told_from_the_first_moment_of_a_day_oldest_first(database: Da
     write(database, world.farmer, *logs, first, before, a_log(site, "weeding", 2))
     with database.transaction(world.farmer) as session:
         assert queries.waiting(session, [], None) == {}
+        assert queries.binding(session, [], SPRAYED, SPRAYED) == {}
         found = queries.waiting(session, [site, at], (NOON - 3 * DAY).date())
         everything = queries.waiting(session, [site])
     assert {s: [w.care_log_id for w in steps] for s, steps in found.items()} == {
         site: [first.id, logs[1].id, logs[0].id]
     }
     assert [w.care_log_id for w in everything[site]] == [logs[2].id, before.id, first.id, logs[1].id, logs[0].id]
+
+
+def test_what_may_bind_is_read_to_the_day_on_both_sides(database: Database, world: World) -> None:
+    site = a_site(database, world.farmer, world.household, world.village)
+    over = a_log(site, "spraying", 12, material="x", pre_harvest_days=2)
+    last_day = a_log(site, "spraying", 12, material="x", pre_harvest_days=3)
+    at_the_end = a_log(site, "spraying", 2, material="x", pre_harvest_days=1)
+    midnight = clock.start_of_day(SPRAYED - DAY)
+    after = a_log(site, "spraying", material="x", pre_harvest_days=1, happened_at=midnight)
+    unknown = a_log(site, "spraying", 40, material="x")
+    write(database, world.farmer, over, last_day, at_the_end, after, unknown)
+    with database.transaction(world.farmer) as session:
+        found = queries.binding(session, [site], SPRAYED - 10 * DAY, SPRAYED - 2 * DAY)
+    assert [w.care_log_id for w in found[site]] == [unknown.id, last_day.id, at_the_end.id]
 
 
 def test_what_was_sprayed_today_forbids_the_harvest_of_today(database: Database, world: World) -> None:
