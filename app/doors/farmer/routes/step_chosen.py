@@ -53,6 +53,8 @@ class Chosen:
 
 
 def chosen(typed: Mapping[str, str], before: LogView | None, offer: Offer, *, doer: str) -> Chosen:
+    if typed:  # the whole form: what was emptied stays empty
+        before = None
     material = typed.get("material") if typed else _material(before, offer)
     amount = (typed.get("amount") or "") if typed else _amount(before)
     waits = typed.get("pre_harvest_days") if typed else _waits(before, offer, material)

@@ -85,6 +85,13 @@ def test_what_was_typed_comes_back_and_nothing_else() -> None:
     assert (form.number, form.unit, form.other_amount, form.amount, form.doer) == ("3", "bag", True, "", None)
 
 
+def test_what_was_emptied_in_a_correction_stays_empty() -> None:
+    before = log(material="Tro bếp", quantity=Decimal("1.5"), unit="tan", note="Mưa")
+    form = opened({"day": "2026-03-01", "on": "", "material": "Vôi", "number": "", "note": ""}, before)
+    assert (form.material, form.is_other_material, form.other_material, form.note) == ("Vôi", False, "", "")
+    assert (form.number, form.unit, form.other_amount, form.other_day) == ("", "", False, "")
+
+
 def test_a_tapped_amount_needs_no_number() -> None:
     form = opened(before=log(quantity=Decimal(2), unit="kg"))
     assert (form.amount, form.number, form.other_amount, form.more_units) == ("kg:2", "", False, False)
