@@ -33,7 +33,7 @@ from bench import _people, items, looks
 
 Answer = Callable[[str], dict[str, float]]
 ENVELOPES = {"one": 5, "many": 1}
-LISTINGS = 400
+LISTINGS, OF_AN_ACCOUNT = 400, 40
 SIX_HOURS = timedelta(hours=6)
 NEW_FRONT = find_spec("app.front.__main__") is not None
 FRONT: dict[str, Any] = (
@@ -103,12 +103,14 @@ def handed_in() -> Iterator[Answer]:
 @contextlib.contextmanager
 def looked_at() -> Iterator[Answer]:
     with province() as (settings, database), looks.shop() as base_url:
-        looks.fill(database, settings, base_url, LISTINGS)
+        looks.fill(database, settings, base_url, LISTINGS, OF_AN_ACCOUNT)
         names = ("var", "database_url", "redis_url", "clock_movable", "channel_sandbox", "log_level")
         environment = child_environment(
             clean=True, secret_key="b" * 32, **{name: getattr(settings, name) for name in names}
         )
         keeper = supervisor.Supervisor(settings.var, environment, lambda line: print(line, file=sys.stderr))
+        # What never changes was looked at as often as anything else, and is now every six hours.
+        rounds_a_day = looks.ROUNDS_A_DAY if LOOKS_OF_THEIR_OWN else 86_400 / settings.look_seconds
         children = [supervisor.relay(), supervisor.caller(settings.caller_threads), supervisor.scheduler(settings.var)]
         if LOOKS_OF_THEIR_OWN:
             children.append(supervisor.looker(settings.looker_threads))
@@ -144,10 +146,13 @@ def looked_at() -> Iterator[Answer]:
             until(lambda: count(SEEN, m=began_at) > 0, "the first sighting of the round")
             push = pushed()
             until(lambda: count(SEEN, m=began_at) >= LISTINGS, "the end of the round")
+            seconds = time.monotonic() - began
+            rows = count("SELECT count(*) FROM listing_observations") - rows
             return {
-                "seconds": time.monotonic() - began,
+                "seconds": seconds,
+                "seconds_a_day": seconds * rounds_a_day,
+                "rows_a_day_of_a_listing": rows * rounds_a_day / LISTINGS,
                 "push_start_s": push,
-                "rows": count("SELECT count(*) FROM listing_observations") - rows,
             }
 
         try:

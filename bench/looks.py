@@ -94,8 +94,10 @@ def shop() -> Iterator[str]:
         process.wait()
 
 
-def fill(database: Database, settings: Settings, base_url: str, listings: int) -> None:
-    """Cooperatives with an account and a hundred packs each, packed once, all of them on sale and settled."""
+def fill(
+    database: Database, settings: Settings, base_url: str, listings: int, of_an_account: int = OF_AN_ACCOUNT
+) -> None:
+    """Cooperatives with an account and so many packs each, packed once, all of them on sale and settled."""
     now, day = clock.now(), date(2026, 8, 12)
     sealed = credentials.seal(
         settings, Credentials({"base_url": base_url, "consumer_key": "ck_bench", "consumer_secret": "cs_bench"})
@@ -109,7 +111,7 @@ def fill(database: Database, settings: Settings, base_url: str, listings: int) -
         return made
 
     for number in range(listings):
-        if number % OF_AN_ACCOUNT == 0:
+        if number % of_an_account == 0:
             seller = add(Organisation, kind="cooperative", name=f"HTX {number}", village_id=village, commune_id=commune,
                          created_at=now)  # fmt: skip
             account = add(ChannelAccount, organisation_id=seller, channel=KIND, legal_kind="own_site", name="Gian hàng",

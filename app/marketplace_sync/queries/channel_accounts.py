@@ -16,7 +16,7 @@ def accounts_of(session: Session, actor: Actor) -> list[ChannelAccount]:
         session.scalars(
             select(ChannelAccount)
             .where(ChannelAccount.organisation_id.in_(actor.where(Right.SELL)))
-            .order_by(ChannelAccount.created_at)
+            .order_by(ChannelAccount.created_at, ChannelAccount.id)
         )
     )
 
