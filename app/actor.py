@@ -1,4 +1,4 @@
-"""Who acts: a frozen value built from a sign-in, or one of SYSTEM and PUBLIC; and what they may do where, by name."""
+"""The actor: a frozen value built from a sign-in, or one of SYSTEM and PUBLIC; and what it may do where, by name."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace

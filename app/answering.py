@@ -1,4 +1,4 @@
-"""Whether a request is being answered: then no server of somebody else may be called, for somebody waits and a thread is held."""
+"""A mark on the thread that answers a request: no server of somebody else may be called by it, for a person waits."""
 
 from contextvars import ContextVar
 

@@ -1,4 +1,4 @@
-"""Where Valkey or Redis answers: one server, a Unix socket, or sentinels that say which server is the master now."""
+"""The address of Valkey or Redis: one server, a Unix socket, or sentinels that say which server is the master now."""
 
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote, urlsplit

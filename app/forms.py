@@ -1,4 +1,4 @@
-"""What the parts' forms are made of: the form itself, and the types of its texts and amounts.
+"""The makings of the parts' forms: the form itself, and the types of its texts and amounts.
 
 Single numbers, days, moments and ids are in `app.fields`.
 """

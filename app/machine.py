@@ -1,4 +1,4 @@
-"""What this process may use of the machine: cores and memory, as far as a container's limits let it."""
+"""The machine as this process may use it: cores and memory, as far as a container's limits let it."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Who plays in the demo: people, their organisations and places, and the one village whose story is told."""
+"""The cast of the demo: people, their organisations and places, and the one village whose story is told."""
 
 from dataclasses import dataclass
 

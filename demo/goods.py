@@ -1,4 +1,4 @@
-"""What the demo's people make and grow: Lạng Sơn's real kinds of goods, seasons and prices under invented names and owners."""
+"""Goods of the demo's people: Lạng Sơn's real kinds, seasons and prices under invented names and owners."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What one load of the demo stands on: the session, the clock put back to a day, and the people in whose name it acts."""
+"""The stage of one load of the demo: the session, the clock put back to a day, and the people in whose name it acts."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future

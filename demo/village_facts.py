@@ -1,4 +1,4 @@
-"""What the demo's villages recorded of themselves: four by hand, a part of the other 1,700 by seeded chance in the background."""
+"""Records of the demo's villages: four by hand, a part of the other 1,700 by seeded chance in the background."""
 
 import json
 from datetime import date, timedelta

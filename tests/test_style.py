@@ -1,6 +1,7 @@
-"""What a linter does not look for: a conditional expression inside another one, anywhere in the code."""
+"""Style that a linter does not look for: conditional expressions inside others, and modules that do not name what they are."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,15 @@ def test_no_conditional_expression_holds_another_one(folder: str) -> None:
 )
 def test_a_nested_one_is_seen(source: str, lines: list[int]) -> None:
     assert nested_conditionals(source) == lines
+
+
+PRODUCT = ("app", "worker", "demo", "doubles")
+NO_NOUN = re.compile(r"(What|Who|Whom|Whose|Which|Where|When|Why|How|As|Whether)\b")
+
+
+def test_a_module_says_first_what_it_is() -> None:
+    """A reader looks for a noun. Migrations are told by their numbers."""
+    files = [f for folder in PRODUCT for f in sorted((ROOT / folder).rglob("*.py")) if "versions" not in f.parts]
+    said = {str(f.relative_to(ROOT)): ast.get_docstring(ast.parse(f.read_text("utf-8"))) or "" for f in files}
+    assert len(said) > 300
+    assert [name for name, docstring in said.items() if NO_NOUN.match(docstring)] == []

@@ -1,4 +1,4 @@
-"""What one worker process holds: settings, and a database made after the fork."""
+"""The things one worker process holds: settings, and a database made after the fork."""
 
 import gc
 import sys

@@ -1,4 +1,4 @@
-"""What runs by the clock alone: the verb, how often, and on which queue. Each verb is safe to run twice and in several processes."""
+"""Chores that run by the clock alone: the verb, how often, and on which queue. Each verb is safe to run twice and in several processes."""
 
 from dataclasses import dataclass
 from typing import Any

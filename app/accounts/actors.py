@@ -1,4 +1,4 @@
-"""Who acts: the person behind a cookie, what their roles open, and how far a verb may write."""
+"""The actor of a request: the person behind a cookie, what their roles open, and how far a verb may write."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace

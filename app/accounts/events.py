@@ -1,4 +1,4 @@
-"""What happens to people and organisations, told to the parts above."""
+"""Events of people and organisations, told to the parts above."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Which role gives which right where: the one place that computes what somebody may do from the roles they hold today."""
+"""Named rights: the one place that computes what somebody may do where from the roles they hold today."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What the law of 2025 lets a person ask about their own data: see, correct, object, erase.
+"""Requests under the law of 2025 about one's own data: see, correct, object, erase.
 
 Law 91/2025/QH15 and Decree 356/2025/NĐ-CP: answer within 2 working days, done within 15 days.
 """

@@ -1,4 +1,4 @@
-"""What is asked of an organisation that was read: its place too may give a right; who is looked after; and who must stay."""
+"""Rights over an organisation that was read: its place too may give one; who is looked after; and who must stay."""
 
 from collections.abc import Collection
 from typing import Protocol, TypeVar

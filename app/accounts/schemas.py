@@ -1,4 +1,4 @@
-"""What pages send about people and organisations, parsed once at the edge."""
+"""Schemas of people and organisations as pages send them, parsed once at the edge."""
 
 import re
 import unicodedata

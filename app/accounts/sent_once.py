@@ -1,4 +1,4 @@
-"""What is sent twice is made once: two who send the same at one moment, and an id that comes again with other content."""
+"""Once-only making: two who send the same at one moment, and an id that comes again with other content."""
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session

@@ -1,4 +1,4 @@
-"""What an installation keeps in its directory: whose data, which secret, which figures."""
+"""The directory of an installation: whose data, which secret, which figures."""
 
 import contextlib
 import hashlib

@@ -1,4 +1,4 @@
-"""What the command line says, and how long a step took."""
+"""Lines of the command line, and how long a step took."""
 
 import contextlib
 import time

@@ -1,4 +1,4 @@
-"""What the province decides where the letter leaves something open."""
+"""The province's choices where the letter leaves something open."""
 
 from datetime import date, timedelta
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What happened in the criteria."""
+"""Events of the criteria."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""What left the count and so brought an answer about, kept with the answer and read back."""
+"""Flags: what left the count and so brought an answer about, kept with the answer and read back."""
 
 from datetime import datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a person may record of a village and choose for the province, parsed once at the edge."""
+"""Schemas of what a person records of a village and chooses for the province, parsed once at the edge."""
 
 from typing import Annotated, Literal
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What names a person or gives a number of theirs, and so must not stand in a text that anybody may read."""
+"""Patterns of names and personal numbers, which must not stand in a text that anybody may read."""
 
 import re
 

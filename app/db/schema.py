@@ -1,4 +1,4 @@
-"""What tables are made of: the typed base, its columns, ids."""
+"""The makings of tables: the typed base, its columns, ids."""
 
 import uuid
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Who answers: the pages in memory, the database, or Flask; and the application that granian loads."""
+"""The front: answers from the pages in memory, the database, or Flask; and the application that granian loads."""
 
 import asyncio
 import io

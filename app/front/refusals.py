@@ -1,4 +1,4 @@
-"""What the front itself refuses: rendered when the process starts, since at such a moment nobody has time to render."""
+"""Refusals of the front itself: rendered when the process starts, since at such a moment nobody has time to render."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Where the commands of PostgreSQL and Valkey lie: in their wheels, or where the operator says."""
+"""Commands of PostgreSQL and Valkey: in their wheels, or where the operator says."""
 
 import importlib.util
 import platform

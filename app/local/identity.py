@@ -1,4 +1,4 @@
-"""As whom the servers run: PostgreSQL refuses root, and a directory may be closed to everybody else."""
+"""The user as whom the servers run: PostgreSQL refuses root, and a directory may be closed to everybody else."""
 
 import contextlib
 import os

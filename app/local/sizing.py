@@ -1,4 +1,4 @@
-"""How PostgreSQL's settings follow the memory that it may use. The same numbers advise an operator's own server."""
+"""PostgreSQL's settings as they follow the memory that it may use. The same numbers advise an operator's own server."""
 
 EMBEDDED_SHARE = 2  # web, worker and PostgreSQL are on one machine: half of its memory is PostgreSQL's
 SMALL_MIB = 256  # what servers of tests and benchmarks count on

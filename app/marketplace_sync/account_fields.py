@@ -1,4 +1,4 @@
-"""What a channel asks to connect an account, as the form shows it."""
+"""Fields that a channel asks for to connect an account, as the form shows them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

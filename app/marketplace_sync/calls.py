@@ -1,4 +1,4 @@
-"""What every conversation with a shop keeps to: its lease, the peace that the shop asked for, and the log of calls."""
+"""Rules of every conversation with a shop: its lease, the peace that the shop asked for, and the log of calls."""
 
 from datetime import timedelta
 from time import monotonic

@@ -1,4 +1,4 @@
-"""What happened on the channels."""
+"""Events of the channels."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""What is to be on sale where: by the sellers' decisions, and following products, stock and recalls."""
+"""Listings as they are wanted: by the sellers' decisions, and following products, stock and recalls."""
 
 from collections.abc import Collection
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What a listing wants next: another push, and what its seller should know or do though nothing stopped."""
+"""Wishes and notes of a listing: another push, and what its seller should know or do though nothing stopped."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Who knows of which sale: pure arithmetic on a pack's listings and on what the ledger recorded as sold; no I/O.
+"""The reckoning of sales, and who knows of which: pure arithmetic on a pack's listings and on what the ledger recorded as sold; no I/O.
 
 Every shop lowers its own number at an order, and the ledger learns of it only when a person records the sale. So each listing
 remembers how many were sold there and are not recorded (`sold_there`), how many are (`recorded_there`), and how many of the

@@ -1,4 +1,4 @@
-"""What people send about floors, accounts and listings, parsed once at the edge."""
+"""Schemas of what people send about floors, accounts and listings, parsed once at the edge."""
 
 from typing import Annotated, Literal
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What a marketplace said of a listing: the last word stands at the listing, its history is kept, its state follows it."""
+"""Sightings of a listing by its marketplace: the last word stands at the listing, its history is kept, its state follows it."""
 
 from datetime import datetime, timedelta
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""What sellers are told of: listings that need them, and accounts that no longer answer."""
+"""Troubles that sellers are told of: listings that need them, and accounts that no longer answer."""
 
 from sqlalchemy.orm import Session
 

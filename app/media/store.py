@@ -1,4 +1,4 @@
-"""Where bytes are kept: a folder or an S3-compatible bucket."""
+"""The store of bytes: a folder or an S3-compatible bucket."""
 
 import os
 import threading

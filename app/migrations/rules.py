@@ -1,4 +1,4 @@
-"""What every table says in its migration: who may read and write it, and whether its rows may ever change."""
+"""Rules of rows, said by every table in its migration: who may read and write it, and whether its rows may ever change."""
 
 from alembic import op
 

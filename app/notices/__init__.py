@@ -1,1 +1,1 @@
-"""Who is told what, and by which carrier."""
+"""Notices: who is told what, and by which carrier."""

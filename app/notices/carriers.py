@@ -1,4 +1,4 @@
-"""How a notice reaches somebody outside this application. E-mail now; web push, SMS and Zalo ZNS have the same shape.
+"""Carriers that take a notice out of this application. E-mail now; web push, SMS and Zalo ZNS have the same shape.
 
 A carrier says whether it can reach this recipient, and sends. It knows no database and may be asked twice.
 """

@@ -1,4 +1,4 @@
-"""What happens to notices."""
+"""Events of notices."""
 
 from dataclasses import dataclass
 from typing import ClassVar

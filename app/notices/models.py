@@ -1,4 +1,4 @@
-"""What a person is told, and each carrier's debt to deliver it."""
+"""Notices to a person, and each carrier's debt to deliver them."""
 
 from datetime import datetime
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""What a person was told."""
+"""Notices as their person reads them."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime

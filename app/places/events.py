@@ -1,4 +1,4 @@
-"""What happens to places, told to the parts above."""
+"""Events of places, told to the parts above."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""What pages send about places."""
+"""Schemas of places as pages send them."""
 
 from typing import Annotated, Literal
 from uuid import UUID

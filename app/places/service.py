@@ -1,4 +1,4 @@
-"""What every verb of places needs: who may keep the list of places, and adding and renaming them."""
+"""The needs of every verb of places: who may keep the list of places, and adding and renaming them."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta

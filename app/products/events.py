@@ -1,4 +1,4 @@
-"""What happens to products, told to the parts above."""
+"""Events of products, told to the parts above."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""What pages send about products, parsed once at the edge."""
+"""Schemas of products as pages send them, parsed once at the edge."""
 
 import re
 from types import MappingProxyType

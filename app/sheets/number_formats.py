@@ -1,4 +1,4 @@
-"""What a number in a cell is: a number, a date, a time. Excel keeps only a number and a format (ECMA-376, part 1, 18.8.30)."""
+"""The kind of a number in a cell: a number, a date, a time. Excel keeps only a number and a format (ECMA-376, part 1, 18.8.30)."""
 
 import re
 from typing import NamedTuple

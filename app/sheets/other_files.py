@@ -1,4 +1,4 @@
-"""What people send instead of a list, told by its first bytes, each with its own way out."""
+"""Files that people send instead of a list, told by their first bytes, each with its own way out."""
 
 import re
 

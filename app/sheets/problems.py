@@ -1,4 +1,4 @@
-"""What is wrong in a file, said so that a person can mend it."""
+"""Problems of a file, said so that a person can mend them."""
 
 import csv
 import unicodedata

@@ -1,4 +1,4 @@
-"""What is decided about a batch: on hold, released, recalled, the recall lifted; and who is told of a recall."""
+"""Decisions about a batch: on hold, released, recalled, the recall lifted; and who is told of a recall."""
 
 from dataclasses import dataclass
 from uuid import UUID

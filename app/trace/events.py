@@ -1,4 +1,4 @@
-"""What happens between field and pack, told to the parts above."""
+"""Events between field and pack, told to the parts above."""
 
 from dataclasses import dataclass
 from datetime import date

@@ -1,4 +1,4 @@
-"""What a certifier sees on a site: written into its diary under the certifier's own witness, and corrected only by certifiers."""
+"""A certifier's findings on a site: written into its diary under the certifier's own witness, and corrected only by certifiers."""
 
 from collections.abc import Collection
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""How many packs the mass of a lot allows: nobody packs or counts more than was harvested."""
+"""The room of a lot: nobody packs or counts more than was harvested."""
 
 from collections import defaultdict
 from decimal import Decimal

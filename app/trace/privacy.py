@@ -1,4 +1,4 @@
-"""What trace holds about one person, for the file of their own data (Law 91/2025/QH15)."""
+"""One person's data in trace, for the file of their own data (Law 91/2025/QH15)."""
 
 from typing import Any
 

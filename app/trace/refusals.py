@@ -1,4 +1,4 @@
-"""Why a step cannot be written into a diary: its site, season, time, photos, people and witness."""
+"""Refusals of a step of a diary, by its site, season, time, photos, people and witness."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta

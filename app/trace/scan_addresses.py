@@ -1,4 +1,4 @@
-"""What the address of a scan asks for, judged without looking anything up. The front and the buyers' door both ask here.
+"""The address of a scan and what it asks for, judged without looking anything up. The front and the buyers' door both ask here.
 
 A short code stands after `/t/`, a GS1 Digital Link begins with `/01/`. Of a query only what GS1 defines is judged, by names that are all
 digits: what others hang on an address (fbclid, utm_source, our own lang) is nobody's business.

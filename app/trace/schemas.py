@@ -1,4 +1,4 @@
-"""What phones and pages send about sites, steps, batches and stock, parsed once at the edge."""
+"""Schemas of sites, steps, batches and stock as phones and pages send them, parsed once at the edge."""
 
 import re
 from collections.abc import Mapping

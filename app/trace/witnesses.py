@@ -1,4 +1,4 @@
-"""As what a writer may vouch for a step of somebody's diary."""
+"""The witness that a writer may bear for a step of somebody's diary."""
 
 from uuid import UUID
 

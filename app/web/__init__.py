@@ -1,4 +1,4 @@
-"""What every route needs: the transaction, the actor, parsing, the page, and one place that renders errors."""
+"""The needs of every route: the transaction, the actor, parsing, the page, and one place that renders errors."""
 
 from app.web.cookies import cookie_name, keep_cookie, read_cookie
 from app.web.errors import problem, wants_json

@@ -1,4 +1,4 @@
-"""What the operator asks: does it live, is it ready, its figures."""
+"""The operator's questions: does it live, is it ready, its figures."""
 
 import contextlib
 import hmac

@@ -1,4 +1,4 @@
-"""Whether a request that changes something comes from a page of ours: asked of every one, before its form's token is.
+"""The origin of a request that changes something: it must be a page of ours, asked before its form's token is.
 
 - Sec-Fetch-Site, which no page's script can set, says "same-origin", or "none" for what the visitor did by hand;
 - a browser too old for that sends Origin with every form: it must be ours;

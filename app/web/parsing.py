@@ -1,4 +1,4 @@
-"""What was sent, as frozen schemas, or an error that names the field in both languages."""
+"""Parsing of what was sent into frozen schemas, or an error that names the field."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace

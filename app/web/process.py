@@ -1,4 +1,4 @@
-"""What one web process holds, for whoever answers a request."""
+"""The things one web process holds, for whoever answers a request."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Who asks: the actor of the request, their cookie, and the one transaction in their name."""
+"""The visitor: the actor of the request, their cookie, and the one transaction in their name."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

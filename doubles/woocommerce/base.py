@@ -1,4 +1,4 @@
-"""What every request to the simulated shop needs: the shop it is for, and how it is read and answered."""
+"""The needs of every request to the simulated shop: the shop it is for, and how it is read and answered."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Who may call the simulated shop's API, by key and signature."""
+"""Keys and signatures of those who may call the simulated shop's API."""
 
 import base64
 import hashlib

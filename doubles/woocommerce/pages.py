@@ -1,4 +1,4 @@
-"""What visitors of the simulated shop see, in Vietnamese."""
+"""Pages of the simulated shop, in Vietnamese."""
 
 from typing import Final
 

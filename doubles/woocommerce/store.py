@@ -1,4 +1,4 @@
-"""What the simulated shop keeps in one SQLite file: its posts and files, and what tests count and script."""
+"""The store of the simulated shop, one SQLite file: its posts and files, and what tests count and script."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""What all pages of accounts share: the blueprint, the words for roles and kinds, lists of places, and whose request this is."""
+"""The blueprint of accounts, and what its pages share: the words for roles and kinds, lists of places, whose request this is."""
 
 from typing import Any
 from uuid import UUID

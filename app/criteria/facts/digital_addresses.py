@@ -1,4 +1,4 @@
-"""Which premises of a village have a digital address."""
+"""Facts of digital addresses: which premises of a village have one."""
 
 from collections import Counter
 from collections.abc import Mapping

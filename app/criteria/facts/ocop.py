@@ -1,4 +1,4 @@
-"""Which OCOP products count for a village, and which of them are on sale on a counted floor."""
+"""Facts of OCOP products: which count for a village, and which of them are on sale on a counted floor."""
 
 from collections import defaultdict
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What is asked of the providers, and how rows that people recorded become a fact."""
+"""The question to the providers, and how rows that people recorded become a fact."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is wrong in a pack, and where: the path as in TOML and the line."""
+"""Faults of a pack, and where they are: the path as in TOML and the line."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the shape of a pack cannot tell: names that meet, types that fit, thresholds that can be passed and missed."""
+"""Checks that the shape of a pack cannot make: names that meet, types that fit, thresholds that can be passed and missed."""
 
 from collections.abc import Iterator
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Whether each entry of a pack is written as it must be: its texts, its types, its limits."""
+"""The shape of a pack's entries: their texts, their types, their limits."""
 
 import unicodedata
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Which villages OCOP products count for, and who holds them."""
+"""Villages that OCOP products count for, and who holds the products."""
 
 from collections.abc import Collection
 from uuid import UUID

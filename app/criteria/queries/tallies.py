@@ -1,4 +1,4 @@
-"""How many villages of a place have which answer, and which villages these are."""
+"""Tallies of a place: how many villages have which answer, and which villages these are."""
 
 from collections import defaultdict
 from collections.abc import Collection

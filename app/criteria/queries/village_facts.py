@@ -1,4 +1,4 @@
-"""What people recorded of villages: what stands on a day, and everything that was ever written."""
+"""Facts that people recorded of villages: what stands on a day, and everything that was ever written."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence

@@ -1,4 +1,4 @@
-"""What is asked of a village itself: whose it is, its households, its attributes."""
+"""Villages as the criteria ask about them: whose each is, its households, its attributes."""
 
 from collections.abc import Collection
 from datetime import date, datetime

@@ -1,4 +1,4 @@
-"""What comes out: four values, an answer for every node, and the assessment that can be computed again."""
+"""Answers: four values, one for every node, and the assessment that can be computed again."""
 
 import hashlib
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What the leaves share: facts are measured when they may be used, otherwise the answer is insufficient; and flag@1."""
+"""The common part of all leaves: facts are measured when they may be used, otherwise the answer is insufficient; and flag@1."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

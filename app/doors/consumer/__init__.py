@@ -1,1 +1,1 @@
-"""What somebody with a pack in the hand sees, and the labels that bring them here."""
+"""The buyer's door: the page behind a code, and the labels that bring people there."""

@@ -1,4 +1,4 @@
-"""Which pictures a phone shows: tiles for a place of work, amounts by container, materials nobody has named yet."""
+"""Pictures of the phone: tiles for a place of work, amounts by container, materials nobody has named yet."""
 
 from collections.abc import Sequence
 from decimal import Decimal

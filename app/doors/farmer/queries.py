@@ -1,4 +1,4 @@
-"""What the farmer's pages show: which households one writes for, their places of work, and what was written there."""
+"""Queries of the farmer's pages: which households one writes for, their places of work, and what was written there."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What a phone sends: the form of one step, and the envelope of a batch of items kept offline."""
+"""Schemas of what a phone sends: the form of one step, and the envelope of a batch of items kept offline."""
 
 import re
 from datetime import date, datetime, timedelta

@@ -1,1 +1,1 @@
-"""What every audience uses: the page of a background job, uploads in parts, and pictures."""
+"""Pages that every audience uses: a background job, uploads in parts, and pictures."""

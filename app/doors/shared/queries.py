@@ -1,4 +1,4 @@
-"""Who may see a stored file: the rows that point to it say so, and each part answers for its own rows."""
+"""The right to see a stored file: the rows that point to it say so, and each part answers for its own rows."""
 
 from collections.abc import Callable
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Which door is whose, and what waits for the one who sits at a desk."""
+"""Doors by person, and what waits for the one who sits at a desk."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,1 +1,1 @@
-"""Where products are sold: one folder per marketplace software, all behind the interface in `base`."""
+"""Channels: one folder per marketplace software, all behind the interface in `base`."""

@@ -1,4 +1,4 @@
-"""What opens an account with a shop, what to ask a person for it, and what its check found."""
+"""Accounts with a shop: what opens one, what to ask a person for it, and what its check found."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

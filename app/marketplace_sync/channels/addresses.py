@@ -1,4 +1,4 @@
-"""Which addresses may be dialled when somebody else names them."""
+"""Addresses that may be dialled when somebody else names them."""
 
 import ipaddress
 from typing import Final

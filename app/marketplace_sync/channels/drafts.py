@@ -1,4 +1,4 @@
-"""What we want a listing to say, and what no marketplace accepts of it."""
+"""Drafts: what we want a listing to say, and what no marketplace accepts of it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

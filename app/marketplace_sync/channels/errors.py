@@ -1,4 +1,4 @@
-"""What can go wrong with a marketplace.
+"""Errors of marketplaces.
 
 ChannelError
 ├── Retryable          nothing was changed; the same call may work after `after`

@@ -1,4 +1,4 @@
-"""What a marketplace itself said of an item."""
+"""Statuses: what a marketplace itself said of an item."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

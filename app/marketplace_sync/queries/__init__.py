@@ -1,4 +1,4 @@
-"""What is on sale where, and what an organisation wants of its accounts: one module for each noun, the names others use listed here."""
+"""Queries of what is on sale where, and of what an organisation wants of its accounts: one module for each noun, the names others use listed here."""
 
 from app.marketplace_sync.queries.about_me import about_me
 from app.marketplace_sync.queries.channel_accounts import account, account_check, accounts_of

@@ -1,4 +1,4 @@
-"""What one person did about selling online, for the file of their own data."""
+"""One person's acts in selling online, for the file of their own data."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Where products are on sale, by evidence only: what a marketplace answered, or what a named person from outside saw."""
+"""Evidence of being on sale, and nothing else: what a marketplace answered, or what a named person from outside saw."""
 
 from collections import defaultdict
 from collections.abc import Collection

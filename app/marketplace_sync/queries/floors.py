@@ -1,4 +1,4 @@
-"""Which floors there are, which one an address belongs to, and which count on a day."""
+"""Floors: which there are, which one an address belongs to, and which count on a day."""
 
 from collections.abc import Iterable
 from datetime import date, datetime

@@ -1,4 +1,4 @@
-"""Which packs may be put on sale on an account, and of which there is nothing to sell now, and why."""
+"""Packs that may be put on sale on an account, and those of which there is nothing to sell now, and why."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass

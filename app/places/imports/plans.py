@@ -1,4 +1,4 @@
-"""What applying a file would do, what is wrong with it, and what a person must look at before."""
+"""The plan of an import: what applying a file would do, what is wrong with it, and what a person must look at before."""
 
 from dataclasses import dataclass, field
 from hashlib import sha256

@@ -1,4 +1,4 @@
-"""Which rows are in force on a civil date, as we knew them at a moment."""
+"""Conditions of time: rows in force on a civil date, as we knew them at a moment."""
 
 from datetime import date, datetime
 

@@ -1,4 +1,4 @@
-"""What a unit was before, what became of it, and the names it has borne."""
+"""The history of a unit: what it was before, what became of it, and the names it has borne."""
 
 from collections import defaultdict
 from collections.abc import Collection

@@ -1,4 +1,4 @@
-"""What a person recorded, for the file of their own data."""
+"""One person's own records, for the file of their data."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What products are, where they are made, which certificate holds on which day: one module for each noun, the names others use listed here."""
+"""Queries of products, of where they are made, and of the certificate that holds on a day: one module for each noun, the names others use listed here."""
 
 from app.products.queries.about_me import about_me
 from app.products.queries.certificates import (

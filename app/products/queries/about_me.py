@@ -1,4 +1,4 @@
-"""Which products and certificates one person recorded, for the file of their own data."""
+"""One person's products and certificates, for the file of their own data."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Which certificate holds on which day."""
+"""Certificates that hold on a day."""
 
 from collections import defaultdict
 from collections.abc import Collection

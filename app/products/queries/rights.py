@@ -1,4 +1,4 @@
-"""Which products an actor may open."""
+"""Products an actor may open."""
 
 from sqlalchemy import ColumnElement, func, or_, select, true
 

@@ -1,4 +1,4 @@
-"""Where products are made, and which of them count for a village on a day."""
+"""Villages where products are made, and the products that count for a village on a day."""
 
 from collections import defaultdict
 from collections.abc import Collection

@@ -1,4 +1,4 @@
-"""How it was: the last row of each chain of corrections says it."""
+"""Chains of corrections: the last row of each says how it was."""
 
 from collections.abc import Collection
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What every question shares: which rows an actor may open."""
+"""Rows an actor may open, which every question shares."""
 
 from sqlalchemy import ColumnElement, true
 

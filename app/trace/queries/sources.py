@@ -1,4 +1,4 @@
-"""What batches are made of: harvests, what is left of them, and which batches they went into."""
+"""Sources of batches: harvests, what is left of them, and which batches they went into."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence

@@ -1,4 +1,4 @@
-"""Who wrote the steps of a diary down: the holder's own people, or somebody from outside who came to help."""
+"""Writers of a diary's steps: the holder's own people, or somebody from outside who came to help."""
 
 from collections.abc import Collection
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What the page behind a code says, and what its label needs: one module for each noun, the names others use listed here."""
+"""Queries for the page behind a code and for its label: one module for each noun, the names others use listed here."""
 
 from app.doors.consumer.queries.batch_page import BatchPage, batch_page, code_exists
 from app.doors.consumer.queries.certificates import ShownCertificate

@@ -1,4 +1,4 @@
-"""What a product's own number leads to, without a lot: the pack, its maker, and where it is sold."""
+"""A product's own number, without a lot: the pack, its maker, and where it is sold."""
 
 from dataclasses import dataclass
 

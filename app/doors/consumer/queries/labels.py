@@ -1,4 +1,4 @@
-"""What a label of a batch needs."""
+"""The contents of a batch's label."""
 
 from dataclasses import dataclass
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What people typed, as it may stand on a public page."""
+"""Texts that people typed, as they may stand on a public page."""
 
 from app.db import Words
 from app.logs import scrub

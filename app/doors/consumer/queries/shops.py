@@ -1,4 +1,4 @@
-"""Where the product can be bought."""
+"""Shops where the product can be bought."""
 
 from dataclasses import dataclass
 from datetime import date, datetime

@@ -1,4 +1,4 @@
-"""What the desk shows, by a fixed number of statements however many members, lots and listings there are: one module for each noun."""
+"""Queries of the desk, by a fixed number of statements however many members, lots and listings there are: one module for each noun."""
 
 from app.doors.cooperative.queries.certifier import finding_to_correct, site_to_see, sites_to_see
 from app.doors.cooperative.queries.numbers import numbers

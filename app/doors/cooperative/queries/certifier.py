@@ -1,4 +1,4 @@
-"""What a certifier reads, and which findings they may correct."""
+"""A certifier's sites, and the findings they may correct."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

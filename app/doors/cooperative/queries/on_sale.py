@@ -1,4 +1,4 @@
-"""What is on sale where, product by product."""
+"""Products on sale, and where, product by product."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

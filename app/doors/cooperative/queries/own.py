@@ -1,4 +1,4 @@
-"""Whose desk it is."""
+"""The organisations whose desk it is."""
 
 from uuid import UUID
 

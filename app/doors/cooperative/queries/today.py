@@ -1,4 +1,4 @@
-"""What needs a decision today."""
+"""Decisions that today needs."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What was written: the diary, one step with its history, corrections and what is taken back."""
+"""The diary's pages: the list, one step with its history, corrections and what is taken back."""
 
 from uuid import UUID
 

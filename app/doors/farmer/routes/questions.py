@@ -1,4 +1,4 @@
-"""What is asked once more before it is written."""
+"""Questions that are asked once more before a step is written."""
 
 from dataclasses import dataclass
 

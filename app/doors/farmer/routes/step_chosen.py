@@ -1,4 +1,4 @@
-"""What stands in the form of a step: what was typed, else what is being corrected, else the usual."""
+"""Values in the form of a step: what was typed, else what is being corrected, else the usual."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

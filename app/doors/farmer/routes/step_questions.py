@@ -1,4 +1,4 @@
-"""What the form of a step asks, and which question a wrong field belongs to."""
+"""Questions of the form of a step, and which of them a wrong field belongs to."""
 
 from flask_babel import gettext as _
 

@@ -1,4 +1,4 @@
-"""What an official's pages show: stored answers rolled up, and one village with everything behind its answer."""
+"""Queries of an official's pages: stored answers rolled up, and one village with everything behind its answer."""
 
 from app.doors.official.queries.own import own_places, place_of
 from app.doors.official.queries.proof import proof, proofs, records

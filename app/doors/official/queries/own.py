@@ -1,4 +1,4 @@
-"""Which places an official answers for."""
+"""Places an official answers for."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""What a WooCommerce shop says of one of its items, in the words every channel uses."""
+"""Items of a WooCommerce shop, in the words every channel uses."""
 
 import html
 import unicodedata

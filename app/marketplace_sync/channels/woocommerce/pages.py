@@ -1,4 +1,4 @@
-"""What a visitor gets at the page of an item."""
+"""The public page of an item, as a visitor gets it."""
 
 import httpx
 

@@ -1,4 +1,4 @@
-"""What an answer that is no success means: the shop's own codes and statuses as errors that every channel raises."""
+"""Answers that are no success: the shop's own codes and statuses as errors that every channel raises."""
 
 import json
 from collections.abc import Mapping
