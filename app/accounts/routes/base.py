@@ -52,12 +52,12 @@ def _who() -> dict[str, object]:
 
 
 def _me() -> tuple[str, str]:
-    known: Actor = g.get("actor", PUBLIC)
-    if known.person_id is None:
+    actor: Actor = g.get("actor", PUBLIC)
+    if actor.person_id is None:
         return "", ""
     if "me" not in g:
-        with page_transaction() as db:
-            name, names = queries.greeting(db, known.person_id, {m.organisation_id for m in known.memberships})
+        with page_transaction() as session:
+            name, names = queries.greeting(session, actor.person_id, {m.organisation_id for m in actor.memberships})
         g.me = (name, _in_short(names))
     found: tuple[str, str] = g.me
     return found
@@ -101,10 +101,10 @@ def origin() -> Origin:
     return Origin(address=visitor_address(), browser=read_cookie(BROWSER_COOKIE)[:600])
 
 
-def count_lookup(known: Actor, phone: str | None, full_name: str, *, of: UUID | None = None) -> None:
+def count_lookup(actor: Actor, phone: str | None, full_name: str, *, of: UUID | None = None) -> None:
     """Raises TooMany for who was told of too many numbers today that they are somebody's."""
-    with transaction(SYSTEM) as db:
-        refused = people.check_lookups(db, known, phone, full_name, of=of, key=signing_key())
+    with transaction(SYSTEM) as session:
+        refused = people.check_lookups(session, actor, phone, full_name, of=of, key=signing_key())
     if refused is not None:
         raise refused
 
@@ -114,18 +114,18 @@ def next_address(default: str = "/") -> str:
     return own_address(request.values.get("next", ""), default)
 
 
-def own_person_id(known: Actor) -> UUID:
-    if known.person_id is None:
+def own_person_id(actor: Actor) -> UUID:
+    if actor.person_id is None:
         raise forbidden()
-    return known.person_id
+    return actor.person_id
 
 
-def communes_and_villages(db: Session, commune_id: UUID | None) -> dict[str, Any]:
+def communes_and_villages(session: Session, commune_id: UUID | None) -> dict[str, Any]:
     """What a page needs to choose a village: today's communes, the chosen one, and its villages."""
     today = clock.today()
-    villages = places.current_villages(db, commune_id, today) if commune_id else []
+    villages = places.current_villages(session, commune_id, today) if commune_id else []
     return {
         "commune_id": commune_id,
-        "communes": places.commune_choices(db, today),
+        "communes": places.commune_choices(session, today),
         "villages": [(p.id, f"{p.kind_word} {p.name}") for p in villages],
     }

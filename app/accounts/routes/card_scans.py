@@ -23,16 +23,16 @@ def card_typed() -> Response:
 def card_typed_send() -> BaseResponse:
     """The code under the QR, for a phone whose camera fails."""
     form = parse(schemas.TypedCode)
-    with transaction(SYSTEM) as db:
-        secret = card_scans.typed_secret(db, form.code)
+    with transaction(SYSTEM) as session:
+        secret = card_scans.typed_secret(session, form.code)
     return redirect(url_for("accounts.card", secret=secret), 303)
 
 
 @blueprint.get("/the/<secret>")
 def card(secret: str) -> Response:
     """Shows whose card this is; binds nothing, so that whatever fetches addresses ahead of people does no harm."""
-    with transaction(SYSTEM) as db:
-        found = card_scans.scan(db, secret, device_token=_device_token())
+    with transaction(SYSTEM) as session:
+        found = card_scans.scan(session, secret, device_token=_device_token())
     response = page("accounts/card.html", card=found, secret=secret)
     if found.state == card_scans.CardState.WAITING:
         response.headers["Refresh"] = str(WAITING_REFRESH_SECONDS)
@@ -45,27 +45,29 @@ def card(secret: str) -> Response:
 @blueprint.post("/the/<secret>")
 def card_pin(secret: str) -> BaseResponse:
     form, token = parse(schemas.Pin), _device_token() or tokens.new_token()
-    with transaction(SYSTEM) as db:
+    with transaction(SYSTEM) as session:
         outcome = card_scans.enter_by_pin(
-            db, secret, form.pin, key=signing_key(), device_token=token, agent=agent(), address=visitor_address()
+            session, secret, form.pin, key=signing_key(), device_token=token, agent=agent(), address=visitor_address()
         )
-        leave_old(db, outcome)
+        leave_old(session, outcome)
     return _keep_device(welcome(or_raise(outcome), url_for("accounts.after_sign_in")), token)
 
 
 @blueprint.post("/the/<secret>/vao")
 def card_enter(secret: str) -> BaseResponse:
-    with transaction(SYSTEM) as db:
-        granted = card_scans.enter(db, secret, device_token=_device_token(), agent=agent(), address=visitor_address())
-        leave_old(db, granted)
+    with transaction(SYSTEM) as session:
+        granted = card_scans.enter(
+            session, secret, device_token=_device_token(), agent=agent(), address=visitor_address()
+        )
+        leave_old(session, granted)
     return _keep_device(welcome(granted, url_for("accounts.after_sign_in")), _device_token())
 
 
 @blueprint.post("/the/<secret>/hoi")
 def card_ask(secret: str) -> BaseResponse:
     form, token = parse(schemas.AskCard), _device_token() or tokens.new_token()
-    with transaction(SYSTEM) as db:
-        card_requests.ask(db, secret, form.id, device_token=token, agent=agent())
+    with transaction(SYSTEM) as session:
+        card_requests.ask(session, secret, form.id, device_token=token, agent=agent())
     return _keep_device(redirect(url_for("accounts.card", secret=secret), 303), token)
 
 

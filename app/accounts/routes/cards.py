@@ -17,20 +17,20 @@ from app.web import page, parse, parse_query, require, signed_in, transaction, w
 
 @blueprint.post("/don-vi/<uuid:organisation_id>/in-the")
 def print_card(organisation_id: UUID) -> BaseResponse:
-    known = require(Right.MANAGE_MEMBERS)
+    actor = require(Right.MANAGE_MEMBERS)
     form = parse(schemas.PrintCard)
-    with transaction() as db:
-        made = cards.print_card(db, known, organisation_id, form, key=signing_key())
+    with transaction() as session:
+        made = cards.print_card(session, actor, organisation_id, form, key=signing_key())
     return redirect(url_for("accounts.printed_card", card_id=made.id), 303)
 
 
 @blueprint.get("/the-in/<uuid:card_id>")
 def printed_card(card_id: UUID) -> Response:
-    known = require(Right.MANAGE_MEMBERS)
-    with transaction() as db:
-        made, secret, pin = cards.printed(db, known, card_id, key=signing_key())
-        data = queries.looked_after(db, known, made.person_id)
-        names = queries.organisation_names(db, [made.organisation_id])
+    actor = require(Right.MANAGE_MEMBERS)
+    with transaction() as session:
+        made, secret, pin = cards.printed(session, actor, card_id, key=signing_key())
+        data = queries.looked_after(session, actor, made.person_id)
+        names = queries.organisation_names(session, [made.organisation_id])
     settings = web().settings
     address = f"{settings.printed_base()}{url_for('accounts.card', secret=secret)}"
     return page(
@@ -62,28 +62,28 @@ def qr_image(content: str) -> str:
 
 @blueprint.post("/the-in/<uuid:card_id>/huy")
 def revoke_card(card_id: UUID) -> BaseResponse:
-    known = signed_in()
-    with transaction() as db:
-        cards.revoke_card(db, known, card_id)
+    actor = signed_in()
+    with transaction() as session:
+        cards.revoke_card(session, actor, card_id)
     return redirect(next_address(url_for("accounts.account")), 303)
 
 
 @blueprint.post("/may/<uuid:device_id>/mat")
 def lost_phone(device_id: UUID) -> BaseResponse:
     """One tap: that phone and its sign-ins end now."""
-    known = signed_in()
-    with transaction() as db:
-        devices.revoke_device(db, known, device_id)
+    actor = signed_in()
+    with transaction() as session:
+        devices.revoke_device(session, actor, device_id)
     return redirect(next_address(url_for("accounts.account")), 303)
 
 
 @blueprint.get("/xac-nhan-may", endpoint="card_requests")
 def waiting_phones() -> Response:
-    known = require(Right.MANAGE_MEMBERS)
-    with transaction() as db:
-        managed = known.where(Right.MANAGE_MEMBERS)
+    actor = require(Right.MANAGE_MEMBERS)
+    with transaction() as session:
+        managed = actor.where(Right.MANAGE_MEMBERS)
         mark = parse_query(schemas.PageMark).trang
-        found = queries.waiting_requests(db, managed, clock.machine_now(), mark)
+        found = queries.waiting_requests(session, managed, clock.machine_now(), mark)
         response = page("accounts/card_requests.html", found=found, rows=[(row[0], row[1]) for row in found.rows])
     response.headers["Refresh"] = "15"
     return response
@@ -91,8 +91,8 @@ def waiting_phones() -> Response:
 
 @blueprint.post("/xac-nhan-may/<uuid:card_request_id>")
 def card_decide(card_request_id: UUID) -> BaseResponse:
-    known = require(Right.MANAGE_MEMBERS)
+    actor = require(Right.MANAGE_MEMBERS)
     form = parse(schemas.Decision)
-    with transaction() as db:
-        card_requests.decide(db, known, card_request_id, right_person=form.word == "right")
+    with transaction() as session:
+        card_requests.decide(session, actor, card_request_id, right_person=form.word == "right")
     return redirect(url_for("accounts.card_requests"), 303)

@@ -21,46 +21,46 @@ from app.web import page, parse, parse_query, require, signed_in, transaction
 
 @blueprint.get("/don-vi/<uuid:organisation_id>/them-ho")
 def new_household(organisation_id: UUID) -> Response:
-    known = require(Right.MANAGE_MEMBERS)
+    actor = require(Right.MANAGE_MEMBERS)
     asked = parse_query(InCommune)
-    with transaction() as db:
-        row = queries.organisation(db, known, organisation_id)
-        if not known.may(Right.MANAGE_MEMBERS, organisation_id):
+    with transaction() as session:
+        row = queries.organisation(session, actor, organisation_id)
+        if not actor.may(Right.MANAGE_MEMBERS, organisation_id):
             raise forbidden()
         commune_id = asked.commune or row.commune_id
         return page(
             "accounts/new_household.html",
             organisation=row,
-            **communes_and_villages(db, commune_id),
+            **communes_and_villages(session, commune_id),
         )
 
 
 @blueprint.post("/don-vi/<uuid:organisation_id>/them-ho")
 def new_household_send(organisation_id: UUID) -> BaseResponse:
-    known = require(Right.MANAGE_MEMBERS)
+    actor = require(Right.MANAGE_MEMBERS)
     form = parse(schemas.HouseholdIn)
-    with transaction() as db:
-        household = households.add_household(db, known, organisation_id, form)
+    with transaction() as session:
+        household = households.add_household(session, actor, organisation_id, form)
     return redirect(url_for("accounts.new_person", organisation_id=household.id), 303)
 
 
 @blueprint.get("/don-vi/<uuid:organisation_id>/ho/<uuid:household_id>/roi")
 def household_leaves(organisation_id: UUID, household_id: UUID) -> Response:
     """Asked first: the manager cannot take the household back alone."""
-    known = require(Right.MANAGE_PEOPLE)
-    with transaction() as db:
-        row = queries.organisation(db, known, organisation_id)
-        if not known.may_everywhere(Right.ADMINISTER):
-            check_may(known, Right.MANAGE_MEMBERS, organisation_id)
-        household = queries.member_household(db, known, row.id, household_id)
+    actor = require(Right.MANAGE_PEOPLE)
+    with transaction() as session:
+        row = queries.organisation(session, actor, organisation_id)
+        if not actor.may_everywhere(Right.ADMINISTER):
+            check_may(actor, Right.MANAGE_MEMBERS, organisation_id)
+        household = queries.member_household(session, actor, row.id, household_id)
         return page("accounts/household_leaves.html", organisation=row, household=household)
 
 
 @blueprint.post("/don-vi/<uuid:organisation_id>/ho/<uuid:household_id>/roi")
 def household_leaves_send(organisation_id: UUID, household_id: UUID) -> BaseResponse:
-    known = signed_in()
-    with transaction() as db:
-        households.end_household(db, known, household_id, organisation_id, on=clock.today() - timedelta(days=1))
+    actor = signed_in()
+    with transaction() as session:
+        households.end_household(session, actor, household_id, organisation_id, on=clock.today() - timedelta(days=1))
     flash(_("Hộ này thôi là thành viên từ hôm nay."), "met")
     return redirect(next_address(url_for("accounts.organisation", organisation_id=organisation_id)), 303)
 
@@ -68,22 +68,22 @@ def household_leaves_send(organisation_id: UUID, household_id: UUID) -> BaseResp
 @blueprint.get("/don-vi/<uuid:organisation_id>/vao-hop-tac-xa")
 def household_joins(organisation_id: UUID) -> Response:
     """Which cooperative a household joins, of its own commune or of another."""
-    known = require(Right.ADMINISTER)
+    actor = require(Right.ADMINISTER)
     asked = parse_query(schemas.Joining)
-    with transaction() as db:
-        row = queries.organisation(db, known, organisation_id)
+    with transaction() as session:
+        row = queries.organisation(session, actor, organisation_id)
         if row.kind != OrganisationKind.HOUSEHOLD:
             raise not_found(N_("hộ này"))
         commune_id = asked.commune or row.commune_id
-        member_of = queries.cooperatives_of(db, row.id, clock.today())
+        member_of = queries.cooperatives_of(session, row.id, clock.today())
         found = queries.organisations(
-            db, known, search=asked.q, kinds=households.TAKES_IN_HOUSEHOLDS, commune_id=commune_id
+            session, actor, search=asked.q, kinds=households.TAKES_IN_HOUSEHOLDS, commune_id=commune_id
         )
         return page(
             "accounts/join_household.html",
             organisation=row,
             commune_id=commune_id,
-            communes=places.commune_choices(db, clock.today()),
+            communes=places.commune_choices(session, clock.today()),
             cooperatives=[(o.id, o.name) for o in found.rows if o.id not in member_of],
             more=found.listed.next is not None,
             search=asked.q,
@@ -92,9 +92,9 @@ def household_joins(organisation_id: UUID) -> Response:
 
 @blueprint.post("/don-vi/<uuid:organisation_id>/vao-hop-tac-xa")
 def household_joins_send(organisation_id: UUID) -> BaseResponse:
-    known = require(Right.ADMINISTER)
+    actor = require(Right.ADMINISTER)
     form = parse(schemas.JoinIn)
-    with transaction() as db:
-        households.join_household(db, known, organisation_id, form.cooperative_id, on=clock.today())
+    with transaction() as session:
+        households.join_household(session, actor, organisation_id, form.cooperative_id, on=clock.today())
     flash(_("Hộ này là thành viên từ hôm nay."), "met")
     return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)

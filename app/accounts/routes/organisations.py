@@ -21,26 +21,28 @@ from app.web import language, page, parse, parse_query, require, signed_in, tran
 
 @blueprint.get("/don-vi", endpoint="organisations")
 def all_organisations() -> Response:
-    known = signed_in()
+    actor = signed_in()
     asked = parse_query(schemas.Organisations)
-    with transaction() as db:
+    with transaction() as session:
         kinds = [asked.loai] if asked.loai else []
-        found = queries.organisations(db, known, search=asked.q, kinds=kinds, commune_id=asked.xa, mark=asked.trang)
+        found = queries.organisations(
+            session, actor, search=asked.q, kinds=kinds, commune_id=asked.xa, mark=asked.trang
+        )
         return page(
             "accounts/organisations.html",
             asked=asked,
             found=found,
             kinds=[(kind, KIND_WORDS[kind].text(language())) for kind in OrganisationKind],
-            communes=places.commune_choices(db, clock.today()),
-            place_names=places.full_names(db, {p for o in found.rows if (p := o.village_id or o.commune_id)}),
+            communes=places.commune_choices(session, clock.today()),
+            place_names=places.full_names(session, {p for o in found.rows if (p := o.village_id or o.commune_id)}),
         )
 
 
 @blueprint.get("/nguoi-va-the")
 def people() -> BaseResponse:
     """The people of the organisation that the actor manages; who manages several chooses from the list."""
-    known = require(Right.MANAGE_MEMBERS)
-    own = sorted(known.where(Right.MANAGE_MEMBERS))
+    actor = require(Right.MANAGE_MEMBERS)
+    own = sorted(actor.where(Right.MANAGE_MEMBERS))
     if len(own) > 1:
         return redirect(url_for("accounts.organisations"), 303)
     return redirect(url_for("accounts.organisation", organisation_id=own[0]), 303)
@@ -49,106 +51,110 @@ def people() -> BaseResponse:
 @blueprint.get("/don-vi/moi")
 def new_organisation() -> Response:
     require(Right.ADMINISTER)
-    with transaction() as db:
+    with transaction() as session:
         return page(
             "accounts/new_organisation.html",
             kinds=list(OrganisationKind),
-            communes=places.commune_choices(db, clock.today()),
+            communes=places.commune_choices(session, clock.today()),
         )
 
 
 @blueprint.post("/don-vi/moi")
 def new_organisation_send() -> BaseResponse:
-    known = require(Right.ADMINISTER)
+    actor = require(Right.ADMINISTER)
     form = parse(schemas.OrganisationIn)
-    with transaction() as db:
-        made = organisations.create_organisation(db, known, form)
+    with transaction() as session:
+        made = organisations.create_organisation(session, actor, form)
     return redirect(url_for("accounts.organisation", organisation_id=made.id), 303)
 
 
 @blueprint.get("/don-vi/<uuid:organisation_id>")
 def organisation(organisation_id: UUID) -> Response:
-    known = signed_in()
+    actor = signed_in()
     asked = parse_query(schemas.People)
-    with transaction() as db:
-        row = queries.organisation(db, known, organisation_id)
-        return page("accounts/organisation.html", organisation=row, asked=asked, **_people_page(db, known, row, asked))
+    with transaction() as session:
+        row = queries.organisation(session, actor, organisation_id)
+        return page(
+            "accounts/organisation.html", organisation=row, asked=asked, **_people_page(session, actor, row, asked)
+        )
 
 
-def _people_page(db: Session, known: Actor, row: Organisation, asked: schemas.People) -> dict[str, Any]:
+def _people_page(session: Session, actor: Actor, row: Organisation, asked: schemas.People) -> dict[str, Any]:
     """Everybody who may open the organisation sees what it is; its people only who looks after them."""
-    may_look = known.may(Right.MANAGE_PEOPLE, row.id)
-    wider = rights.look_after(db, known, row.id) if may_look else known
+    may_look = actor.may(Right.MANAGE_PEOPLE, row.id)
+    wider = rights.look_after(session, actor, row.id) if may_look else actor
     households = (
-        queries.member_household_page(db, known, row.id, search=asked.q, mark=asked.trang_ho)
+        queries.member_household_page(session, actor, row.id, search=asked.q, mark=asked.trang_ho)
         if row.kind != OrganisationKind.HOUSEHOLD
         else None
     )
     place_id = row.village_id or row.commune_id
-    people = queries.member_page(db, wider, row.id, search=asked.q, mark=asked.trang) if may_look else None
+    people = queries.member_page(session, wider, row.id, search=asked.q, mark=asked.trang) if may_look else None
     shown = [h.id for h in households.rows] if households else []
     living_there: dict[UUID, list[queries.Member]] = {}
-    for member in queries.members(db, wider, shown) if may_look and shown else []:
+    for member in queries.members(session, wider, shown) if may_look and shown else []:
         living_there.setdefault(member.organisation_id, []).append(member)
     paged = any(found.listed.previous or found.listed.next for found in (people, households) if found)
     return {
         "may_look": may_look,
         "people": people,
         "households": households,
-        "offers": queries.offers_of(db, row.id, offered_by=None if may_look else known.person_id, mark=asked.trang_moi),
+        "offers": queries.offers_of(
+            session, row.id, offered_by=None if may_look else actor.person_id, mark=asked.trang_moi
+        ),
         "searchable": bool(asked.q) or paged,
         "living_there": living_there,
-        "cooperatives": queries.organisation_names(db, queries.cooperatives_of(db, row.id, clock.today())),
-        "manages": known.may(Right.MANAGE_MEMBERS, row.id),
-        "administers": known.may_everywhere(Right.ADMINISTER),
-        "place": places.full_names(db, [place_id])[place_id] if place_id else "",
-        "place_names": places.full_names(db, {p.place_id for p in people.rows if p.place_id} if people else ()),
-        "waiting": queries.waiting_count(db, known.where(Right.MANAGE_MEMBERS), clock.machine_now()),
+        "cooperatives": queries.organisation_names(session, queries.cooperatives_of(session, row.id, clock.today())),
+        "manages": actor.may(Right.MANAGE_MEMBERS, row.id),
+        "administers": actor.may_everywhere(Right.ADMINISTER),
+        "place": places.full_names(session, [place_id])[place_id] if place_id else "",
+        "place_names": places.full_names(session, {p.place_id for p in people.rows if p.place_id} if people else ()),
+        "waiting": queries.waiting_count(session, actor.where(Right.MANAGE_MEMBERS), clock.machine_now()),
     }
 
 
 @blueprint.get("/don-vi/<uuid:organisation_id>/sua")
 def change_organisation(organisation_id: UUID) -> Response:
-    known = signed_in()
-    with transaction() as db:
-        row = queries.organisation(db, known, organisation_id)
-        if not known.may(Right.MANAGE_PEOPLE, row.id):
+    actor = signed_in()
+    with transaction() as session:
+        row = queries.organisation(session, actor, organisation_id)
+        if not actor.may(Right.MANAGE_PEOPLE, row.id):
             raise forbidden()
         return page("accounts/change_organisation.html", organisation=row)
 
 
 @blueprint.get("/don-vi/<uuid:organisation_id>/tru-so")
 def move_organisation(organisation_id: UUID) -> Response:
-    known = signed_in()
+    actor = signed_in()
     asked = parse_query(InCommune)
-    with transaction() as db:
-        row = queries.organisation(db, known, organisation_id)
-        if not known.may(Right.MANAGE_PEOPLE, row.id):
+    with transaction() as session:
+        row = queries.organisation(session, actor, organisation_id)
+        if not actor.may(Right.MANAGE_PEOPLE, row.id):
             raise forbidden()
         commune_id = row.commune_id or asked.commune
         place_id = row.village_id or commune_id
         return page(
             "accounts/move_organisation.html",
             organisation=row,
-            place=places.full_names(db, [place_id]).get(place_id, "") if place_id else "",
-            **communes_and_villages(db, commune_id),
+            place=places.full_names(session, [place_id]).get(place_id, "") if place_id else "",
+            **communes_and_villages(session, commune_id),
         )
 
 
 @blueprint.post("/don-vi/<uuid:organisation_id>/tru-so")
 def move_organisation_send(organisation_id: UUID) -> BaseResponse:
-    known = signed_in()
+    actor = signed_in()
     form = parse(schemas.SeatChange)
-    with transaction() as db:
-        organisations.move_organisation(db, known, organisation_id, form)
+    with transaction() as session:
+        organisations.move_organisation(session, actor, organisation_id, form)
     flash(_("Đã ghi trụ sở.") if form.village_id else _("Đã ghi xã, phường của trụ sở; chưa ghi thôn."), "met")
     return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)
 
 
 @blueprint.post("/don-vi/<uuid:organisation_id>/sua")
 def change_organisation_send(organisation_id: UUID) -> BaseResponse:
-    known = signed_in()
+    actor = signed_in()
     form = parse(schemas.OrganisationChange)
-    with transaction() as db:
-        organisations.change_organisation(db, known, organisation_id, form)
+    with transaction() as session:
+        organisations.change_organisation(session, actor, organisation_id, form)
     return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from flask import Response, current_app, jsonify, make_response, redirect, session, url_for
+from flask import Response, current_app, jsonify, make_response, redirect, url_for
+from flask import session as browser_session
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -29,10 +30,10 @@ def _data_of_other_parts() -> dict[str, DataAboutMe]:
 
 @blueprint.get("/dong-y")
 def consents() -> Response:
-    known = signed_in()
-    with transaction() as db:
-        now = queries.consents_now(db, own_person_id(known))
-        unasked = {a.purpose for a in consent_verbs.unasked(db, own_person_id(known))}
+    actor = signed_in()
+    with transaction() as session:
+        now = queries.consents_now(session, own_person_id(actor))
+        unasked = {a.purpose for a in consent_verbs.unasked(session, own_person_id(actor))}
         return page(
             "accounts/consents.html", asked=list(consent_verbs.ASKED.values()), now_given=now, unasked=unasked,
             rights=consent_verbs.RIGHTS, next=next_address(""),
@@ -41,59 +42,59 @@ def consents() -> Response:
 
 @blueprint.post("/dong-y")
 def consents_send() -> BaseResponse:
-    known = signed_in()
+    actor = signed_in()
     form = parse(schemas.ConsentForm)
-    with transaction() as db:
-        consent_verbs.answer_consents(db, known, set(form.purposes), language=form.language, shown=form.versions)
+    with transaction() as session:
+        consent_verbs.answer_consents(session, actor, set(form.purposes), language=form.language, shown=form.versions)
     return redirect(next_address(url_for("accounts.my_data")), 303)
 
 
 @blueprint.post("/dong-y/<purpose>/rut-lai")
 def withdraw(purpose: str) -> BaseResponse:
     """One tap takes one consent back; the others stay."""
-    known = signed_in()
+    actor = signed_in()
     if purpose not in set(Purpose):
         raise not_found()
-    with transaction() as db:
-        consent_verbs.withdraw(db, known, Purpose(purpose), language=language())
+    with transaction() as session:
+        consent_verbs.withdraw(session, actor, Purpose(purpose), language=language())
     return redirect(url_for("accounts.my_data"), 303)
 
 
 @blueprint.get("/du-lieu-cua-toi")
 def my_data() -> Response:
-    known = signed_in()
+    actor = signed_in()
     shown = parse_query(schemas.Account)
-    with transaction() as db:
+    with transaction() as session:
         return page(
             "accounts/my_data.html",
-            me=queries.looked_after(db, known, own_person_id(known)),
-            consents=queries.consents_now(db, own_person_id(known)),
+            me=queries.looked_after(session, actor, own_person_id(actor)),
+            consents=queries.consents_now(session, own_person_id(actor)),
             asked=consent_verbs.ASKED,
-            requests=queries.data_request_page(db, own_person_id(known), shown.trang_yeu_cau),
+            requests=queries.data_request_page(session, own_person_id(actor), shown.trang_yeu_cau),
             kinds=list(RequestKind),
             rights=consent_verbs.RIGHTS,
-            **sessions(db, known, shown),
+            **sessions(session, actor, shown),
         )
 
 
 @blueprint.post("/du-lieu-cua-toi/loi-moi/<uuid:role_offer_id>")
 def answer_offer(role_offer_id: UUID) -> BaseResponse:
-    known = signed_in()
+    actor = signed_in()
     form = parse(schemas.OfferAnswer)
-    with transaction() as db:
-        offers.answer_offer(db, known, role_offer_id, accepted=form.word == "yes")
+    with transaction() as session:
+        offers.answer_offer(session, actor, role_offer_id, accepted=form.word == "yes")
     return redirect(url_for("accounts.my_data"), 303)
 
 
 @blueprint.get("/du-lieu-cua-toi/tai-ve")
 def my_data_file() -> Response:
-    known = signed_in()
-    with transaction() as db:
-        found = privacy.everything_about(db, known)
+    actor = signed_in()
+    with transaction() as session:
+        found = privacy.everything_about(session, actor)
     # What they recorded where they hold no right any more is still theirs: each part filters by the person alone.
-    with transaction(SYSTEM) as db:
+    with transaction(SYSTEM) as session:
         for name, ask in _data_of_other_parts().items():
-            found[name] = json_ready(ask(db, known))
+            found[name] = json_ready(ask(session, actor))
     response = jsonify(found)
     response.headers["Content-Disposition"] = 'attachment; filename="du-lieu-cua-toi.json"'
     return response
@@ -101,10 +102,10 @@ def my_data_file() -> Response:
 
 @blueprint.post("/du-lieu-cua-toi")
 def my_data_request() -> BaseResponse:
-    known = signed_in()
+    actor = signed_in()
     form = parse(schemas.DataRequestIn)
-    with transaction() as db:
-        privacy.request_data(db, known, form)
+    with transaction() as session:
+        privacy.request_data(session, actor, form)
     return redirect(url_for("accounts.my_data"), 303)
 
 
@@ -116,33 +117,33 @@ def erase_me() -> Response:
 
 @blueprint.post("/du-lieu-cua-toi/xoa")
 def erase_me_send() -> BaseResponse:
-    known = signed_in()
+    actor = signed_in()
     form = parse(schemas.EraseForm)
-    with transaction() as db:
-        privacy.erase(db, known, form.id)
-    session.clear()
+    with transaction() as session:
+        privacy.erase(session, actor, form.id)
+    browser_session.clear()
     return clear_sign_in_cookie(make_response(page("accounts/erased.html")))
 
 
 @blueprint.get("/quan-tri/yeu-cau-du-lieu")
 def data_requests() -> Response:
     require(Right.ADMINISTER)
-    with transaction() as db:
+    with transaction() as session:
         mark = parse_query(schemas.PageMark).trang
-        return page("accounts/data_requests.html", found=queries.open_data_requests(db, mark), now_is=clock.now())
+        return page("accounts/data_requests.html", found=queries.open_data_requests(session, mark), now_is=clock.now())
 
 
 @blueprint.get("/quan-tri/yeu-cau-du-lieu/<uuid:data_request_id>")
 def data_request(data_request_id: UUID) -> Response:
     require(Right.ADMINISTER)
-    with transaction() as db:
-        return page("accounts/data_request.html", row=privacy.open_request(db, data_request_id))
+    with transaction() as session:
+        return page("accounts/data_request.html", row=privacy.open_request(session, data_request_id))
 
 
 @blueprint.post("/quan-tri/yeu-cau-du-lieu/<uuid:data_request_id>")
 def data_request_answer(data_request_id: UUID) -> BaseResponse:
-    known = require(Right.ADMINISTER)
+    actor = require(Right.ADMINISTER)
     form = parse(schemas.AnswerIn)
-    with transaction() as db:
-        privacy.answer_request(db, known, data_request_id, form)
+    with transaction() as session:
+        privacy.answer_request(session, actor, data_request_id, form)
     return redirect(url_for("accounts.data_requests"), 303)
