@@ -137,7 +137,7 @@ def rows(cooperative: Cooperative, sites: Sequence[tuple[UUID, UUID]]) -> str:
         log = CareLogIn.model_validate(
             {"id": new_id(), "site_id": site, "happened_at": clock.now() - timedelta(hours=1), **STEP}
         )
-        made.append(care_logs.row_of(log, cooperative.actor, writer, organisation, clock.now(), unnamed=()))
+        made.append(care_logs.build_row(log, cooperative.actor, writer, organisation, clock.now(), unnamed=()))
     return care_logs.rows_json(made)
 
 

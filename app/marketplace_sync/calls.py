@@ -30,7 +30,7 @@ def lock_account_of(session: Session, listing_id: UUID) -> None:
     session.execute(select(ChannelAccount.id).where(ChannelAccount.id == account).with_for_update(key_share=True))
 
 
-def keep_quiet(session: Session, account_id: UUID, error: RateLimited) -> None:
+def pause_account(session: Session, account_id: UUID, error: RateLimited) -> None:
     """The shop asks for peace: none of the account's calls may break it."""
     account = session.get_one(ChannelAccount, account_id)
     until = clock.machine_now() + (error.after or FIRST_WAIT)

@@ -15,7 +15,7 @@ from app.accounts.queries import among
 from app.actor import SYSTEM
 from app.db import Database, Words, new_id
 from app.marketplace_sync import reckoning
-from app.marketplace_sync.calls import BUSY_WAIT, LEASE, break_account, keep_quiet, log_call, unreadable
+from app.marketplace_sync.calls import BUSY_WAIT, LEASE, break_account, log_call, pause_account, unreadable
 from app.marketplace_sync.channels.errors import AuthExpired, AuthRevoked, ChannelError, RateLimited, WrongCurrency
 from app.marketplace_sync.channels.http import Timeouts
 from app.marketplace_sync.channels.statuses import RemoteStatus
@@ -24,7 +24,7 @@ from app.marketplace_sync.events import AccountSilent, LookWanted
 from app.marketplace_sync.models import ChannelAccount, Listing, ListingObservation
 from app.marketplace_sync.notes import clear_note, set_note, want_again
 from app.marketplace_sync.siblings import after_reading, lock_siblings, on_offer, reckon
-from app.marketplace_sync.sightings import take_in
+from app.marketplace_sync.sightings import record_sighting
 from app.messages import N_
 from app.outbox import NotYet
 from app.products.models import Variant
@@ -216,7 +216,7 @@ def _record_account(
     if isinstance(answers, AuthRevoked | AuthExpired | WrongCurrency):
         break_account(session, one.account_id, answers)
     elif isinstance(answers, RateLimited):
-        keep_quiet(session, one.account_id, answers)
+        pause_account(session, one.account_id, answers)
     # Whoever keeps us waiting is not asked about its other listings one after the other: it would hold a thread for hours. Then
     # these come after those, which need not share their fault; and the rounds there are small until one succeeds.
     later = clock.machine_now() + timedelta(seconds=settings.look_seconds)
@@ -251,7 +251,7 @@ def _record_some(session: Session, settings: Settings, answers: Sequence[tuple[S
             # A push wrote while we read: nobody knows which of the two came first.
             listing.next_look_at = clock.machine_now() + BUSY_WAIT
             continue
-        if take_in(session, settings, listing, seen):
+        if record_sighting(session, settings, listing, seen):
             taken.append((listing, seen))
     shelves = _shelves(session, {listing.variant_id for listing, _ in taken}, locked.values())
     accounts = _accounts(session, {listing.account_id for listing, _ in taken})

@@ -18,9 +18,9 @@ from app.marketplace_sync.calls import (
     FIRST_WAIT,
     LEASE,
     break_account,
-    keep_quiet,
     lock_account_of,
     log_call,
+    pause_account,
     unreadable,
 )
 from app.marketplace_sync.channels.base import Channel
@@ -44,7 +44,7 @@ from app.marketplace_sync.models import TROUBLED, ChannelAccount, Listing
 from app.marketplace_sync.notes import clear_note, set_note, want_again
 from app.marketplace_sync.queries import is_retired
 from app.marketplace_sync.siblings import after_reading, draft_of, lock_siblings, reckon
-from app.marketplace_sync.sightings import take_in
+from app.marketplace_sync.sightings import record_sighting
 from app.messages import N_, sentences
 from app.outbox import NotYet
 from app.products.models import Variant
@@ -238,7 +238,7 @@ def _record_push(session: Session, settings: Settings, claim: Claim, outcome: Re
     siblings = lock_siblings(session, [claim.listing_id])
     listing = session.get(Listing, claim.listing_id)
     if isinstance(outcome, RateLimited):
-        keep_quiet(session, claim.account_id, outcome)
+        pause_account(session, claim.account_id, outcome)
     if listing is None:
         return
     if listing.lease_id != claim.lease_id:
@@ -258,7 +258,7 @@ def _record_push(session: Session, settings: Settings, claim: Claim, outcome: Re
         if listing.remote_id is not None:
             listing.sent_skus = []
             _record_numbers(session, settings, listing, siblings, claim, outcome)
-            take_in(session, settings, listing, outcome, pushed=True)
+            record_sighting(session, settings, listing, outcome, pushed=True)
     else:
         if not isinstance(outcome, OutcomeUnknown) and not outcome.wrote:
             listing.sent_stocks = list(claim.sent_stocks)

@@ -22,10 +22,10 @@ SELDOM = timedelta(hours=6)  # well below the age at which a sighting counts no 
 SAID = ("live", "buyable", "raw_state", "url", "price_dong", "stock", "reasons")
 
 
-def take_in(
+def record_sighting(
     session: Session, settings: Settings, listing: Listing, seen: RemoteStatus, *, pushed: bool = False
 ) -> bool:
-    """Let the listing's last sighting and its state follow what the marketplace said: its word wins over ours.
+    """Record what the marketplace said: the last sighting and the state follow it, for its word wins over ours.
 
     An observation is kept when something changed, else once KEPT_EVERY has passed since the last one. `pushed`: we wrote just
     before, so it is looked at again soon. False when it decides nothing: it was no observation, or something newer was seen.

@@ -61,7 +61,7 @@ def _doubtful(happened_at: datetime, phone_now: datetime | None) -> bool:
     return happened_at - now > AHEAD or (phone_now is not None and abs(phone_now - now) > DOUBTFUL_CLOCK)
 
 
-def row_of(
+def build_row(
     log: CareLogIn | CorrectionIn,
     actor: Actor,
     writer: UUID,
@@ -156,8 +156,8 @@ def is_stored(session: Session, log: CorrectionIn) -> bool:
     return there is not None and there.digest == digest_of(log)
 
 
-def kept_of(log: CareLogIn, actor: Actor, organisation_id: UUID, digest: str, site_id: UUID) -> dict[str, Any]:
-    """`site_id`: of the step that stands under the id, where the actor may see it."""
+def build_conflict(log: CareLogIn, actor: Actor, organisation_id: UUID, digest: str, site_id: UUID) -> dict[str, Any]:
+    """The row of what came under a taken id. `site_id`: of the step that stands under it, where the actor may see it."""
     return {
         "id": new_id(),
         "care_log_id": log.id,

@@ -17,14 +17,14 @@ from app.trace import queries
 from app.trace.care_logs import (
     LogOutcome,
     announce,
+    build_conflict,
+    build_row,
     conflict,
     contents_of,
     digest_of,
     insert_rows,
     is_stored,
     keep_conflicts,
-    kept_of,
-    row_of,
     writer_of,
 )
 from app.trace.events import CareLogCorrected, CareLogRecorded
@@ -63,7 +63,7 @@ def record_care_logs(
         if refusal is not None:
             refusals[index] = refusal
             continue
-        row = row_of(
+        row = build_row(
             log, actor, writer, checks.organisation(log), phone_now, unnamed=checks.unnamed, digest=digests[index]
         )
         if log.id not in rows:
@@ -91,7 +91,7 @@ def record_care_logs(
         else:
             outcomes[index] = LogOutcome(log.id, "conflict", conflict())
             site_id = sites.get(log.id, log.site_id)
-            kept.append(kept_of(log, actor, checks.organisation(log), digest, site_id))
+            kept.append(build_conflict(log, actor, checks.organisation(log), digest, site_id))
     keep_conflicts(session, kept)
     announce(session, actor, [rows[i] for i in stored])
     return [outcomes[i] for i in range(len(logs))]
@@ -152,7 +152,7 @@ def store_correction(
     *,
     unnamed: Collection[UUID],
 ) -> LogOutcome:
-    row = row_of(correction, actor, writer, first.organisation_id, phone_now, unnamed=unnamed)
+    row = build_row(correction, actor, writer, first.organisation_id, phone_now, unnamed=unnamed)
     row |= {"corrects_id": first.id, "withdrawn": correction.withdrawn, "reason": correction.reason}
     lock_ids(session, [first.id])
     if not insert_rows(session, [row]):

@@ -15,7 +15,7 @@ from app.actor import Actor, Right, Role
 from app.errors import forbidden, not_found
 from app.messages import N_
 from app.trace import queries
-from app.trace.care_logs import LogOutcome, announce, conflict, insert_rows, is_stored, row_of, writer_of
+from app.trace.care_logs import LogOutcome, announce, build_row, conflict, insert_rows, is_stored, writer_of
 from app.trace.diary import store_correction
 from app.trace.models import CareLog, Witness
 from app.trace.refusals import not_agreed
@@ -50,7 +50,7 @@ def record_finding(session: Session, actor: Actor, site_id: UUID, new: FindingIn
         note=new.note,
     )
     wider = actors.act_also_for(session, actor, row.organisation_id, rights=[Right.RECORD_FINDING])
-    line = row_of(log, wider, writer, row.organisation_id, None, unnamed=())
+    line = build_row(log, wider, writer, row.organisation_id, None, unnamed=())
     if not insert_rows(session, [line]):
         raise conflict()
     announce(session, wider, [line])

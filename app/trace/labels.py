@@ -225,7 +225,7 @@ def label_svg(label: Label, *, bulk: bool = False, name: str = "") -> str:
     )
 
 
-def again(name: str) -> str:
+def repeat_label(name: str) -> str:
     """The label that stands on the same page under this name once more: a sheet of 24 need not carry the code 24 times."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH_MM}mm" height="{HEIGHT_MM}mm" viewBox="0 0 {WIDTH_MM} {HEIGHT_MM}"'

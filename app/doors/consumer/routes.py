@@ -282,7 +282,7 @@ def label_sheet(batch_id: UUID) -> Response:
     return page(
         "labels/sheet.html",
         label=labels.label_svg(label, name="tem"),
-        again=labels.again("tem"),
+        again=labels.repeat_label("tem"),
         count=which.so,
         test=label.test,
         held=found.state == "held",

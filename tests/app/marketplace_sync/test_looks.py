@@ -299,13 +299,13 @@ def test_the_account_is_free_for_pushes_while_sightings_are_recorded(
     due(world)
     claimed: list[UUID] = []
 
-    def take_in(session: Session, *given: Any) -> bool:
+    def record_sighting(session: Session, *given: Any) -> bool:
         with world.database.transaction(SYSTEM) as other:
             free = select(ChannelAccount.id).with_for_update(key_share=True, skip_locked=True)
             claimed.extend(other.scalars(free))
-        return sightings.take_in(session, *given)
+        return sightings.record_sighting(session, *given)
 
-    monkeypatch.setattr(looks, "take_in", take_in)
+    monkeypatch.setattr(looks, "record_sighting", record_sighting)
     assert looks.look(world.database, world.settings) == 1
     assert claimed == [world.account_id]
 

@@ -62,7 +62,7 @@ class Shop:
 
     def say(self, listing: Listing, at: datetime, saying: int) -> bool:
         seen = RemoteStatus(remote_id="7", raw="publish", url="https://x.example/7", seen_at=at, **SAYINGS[saying])
-        return sightings.take_in(self.session, self.settings, listing, seen)
+        return sightings.record_sighting(self.session, self.settings, listing, seen)
 
     def kept(self, listing: Listing) -> list[datetime]:
         rows = select(ListingObservation.seen_at).where(ListingObservation.listing_id == listing.id)

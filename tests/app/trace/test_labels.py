@@ -119,7 +119,7 @@ def test_no_line_is_wider_than_its_label_whatever_font_a_printer_has() -> None:
 
 
 def test_a_sheet_carries_the_drawing_once_and_shows_it_as_often_as_it_is_printed() -> None:
-    named, again = labels.label_svg(LABEL, name="tem"), labels.again("tem")
+    named, again = labels.label_svg(LABEL, name="tem"), labels.repeat_label("tem")
     root, use = ET.fromstring(named), ET.fromstring(again)  # noqa: S314 - our own output
     (group,) = root
     assert (group.tag.rpartition("}")[2], group.get("id")) == ("g", "tem")

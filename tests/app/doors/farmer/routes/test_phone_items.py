@@ -357,14 +357,14 @@ def refused_at_commit(world: World) -> str:
 
 def breaking(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """From now on a step with the note “vỡ” raises this where nobody expects it."""
-    real = diary.row_of
+    real = diary.build_row
 
-    def row_of(entry: CareLogIn, *args: Any, **more: Any) -> dict[str, Any]:
+    def build_row(entry: CareLogIn, *args: Any, **more: Any) -> dict[str, Any]:
         if entry.note == "vỡ":
             raise error
         return real(entry, *args, **more)
 
-    monkeypatch.setattr(diary, "row_of", row_of)
+    monkeypatch.setattr(diary, "build_row", build_row)
 
 
 @pytest.mark.parametrize(
