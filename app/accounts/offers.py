@@ -78,7 +78,7 @@ def answer_offer(session: Session, actor: Actor, role_offer_id: UUID, *, accepte
         raise Conflict(
             "offer_over",
             N_(
-                "Lời mời này không còn hiệu lực: quá 30 ngày, hoặc người mời thôi quản lý ở đó. Hãy nhờ đơn vị mời lại."
+                "Lời mời này không còn hiệu lực: quá 30 ngày, hoặc người mời không còn quản lý ở đó. Hãy nhờ đơn vị mời lại."
             ),
         )
     row.answered_at, row.accepted = clock.now(), accepted

@@ -370,7 +370,7 @@ def withdraw(declared_id: UUID) -> BaseResponse:
     actor = _seller()
     with transaction() as session:
         declared_verbs.withdraw(session, actor, declared_id)
-    flash(_("Đã thôi khai đường dẫn này."), "met")
+    flash(_("Đã gỡ đường dẫn này."), "met")
     return redirect(url_for("marketplace_sync.declared"), 303)
 
 

@@ -228,7 +228,7 @@ def delivery_given_up(session: Session, actor: Actor, event: DeliveryGivenUp) ->
         title=Words.of(N_("Có việc nền bị bỏ")),
         body=Words.of(
             N_(
-                "Việc «%(reaction)s» thử nhiều lần vẫn không xong nên máy đã thôi thử. Hãy báo người vận hành: xem "
+                "Việc «%(reaction)s» thử nhiều lần vẫn không xong nên máy không thử nữa. Hãy báo người vận hành: xem "
                 "nguyên nhân bằng ./hoi deliveries, sửa, rồi chạy ./hoi deliveries --revive.",
                 reaction=event.reaction,
             )

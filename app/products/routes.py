@@ -201,7 +201,7 @@ def edit_send(product_id: UUID) -> BaseResponse:
 def retire(product_id: UUID) -> BaseResponse:
     with transaction(signed_in()) as session:
         service.retire_product(session, signed_in(), product_id, parse(Retire).version)
-    flash(_("Sản phẩm thôi được chào bán từ hôm nay. Hồ sơ cũ vẫn giữ."), "met")
+    flash(_("Sản phẩm này ngừng làm từ hôm nay. Hồ sơ cũ vẫn giữ."), "met")
     return redirect(url_for("products.product", product_id=product_id), 303)
 
 
@@ -249,7 +249,7 @@ def retire_pack(variant_id: UUID) -> BaseResponse:
     with transaction() as session:
         service.retire_variant(session, actor, variant_id, parse(Retire).version)
         product_id = queries.variant(session, actor, variant_id).product_id
-    flash(_("Gói này thôi bán từ hôm nay."), "met")
+    flash(_("Gói này ngừng bán từ hôm nay."), "met")
     return redirect(url_for("products.product", product_id=product_id), 303)
 
 

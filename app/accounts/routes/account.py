@@ -90,7 +90,7 @@ def leave_role_send(membership_id: UUID) -> BaseResponse:
     actor = signed_in()
     with transaction() as session:
         roles.end_role(session, actor, membership_id)
-    flash(_("Đã thôi vai trò này."), "met")
+    flash(_("Đã kết thúc vai trò này."), "met")
     return redirect(url_for("accounts.account"), 303)
 
 

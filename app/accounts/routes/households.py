@@ -61,7 +61,7 @@ def household_leaves_send(organisation_id: UUID, household_id: UUID) -> BaseResp
     actor = signed_in()
     with transaction() as session:
         households.end_household(session, actor, household_id, organisation_id, on=clock.today() - timedelta(days=1))
-    flash(_("Hộ này thôi là thành viên từ hôm nay."), "met")
+    flash(_("Hộ này không còn là thành viên từ hôm nay."), "met")
     return redirect(next_address(url_for("accounts.organisation", organisation_id=organisation_id)), 303)
 
 

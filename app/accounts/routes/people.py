@@ -133,7 +133,7 @@ def end_role_send(organisation_id: UUID, membership_id: UUID) -> BaseResponse:
     actor = signed_in()
     with transaction() as session:
         roles.end_role(session, actor, membership_id, organisation_id)
-    flash(_("Người này đã thôi vai trò đó."), "met")
+    flash(_("Người này không còn vai trò đó."), "met")
     return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)
 
 

@@ -143,8 +143,8 @@ def _gone_words(row: products.VillageProduct, *, lapsed_stays: bool) -> tuple[st
         return _lapsed_words(row.lapsed_on)
     day = f"{row.left_on:%d/%m/%Y}"
     if row.left == "retired":
-        return f"Chủ thể thôi làm sản phẩm này từ {day}.", f"The holder stopped making it on {day}."
-    return f"Thôi sản xuất ở thôn này từ {day}.", f"No longer made in this village since {day}."
+        return f"Chủ thể ngừng làm sản phẩm này từ {day}.", f"The holder stopped making it on {day}."
+    return f"Ngừng sản xuất ở thôn này từ {day}.", f"No longer made in this village since {day}."
 
 
 def _lapsed_words(lapsed_on: date | None) -> tuple[str, str]:

@@ -31,7 +31,7 @@ class Departure:
         what = Both("chỉ vì", "only because") if self.only else Both("một phần vì", "partly because")
         outcome = VALUE_LABELS[self.outcome]
         return Both(
-            f"Tiêu chí {self.clause} chuyển sang “{outcome.vi.lower()}” {what.vi} có mục thôi được tính.{words.vi}",
+            f"Tiêu chí {self.clause} chuyển sang “{outcome.vi.lower()}” {what.vi} có mục không còn được tính.{words.vi}",
             f"Criterion {self.clause} became “{outcome.en.lower()}” {what.en} something left the count.{words.en}",
         )
 

@@ -70,6 +70,6 @@ def left_words(left: Sequence[Item]) -> Both:
         return ", ".join(shown)
 
     return Both(
-        f" Thôi tính {number_vi(len(left))}: {listed('vi')}.",
+        f" Không còn tính {number_vi(len(left))}: {listed('vi')}.",
         f" No longer counted, {len(left)}: {listed('en')}.",
     )

@@ -192,7 +192,7 @@ def _obstacle(shelf: _Shelf, buffer: int) -> Words | None:
         lots = ", ".join(shelf.held)
         return Words.of(
             N_(
-                "Lô %(lots)s đang tạm giữ nên không còn gói nào bán được. Hãy mở lô xem vì sao; thôi giữ thì bán được.",
+                "Lô %(lots)s đang tạm giữ nên không còn gói nào bán được. Hãy mở lô xem vì sao; gỡ tạm giữ thì bán được.",
                 lots=lots,
             )
         )

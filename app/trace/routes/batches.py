@@ -86,9 +86,9 @@ def _event_words() -> dict[str, str]:
         BatchEventKind.CREATED: _("Tạo lô"),
         BatchEventKind.PACKED: _("Đóng gói"),
         BatchEventKind.HELD: _("Tạm giữ"),
-        BatchEventKind.RELEASED: _("Thôi giữ"),
+        BatchEventKind.RELEASED: _("Gỡ tạm giữ"),
         BatchEventKind.RECALLED: _("Thu hồi"),
-        BatchEventKind.RECALL_LIFTED: _("Thôi thu hồi"),
+        BatchEventKind.RECALL_LIFTED: _("Gỡ thu hồi"),
     }
 
 

@@ -79,8 +79,8 @@ def test_pass_because_a_product_left_the_list_is_flagged_with_name_day_and_reaso
     assert after.values["ocop-tren-san"] == "met"
     (flag,) = after.flags
     assert flag["vi"] == (
-        "Tiêu chí 5 chuyển sang “đạt” chỉ vì có mục thôi được tính."
-        " Thôi tính 1: Mật ong (Chứng nhận OCOP hết hạn từ 24/11/2026)."
+        "Tiêu chí 5 chuyển sang “đạt” chỉ vì có mục không còn được tính."
+        " Không còn tính 1: Mật ong (Chứng nhận OCOP hết hạn từ 24/11/2026)."
     )
     clock_at(datetime(2026, 11, 23, 18, tzinfo=UTC))
     province.record("wifi", available=True)
@@ -161,8 +161,8 @@ def test_pass_by_a_certificate_that_was_a_mistake_says_so_and_ends_when_the_prod
     assert after.values["ocop-tren-san"] == "met"
     [flag] = after.flags
     assert flag["vi"] == (
-        "Tiêu chí 5 chuyển sang “đạt” chỉ vì có mục thôi được tính."
-        " Thôi tính 1: Mật ong (Chứng nhận OCOP ghi nhầm, đã sửa ngày 24/11/2026)."
+        "Tiêu chí 5 chuyển sang “đạt” chỉ vì có mục không còn được tính."
+        " Không còn tính 1: Mật ong (Chứng nhận OCOP ghi nhầm, đã sửa ngày 24/11/2026)."
     )
     assert flag["en"] == (
         "Criterion 5 became “met” only because something left the count."
@@ -188,8 +188,8 @@ def test_clause_that_no_longer_applies_because_its_last_product_left_is_flagged(
         (
             "not_applicable",
             (
-                "Tiêu chí 5 chuyển sang “không áp dụng” chỉ vì có mục thôi được tính."
-                " Thôi tính 1: Na dai (Chứng nhận OCOP hết hạn từ 24/11/2026)."
+                "Tiêu chí 5 chuyển sang “không áp dụng” chỉ vì có mục không còn được tính."
+                " Không còn tính 1: Na dai (Chứng nhận OCOP hết hạn từ 24/11/2026)."
             ),
         )
     ]
@@ -218,8 +218,8 @@ def test_retired_product_and_one_made_elsewhere_are_named_with_day_and_reason(
     assert after.values["ocop-tren-san"] == "met"
     (flag,) = after.flags
     assert [(i["label"], i["vi"]) for i in flag["left"]] == [
-        ("Hồi khô", "Thôi sản xuất ở thôn này từ 24/11/2026."),
-        ("Mật ong", "Chủ thể thôi làm sản phẩm này từ 24/11/2026."),
+        ("Hồi khô", "Ngừng sản xuất ở thôn này từ 24/11/2026."),
+        ("Mật ong", "Chủ thể ngừng làm sản phẩm này từ 24/11/2026."),
     ]
     with province.database.transaction(province.actors["province"]) as session:
         tallies = queries.tallies(session, date(2026, 11, 24))

@@ -337,7 +337,7 @@ def make_unsellable(world: World, why: str) -> None:
         ),
         (
             "held",
-            "Lô MO-01 đang tạm giữ nên không còn gói nào bán được. Hãy mở lô xem vì sao; thôi giữ thì bán được.",
+            "Lô MO-01 đang tạm giữ nên không còn gói nào bán được. Hãy mở lô xem vì sao; gỡ tạm giữ thì bán được.",
         ),
         ("sold", "Trong kho đã hết gói này. Hãy ghi đóng gói thêm vào sổ kho rồi đưa lên."),
         ("unpacked", "Chưa đóng gói nào. Hãy lập lô rồi ghi đóng gói vào sổ kho, sau đó mới đưa lên được."),

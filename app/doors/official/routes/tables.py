@@ -48,7 +48,7 @@ def _csv(rows: list[tuple[Place | None, queries.VillageLine]], name: str) -> Res
     write.writerow(
         ["Mã xã", "Xã, phường", "Mã thôn", "Thôn", "Kết quả", "Số tiêu chí đạt", "Số tiêu chí xét"]
         + [f"{c.clause}. {c.label.vi}" for c in pack.criterion]
-        + ["Số tiêu chí có mục thôi tính", "Tính lúc", *(["Ghi chú"] if sample else [])]
+        + ["Số tiêu chí có mục không còn tính", "Tính lúc", *(["Ghi chú"] if sample else [])]
     )
     for commune_place, line in rows:
         found = line.assessment

@@ -98,7 +98,7 @@ def test_a_household_leaves_by_itself(browser: Browser, province: Province) -> N
     assert f'action="{leave}"' in page
     assert send(client, home, leave).location == home
     after = client.get(home).text
-    assert "Hộ này thôi là thành viên từ hôm nay." in after
+    assert "Hộ này không còn là thành viên từ hôm nay." in after
     assert "Hộ chưa là thành viên của hợp tác xã nào." in after
     assert browser("minh").get(home).status_code == 404
     assert send(client, "/tai-khoan/sua", leave).status_code == 404
@@ -123,7 +123,7 @@ def test_a_household_leaves_only_after_a_question(browser: Browser, province: Pr
     assert browser("khac").get(leaving).status_code in {403, 404}
     assert browser("lanh").get(leaving).status_code == 403
     assert send(desk, leaving).location == at
-    assert "Hộ này thôi là thành viên từ hôm nay." in unescape(desk.get(at).text)
+    assert "Hộ này không còn là thành viên từ hôm nay." in unescape(desk.get(at).text)
     assert province.one(members, h=province["household"]) == 0
 
 

@@ -90,7 +90,7 @@ def test_one_tap_does_not_end_ones_own_role(browser: Browser, province: Province
     assert "chỉ người quản lý Đơn vị coop hoặc người quản trị giao lại" in asked
     assert province.one("SELECT count(*) FROM memberships WHERE id = :m AND valid_to IS NULL", m=membership) == 1
     assert send(client, at).location == "/tai-khoan"
-    assert "Đã thôi vai trò này." in unescape(client.get("/tai-khoan").text)
+    assert "Đã kết thúc vai trò này." in unescape(client.get("/tai-khoan").text)
     assert province.one("SELECT count(*) FROM memberships WHERE id = :m AND valid_to IS NULL", m=membership) == 0
 
 
@@ -110,7 +110,7 @@ def test_ending_somebodys_role_is_asked_first(browser: Browser, province: Provin
     assert province.one("SELECT count(*) FROM memberships WHERE id = :m AND valid_to IS NULL", m=membership) == 1
     assert browser("khac").get(ending).status_code == 404
     assert send(desk, ending).location == at
-    assert "Người này đã thôi vai trò đó." in unescape(desk.get(at).text)
+    assert "Người này không còn vai trò đó." in unescape(desk.get(at).text)
     assert province.one("SELECT count(*) FROM memberships WHERE id = :m AND valid_to IS NULL", m=membership) == 0
 
 

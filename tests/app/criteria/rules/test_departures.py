@@ -26,8 +26,8 @@ def test_pass_gained_only_because_a_product_left_is_flagged_with_its_name() -> N
     assert flag.left == (LEFT,)
     assert flag.gained == ()
     assert flag.reason.vi == (
-        "Tiêu chí 5 chuyển sang “đạt” chỉ vì có mục thôi được tính. "
-        "Thôi tính 1: Mật ong rừng Nà Mẫu (Chứng nhận hết hạn ngày 12/11/2026)."
+        "Tiêu chí 5 chuyển sang “đạt” chỉ vì có mục không còn được tính. "
+        "Không còn tính 1: Mật ong rừng Nà Mẫu (Chứng nhận hết hạn ngày 12/11/2026)."
     )
 
 

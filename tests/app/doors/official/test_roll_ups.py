@@ -41,7 +41,7 @@ def test_flags_are_counted_in_commune_province_and_table_and_titled_by_outcome(
     assert "Xã Đồng Mẫu 1 thôn có mục rời danh sách 2" in whole
     table = client.get("/tinh/thon.csv").data.decode("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(table), delimiter=";"))
-    assert {r["Thôn"]: r["Số tiêu chí có mục thôi tính"] for r in rows} == {
+    assert {r["Thôn"]: r["Số tiêu chí có mục không còn tính"] for r in rows} == {
         "Thôn Nà Mẫu": "1",
         "Thôn Bản Thử": "0",
         "Thôn Xa": "",

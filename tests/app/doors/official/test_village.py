@@ -49,7 +49,7 @@ def test_pass_by_departure_is_flagged_on_the_page(
     province.derive()
     page = text_of(sign_in("officer").get(f"/thon/{province.village}"))
     assert "Đạt vì có mục rời danh sách" in page
-    assert "Thôi tính 1: Mật ong (Chứng nhận OCOP hết hạn từ 24/11/2026)." in page
+    assert "Không còn tính 1: Mật ong (Chứng nhận OCOP hết hạn từ 24/11/2026)." in page
 
 
 def test_retired_product_says_so_where_it_was_counted(
@@ -62,9 +62,9 @@ def test_retired_product_says_so_where_it_was_counted(
     province.derive()
     client = sign_in("officer")
     page = text_of(client.get(f"/thon/{province.village}"))
-    assert "Thôi được tính: Na dai (Chủ thể thôi làm sản phẩm này từ 23/11/2026)." in page
+    assert "Thôi được tính: Na dai (Chủ thể ngừng làm sản phẩm này từ 23/11/2026)." in page
     proof = text_of(client.get(f"/thon/{province.village}/tieu-chi/ocop-tren-san"))
-    assert "Chủ thể thôi làm sản phẩm này từ 23/11/2026." in proof
+    assert "Chủ thể ngừng làm sản phẩm này từ 23/11/2026." in proof
     assert "Trà" not in proof  # it never had a certificate: nobody misses it
 
 
