@@ -250,7 +250,7 @@ RULES: dict[str, Rule] = {
     "stock_totals": Rule(STAYS, "cộng từ sổ kho, dựng lại được; mỗi lô mỗi quy cách vài dòng"),
     "sites": Rule(STAYS, PEOPLE),
     "site_villages": Rule(STAYS, PEOPLE),
-    "cycles": Rule(STAYS, "mỗi thửa vài vụ một năm; dòng nhỏ, các bước gọi tên"),
+    "cycles": Rule(STAYS, "mỗi nơi sản xuất vài vụ một năm; dòng nhỏ, các bước gọi tên"),
     "certificates": Rule(STAYS, "giấy của cơ quan cấp, cũ vẫn đúng trong thời của nó"),
     "retention_choices": Rule(STAYS, FEW),
     # what people and units are

@@ -91,7 +91,7 @@ def move_organisation(session: Session, actor: Actor, organisation_id: UUID, for
         raise Conflict(
             "seat_known",
             N_(
-                "Trụ sở đã ghi rồi. Đổi trụ sở làm thay đổi kết quả của hai thôn nên chưa đổi ở đây được; hãy báo "
+                "Trụ sở đã có rồi. Đổi trụ sở làm thay đổi kết quả của hai thôn nên chưa đổi ở đây được; hãy báo "
                 "cán bộ xã."
             ),
         )

@@ -302,7 +302,7 @@ def declare_send() -> BaseResponse:
     actor = _seller()
     with transaction() as session:
         declared_verbs.declare(session, actor, parse(NewDeclared))
-    flash(_("Đã ghi đường dẫn. Chỉ được tính khi người ngoài đơn vị mở xem và xác nhận."), "wait")
+    flash(_("Đã lưu đường dẫn. Chỉ được tính khi người ngoài đơn vị mở xem và xác nhận."), "wait")
     return redirect(url_for("marketplace_sync.declared"), 303)
 
 

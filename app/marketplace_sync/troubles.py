@@ -54,7 +54,7 @@ def tell_of_broken_account(session: Session, actor: Actor, event: AccountBroken)
         person_ids=accounts.people_of(session, account.organisation_id, roles_giving(Right.SELL)),
         reason="account_broken",
         urgency=Urgency.HIGH,
-        title=Words.of(N_("Cần nối lại %(name)s", name=account.name)),
+        title=Words.of(N_("Cần kết nối lại %(name)s", name=account.name)),
         body=account.error or Words.of(N_("Sàn không nhận khóa nữa.")),
         link=f"/san/tai-khoan/{account.id}",
         key=f"account:{account.id}:{account.version}:{clock.today().isoformat()}",

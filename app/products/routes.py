@@ -163,7 +163,7 @@ def create() -> BaseResponse:
     with transaction() as session:
         asked = parse(NewProduct, photo_sha256=_keep(session, read))
         product_id = service.create_product(session, actor, asked)
-    flash(_("Đã ghi sản phẩm. Bước tiếp: thêm gói bán và chứng nhận."), "met")
+    flash(_("Đã lưu sản phẩm. Bước tiếp: thêm gói bán và chứng nhận."), "met")
     return redirect(url_for("products.product", product_id=product_id), 303)
 
 
@@ -278,7 +278,7 @@ def certify_send(product_id: UUID) -> BaseResponse:
             file_sha256=_keep(session, read),
         )
         certificates.record_certificate(session, actor, asked)
-    flash(_("Đã ghi chứng nhận."), "met")
+    flash(_("Đã lưu chứng nhận."), "met")
     return redirect(url_for("products.product", product_id=product_id), 303)
 
 

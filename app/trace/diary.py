@@ -118,7 +118,7 @@ def correct_care_log(
         raise Invalid(
             "other_holder",
             N_(
-                "Dòng sửa phải ở thửa của cùng một hộ. Ghi nhầm hộ thì đánh dấu “không có việc này” rồi ghi lại ở "
+                "Dòng sửa phải ở nơi sản xuất của cùng một hộ. Ghi nhầm hộ thì đánh dấu “không có việc này” rồi ghi lại ở "
                 "hộ kia."
             ),
             field="site_id",

@@ -60,7 +60,7 @@ class StepChecks:
         """Why the step cannot be written, or None. `kept_from`: the row that is taken back, whose witness may stay as it was."""
         organisation_id = self._sites.get(log.site_id)
         if organisation_id is None:
-            return not_found(N_("thửa này"))
+            return not_found(N_("nơi sản xuất này"))
         if not self._actor.may(Right.KEEP_DIARY, organisation_id):
             return forbidden()
         if self._actor.person_id in self.unnamed:
@@ -78,7 +78,7 @@ class StepChecks:
             return None
         return Invalid(
             "cycle_elsewhere",
-            N_("Vụ này không ở thửa đã chọn. Hãy chọn lại thửa hoặc vụ."),
+            N_("Vụ này không ở nơi sản xuất đã chọn. Hãy chọn lại nơi sản xuất hoặc vụ."),
             field="cycle_id",
         )
 

@@ -148,7 +148,7 @@ def consent(phone: Page) -> None:
     assert phone.locator("input[type=checkbox]:checked").count() == 0
     for title in ("Giữ tài khoản", "Ghi nhật ký vườn, chuồng dưới tên mình"):
         phone.get_by_label(f"Tôi đồng ý: {title}").check()
-    phone.get_by_role("button", name="Ghi lựa chọn").click()
+    phone.get_by_role("button", name="Lưu lựa chọn").click()
     expect(phone.get_by_role("heading", name="Chào bác Lành")).to_be_visible()
 
 
@@ -254,7 +254,7 @@ def test_a_fruit_goes_from_a_hill_to_a_floor_and_its_village_turns_met_and_the_p
         # The floor
         coop.goto("/san")
         coop.locator("section.card > .row", has_text=NA).filter(has_text="Hộp 2 kg").get_by_role(
-            "button", name="Đưa lên"
+            "button", name="Đăng bán"
         ).click()
         coop.goto("/san")
         row = coop.get_by_role("row").filter(has_text=NA)

@@ -147,7 +147,7 @@ def move_organisation_send(organisation_id: UUID) -> BaseResponse:
     form = parse(schemas.SeatChange)
     with transaction() as session:
         organisations.move_organisation(session, actor, organisation_id, form)
-    flash(_("Đã ghi trụ sở.") if form.village_id else _("Đã ghi xã, phường của trụ sở; chưa ghi thôn."), "met")
+    flash(_("Đã lưu trụ sở.") if form.village_id else _("Đã lưu xã, phường của trụ sở; chưa chọn thôn."), "met")
     return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)
 
 

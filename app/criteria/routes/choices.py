@@ -91,5 +91,5 @@ def choose_send(name: str) -> BaseResponse:
                 decided_by=form.decided_by,
             ),
         )
-    flash(_("Đã ghi lựa chọn. Kết quả của các thôn tự tính lại từ ngày áp dụng."), "met")
+    flash(_("Đã lưu lựa chọn. Kết quả của các thôn tự tính lại từ ngày áp dụng."), "met")
     return redirect(url_for("criteria.choices"), 303)

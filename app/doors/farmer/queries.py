@@ -94,7 +94,7 @@ class Houses:
     def of_site(self, site_id: UUID) -> House:
         """Raises NotFound for a place of work that the actor may not open, or in whose household they may not write."""
         if site_id not in self._of_site:
-            raise not_found(N_("thửa này"))
+            raise not_found(N_("nơi sản xuất này"))
         holder = self._of_site[site_id]
         if holder is None or holder.id not in self._houses:
             raise not_found(N_("hộ này"))
@@ -212,7 +212,7 @@ def site(known: Sequence[FarmerSite], asked: UUID | None) -> FarmerSite:
     """The site asked for, else the one worked on last. Raises NotFound."""
     found = next((s for s in known if asked is None or s.site.id == asked), None)
     if found is None:
-        raise not_found(N_("chỗ làm này"))
+        raise not_found(N_("nơi sản xuất này"))
     return found
 
 

@@ -178,7 +178,7 @@ def _shelves(session: Session, variant_ids: Collection[UUID]) -> dict[UUID, _She
 def _obstacle(shelf: _Shelf, buffer: int) -> Words | None:
     """What would be on offer is what is left, less what the shops sold unrecorded, less what the account keeps back."""
     if shelf.left is None:
-        return Words.of(N_("Chưa đóng gói nào. Hãy lập lô rồi ghi đóng gói vào sổ kho, sau đó mới đưa lên được."))
+        return Words.of(N_("Chưa đóng gói nào. Hãy tạo lô rồi ghi đóng gói vào sổ kho, sau đó mới đăng bán được."))
     if shelf.recalled:
         lots = ", ".join(shelf.recalled)
         return Words.of(
@@ -197,7 +197,7 @@ def _obstacle(shelf: _Shelf, buffer: int) -> Words | None:
             )
         )
     if shelf.left == 0:
-        return Words.of(N_("Trong kho đã hết gói này. Hãy ghi đóng gói thêm vào sổ kho rồi đưa lên."))
+        return Words.of(N_("Trong kho đã hết gói này. Hãy ghi đóng gói thêm vào sổ kho rồi đăng bán."))
     if shelf.left <= shelf.ahead:
         return Words.of(
             N_(
@@ -208,8 +208,8 @@ def _obstacle(shelf: _Shelf, buffer: int) -> Words | None:
     if shelf.left - shelf.ahead <= buffer:
         return Words.of(
             N_(
-                "Kho còn %(left)s gói, tài khoản này giữ lại %(buffer)s gói không đưa lên sàn. Hãy ghi đóng gói "
-                "thêm rồi đưa lên.",
+                "Kho còn %(left)s gói, tài khoản này giữ lại %(buffer)s gói không đăng bán. Hãy ghi đóng gói "
+                "thêm rồi đăng bán.",
                 left=shelf.left - shelf.ahead,
                 buffer=buffer,
             )

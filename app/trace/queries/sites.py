@@ -28,7 +28,7 @@ def site(session: Session, actor: Actor, site_id: UUID, *, lock: bool = False) -
     query = select(Site).where(Site.id == site_id, visible(actor, Site.organisation_id))
     found = session.scalar(query.with_for_update(key_share=True) if lock else query)
     if found is None:
-        raise not_found(N_("thửa này"))
+        raise not_found(N_("nơi sản xuất này"))
     return found
 
 

@@ -125,7 +125,7 @@ def new_site_send() -> BaseResponse:
     read = sent_photo(actor)
     with transaction() as session:
         site_id = site_verbs.create_site(session, actor, parse(NewSite, photo_sha256=kept_photo(session, read)))
-    flash(_("Đã ghi thửa. Bước tiếp: mở vụ."), "met")
+    flash(_("Đã lưu nơi sản xuất. Bước tiếp: mở vụ."), "met")
     return redirect(url_for("trace.site", site_id=site_id), 303)
 
 
@@ -156,7 +156,7 @@ def edit_site_send(site_id: UUID) -> BaseResponse:
     with transaction() as session:
         photo = kept_photo(session, read) or queries.site(session, actor, site_id).photo_sha256
         site_verbs.update_site(session, actor, site_id, parse(EditSite, photo_sha256=photo))
-    flash(_("Đã sửa thửa."), "met")
+    flash(_("Đã sửa nơi sản xuất."), "met")
     return redirect(url_for("trace.site", site_id=site_id), 303)
 
 

@@ -90,25 +90,25 @@ def test_a_shop_that_sells_in_another_currency_is_not_connected(world: World, cl
     html = answered(world, client, "/san/tai-khoan/moi", connect_form(world))
     assert names_of_accounts(world) == ["Gian hàng tỉnh"]
     assert "Gian hàng đang bán bằng USD, không phải đồng, nên mọi giá đưa sang sẽ sai." in html
-    assert "đổi Tiền tệ sang VND (đồng), rồi nối lại." in html
+    assert "đổi Tiền tệ sang VND (đồng), rồi kết nối lại." in html
     sealed = world.account().credentials_sealed
     path = f"/san/tai-khoan/{world.account_id}"
     again = answered(world, client, path, connect_form(world))
     assert ("bán bằng USD" in again, f'action="{path}"' in again) == (True, True)
     assert world.account().credentials_sealed == sealed
     world.woo.ask("settings", {"general/woocommerce_currency": "VND"})
-    assert "Đã nối với" in answered(world, client, "/san/tai-khoan/moi", connect_form(world))
+    assert "Đã kết nối với" in answered(world, client, "/san/tai-khoan/moi", connect_form(world))
     assert names_of_accounts(world) == ["Gian hàng tỉnh", "Mới"]
 
 
 def test_another_weight_unit_connects_and_is_told(world: World, client: FlaskClient) -> None:
     words = "Gian hàng tính khối lượng bằng kg, còn tài khoản này ghi g, nên khối lượng trên sàn sẽ sai."
     html = answered(world, client, "/san/tai-khoan/moi", connect_form(world, weight_unit="g"))
-    assert ("Đã nối với Sàn nông sản tỉnh (mô phỏng)." in html, words in html) == (True, True)
+    assert ("Đã kết nối với Sàn nông sản tỉnh (mô phỏng)." in html, words in html) == (True, True)
     assert names_of_accounts(world) == ["Gian hàng tỉnh", "Mới"]
     path = f"/san/tai-khoan/{world.account_id}"
     again = answered(world, client, path, connect_form(world, weight_unit="g"))
-    assert ("Đã nối lại." in again, words in again) == (True, True)
+    assert ("Đã kết nối lại." in again, words in again) == (True, True)
     right = answered(world, client, path, connect_form(world, weight_unit="kg"))
     assert "nên khối lượng trên sàn sẽ sai" not in right
 
@@ -132,7 +132,7 @@ def test_new_keys_keep_what_the_form_leaves_empty(world: World, client: FlaskCli
     assert re.search(r'<option value="g"\s+selected', html)
     assert "ck_cu" not in html
     sent = {name: keys[name] for name in ("consumer_key", "consumer_secret")}
-    assert "Đã nối lại." in answered(world, client, path, sent)
+    assert "Đã kết nối lại." in answered(world, client, path, sent)
     stored = dict(credentials.unseal(world.settings, world.account().credentials_sealed).values)
     assert stored == {**keys, "weight_unit": "g"}
 

@@ -339,11 +339,11 @@ def make_unsellable(world: World, why: str) -> None:
             "held",
             "Lô MO-01 đang tạm giữ nên không còn gói nào bán được. Hãy mở lô xem vì sao; gỡ tạm giữ thì bán được.",
         ),
-        ("sold", "Trong kho đã hết gói này. Hãy ghi đóng gói thêm vào sổ kho rồi đưa lên."),
-        ("unpacked", "Chưa đóng gói nào. Hãy lập lô rồi ghi đóng gói vào sổ kho, sau đó mới đưa lên được."),
+        ("sold", "Trong kho đã hết gói này. Hãy ghi đóng gói thêm vào sổ kho rồi đăng bán."),
+        ("unpacked", "Chưa đóng gói nào. Hãy tạo lô rồi ghi đóng gói vào sổ kho, sau đó mới đăng bán được."),
         (
             "kept back",
-            "Kho còn 40 gói, tài khoản này giữ lại 40 gói không đưa lên sàn. Hãy ghi đóng gói thêm rồi đưa lên.",
+            "Kho còn 40 gói, tài khoản này giữ lại 40 gói không đăng bán. Hãy ghi đóng gói thêm rồi đăng bán.",
         ),
     ],
 )

@@ -26,8 +26,8 @@ from tests.app.browsers import browser_of
 from tests.sightings import was_seen
 from tests.worlds.farm import NOON, World, a_pack, a_product, build
 
-CONNECT, PUT_ON_SALE = "Nối tài khoản sàn", "Chọn sản phẩm để bán trên Sàn thử"
-UNPACKED = "Chưa đóng gói nào. Hãy lập lô rồi ghi đóng gói vào sổ kho, sau đó mới đưa lên được."
+CONNECT, PUT_ON_SALE = "Kết nối tài khoản sàn", "Chọn sản phẩm để bán trên Sàn thử"
+UNPACKED = "Chưa đóng gói nào. Hãy tạo lô rồi ghi đóng gói vào sổ kho, sau đó mới đăng bán được."
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def main_step(html: str) -> str:
 def test_without_an_account_it_leads_to_connecting_one(client: FlaskClient, database: Database, world: World) -> None:
     a_pack(database, world, a_product(database, world))
     html = shown(client)
-    assert (main_step(html), CONNECT in html, "Đưa lên" in html) == ("/san/tai-khoan/moi", True, False)
+    assert (main_step(html), CONNECT in html, "Đăng bán" in html) == ("/san/tai-khoan/moi", True, False)
 
 
 def test_with_an_account_and_no_listing_it_leads_to_putting_a_product_on_sale(
@@ -126,7 +126,7 @@ def test_with_no_account_that_works_it_leads_to_the_account(
     a_pack(database, world, a_product(database, world))
     at = account(database, world.cooperative, state)
     html = shown(client)
-    assert (main_step(html), CONNECT in html, "Đưa lên" in html) == (f"/san/tai-khoan/{at}", False, False)
+    assert (main_step(html), CONNECT in html, "Đăng bán" in html) == (f"/san/tai-khoan/{at}", False, False)
 
 
 def test_only_what_can_be_put_on_sale_is_offered(database: Database, world: World) -> None:
@@ -158,7 +158,7 @@ def test_what_there_is_nothing_of_is_shown_with_the_reason_and_no_button(
 ) -> None:
     pack, at = a_pack(database, world, a_product(database, world)), account(database, world.cooperative)
     html = shown(client)
-    assert (UNPACKED in html, "Chưa đưa lên được" in html, "Đưa lên<" in html, str(pack) in html) == (
+    assert (UNPACKED in html, "Chưa đăng bán được" in html, "Đăng bán<" in html, str(pack) in html) == (
         True,
         True,
         False,
@@ -166,7 +166,7 @@ def test_what_there_is_nothing_of_is_shown_with_the_reason_and_no_button(
     )
     sent = {"id": new_id(), "account_id": at, "variant_id": pack}
     status, html = post(client, "/san", sent)
-    assert (status, html.count(UNPACKED), "<h1>Sản phẩm trên các sàn</h1>" in html) == (409, 2, True)
+    assert (status, html.count(UNPACKED), "<h1>Bán trên sàn</h1>" in html) == (409, 2, True)
     with database.transaction(SYSTEM) as session:
         assert session.scalar(select(func.count()).select_from(Listing)) == 0
 

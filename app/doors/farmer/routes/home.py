@@ -76,7 +76,7 @@ def more() -> Response:
         links.append((url_for("farmer.show_diary"), "book", _("Việc đã ghi")))
     links.append((url_for("farmer.households"), "home", _("Ghi hộ nhà khác")))
     if queries.own_house_ids(actor):
-        links.append((url_for("farmer.new_site"), "plus", _("Thêm chỗ làm")))
+        links.append((url_for("farmer.new_site"), "plus", _("Thêm nơi sản xuất")))
     links.append((url_for("accounts.account"), "user", _("Tài khoản và máy này")))
     with transaction() as session:
         return page("farmer/more.html", links=links, unseen=notices.unseen_count(session, actor))

@@ -46,7 +46,7 @@ def questions_about(
                 wait_text(wait),
                 _("Đã hái rồi, vẫn ghi"),
                 _("Chưa hái, về đầu"),
-                _("Ghi bây giờ, lô làm từ chỗ này sẽ bị giữ lại cho đến khi hợp tác xã xem."),
+                _("Ghi bây giờ, lô lấy từ nơi này sẽ bị giữ lại cho đến khi hợp tác xã xem."),
                 leave=True,
             )
         )

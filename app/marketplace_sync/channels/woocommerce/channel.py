@@ -319,7 +319,7 @@ class WooCommerce(Channel):
                 "currency",
                 N_(
                     "Gian hàng đang bán bằng %(currency)s, không phải đồng, nên mọi giá đưa sang sẽ sai. Trong quản "
-                    "trị gian hàng, vào WooCommerce → Cài đặt → Chung, đổi Tiền tệ sang VND (đồng), rồi nối lại.",
+                    "trị gian hàng, vào WooCommerce → Cài đặt → Chung, đổi Tiền tệ sang VND (đồng), rồi kết nối lại.",
                     currency=currency,
                 ),
                 field="base_url",

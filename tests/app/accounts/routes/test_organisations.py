@@ -5,18 +5,18 @@ from app.db import new_id
 from tests.app.accounts.routes.conftest import Browser, csrf, send
 from tests.worlds.organisations import Province
 
-KNOWN = "Trụ sở đã ghi rồi."
+KNOWN = "Trụ sở đã có rồi."
 
 
 def test_the_seat_is_recorded_once_and_then_the_page_says_so(browser: Browser, province: Province) -> None:
     client, at = browser("minh"), f"/don-vi/{province['coop']}"
-    assert "Ghi trụ sở" in client.get(at).text
+    assert "Thêm trụ sở" in client.get(at).text
     sent = {"version": "1", "commune_id": str(province["commune"]), "village_id": str(province["village"])}
     for _ in range(2):  # sent twice, the answer to the first was lost
         assert client.post(f"{at}/tru-so", data=sent | {"csrf_token": csrf(client.get(at))}).location == at
     shown = client.get(at).text
-    assert "Đã ghi trụ sở." in shown
-    assert "Ghi trụ sở" not in shown
+    assert "Đã lưu trụ sở." in shown
+    assert "Thêm trụ sở" not in shown
     form = client.get(f"{at}/tru-so").text
     assert KNOWN in form
     assert "thôn Mẫu village" in form
@@ -41,5 +41,5 @@ def test_a_commune_is_chosen_before_anything_can_be_recorded(browser: Browser, p
     assert "thôn Mẫu far_village" in second
     values = {"version": "1", "commune_id": str(province["far_commune"]), "village_id": ""}
     shown = client.get(send(client, at, **values).location).text
-    assert "Đã ghi xã, phường của trụ sở; chưa ghi thôn." in shown
-    assert "Ghi trụ sở" in shown
+    assert "Đã lưu xã, phường của trụ sở; chưa chọn thôn." in shown
+    assert "Thêm trụ sở" in shown

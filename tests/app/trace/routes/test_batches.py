@@ -114,7 +114,7 @@ def test_from_a_product_to_a_batch_with_a_code(client_of: MakeClient, database: 
     for kind in ("held", "released", "recalled", "recall_lifted"):
         decision = {"id": new_id(), "kind": kind, "reason": "kiểm tra dư lượng"}
         assert client.post(f"/lo/{made.id}/quyet-dinh", data=decision).status_code == 303
-    assert "Đang mở" in client.get(f"/lo/{made.id}").text
+    assert "Bình thường" in client.get(f"/lo/{made.id}").text
     assert "NA-1126-01" in client.get("/lo").text
     assert "Na dai Đồng Mẫu" in client.get("/san-pham?q=na+dai+dong").text
 
@@ -128,7 +128,7 @@ def test_a_recall_says_first_what_it_will_do_and_does_nothing_until_it_is_sent(
     assert f'href="/lo/{batch}/quyet-dinh?kind=recalled"' in client.get(f"/lo/{batch}").text
     page = client.get(f"/lo/{batch}/quyet-dinh?kind=recalled").text
     assert re.findall(r"<dd>(\d+) (gói|mã|người)", page) == [("3", "gói"), ("1", "gói"), ("1", "mã"), ("2", "người")]
-    assert "Đang mở" in client.get(f"/lo/{batch}").text
+    assert "Bình thường" in client.get(f"/lo/{batch}").text
     answer = client.post(f"/lo/{batch}/quyet-dinh?kind=recalled", data={"id": new_id(), "kind": "recalled"})
     assert (answer.status_code, "Điều sẽ xảy ra" in answer.text) == (422, True)
     decision = {"id": new_id(), "kind": "recalled", "reason": "kiểm tra dư lượng"}

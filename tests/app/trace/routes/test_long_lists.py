@@ -21,9 +21,9 @@ DESK_STATEMENTS = 36  # of the desk of the day: seven kinds of work, four number
 MOST_BYTES = 60 * 1024
 # Address, what names a row, how many rows there are, what says so, and a search with what it alone finds.
 DESK = {
-    "sites": ("/thua", r'href="/thua/([0-9a-f-]{36})"', MANY + 1, "Thửa: 121", ("?q=tHua+119", "Thửa 119")),
+    "sites": ("/thua", r'href="/thua/([0-9a-f-]{36})"', MANY + 1, "Nơi sản xuất: 121", ("?q=tHua+119", "Thửa 119")),
     "households": ("/nong-dan/ho", r"\?ho=([0-9a-f-]{36})", MANY + 3, "122 nhà", ("?q=hộ thêm 118", "Hộ thêm 118")),
-    "diary": ("/thua/{site}", r'href="/dong-nhat-ky/([0-9a-f-]{36})">Xem<', MANY, "Nhật ký của thửa: 120 việc", None),
+    "diary": ("/thua/{site}", r'href="/dong-nhat-ky/([0-9a-f-]{36})">Xem<', MANY, "Nhật ký: 120 việc", None),
     "conflicts": ("/thua/gui-trung", r'href="/dong-nhat-ky/([0-9a-f-]{36})"', MANY, "120 lần, mới nhất trước", None),
     "batches": ("/lo", r'href="/lo/([0-9a-f-]{36})"', MANY, "Lô: 120", ("?q=lot-117", "LOT-117")),
     "batches by state": ("/lo?state=open", r'href="/lo/([0-9a-f-]{36})"', MANY, "Lô: 120", ("&q=Hàng 1", "LOT-1")),
@@ -107,7 +107,7 @@ def test_an_official_is_told_that_there_are_more_than_are_counted(
 ) -> None:
     monkeypatch.setattr(keyset.count, "__defaults__", (100,))
     client = client_of(many.official)
-    for path, said in (("/thua", "Thửa: hơn 100"), ("/lo", "Lô: hơn 100"), ("/san-pham", "Sản phẩm: hơn 100")):
+    for path, said in (("/thua", "Nơi sản xuất: hơn 100"), ("/lo", "Lô: hơn 100"), ("/san-pham", "Sản phẩm: hơn 100")):
         assert said in client.get(path).text
     assert sum(len(page) for page in walked(client, "/lo", r'href="/lo/([0-9a-f-]{36})"')) == MANY
 

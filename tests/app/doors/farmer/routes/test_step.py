@@ -199,7 +199,7 @@ def test_a_refused_photo_and_a_refused_place_of_work_are_named_with_a_link(world
     answer = phone.post("/nong-dan/ghi/observing", data=with_photo(form(world), b"<svg></svg>"))
     assert named_in_box(answer) == [("photo", "Chụp ảnh")]
     answer = phone.post("/nong-dan/cho-lam/them", data={"id": str(new_id()), "kind": "x", "name": "a" * 500})
-    assert named_in_box(answer) == [("kind", "Đây là chỗ nào?"), ("name", "Gọi là gì?")]
+    assert named_in_box(answer) == [("kind", "Nơi này là gì?"), ("name", "Gọi là gì?")]
 
 
 @pytest.mark.parametrize(
