@@ -74,10 +74,10 @@ def more() -> Response:
     links = [(url_for("notices.inbox"), "bell", _("Tin báo"))]
     if queries.own_house_ids(actor):
         links.append((url_for("farmer.show_diary"), "book", _("Việc đã ghi")))
-    links.append((url_for("farmer.households"), "home", _("Ghi hộ nhà khác")))
+    links.append((url_for("farmer.households"), "home", _("Ghi hộ bà con")))
     if queries.own_house_ids(actor):
         links.append((url_for("farmer.new_site"), "plus", _("Thêm nơi sản xuất")))
-    links.append((url_for("accounts.account"), "user", _("Tài khoản và máy này")))
+    links.append((url_for("accounts.account"), "user", _("Tài khoản của tôi")))
     with transaction() as session:
         return page("farmer/more.html", links=links, unseen=notices.unseen_count(session, actor))
 
