@@ -23,6 +23,7 @@ from app.messages import N_, Sentence, sentences
 from app.notices import service as notices
 from app.notices.models import Urgency
 from app.places import queries as places
+from app.places.names import Called
 
 
 def assess(
@@ -250,7 +251,7 @@ def tell_of_change(session: Session, actor: Actor, event: AssessmentChanged) -> 
         title=Words.of(
             N_(
                 "%(village)s: %(overall)s, %(met)s/%(total)s tiêu chí",
-                village=f"{village.kind_word.capitalize()} {village.name}",
+                village=Called(village.kind_word, village.name, first=True),
                 overall=_lower(label),
                 met=row.met,
                 total=row.total,

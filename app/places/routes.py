@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from flask import Blueprint, Response, flash, redirect, request, url_for
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -12,6 +13,7 @@ from app.errors import Invalid, forbidden
 from app.messages import N_
 from app.places import attributes, imports, lists, queries, service, villages
 from app.places.models import ImportKind, Level, Place, PlaceName
+from app.places.names import Called
 from app.places.schemas import (
     ApplyImport,
     Browse,
@@ -69,7 +71,10 @@ def browse() -> Response:
             lines=lines,
             old_communes=[(p, named(p)) for p in old_communes],
             page_of_found=page_of_found,
-            found=[(p, named(p), queries.full_name(named(p), [named(a) for a in above.get(p.id, ())])) for p in found],
+            found=[
+                (p, named(p), queries.full_name(named(p), [named(a) for a in above.get(p.id, ())], language()))
+                for p in found
+            ],
             may_manage=service.may_manage(actor),
         )
 
@@ -317,5 +322,10 @@ def _download(body: bytes, name: str) -> Response:
 @blueprint.app_template_filter("place_title")
 def place_title(place: Place | PlaceName) -> str:
     """As a heading: “Xã Chi Lăng”."""
-    text = f"{place.kind_word} {place.name}"
-    return text[:1].upper() + text[1:]
+    return Called(place.kind_word, place.name, first=True).text(str(get_locale()))
+
+
+@blueprint.app_template_filter("place_name")
+def place_name(place: Place | PlaceName) -> str:
+    """Within a sentence: “xã Chi Lăng”."""
+    return Called(place.kind_word, place.name).text(str(get_locale()))

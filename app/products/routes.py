@@ -34,6 +34,7 @@ from app.products.schemas import (
     WithdrawCertificate,
 )
 from app.web import (
+    language,
     page,
     parse,
     parse_query,
@@ -73,7 +74,7 @@ def _keep(session: Session, read: Read | None) -> str | None:
 def _villages(session: Session, communes: Collection[UUID | None], chosen: Collection[UUID] = ()) -> VillageChoices:
     """Those of the holders' communes, of the commune asked for, and those chosen already."""
     near, asked = list(communes), parse_query(InCommune).commune
-    return places.village_choices(session, near, clock.today(), asked=asked, also=chosen)
+    return places.village_choices(session, near, clock.today(), asked=asked, also=chosen, language=language())
 
 
 def _managed(session: Session, actor: Actor, product_id: UUID) -> Product:
@@ -126,7 +127,7 @@ def product(product_id: UUID) -> Response:
             product=row,
             holder=accounts.organisation_names(session, [row.organisation_id]).get(row.organisation_id, ""),
             packs=queries.variants_of(session, [row.id], retired=True).get(row.id, []),
-            villages=places.full_names(session, made_in),
+            villages=places.full_names(session, made_in, language()),
             lines=queries.certificate_lines(session, actor, row.id, today),
             groups=OCOP_GROUPS,
             schemes=SCHEMES,

@@ -16,7 +16,7 @@ from app.actor import SYSTEM, Actor, Role
 from app.errors import not_found
 from app.messages import N_
 from app.places import queries as places
-from app.web import page, parse, parse_query, signed_in, transaction
+from app.web import language, page, parse, parse_query, signed_in, transaction
 
 
 @blueprint.get("/tai-khoan")
@@ -46,7 +46,7 @@ def sessions(session: Session, actor: Actor, asked: schemas.Account) -> dict[str
         "names": queries.organisation_names(
             session, {m.organisation_id for m in shown.rows} | {o.organisation_id for o in offered}
         ),
-        "place_names": places.full_names(session, {m.place_id for m in shown.rows if m.place_id}),
+        "place_names": places.full_names(session, {m.place_id for m in shown.rows if m.place_id}, language()),
         "sign_ins": queries.open_sign_ins(session, own, clock.machine_now(), asked.trang_phien),
         "devices": queries.device_page(session, own, asked.trang_may),
         "here": actor.sign_in_id,

@@ -16,7 +16,7 @@ from app.db import Words
 from app.errors import forbidden
 from app.messages import N_
 from app.places import queries as places
-from app.web import counting, own_address, page_transaction, read_cookie, transaction, visitor_address
+from app.web import counting, language, own_address, page_transaction, read_cookie, transaction, visitor_address
 
 blueprint = Blueprint("accounts", "app.accounts", template_folder="templates")
 
@@ -126,6 +126,6 @@ def communes_and_villages(session: Session, commune_id: UUID | None) -> dict[str
     villages = places.current_villages(session, commune_id, today) if commune_id else []
     return {
         "commune_id": commune_id,
-        "communes": places.commune_choices(session, today),
-        "villages": [(p.id, f"{p.kind_word} {p.name}") for p in villages],
+        "communes": places.commune_choices(session, today, language()),
+        "villages": [(p.id, places.full_name(p, language=language())) for p in villages],
     }

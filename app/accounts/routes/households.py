@@ -16,7 +16,7 @@ from app.errors import forbidden, not_found
 from app.messages import N_
 from app.places import queries as places
 from app.places.schemas import InCommune
-from app.web import page, parse, parse_query, require, signed_in, transaction
+from app.web import language, page, parse, parse_query, require, signed_in, transaction
 
 
 @blueprint.get("/don-vi/<uuid:organisation_id>/them-ho")
@@ -83,7 +83,7 @@ def household_joins(organisation_id: UUID) -> Response:
             "accounts/join_household.html",
             organisation=row,
             commune_id=commune_id,
-            communes=places.commune_choices(session, clock.today()),
+            communes=places.commune_choices(session, clock.today(), language()),
             cooperatives=[(o.id, o.name) for o in found.rows if o.id not in member_of],
             more=found.listed.next is not None,
             search=asked.q,

@@ -33,8 +33,10 @@ def all_organisations() -> Response:
             asked=asked,
             found=found,
             kinds=[(kind, KIND_WORDS[kind].text(language())) for kind in OrganisationKind],
-            communes=places.commune_choices(session, clock.today()),
-            place_names=places.full_names(session, {p for o in found.rows if (p := o.village_id or o.commune_id)}),
+            communes=places.commune_choices(session, clock.today(), language()),
+            place_names=places.full_names(
+                session, {p for o in found.rows if (p := o.village_id or o.commune_id)}, language()
+            ),
         )
 
 
@@ -55,7 +57,7 @@ def new_organisation() -> Response:
         return page(
             "accounts/new_organisation.html",
             kinds=list(OrganisationKind),
-            communes=places.commune_choices(session, clock.today()),
+            communes=places.commune_choices(session, clock.today(), language()),
         )
 
 
@@ -107,8 +109,10 @@ def _people_page(session: Session, actor: Actor, row: Organisation, asked: schem
         "cooperatives": queries.organisation_names(session, queries.cooperatives_of(session, row.id, clock.today())),
         "manages": actor.may(Right.MANAGE_MEMBERS, row.id),
         "administers": actor.may_everywhere(Right.ADMINISTER),
-        "place": places.full_names(session, [place_id])[place_id] if place_id else "",
-        "place_names": places.full_names(session, {p.place_id for p in people.rows if p.place_id} if people else ()),
+        "place": places.full_names(session, [place_id], language())[place_id] if place_id else "",
+        "place_names": places.full_names(
+            session, {p.place_id for p in people.rows if p.place_id} if people else (), language()
+        ),
         "waiting": queries.waiting_count(session, actor.where(Right.MANAGE_MEMBERS), clock.machine_now()),
     }
 
@@ -136,7 +140,7 @@ def move_organisation(organisation_id: UUID) -> Response:
         return page(
             "accounts/move_organisation.html",
             organisation=row,
-            place=places.full_names(session, [place_id]).get(place_id, "") if place_id else "",
+            place=places.full_names(session, [place_id], language()).get(place_id, "") if place_id else "",
             **communes_and_villages(session, commune_id),
         )
 

@@ -15,7 +15,7 @@ from app.actor import OFFICIAL_ROLES, Actor, Right
 from app.errors import forbidden
 from app.places import queries as places
 from app.places.models import Level
-from app.web import page, parse, parse_query, signed_in, transaction
+from app.web import language, page, parse, parse_query, signed_in, transaction
 
 
 @blueprint.get("/don-vi/<uuid:organisation_id>/them-nguoi")
@@ -42,7 +42,7 @@ def _places_of_roles(session: Session, actor: Actor, row: Organisation) -> list[
     if row.commune_id is not None:
         found += places.current_villages(session, row.commune_id, today)
     return [
-        (p.id, f"{p.kind_word} {p.name}")
+        (p.id, places.full_name(p, language=language()))
         for p in found
         if actor.may_at(Right.OVERSEE, p.id) or p.level == Level.PROVINCE
     ]
@@ -85,7 +85,7 @@ def _person_page(
         data=data,
         held=held,
         names=names,
-        place_names=places.full_names(session, {m.place_id for m in held.rows if m.place_id}),
+        place_names=places.full_names(session, {m.place_id for m in held.rows if m.place_id}, language()),
         roles=roles.grantable(actor, row),
         printer=printers[0] if printers and queries.farms(session, wider, person_id, wider.organisations) else None,
         card=queries.open_card(session, person_id, printers[0]) if printers else None,

@@ -64,7 +64,7 @@ def _stored(session: Session, code: str, language: str) -> StoredPage:
     opened = pages.open_page(session, code, language)
     if opened.page is not None:
         return opened.page
-    batch = queries.batch_page(session, code)
+    batch = queries.batch_page(session, code, language)
     body = render(batch, language, web().settings.printed_base())
     return pages.store(session, code, language, opened.version, body, batch.next_change_at)
 
@@ -171,12 +171,12 @@ def _raw_path() -> str | None:
 
 def _goods(gtin: str) -> BaseResponse:
     """What we know of a product whose number stands on the pack, without a lot: what it is, who makes it, and how to go on."""
+    language = _language()
     with transaction(SYSTEM) as session:
-        goods = queries.goods_of(session, gtin)
+        goods = queries.goods_of(session, gtin, language)
     if goods is None:
         return _not_there(status=404, problem=_unknown_goods(gtin), typed=f"{gtin}/")
     _read_by_people()
-    language = _language()
     with force_locale(language):
         response = page("consumer/goods.html", goods=goods, lang=language)
     response.headers["Content-Language"] = language
@@ -208,10 +208,10 @@ def report(code: str = "", gtin: str = "", lot: str = "") -> Response:
     known = scan_addresses.code_of_path(f"/t/{code}" if code else f"/01/{gtin}/10/{lot}")
     if known is None:
         raise not_found(N_("mã này"))
-    with transaction(SYSTEM) as session:
-        batch = queries.batch_page(session, known)
-    _read_by_people()
     language = _language()
+    with transaction(SYSTEM) as session:
+        batch = queries.batch_page(session, known, language)
+    _read_by_people()
     with force_locale(language):
         return page(
             "consumer/report.html",

@@ -15,6 +15,7 @@ from app.places import queries
 from app.places.imports.plans import AddVillage, Judge, Plan, RenameVillage
 from app.places.imports.rows import Village, bare_code
 from app.places.models import ImportKind, Level, Place
+from app.places.names import Called
 from app.places.same_names import near_name_key
 from app.sheets import Table
 
@@ -126,7 +127,7 @@ def not_yet(place: Place) -> tuple[Words, Words]:
         Words.of(
             N_(
                 "%(place)s mới có từ %(day)s.",
-                place=f"{place.kind_word.capitalize()} {place.name}",
+                place=Called(place.kind_word, place.name, first=True),
                 day=f"{place.valid_from:%d/%m/%Y}",
             )
         ),

@@ -11,8 +11,10 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.db import keyset
 from app.errors import not_found
+from app.languages import SOURCE
 from app.messages import N_
 from app.places.models import Level, Place, PlaceName
+from app.places.names import Called
 from app.places.queries.dates import in_force
 
 
@@ -131,14 +133,14 @@ def chains(session: Session, place_ids: Collection[UUID]) -> dict[UUID, list[Pla
     return found
 
 
-def full_name(one: Place | PlaceName, above: Iterable[Place | PlaceName] = ()) -> str:
+def full_name(one: Place | PlaceName, above: Iterable[Place | PlaceName] = (), language: str = SOURCE) -> str:
     """For example "thôn Nà Mẫu, xã Chi Lăng, tỉnh Lạng Sơn"."""
-    return ", ".join(f"{p.kind_word} {p.name}" for p in (one, *above))
+    return ", ".join(Called(p.kind_word, p.name).text(language) for p in (one, *above))
 
 
-def full_names(session: Session, place_ids: Collection[UUID]) -> dict[UUID, str]:
+def full_names(session: Session, place_ids: Collection[UUID], language: str = SOURCE) -> dict[UUID, str]:
     above = chains(session, place_ids)
-    return {key: full_name(one, above.get(key, ())) for key, one in places(session, place_ids).items()}
+    return {key: full_name(one, above.get(key, ()), language) for key, one in places(session, place_ids).items()}
 
 
 def below(place_id: UUID) -> CTE:

@@ -56,7 +56,8 @@ def _site_kinds() -> dict[str, str]:
 def _villages(session: Session, communes: Collection[UUID | None], present: UUID | None = None) -> VillageChoices:
     """Those of the holders' communes, of the commune asked for, and the present one."""
     near, asked = list(communes), parse_query(InCommune).commune
-    return places.village_choices(session, near, clock.today(), asked=asked, also=[present] if present else [])
+    also = [present] if present else []
+    return places.village_choices(session, near, clock.today(), asked=asked, also=also, language=language())
 
 
 @blueprint.get("/thua")
@@ -70,7 +71,7 @@ def sites() -> Response:
             q=asked.q,
             found=found,
             page_url=lambda mark: url_for("trace.sites", q=asked.q or None, trang=mark),
-            villages=places.full_names(session, {r.village_id for r in found.lines if r.village_id}),
+            villages=places.full_names(session, {r.village_id for r in found.lines if r.village_id}, language()),
             waiting=queries.harvest_allowed_from(session, [r.site.id for r in found.lines]),
             conflicts=queries.conflicts(session, actor, size=FEW_CONFLICTS),
             kinds=_site_kinds(),
@@ -196,7 +197,7 @@ def site(site_id: UUID) -> Response:
             ),
             page_url=lambda mark: url_for("trace.site", site_id=site_id, **_filters(asked), trang=mark),
             cycles=cycles,
-            village=places.full_names(session, [village_id]).get(village_id, "") if village_id else "",
+            village=places.full_names(session, [village_id], language()).get(village_id, "") if village_id else "",
             holder=accounts.organisation_names(session, [row.organisation_id]).get(row.organisation_id, ""),
             waiting=queries.harvest_allowed_from(session, [site_id]).get(site_id),
             steps=steps.STEPS,

@@ -16,6 +16,7 @@ from app.doors.consumer.queries.public_texts import covered, said
 from app.doors.consumer.queries.shops import Place, shops_of
 from app.doors.consumer.queries.way import Gap, Line, harvests_of, villages_of, way_of
 from app.errors import not_found
+from app.languages import SOURCE
 from app.messages import N_
 from app.places import queries as places
 from app.products.models import Product, Scheme, Variant
@@ -89,8 +90,8 @@ def code_exists(session: Session, code: str) -> bool:
     return session.scalar(select(func.count()).where(TraceCode.code == code)) == 1
 
 
-def batch_page(session: Session, code: str) -> BatchPage:
-    """Needs a session of SYSTEM: it reads across organisations, and gives out named public fields only. Raises NotFound."""
+def batch_page(session: Session, code: str, language: str = SOURCE) -> BatchPage:
+    """Its places are named in this language. Needs a session of SYSTEM: it reads across organisations, and gives out named public fields only. Raises NotFound."""
     row = session.execute(
         select(TraceCode, Batch, Product, Variant, Organisation)
         .join(Batch, Batch.id == TraceCode.batch_id)
@@ -108,7 +109,7 @@ def batch_page(session: Session, code: str) -> BatchPage:
     harvested_on = traces.harvest_day(batch, sources)
     villages = villages_of(session, sources, batch, harvested_on)
     seats = [p for p in (holder.village_id or holder.commune_id,) if p is not None]
-    names = places.full_names(session, {*villages, *seats})
+    names = places.full_names(session, {*villages, *seats}, language)
     growers = accounts.organisation_names(session, {s.organisation_id for s in sources} - {holder.id})
     certificates, certificate_changes = certificates_of(session, batch, today)
     shops, shop_changes = shops_of(session, product.id, today, now)

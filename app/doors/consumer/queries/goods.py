@@ -10,6 +10,7 @@ from app.accounts.models import Organisation
 from app.db import Words
 from app.doors.consumer.queries.public_texts import covered, said
 from app.doors.consumer.queries.shops import Place, shops_of
+from app.languages import SOURCE
 from app.places import queries as places
 from app.products.models import Product, Variant
 
@@ -27,8 +28,8 @@ class Goods:
     shops: tuple[Place, ...]
 
 
-def goods_of(session: Session, gtin: str) -> Goods | None:
-    """Needs a session of SYSTEM: it reads across organisations, and gives out named public fields only."""
+def goods_of(session: Session, gtin: str, language: str = SOURCE) -> Goods | None:
+    """Its places are named in this language. Needs a session of SYSTEM: it reads across organisations, and gives out named public fields only."""
     row = session.execute(
         select(Variant, Product, Organisation)
         .join(Product, Product.id == Variant.product_id)
@@ -40,7 +41,7 @@ def goods_of(session: Session, gtin: str) -> Goods | None:
     variant, product, holder = row
     made = variant.retired_on is None and product.retired_on is None
     seat = holder.village_id or holder.commune_id
-    names = places.full_names(session, [] if seat is None else [seat])
+    names = places.full_names(session, [] if seat is None else [seat], language)
     return Goods(
         gtin=gtin,
         product=covered(product.name),

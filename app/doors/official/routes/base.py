@@ -4,7 +4,8 @@ from flask import Blueprint, url_for
 
 from app.actor import Actor, Right
 from app.places.models import Level, Place
-from app.web import require
+from app.places.names import Called
+from app.web import language, require
 
 blueprint = Blueprint("official", "app.doors.official", template_folder="templates")
 
@@ -33,5 +34,4 @@ def trail_to(actor: Actor, above: list[Place], here: str) -> list[tuple[str, str
 
 
 def title_of(place: Place) -> str:
-    text = f"{place.kind_word} {place.name}"
-    return text[:1].upper() + text[1:]
+    return Called(place.kind_word, place.name, first=True).text(language())

@@ -16,7 +16,7 @@ from app.doors.official import queries
 from app.doors.official.routes.base import URLS, blueprint, place_url, signed_in_official, title_of, trail_to
 from app.places import queries as places
 from app.places.models import Level, Place
-from app.web import page, parse_query, transaction
+from app.web import language, page, parse_query, transaction
 
 
 class Browse(BaseModel):
@@ -87,7 +87,9 @@ def province() -> Response:
             total=total,
             clauses=queries.clause_lines(session, today, pack, total.total),
             found=found,
-            named=[(p, place_url(p), places.full_name(p, above.get(p.id, ()))) for p in found.rows] if found else [],
+            named=[(p, place_url(p), places.full_name(p, above.get(p.id, ()), language())) for p in found.rows]
+            if found
+            else [],
             computed_at=criteria.computed_at(session),
         )
 

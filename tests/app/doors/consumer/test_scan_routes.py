@@ -74,6 +74,7 @@ def test_every_visitor_gets_the_same_bytes_whatever_the_cookies_say(client: Flas
 def test_english_is_an_address_of_its_own(client: FlaskClient, world: Any) -> None:
     answer = client.get(f"/t/{world.code}?lang=en")
     assert "Chi Lang custard apple" in answer.text
+    assert "Nà Mẫu Village, " in answer.text
     assert '<html lang="en"' in answer.text
     assert answer.headers["Content-Language"] == "en"
     assert f'<https://hoi.example.vn/t/{world.code}>; rel="canonical"' in answer.headers["Link"]
