@@ -37,7 +37,7 @@ SCHEMES = MappingProxyType(
         Scheme.VIETGAP: Words.of(N_("VietGAP")),
         Scheme.ORGANIC: Words.of(N_("Hữu cơ")),
         Scheme.FOOD_SAFETY: Words.of(N_("An toàn thực phẩm")),
-        Scheme.OTHER: Words.of(N_("Chứng nhận khác")),
+        Scheme.OTHER: Words.of(N_("Loại chứng nhận khác")),
     }
 )
 

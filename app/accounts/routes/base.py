@@ -26,7 +26,7 @@ ROLE_WORDS: dict[Role, Words] = {
     Role.PURCHASER: Words.of(N_("Người thu mua")),
     Role.EXTENSION_OFFICER: Words.of(N_("Cán bộ khuyến nông")),
     Role.VILLAGE_OFFICER: Words.of(N_("Cán bộ thôn")),
-    Role.DIGITAL_GROUP: Words.of(N_("Tổ công nghệ số cộng đồng")),
+    Role.DIGITAL_GROUP: Words.of(N_("Thành viên tổ công nghệ số cộng đồng")),
     Role.COMMUNE_OFFICIAL: Words.of(N_("Cán bộ xã, phường")),
     Role.PROVINCE_OFFICIAL: Words.of(N_("Cán bộ tỉnh")),
     Role.CERTIFIER: Words.of(N_("Người chứng nhận")),
