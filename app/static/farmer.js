@@ -22,7 +22,6 @@
   const shown = snap.querySelector("img");
   const words = snap.querySelector("[data-again]");
   let working = null;
-  snap.classList.add("ready");
   input.addEventListener("change", () => {
     const file = input.files[0];
     if (!file) return;

@@ -69,6 +69,14 @@
     pick.showPicker();
   });
 
+  // The browser names a chosen file in its own language's words, so they lie unseen; here it is named.
+  const named = (input) => {
+    const names = [...input.files].map((f) => f.name);
+    input.parentNode.querySelector("[data-chosen]").textContent = names.join(", ");
+  };
+  all(".file>input").forEach(named);
+  on("change", ".file>input", named);
+
   // Tables: filter by typing, sort by header.
   const fold = (s) => s.normalize("NFD").replace(/\p{M}/gu, "").replace(/[đĐ]/g, "d").toLowerCase();
   on("input", "[data-filter]", (input) => {
