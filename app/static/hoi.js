@@ -69,10 +69,9 @@
     pick.showPicker();
   });
 
-  // The browser names a chosen file in its own language's words, so they lie unseen; here it is named.
+  // What the browser says of a chosen file lies unseen, being in its own language; here the file is named.
   const named = (input) => {
-    const names = [...input.files].map((f) => f.name);
-    input.parentNode.querySelector("[data-chosen]").textContent = names.join(", ");
+    input.parentNode.lastElementChild.textContent = [...input.files].map((f) => f.name).join(", ");
   };
   all(".file>input").forEach(named);
   on("change", ".file>input", named);
