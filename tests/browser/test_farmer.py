@@ -155,6 +155,14 @@ def test_without_script_nothing_is_wider_than_the_phone(open_phone: Open) -> Non
     assert page.locator("#photo").bounding_box()["x"] + page.locator("#photo").bounding_box()["width"] <= 360  # type: ignore[index]
 
 
+def test_a_chosen_file_is_named_on_the_page(open_phone: Open, tmp_path: Path) -> None:
+    picture = tmp_path / "vuon-tren.jpg"
+    Image.new("RGB", (8, 8)).save(picture)
+    page = open_phone("/nong-dan/cho-lam/them")
+    page.set_input_files("#photo", picture)
+    assert page.locator(".file .chosen").inner_text() == "vuon-tren.jpg"
+
+
 def test_an_impatient_finger_writes_once(open_phone: Open, world: World) -> None:
     before = len(world.logs())
     page = open_phone("/nong-dan/ghi/weeding")

@@ -30,7 +30,8 @@ from app.criteria.rules.words import Both, day_text, joined
 ENGINE: Final = 1
 NOT_FROM_LETTER: Final = Both("lựa chọn của tỉnh, không có trong văn bản", "the province's choice, not in the letter")
 NOT_CHOSEN: Final = Both(
-    "giá trị có sẵn, tỉnh chưa chọn, không có trong văn bản", "a preset, not chosen by the province, not in the letter"
+    "giá trị đang để mặc định, tỉnh chưa chọn, không có trong văn bản",
+    "a preset, not chosen by the province, not in the letter",
 )
 CRITERIA: Final = Both("tiêu chí", "criteria")
 

@@ -97,7 +97,7 @@ def test_each_clause_says_what_of_its_answer_is_not_in_the_letter(
     if clause == 3:
         assert "200 ngày lựa chọn của tỉnh, không có trong văn bản" in said
     if clause == 1:
-        assert "90 ngày giá trị có sẵn, tỉnh chưa chọn, không có trong văn bản" in said
+        assert "90 ngày giá trị đang để mặc định, tỉnh chưa chọn, không có trong văn bản" in said
 
 
 def test_letter_is_marked_as_vietnamese_and_names_are_in_the_readers_language(
