@@ -12,10 +12,12 @@ from app.doors.official.queries.roll_ups import (
     village_lines,
     villages_named,
 )
-from app.doors.official.queries.village import VillageView, village
+from app.doors.official.queries.village import Clause, Named, VillageView, village
 
 __all__ = [
+    "Clause",
     "CommuneLine",
+    "Named",
     "VillageLine",
     "VillageView",
     "clause_line",

@@ -99,6 +99,11 @@ class VillageView:
     flags: list[dict[str, object]]
 
     @property
+    def counted_until(self) -> datetime:
+        """Until when what was recorded is in the answer."""
+        return self.known_at if self.stored is None else self.stored.confirmed_at
+
+    @property
     def statuses(self) -> list[str]:
         return [c.answer.value.value for c in self.clauses]
 
