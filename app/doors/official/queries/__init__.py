@@ -1,7 +1,7 @@
 """Queries of an official's pages: stored answers rolled up, and one village with everything behind its answer."""
 
 from app.doors.official.queries.own import own_places, place_of
-from app.doors.official.queries.proof import proof, proofs, records
+from app.doors.official.queries.proof import FactLine, ProductLine, proof, proofs, records
 from app.doors.official.queries.roll_ups import (
     CommuneLine,
     VillageLine,
@@ -17,7 +17,9 @@ from app.doors.official.queries.village import Clause, Named, VillageView, villa
 __all__ = [
     "Clause",
     "CommuneLine",
+    "FactLine",
     "Named",
+    "ProductLine",
     "VillageLine",
     "VillageView",
     "clause_line",

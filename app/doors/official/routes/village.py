@@ -12,6 +12,7 @@ from app.actor import Actor
 from app.criteria import queries as criteria
 from app.doors.official import queries
 from app.doors.official.routes.base import blueprint, signed_in_official, title_of, trail_to
+from app.doors.official.routes.proof_views import fact_views, product_views
 from app.doors.official.routes.village_views import Reader, clause_views, months, shortest_way
 from app.errors import Invalid
 from app.fields import AskedDay
@@ -97,13 +98,16 @@ def village(village_id: UUID) -> Response:
 def criterion(village_id: UUID, criterion_id: str) -> Response:
     actor, view, reader = _view(village_id)
     proof = queries.proof(web().database, actor, view, criterion_id, language())
+    records = queries.records(web().database, actor, view, proof, request.args.get("trang", ""))
     return page(
         "official/criterion.html",
         view=view,
         reader=reader,
         proof=proof,
         add_url=reader.record(proof.clause.form),
-        records=queries.records(web().database, actor, view, proof, request.args.get("trang", "")),
+        records=records,
+        facts=fact_views(proof.facts),
+        products=product_views(proof.products, set(records.looks)),
         trail=trail_to(actor, [view.village, *view.above], ""),
     )
 

@@ -85,12 +85,6 @@ def clause_views(view: VillageView, reader: Reader) -> list[ClauseView]:
     return [_clause(c, reader) for c in view.clauses]
 
 
-def shown_parts(answer: Answer) -> list[Answer]:
-    """The answers below one that are shown: where any of them is enough and there is one, only those that are."""
-    enough = answer.kind == "any_of@1" and answer.value is Value.MET
-    return [a for a in answer.children if not enough or a.value is Value.MET]
-
-
 def shortest_way(view: VillageView, reader: Reader) -> list[Stop]:
     return [_stop(c, reader) for c in view.shortest]
 
@@ -118,7 +112,7 @@ def _clause(clause: Clause, reader: Reader) -> ClauseView:
     return ClauseView(
         clause=clause,
         status=answer.value.value,
-        parts=shown_parts(answer),
+        parts=clause.shown_parts,
         meter=_meter(answer, tongue),
         lacking_title=_("Còn thiếu %(n)s", n=number(gap)) if gap else _("Còn thiếu"),
         lacking=_lacking(clause, reader),
