@@ -310,7 +310,7 @@ def declare_send() -> BaseResponse:
     actor = _seller()
     with transaction() as session:
         declared_verbs.declare(session, actor, parse(NewDeclared))
-    flash(_("Đã ghi đường dẫn. Chỉ được tính khi người ngoài đơn vị mở xem và xác nhận."), "wait")
+    flash(_("Đã lưu đường dẫn. Chỉ được tính khi người ngoài đơn vị mở xem và xác nhận."), "wait")
     return redirect(url_for("marketplace_sync.declared"), 303)
 
 
@@ -378,7 +378,7 @@ def withdraw(declared_id: UUID) -> BaseResponse:
     actor = _seller()
     with transaction() as session:
         declared_verbs.withdraw(session, actor, declared_id)
-    flash(_("Đã thôi khai đường dẫn này."), "met")
+    flash(_("Đã gỡ đường dẫn này."), "met")
     return redirect(url_for("marketplace_sync.declared"), 303)
 
 
