@@ -1,4 +1,4 @@
-"""What stands in the forms of products before anybody types: nothing, or the thing as it is recorded."""
+"""Forms of products as they are opened: empty, or with what is recorded."""
 
 from app.products.models import Certificate, Product, Variant
 from app.web import form_number

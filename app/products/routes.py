@@ -224,7 +224,7 @@ def edit_send(product_id: UUID) -> BaseResponse:
 def retire(product_id: UUID) -> BaseResponse:
     with transaction(signed_in()) as session:
         service.retire_product(session, signed_in(), product_id, parse(Retire).version)
-    flash(_("Sản phẩm ngừng được chào bán từ hôm nay. Hồ sơ cũ vẫn giữ."), "met")
+    flash(_("Sản phẩm này ngừng làm từ hôm nay. Hồ sơ cũ vẫn giữ."), "met")
     return redirect(url_for("products.product", product_id=product_id), 303)
 
 

@@ -141,11 +141,11 @@ def labels(standing: BatchStanding, *, may_label: bool, may_print: bool) -> Labe
 
 
 def ledger_rows(ledger: Ledger, *, may_handle: bool) -> list[LedgerRow]:
-    names, taken_back = movement_words(), f" ({_('hoàn lại')})"
+    names, taken_back = movement_words(), _("hoàn lại")
     return [
         LedgerRow(
             movement=m,
-            what=f"{names[m.kind]}{taken_back if m.corrects_id else ''}, {words(pack.name)}",
+            what=f"{names[m.kind]}{f' ({taken_back})' if m.corrects_id else ''}, {words(pack.name)}",
             units=("+" if m.units > 0 else "") + number(m.units),
             may_take_back=may_handle and not m.corrects_id and m.id not in ledger.taken_back,
         )

@@ -177,8 +177,8 @@ def _certificate(c: ShownCertificate) -> str:
         "food_safety": _("An toàn thực phẩm"),
         "other": _("Chứng nhận khác"),
     }
-    stars = f" {counting('%(n)s sao', n=c.stars)}" if c.stars else ""
-    return schemes.get(c.scheme, c.scheme) + stars
+    stars = counting("%(n)s sao", n=c.stars) if c.stars else ""
+    return " ".join(filter(None, (schemes.get(c.scheme, c.scheme), stars)))
 
 
 def _way_told(batch: BatchPage) -> str:

@@ -125,8 +125,9 @@ def _left(line: ProductLine) -> str:
 def _paper(c: Certificate) -> tuple[str, str]:
     day = vn_date(c.decided_on)
     text = _("Quyết định %(no)s ngày %(day)s, %(who)s", no=c.decision_number, day=day, who=c.issuer)
-    ends = f", {_('hết hạn %(day)s', day=vn_date(c.valid_to))}" if c.valid_to else ""
-    return counting("OCOP %(n)s sao", n=c.stars or 0), text + ends
+    if c.valid_to:
+        text += ", " + _("hết hạn %(day)s", day=vn_date(c.valid_to))
+    return counting("OCOP %(n)s sao", n=c.stars or 0), text
 
 
 def _without(line: ProductLine) -> tuple[Chip, str]:

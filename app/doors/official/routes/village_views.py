@@ -125,13 +125,10 @@ def _clause(clause: Clause, reader: Reader) -> ClauseView:
 def _meter(answer: Answer, language: str) -> tuple[int, int, str] | None:
     if answer.children or answer.have is None or not answer.of:
         return None
-    needs = answer.need is not None and answer.value is not Value.MET
-    return (
-        answer.have,
-        answer.of,
-        (answer.unit.text(language) if answer.unit else "")
-        + (f" · {_('cần %(n)s', n=number(answer.need))}" if needs else ""),
-    )
+    unit = answer.unit.text(language) if answer.unit else ""
+    if answer.need is not None and answer.value is not Value.MET:
+        unit += " · " + _("cần %(n)s", n=number(answer.need))
+    return answer.have, answer.of, unit
 
 
 def _things(clause: Clause) -> list[Named]:
@@ -168,10 +165,11 @@ def _stop(clause: Clause, reader: Reader) -> Stop:
     if len(things) > ON_THE_WAY:
         said += " " + _("và %(n)s mục nữa", n=number(len(things) - ON_THE_WAY))
     who = ", ".join(dict.fromkeys(m.who for m in clause.missing if m.who))
-    number_of = _("tiêu chí %(n)s", n=clause.criterion.clause)
-    left = f", {counting('còn %(n)s việc', n=clause.answer.to_do)}" if clause.answer.to_do else ""
+    last = _("tiêu chí %(n)s", n=clause.criterion.clause)
+    if clause.answer.to_do:
+        last += ", " + counting("còn %(n)s việc", n=clause.answer.to_do)
     return Stop(
         text=_("Nhờ các hộ ghi đủ nhật ký chăm sóc") if diaries else clause.to_do.text(tongue),
         url=reader.criterion(clause) if things else reader.record(_form(clause)),
-        who=" · ".join(filter(None, (said, who or clause.criterion.who_can_fix.text(tongue), number_of))) + left,
+        who=" · ".join(filter(None, (said, who or clause.criterion.who_can_fix.text(tongue), last))),
     )
