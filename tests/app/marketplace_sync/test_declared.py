@@ -400,7 +400,7 @@ def test_the_sellers_are_offered_to_withdraw_what_they_declared_and_nobody_else_
         assert (URL in html, form in html, "không còn được tính nhờ đường dẫn này" in html) == (True, offered, offered)
     client = case.client(case.people.manager)
     done = client.post(f"/san/da-khai/{declared_id}/go", follow_redirects=True).get_data(as_text=True)
-    assert ("Đã thôi khai đường dẫn này." in done, URL in done) == (True, False)
+    assert ("Đã gỡ đường dẫn này." in done, URL in done) == (True, False)
     after = case.rows()
     assert (after[0][0].withdrawn_at, after[2]) == (clock.now(), 2)
     assert (client.post(f"/san/da-khai/{declared_id}/go").status_code, case.rows()) == (303, after)
