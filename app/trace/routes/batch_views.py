@@ -22,15 +22,6 @@ _PROMISES = {MovementKind.RESERVED, MovementKind.RELEASED}
 
 
 @dataclass(frozen=True, slots=True)
-class Warned:
-    """Why the lot may not be sold now."""
-
-    title: str
-    reason: str
-    tone: str
-
-
-@dataclass(frozen=True, slots=True)
 class CodeRow:
     """A code of the lot: how it reads, what it proves, and the page behind it."""
 
@@ -96,15 +87,14 @@ def event_words() -> dict[str, str]:
     }
 
 
-def warned(standing: BatchStanding) -> Warned | None:
+def warned(standing: BatchStanding) -> tuple[str, str, str] | None:
+    """Why the lot may not be sold now, as a box takes it: the reason, its tone and title."""
     if standing.event is None or standing.state == "open":
         return None
-    recalled = standing.state == "recalled"
-    return Warned(
-        title=_("Đang thu hồi") if recalled else _("Đang tạm giữ, chưa bán được"),
-        reason=words(standing.event.reason),
-        tone="unmet" if recalled else "wait",
-    )
+    reason = words(standing.event.reason)
+    if standing.state == "recalled":
+        return reason, "unmet", _("Đang thu hồi")
+    return reason, "wait", _("Đang tạm giữ, chưa bán được")
 
 
 def code_rows(known: Sequence[TraceCode]) -> list[CodeRow]:
@@ -185,48 +175,31 @@ def decisions(lot: str) -> dict[str, Decision]:
         "Người mua quét mã đọc được câu này. Viết rõ chuyện gì và nên làm gì; đừng ghi tên hay số điện thoại của ai."
     )
     to_us = _("Đã xem xét thế nào, ai quyết định.")
+    held = _("Lô không bán được cho tới khi gỡ tạm giữ. Hàng đã bán không bị gọi về.")
+    released = _("Đã xem xét xong, lô bán được trở lại, trừ khi còn đang thu hồi. Lý do được giữ trong sổ của lô.")
+    recalled = _(
+        "Trong vòng một phút, ai quét mã của lô cũng thấy cảnh báo thu hồi kèm lý do; kho không xuất lô này nữa và các sàn ngừng bán."
+    )
+    lifted = _("Người quét mã thấy lô bình thường trở lại. Việc đã từng thu hồi vẫn nằm trong sổ.")
+    hold, release = _("Tạm giữ lô %(lot)s", lot=lot), _("Gỡ tạm giữ lô %(lot)s", lot=lot)
+    recall, lift = _("Thu hồi lô %(lot)s", lot=lot), _("Gỡ thu hồi lô %(lot)s", lot=lot)
     every = (
+        Decision(BatchEventKind.HELD, _("Tạm giữ lô"), "pause", "", hold, held, _("Vì sao tạm giữ"), to_buyers),
         Decision(
-            BatchEventKind.HELD,
-            _("Tạm giữ lô"),
-            "pause",
-            "",
-            _("Tạm giữ lô %(lot)s", lot=lot),
-            _("Lô không bán được cho tới khi gỡ tạm giữ. Hàng đã bán không bị gọi về."),
-            _("Vì sao tạm giữ"),
-            to_buyers,
-        ),
-        Decision(
-            BatchEventKind.RELEASED,
-            _("Gỡ tạm giữ"),
-            "play",
-            "main",
-            _("Gỡ tạm giữ lô %(lot)s", lot=lot),
-            _("Đã xem xét xong, lô bán được trở lại, trừ khi còn đang thu hồi. Lý do được giữ trong sổ của lô."),
-            _("Vì sao gỡ tạm giữ"),
-            to_us,
+            BatchEventKind.RELEASED, _("Gỡ tạm giữ"), "play", "main", release, released, _("Vì sao gỡ tạm giữ"), to_us
         ),
         Decision(
             BatchEventKind.RECALLED,
             _("Thu hồi lô"),
             "recall",
             "danger",
-            _("Thu hồi lô %(lot)s", lot=lot),
-            _(
-                "Trong vòng một phút, ai quét mã của lô cũng thấy cảnh báo thu hồi kèm lý do; kho không xuất lô này nữa và các sàn ngừng bán."
-            ),
+            recall,
+            recalled,
             _("Vì sao thu hồi"),
             to_buyers,
         ),
         Decision(
-            BatchEventKind.RECALL_LIFTED,
-            _("Gỡ thu hồi"),
-            "check",
-            "",
-            _("Gỡ thu hồi lô %(lot)s", lot=lot),
-            _("Người quét mã thấy lô bình thường trở lại. Việc đã từng thu hồi vẫn nằm trong sổ."),
-            _("Vì sao gỡ thu hồi"),
-            to_us,
+            BatchEventKind.RECALL_LIFTED, _("Gỡ thu hồi"), "check", "", lift, lifted, _("Vì sao gỡ thu hồi"), to_us
         ),
     )
     return {d.kind: d for d in every}
@@ -237,22 +210,14 @@ def of_a_recall(moved: Mapping[str, int], weight: str, marked: int, told: Told) 
     sold = -sum(units for kind, units in moved.items() if kind in _TO_BUYERS)
     here = sum(units for kind, units in moved.items() if kind not in _PROMISES)
     promised = -sum(units for kind, units in moved.items() if kind in _PROMISES)
+    kept = _("trong đó giữ cho khách: %(n)s", n=number(promised)) if promised else ""
+    warns = counting("%(n)s mã đổi sang cảnh báo", n=marked) if marked else _("chưa có mã, khách không quét được")
+    sellers = _("%(n)s người làm hàng của đơn vị", n=len(told.sellers))
+    officials = _("và %(n)s cán bộ thôn, xã phụ trách nơi này", n=len(told.officials))
     return [
         (_("Khách đang cầm"), counting("%(n)s gói", n=sold), _("đã bán, chưa trả lại")),
-        (
-            _("Còn trong kho"),
-            counting("%(n)s gói", n=here),
-            _("trong đó giữ cho khách: %(n)s", n=number(promised)) if promised else "",
-        ),
+        (_("Còn trong kho"), counting("%(n)s gói", n=here), kept),
         (_("Khối lượng lô"), weight, ""),
-        (
-            _("Mã trên tem"),
-            counting("%(n)s mã đổi sang cảnh báo", n=marked) if marked else _("chưa có mã, khách không quét được"),
-            "",
-        ),
-        (
-            _("Báo tin cho"),
-            _("%(n)s người làm hàng của đơn vị", n=len(told.sellers)),
-            _("và %(n)s cán bộ thôn, xã phụ trách nơi này", n=len(told.officials)),
-        ),
+        (_("Mã trên tem"), warns, ""),
+        (_("Báo tin cho"), sellers, officials),
     ]

@@ -9,6 +9,8 @@ from flask_babel import pgettext
 
 from app.db import Words
 from app.doors.consumer.queries import BatchPage, Gap, Line, ShownCertificate
+from app.products.models import Scheme
+from app.products.schemas import SCHEMES
 from app.trace import codes
 from app.trace.models import CodeKind, Witness
 from app.web import counting, number, quantity, vn_date, words
@@ -170,15 +172,8 @@ def _paper(c: ShownCertificate) -> Paper:
 
 
 def _certificate(c: ShownCertificate) -> str:
-    schemes: dict[str, str] = {
-        "ocop": "OCOP",
-        "vietgap": "VietGAP",
-        "organic": _("Hữu cơ"),
-        "food_safety": _("An toàn thực phẩm"),
-        "other": _("Chứng nhận khác"),
-    }
     stars = counting("%(n)s sao", n=c.stars) if c.stars else ""
-    return " ".join(filter(None, (schemes.get(c.scheme, c.scheme), stars)))
+    return " ".join(filter(None, (words(SCHEMES[Scheme(c.scheme)]), stars)))
 
 
 def _way_told(batch: BatchPage) -> str:

@@ -12,6 +12,7 @@ from app.marketplace_sync.queries import Evidence
 from app.products.models import Certificate
 from app.web import counting, number, vn_date, vn_datetime
 
+Chip = tuple[str, str]  # a status, and the word instead of its own
 FEW = 12  # so many things that count are open; what does not count always is
 
 
@@ -40,14 +41,6 @@ class FactView:
 
 
 @dataclass(frozen=True, slots=True)
-class Chip:
-    """A status, and the word instead of its own."""
-
-    status: str
-    word: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Place:
     """Where a product is on sale, or is said to be. `hidden_look`: somebody looked, and this official may not see who."""
 
@@ -61,12 +54,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class ProductView:
-    """A product: `left` why it is out of the count; `papers` its certificates as title and text, or `without` why it has none."""
+    """A product: `left` why it is out of the count; `papers` its certificates as title and text, or `without` the status and why it has none."""
 
     line: ProductLine
     left: str
     papers: list[tuple[str, str]]
-    without: tuple[Chip, str] | None
+    without: tuple[str, str] | None
     places: list[Place]
 
 
@@ -130,13 +123,13 @@ def _paper(c: Certificate) -> tuple[str, str]:
     return counting("OCOP %(n)s sao", n=c.stars or 0), text
 
 
-def _without(line: ProductLine) -> tuple[Chip, str]:
+def _without(line: ProductLine) -> tuple[str, str]:
     lapsed, mistaken = line.product.lapsed_on, line.product.mistaken_on
     if lapsed:
-        return Chip("lapsed"), _("Chứng nhận OCOP hết hạn từ %(day)s.", day=vn_date(lapsed))
+        return "lapsed", _("Chứng nhận OCOP hết hạn từ %(day)s.", day=vn_date(lapsed))
     if mistaken:
-        return Chip("not_counted"), _("Chứng nhận OCOP ghi nhầm, đã sửa ngày %(day)s.", day=vn_date(mistaken))
-    return Chip("not_counted"), _("Chưa có chứng nhận OCOP, nên không tính ở tiêu chí này.")
+        return "not_counted", _("Chứng nhận OCOP ghi nhầm, đã sửa ngày %(day)s.", day=vn_date(mistaken))
+    return "not_counted", _("Chưa có chứng nhận OCOP, nên không tính ở tiêu chí này.")
 
 
 def _place(e: Evidence, seen: set[UUID]) -> Place:
@@ -153,8 +146,8 @@ def _place(e: Evidence, seen: set[UUID]) -> Place:
 
 def _counts(e: Evidence) -> Chip:
     if e.counted:
-        return Chip("counted", _("sàn được tính"))
-    return Chip("not_counted", _("sàn chưa được tính") if e.witness == "person" else "")
+        return "counted", _("sàn được tính")
+    return "not_counted", _("sàn chưa được tính") if e.witness == "person" else ""
 
 
 def _seen(e: Evidence) -> str:
@@ -166,9 +159,9 @@ def _seen(e: Evidence) -> str:
 
 def _state(e: Evidence) -> Chip:
     if e.state == "live":
-        return Chip("live")
+        return "live", ""
     if e.state == "stale":
-        return Chip("unknown", _("Đã lâu chưa thấy lại"))
+        return "unknown", _("Đã lâu chưa thấy lại")
     if e.seen_at:
-        return Chip("gone", _("Không bán"))
-    return Chip("unconfirmed") if e.declared_id else Chip("unknown", _("Chưa thấy lần nào"))
+        return "gone", _("Không bán")
+    return ("unconfirmed", "") if e.declared_id else ("unknown", _("Chưa thấy lần nào"))
