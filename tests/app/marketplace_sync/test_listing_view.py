@@ -8,6 +8,7 @@ import pytest
 from app.db import Words
 from app.marketplace_sync.listing_view import ListingView, Standing, listing_view
 from app.marketplace_sync.models import ChannelAccount, Listing
+from app.settings import ROOT
 
 WHY = Words(vi="Ảnh quá nhỏ.")
 OBSTACLE = Words(vi="Kho đã hết.")
@@ -59,7 +60,10 @@ def test_what_is_refused_there_is_mended_before_it_is_sent_again() -> None:
     ],
 )
 def test_buttons_are_those_that_lead_somewhere(row: Any, known: Any, shown: list[tuple[str, str]]) -> None:
-    assert buttons(view(known=known, **row)) == shown
+    found = view(known=known, **row)
+    assert buttons(found) == shown
+    drawn = (ROOT / "app" / "static" / "icons.svg").read_text("utf-8")
+    assert [b.icon for b in found.buttons if f'id="{b.icon}"' not in drawn] == []
 
 
 @pytest.mark.parametrize(

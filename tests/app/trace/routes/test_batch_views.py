@@ -10,7 +10,7 @@ import pytest
 from app.db import Words
 from app.factory import create_app
 from app.products.models import Variant
-from app.settings import Settings
+from app.settings import ROOT, Settings
 from app.trace.batch_events import Told
 from app.trace.models import BatchEvent, TraceCode
 from app.trace.queries import BatchStanding, Ledger
@@ -132,6 +132,8 @@ def test_what_buyers_read_is_asked_for_as_such() -> None:
         "held": True, "released": False, "recalled": True, "recall_lifted": False
     }  # fmt: skip
     assert known["recall_lifted"].title == "Gỡ thu hồi lô A1"
+    drawn = (ROOT / "app" / "static" / "icons.svg").read_text("utf-8")
+    assert [d.icon for d in known.values() if f'id="{d.icon}"' not in drawn] == []
 
 
 def test_a_recall_says_before_what_it_will_do() -> None:
