@@ -18,6 +18,7 @@ from app.marketplace_sync import declared as declared_verbs
 from app.marketplace_sync import floors as floor_verbs
 from app.marketplace_sync import listings as listing_verbs
 from app.marketplace_sync.account_fields import fields_to_connect, fields_to_renew, labels
+from app.marketplace_sync.listing_view import Standing, listing_view
 from app.marketplace_sync.models import TROUBLED, AccountCheck
 from app.marketplace_sync.schemas import (
     LinkFilter,
@@ -123,20 +124,27 @@ def listing(listing_id: UUID) -> Response:
         busy = row.applied_version < row.wanted_version and row.state not in TROUBLED
         variant = products.variant(session, actor, row.variant_id)
         to_decide = row.wanted == "unlisted" or row.state in TROUBLED
+        floor = {f.id: f for f in queries.floors(session)}.get(account.floor_id) if account.floor_id else None
+        sightings = queries.sightings(session, row)
+        known = Standing(
+            account=account,
+            busy=busy,
+            sold_out=bool(sightings) and sightings[0].sold_out,
+            counted=account.floor_id in queries.counted_floors(session, as_of=clock.today(), known_at=clock.now()),
+            obstacle=queries.obstacle(session, account, variant) if to_decide else None,
+            may_edit=actor.may(Right.MANAGE_PRODUCTS, row.organisation_id),
+            refused=g.get("form_problem") is not None,
+        )
         response = page(
             "marketplace_sync/listing.html",
             listing=row,
+            view=listing_view(row, known),
             account=account,
-            floor={f.id: f for f in queries.floors(session)}.get(account.floor_id) if account.floor_id else None,
-            counted=account.floor_id in queries.counted_floors(session, as_of=clock.today(), known_at=clock.now()),
+            place=floor.name.text(language()) if floor else account.name,
             variant=variant,
-            obstacle=queries.obstacle(session, account, variant) if to_decide else None,
-            TROUBLED=TROUBLED,
-            may_edit=actor.may(Right.MANAGE_PRODUCTS, row.organisation_id),
             product_name=queries.product_names(session, {row.product_id})[row.product_id],
-            sightings=queries.sightings(session, row),
+            sightings=sightings,
             calls=queries.calls(session, listing_id),
-            busy=busy,
         )
     if busy:
         response.headers["Refresh"] = "2"

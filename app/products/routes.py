@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, flash, redirect, url_for
+from flask import Blueprint, Response, flash, g, redirect, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
@@ -19,7 +19,8 @@ from app.places import queries as places
 from app.places.queries import VillageChoices
 from app.places.schemas import InCommune
 from app.products import certificates, queries, service
-from app.products.models import Product
+from app.products.forms_shown import in_certificate_form, in_pack_form, in_product_form
+from app.products.models import Product, Scheme
 from app.products.schemas import (
     NET_UNITS,
     OCOP_GROUPS,
@@ -45,6 +46,7 @@ from app.web import (
     transaction,
     unit_options,
     web,
+    words,
 )
 
 blueprint = Blueprint("products", __name__, template_folder="templates")
@@ -77,10 +79,24 @@ def _villages(session: Session, communes: Collection[UUID | None], chosen: Colle
     return places.village_choices(session, near, clock.today(), asked=asked, also=chosen, language=language())
 
 
+def _chosen(stored: Collection[UUID]) -> set[str]:
+    """The villages that are ticked: as typed in a form that is shown again, else the stored ones."""
+    typed = g.get("form_values")
+    return set(typed.getlist("village_ids") if typed else map(str, stored))
+
+
 def _managed(session: Session, actor: Actor, product_id: UUID) -> Product:
     row = queries.product(session, actor, product_id)
     check_may(actor, Right.MANAGE_PRODUCTS, row.organisation_id)
     return row
+
+
+def _groups() -> list[tuple[int, str]]:
+    return [(n, f"{n}. {words(name)}") for n, name in OCOP_GROUPS.items()]
+
+
+def _schemes() -> list[tuple[Scheme, str]]:
+    return [(scheme, words(name)) for scheme, name in SCHEMES.items()]
 
 
 @blueprint.get("/san-pham")
@@ -122,16 +138,20 @@ def product(product_id: UUID) -> Response:
     with transaction() as session:
         row = queries.product(session, actor, product_id)
         made_in = queries.villages_of(session, [row.id], today).get(row.id, [])
+        packs = queries.variants_of(session, [row.id], retired=True).get(row.id, [])
+        may_manage = actor.may(Right.MANAGE_PRODUCTS, row.organisation_id)
         return page(
             "products/show.html",
             product=row,
             holder=accounts.organisation_names(session, [row.organisation_id]).get(row.organisation_id, ""),
-            packs=queries.variants_of(session, [row.id], retired=True).get(row.id, []),
+            packs=packs,
             villages=places.full_names(session, made_in, language()),
             lines=queries.certificate_lines(session, actor, row.id, today),
             groups=OCOP_GROUPS,
             schemes=SCHEMES,
-            may_manage=actor.may(Right.MANAGE_PRODUCTS, row.organisation_id),
+            may_manage=may_manage,
+            may_change=may_manage and row.retired_on is None,
+            may_edit={p.id for p in packs if may_manage and p.retired_on is None},
         )
 
 
@@ -149,10 +169,12 @@ def new() -> Response:
         return page(
             "products/form.html",
             product=None,
+            known={},
             holders=holders,
+            holder_options=[(o.id, o.name) for o in holders.rows],
             villages=_villages(session, {o.commune_id for o in holders.rows}),
-            chosen=set(),
-            groups=OCOP_GROUPS,
+            chosen=_chosen(()),
+            groups=_groups(),
         )
 
 
@@ -178,9 +200,10 @@ def edit(product_id: UUID) -> Response:
         return page(
             "products/form.html",
             product=row,
+            known=in_product_form(row),
             villages=_villages(session, {holder.commune_id}, chosen),
-            chosen=set(chosen),
-            groups=OCOP_GROUPS,
+            chosen=_chosen(chosen),
+            groups=_groups(),
         )
 
 
@@ -214,7 +237,7 @@ def new_pack(product_id: UUID) -> Response:
     actor = signed_in()
     with transaction() as session:
         row = _managed(session, actor, product_id)
-        return page("products/pack.html", product=row, pack=None, units=unit_options(NET_UNITS))
+        return page("products/pack.html", product=row, pack=None, known={}, units=unit_options(NET_UNITS))
 
 
 @blueprint.post("/san-pham/<uuid:product_id>/goi-moi")
@@ -231,7 +254,9 @@ def edit_pack(variant_id: UUID) -> Response:
     with transaction() as session:
         pack = queries.variant(session, actor, variant_id)
         row = _managed(session, actor, pack.product_id)
-        return page("products/pack.html", product=row, pack=pack, units=unit_options(NET_UNITS))
+        return page(
+            "products/pack.html", product=row, pack=pack, known=in_pack_form(pack), units=unit_options(NET_UNITS)
+        )
 
 
 @blueprint.post("/goi-hang/<uuid:variant_id>/sua")
@@ -262,7 +287,9 @@ def certify(product_id: UUID) -> Response:
     actor = signed_in()
     with transaction() as session:
         row = _managed(session, actor, product_id)
-        return page("products/certificate.html", product=row, old=None, schemes=SCHEMES)
+        return page(
+            "products/certificate.html", product=row, old=None, known={"scheme": Scheme.OCOP}, schemes=_schemes()
+        )
 
 
 @blueprint.post("/san-pham/<uuid:product_id>/chung-nhan-moi")
@@ -291,7 +318,9 @@ def correct_certificate(certificate_id: UUID) -> Response:
         if not actor.may(Right.MANAGE_PRODUCTS, row.organisation_id):
             raise forbidden()
         product = queries.product(session, actor, row.product_id) if row.product_id else None
-        return page("products/certificate.html", product=product, old=row, schemes=SCHEMES)
+        return page(
+            "products/certificate.html", product=product, old=row, known=in_certificate_form(row), schemes=_schemes()
+        )
 
 
 @blueprint.post("/chung-nhan/<uuid:certificate_id>/sua")
@@ -307,7 +336,7 @@ def correct_certificate_send(certificate_id: UUID) -> BaseResponse:
             supersedes_id=old.id,
         )
         certificates.record_certificate(session, actor, asked)
-    flash(_("Đã ghi dòng sửa; dòng cũ vẫn giữ trong hồ sơ."), "met")
+    flash(_("Đã lưu dòng sửa; dòng cũ vẫn giữ trong hồ sơ."), "met")
     return redirect(_back_to(old.product_id), 303)
 
 

@@ -2,7 +2,7 @@
 
 from app.web.cookies import cookie_name, keep_cookie, read_cookie
 from app.web.errors import problem, wants_json
-from app.web.formats import UNITS, counting, form_number, quantity, unit_options, vn_date, vn_datetime, words
+from app.web.formats import UNITS, counting, form_number, number, quantity, unit_options, vn_date, vn_datetime, words
 from app.web.installation import csrf, install
 from app.web.kept import Kept, unseal
 from app.web.languages import LANGUAGE_COOKIE, language, own_address
@@ -57,6 +57,7 @@ __all__ = [
     "keep_cookie",
     "language",
     "most_bytes",
+    "number",
     "own_address",
     "page",
     "page_transaction",

@@ -28,6 +28,9 @@ class Item:
     def name(self, language: str) -> str:
         return (self.label_en or self.label) if language == "en" else self.label
 
+    def reason(self, language: str) -> str:
+        return self.reason_en if language == "en" else self.reason_vi
+
 
 @dataclass(frozen=True, slots=True)
 class ItemSet:

@@ -36,6 +36,13 @@ class Sighting:
     reasons: list[Any]
 
     @property
+    def state(self) -> str:
+        """As a listing's own state would be called; without a reason it is only not on sale."""
+        if self.live:
+            return "live"
+        return "blocked" if self.reasons else "unlisted"
+
+    @property
     def sold_out(self) -> bool:
         """Buyers could open its page, and there was nothing left to buy."""
         return self.live and any(reason["code"] == OUT_OF_STOCK for reason in self.reasons)

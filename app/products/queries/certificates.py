@@ -81,6 +81,11 @@ class CertificateLine:
     state: CertificateState
     last_day: date | None
 
+    @property
+    def stands(self) -> bool:
+        """Neither corrected by a later row nor withdrawn: it may still be."""
+        return self.state not in {"replaced", "revoked"}
+
 
 def state_on(row: Certificate, on: date, *, replaced: bool = False) -> CertificateState:
     if replaced:

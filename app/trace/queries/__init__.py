@@ -1,6 +1,7 @@
 """Questions about sites, the diary, batches, codes and stock: one module for each noun, the names others use listed here."""
 
 from app.trace.queries.batches import (
+    BatchStanding,
     BatchState,
     Wanted,
     batch,
@@ -72,12 +73,13 @@ from app.trace.queries.sources import (
     sources_of,
     used_of_harvests,
 )
-from app.trace.queries.stock import is_taken_back, ledger, moved, movement_of_batch, totals_of
+from app.trace.queries.stock import Ledger, is_taken_back, ledger, moved, movement_of_batch, totals_of
 from app.trace.queries.writers import written_from_outside
 
 __all__ = [
     "HARVEST_DAYS",
     "UNKNOWN_WAIT_DAYS",
+    "BatchStanding",
     "BatchState",
     "Conflicts",
     "Diary",
@@ -85,6 +87,7 @@ __all__ = [
     "FarmerSite",
     "Harvest",
     "Holder",
+    "Ledger",
     "SiteList",
     "Waiting",
     "Wanted",

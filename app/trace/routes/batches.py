@@ -20,9 +20,10 @@ from app.fields import Ticked
 from app.forms import Form, Search, Searched
 from app.products import queries as products
 from app.products.models import Product
-from app.trace import batch_events, codes, pages, queries, scan_addresses, steps, stock
+from app.trace import batch_events, pages, queries, steps, stock
 from app.trace import batches as batch_verbs
-from app.trace.models import BatchEventKind, CodeKind, MovementKind
+from app.trace.models import BatchEventKind, CodeKind
+from app.trace.routes import batch_views as views
 from app.trace.routes.base import blueprint, filled_fields, movement_words, names_of_people
 from app.trace.schemas import MOST_SOURCES, BatchEventIn, IssueCode, NewBatch, SourceIn
 from app.web import (
@@ -68,28 +69,6 @@ class HarvestFilter(Form):
     find: Search = ""
     shown: str = ""
     trang: str | None = None
-
-
-_DECISIONS = {
-    BatchEventKind.HELD,
-    BatchEventKind.RELEASED,
-    BatchEventKind.RECALLED,
-    BatchEventKind.RECALL_LIFTED,
-}
-
-
-_HOLDS = {BatchEventKind.HELD, BatchEventKind.RELEASED}
-
-
-def _event_words() -> dict[str, str]:
-    return {
-        BatchEventKind.CREATED: _("Tạo lô"),
-        BatchEventKind.PACKED: _("Đóng gói"),
-        BatchEventKind.HELD: _("Tạm giữ"),
-        BatchEventKind.RELEASED: _("Gỡ tạm giữ"),
-        BatchEventKind.RECALLED: _("Thu hồi"),
-        BatchEventKind.RECALL_LIFTED: _("Gỡ thu hồi"),
-    }
 
 
 @blueprint.get("/lo")
@@ -264,40 +243,42 @@ def batch(batch_id: UUID) -> Response:
         product = products.product(session, actor, row.product_id)
         packs = products.variants_of(session, [product.id]).get(product.id, [])
         levels = stock.levels(session, [p.id for p in packs], lot=row.id)
+        pack = {p.id: p for p in packs}.get(row.variant_id) if row.variant_id else None
         scans = pages.scans_by_day(session, actor, [row.id])
         events, sources = queries.events_of(session, row.id), queries.sources_of(session, actor, row.id)
+        standing, known = queries.standing(session, row.id), queries.codes_of(session, row.id)
+        ledger = queries.ledger(session, row.id, asked.trang)
+        may_handle = actor.may(Right.HANDLE_GOODS, row.organisation_id)
+        may_print = actor.may(Right.PRINT_LABELS, row.organisation_id)
+        names = names_of_people(session, actor, row.organisation_id)
         return page(
             "trace/batch.html",
             batch=row,
             product=product,
             harvested_on=queries.harvest_days(session, [row])[row.id],
-            standing=queries.standing(session, row.id),
-            held=[e.kind for e in events if e.kind in _HOLDS][-1:] == [BatchEventKind.HELD],
-            asked=asked,
-            events=events if asked.all else events[-NEWEST_EVENTS:],
-            event_count=len(events),
-            event_words=_event_words(),
+            state=standing.state,
+            warned=views.warned(standing),
+            codes=views.code_rows(known),
+            to_make=views.codes_to_make(known, pack) if may_handle else [],
+            labels=views.labels(standing, may_label=may_handle, may_print=may_print),
+            scans=sum(s.scans for s in scans),
+            scan_days=[s.scans for s in scans[-30:]],
             sources=sources if asked.all else sources[:FIRST_SOURCES],
             source_count=len(sources),
-            codes=[
-                (c, scan_addresses.path_of_code(c.code), codes.grouped(c.code) if c.kind == CodeKind.SHORT else c.code)
-                for c in queries.codes_of(session, row.id)
-            ],
-            packs=packs,
-            levels={p.id: levels.get(p.id, {}).get(row.id) for p in packs},
-            ledger=queries.ledger(session, row.id, asked.trang),
+            stock=[(p, levels[p.id][row.id]) for p in packs if row.id in levels.get(p.id, {})],
+            to_move=[(p.id, p.name.text(language())) for p in packs] if may_handle else [],
+            movement_words=movement_words(),
+            ledger=views.ledger_rows(ledger, may_handle=may_handle),
+            ledger_page=ledger.page,
+            never_packed=not ledger.lines and not asked.trang,
             page_url=lambda mark: url_for(
                 "trace.batch", batch_id=row.id, trang=mark, all=1 if asked.all else None, _anchor="so-kho"
             ),
-            movement_words=movement_words(),
-            scans=sum(s.scans for s in scans),
-            scan_days=scans[-30:],
-            pack={p.id: p for p in packs}.get(row.variant_id) if row.variant_id else None,
-            names=names_of_people(session, actor, row.organisation_id),
-            may_decide=actor.may(Right.RECALL_BATCH, row.organisation_id),
-            may_handle=actor.may(Right.HANDLE_GOODS, row.organisation_id),
-            may_label=actor.may(Right.HANDLE_GOODS, row.organisation_id),
-            may_print=actor.may(Right.PRINT_LABELS, row.organisation_id),
+            story=views.story(events if asked.all else events[-NEWEST_EVENTS:], names),
+            event_count=len(events),
+            decisions=views.decisions_now(events, standing, row.lot)
+            if actor.may(Right.RECALL_BATCH, row.organisation_id)
+            else [],
         )
 
 
@@ -305,31 +286,28 @@ def batch(batch_id: UUID) -> Response:
 def decide(batch_id: UUID) -> BaseResponse:
     """What the decision will do, before it is made; without a decision, the batch."""
     actor = signed_in()
-    kind = request.form.get("kind") or request.args.get("kind")
-    if kind not in _DECISIONS:
+    kind = request.form.get("kind") or request.args.get("kind") or ""
+    if kind not in views.decisions(""):
         return batch(batch_id)
     with transaction() as session:
         row = queries.batch(session, actor, batch_id)
         if not actor.may(Right.RECALL_BATCH, row.organisation_id):
             raise forbidden()
-        moved = queries.moved(session, row.id)
-        to_buyers = {MovementKind.SOLD, MovementKind.RETURNED}
-        promises = {MovementKind.RESERVED, MovementKind.RELEASED}
-        facts: dict[str, Any] = {
-            "batch": row,
-            "kind": kind,
-            "product": products.product(session, actor, row.product_id),
-            "event_words": _event_words(),
-            "sold": -sum(units for kind, units in moved.items() if kind in to_buyers),
-            "here": sum(units for kind, units in moved.items() if kind not in promises),
-            "promised": -sum(units for kind, units in moved.items() if kind in promises),
-            "codes": queries.codes_of(session, row.id),
-        }
-    told = None
+        product = products.product(session, actor, row.product_id)
+        moved, known = queries.moved(session, row.id), queries.codes_of(session, row.id)
+    effects = []
     if kind == BatchEventKind.RECALLED:
         with transaction(SYSTEM) as session:
             told = batch_events.told_of_recall(session, session.get_one(Organisation, row.organisation_id))
-    return page("trace/decide.html", told=told, **facts)
+        effects = views.of_a_recall(moved, quantity(row.quantity, row.unit), len(known), told)
+    return page(
+        "trace/decide.html",
+        batch=row,
+        product=product,
+        decision=views.decisions(row.lot)[kind],
+        name=views.event_words()[kind],
+        effects=effects,
+    )
 
 
 @blueprint.post("/lo/<uuid:batch_id>/quyet-dinh")

@@ -1,7 +1,7 @@
 """Queries of an official's pages: stored answers rolled up, and one village with everything behind its answer."""
 
 from app.doors.official.queries.own import own_places, place_of
-from app.doors.official.queries.proof import proof, proofs, records
+from app.doors.official.queries.proof import FactLine, ProductLine, proof, proofs, records
 from app.doors.official.queries.roll_ups import (
     CommuneLine,
     VillageLine,
@@ -12,10 +12,14 @@ from app.doors.official.queries.roll_ups import (
     village_lines,
     villages_named,
 )
-from app.doors.official.queries.village import VillageView, village
+from app.doors.official.queries.village import Clause, Named, VillageView, village
 
 __all__ = [
+    "Clause",
     "CommuneLine",
+    "FactLine",
+    "Named",
+    "ProductLine",
     "VillageLine",
     "VillageView",
     "clause_line",

@@ -67,6 +67,25 @@ class Proof:
     products: list[ProductLine]
     diary: list[DiaryLine]
 
+    @property
+    def coded(self) -> int:
+        """Premises with a digital address that is proven."""
+        return next((f.size or 0 for f in self.facts if f.name == "premises_with_digital_address"), 0)
+
+    @property
+    def proven(self) -> list[VillageFact]:
+        return [row for row in self.standing if row.evidence]
+
+    @property
+    def unproven(self) -> list[VillageFact]:
+        """Recorded with nothing to show for it, so that no rule uses it."""
+        return [row for row in self.standing if row.unproven]
+
+    @property
+    def absent(self) -> list[VillageFact]:
+        """Recorded that there is none, for which nothing is to be shown."""
+        return [row for row in self.standing if not row.evidence and not row.unproven]
+
 
 @dataclass(frozen=True, slots=True)
 class Records:

@@ -77,6 +77,12 @@ class Clause:
     form: str
     to_do: Both
 
+    @property
+    def shown_parts(self) -> list[Answer]:
+        """The answers below its own: where any of them is enough and there is one, only those that are met."""
+        enough = self.answer.kind == "any_of@1" and self.answer.value is Value.MET
+        return [a for a in self.answer.children if not enough or a.value is Value.MET]
+
 
 @dataclass(frozen=True, slots=True)
 class VillageView:
@@ -97,6 +103,11 @@ class VillageView:
     history: list["Change"]
     points: list[tuple[date, int]]
     flags: list[dict[str, object]]
+
+    @property
+    def counted_until(self) -> datetime:
+        """Until when what was recorded is in the answer."""
+        return self.known_at if self.stored is None else self.stored.confirmed_at
 
     @property
     def statuses(self) -> list[str]:

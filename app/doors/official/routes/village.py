@@ -12,6 +12,8 @@ from app.actor import Actor
 from app.criteria import queries as criteria
 from app.doors.official import queries
 from app.doors.official.routes.base import blueprint, signed_in_official, title_of, trail_to
+from app.doors.official.routes.proof_views import fact_views, product_views
+from app.doors.official.routes.village_views import Reader, clause_views, months, shortest_way
 from app.errors import Invalid
 from app.fields import AskedDay
 from app.messages import N_, sentences
@@ -66,21 +68,26 @@ def _dials() -> Dials:
     return dials
 
 
-def _view(village_id: UUID) -> tuple[Actor, Dials, queries.VillageView]:
+def _view(village_id: UUID) -> tuple[Actor, queries.VillageView, Reader]:
+    """What was known of another day is only read: nothing is recorded from there."""
     actor = signed_in_official()
     dials = _dials()
-    return actor, dials, queries.village(web().database, actor, village_id, as_of=dials.ngay, known_at=dials.known_at)
+    view = queries.village(web().database, actor, village_id, as_of=dials.ngay, known_at=dials.known_at)
+    records = any(actor.may_at(right, village_id) for right in RECORDERS)
+    return actor, view, Reader(village_id, language(), dials.model_dump(), records and not view.asked)
 
 
 @blueprint.get("/thon/<uuid:village_id>")
 def village(village_id: UUID) -> Response:
-    actor, dials, view = _view(village_id)
+    actor, view, reader = _view(village_id)
     response = page(
         "official/village.html",
         view=view,
-        dials=dials,
+        reader=reader,
+        clauses=clause_views(view, reader),
+        way=shortest_way(view, reader),
+        months=months(view),
         trail=trail_to(actor, view.above, title_of(view.village)),
-        may_record=any(actor.may_at(right, village_id) for right in RECORDERS),
     )
     if view.waiting:
         response.headers["Refresh"] = str(REFRESH_SECONDS)
@@ -89,22 +96,25 @@ def village(village_id: UUID) -> Response:
 
 @blueprint.get("/thon/<uuid:village_id>/tieu-chi/<criterion_id>")
 def criterion(village_id: UUID, criterion_id: str) -> Response:
-    actor, dials, view = _view(village_id)
+    actor, view, reader = _view(village_id)
     proof = queries.proof(web().database, actor, view, criterion_id, language())
+    records = queries.records(web().database, actor, view, proof, request.args.get("trang", ""))
     return page(
         "official/criterion.html",
         view=view,
-        dials=dials,
+        reader=reader,
         proof=proof,
-        records=queries.records(web().database, actor, view, proof, request.args.get("trang", "")),
+        add_url=reader.record(proof.clause.form),
+        records=records,
+        facts=fact_views(proof.facts),
+        products=product_views(proof.products, set(records.looks)),
         trail=trail_to(actor, [view.village, *view.above], ""),
-        may_record=any(actor.may_at(right, village_id) for right in RECORDERS),
     )
 
 
 @blueprint.get("/thon/<uuid:village_id>/in")
 def dossier(village_id: UUID) -> Response:
     """The self-assessment on paper."""
-    actor, dials, view = _view(village_id)
+    actor, view, reader = _view(village_id)
     proofs = queries.proofs(web().database, actor, view, view.clauses, language())
-    return page("official/dossier.html", view=view, dials=dials, proofs=proofs)
+    return page("official/dossier.html", view=view, reader=reader, proofs=proofs)

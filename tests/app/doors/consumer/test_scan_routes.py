@@ -355,5 +355,5 @@ def test_labels_are_for_the_own_organisation_only(
 
 def sign_in(monkeypatch: pytest.MonkeyPatch, actor: Any) -> None:
     for name in ("current_actor", "signed_in"):
-        monkeypatch.setattr(f"app.doors.consumer.routes.{name}", lambda: actor)
+        monkeypatch.setattr(f"app.doors.consumer.routes.labels.{name}", lambda: actor)
     monkeypatch.setattr("app.web.visitor.actor", lambda: actor)

@@ -85,7 +85,7 @@ def test_paper_of_another_day_says_what_had_left_by_then(
     province.derive()
     client = sign_in("officer")
     clock_at(datetime(2026, 11, 26, 3, tzinfo=UTC))
-    flag = "Đạt vì có mục rời danh sách. Tiêu chí 5 chuyển sang “đạt” chỉ vì có mục không còn được tính."
+    flag = "Đạt vì có mục không còn trong danh sách. Tiêu chí 5 chuyển sang “đạt” chỉ vì có mục không còn được tính."
     assert flag in text_of(client.get(f"/thon/{province.village}/in?ngay=2026-11-25"))
     assert flag not in text_of(client.get(f"/thon/{province.village}/in?ngay=2026-11-23"))
 

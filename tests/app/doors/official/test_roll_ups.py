@@ -33,12 +33,12 @@ def test_flags_are_counted_in_commune_province_and_table_and_titled_by_outcome(
     province.derive()
     client = sign_in("province")
     page = text_of(client.get(f"/thon/{province.village}"))
-    assert "Không còn áp dụng vì có mục rời danh sách Tiêu chí 5 chuyển sang “không áp dụng” chỉ vì" in page
-    assert "Đạt vì có mục rời danh sách" not in page
-    assert "1 tiêu chí có mục rời danh sách" in text_of(client.get(f"/xa/{province.commune}"))
+    assert "Không còn áp dụng vì có mục không còn trong danh sách Tiêu chí 5 chuyển sang “không áp dụng” chỉ vì" in page
+    assert "Đạt vì có mục không còn trong danh sách" not in page
+    assert "1 tiêu chí có mục không còn trong danh sách" in text_of(client.get(f"/xa/{province.commune}"))
     whole = text_of(client.get("/tinh"))
-    assert "1 thôn có tiêu chí đạt hoặc không còn áp dụng vì có mục rời danh sách" in whole
-    assert "Xã Đồng Mẫu 1 thôn có mục rời danh sách 2" in whole
+    assert "1 thôn có tiêu chí đạt hoặc không còn áp dụng vì có mục không còn trong danh sách" in whole
+    assert "Xã Đồng Mẫu 1 thôn có mục không còn trong danh sách 2" in whole
     table = client.get("/tinh/thon.csv").data.decode("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(table), delimiter=";"))
     assert {r["Thôn"]: r["Số tiêu chí có mục không còn tính"] for r in rows} == {

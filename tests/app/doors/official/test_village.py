@@ -27,7 +27,7 @@ def test_village_page_gives_the_answer_the_reason_and_who_can_mend(province: Pro
     assert "trang riêng không phải là sàn nên không được tính." in page
     assert "Người xử lý: HTX Nà Mẫu" in page
     assert "“Nhà văn hóa thôn được trang bị mạng WiFi miễn phí.”" in page
-    assert "Ngoài văn bản: 18 giá trị có sẵn, tỉnh chưa chọn" in page
+    assert "Văn bản không nêu: 18 giá trị đang để mặc định, tỉnh chưa chọn" in page
     assert "chưa ai ghi" in page
 
 
@@ -35,7 +35,7 @@ def test_lapse_leaves_the_count_and_the_page_says_which_when_and_why(province: P
     province.product("Mật ong", until=date(2026, 10, 14))
     province.derive()
     page = text_of(sign_in("officer").get(f"/thon/{province.village}"))
-    assert "Thôi được tính: Mật ong (Chứng nhận OCOP hết hạn từ 15/10/2026)." in page
+    assert "Không còn được tính: Mật ong (Chứng nhận OCOP hết hạn từ 15/10/2026)." in page
 
 
 def test_pass_by_departure_is_flagged_on_the_page(
@@ -48,7 +48,7 @@ def test_pass_by_departure_is_flagged_on_the_page(
     clock_at(datetime(2026, 11, 23, 17, 30, tzinfo=UTC))
     province.derive()
     page = text_of(sign_in("officer").get(f"/thon/{province.village}"))
-    assert "Đạt vì có mục rời danh sách" in page
+    assert "Đạt vì có mục không còn trong danh sách" in page
     assert "Không còn tính 1: Mật ong (Chứng nhận OCOP hết hạn từ 24/11/2026)." in page
 
 
@@ -62,7 +62,7 @@ def test_retired_product_says_so_where_it_was_counted(
     province.derive()
     client = sign_in("officer")
     page = text_of(client.get(f"/thon/{province.village}"))
-    assert "Thôi được tính: Na dai (Chủ thể ngừng làm sản phẩm này từ 23/11/2026)." in page
+    assert "Không còn được tính: Na dai (Chủ thể ngừng làm sản phẩm này từ 23/11/2026)." in page
     proof = text_of(client.get(f"/thon/{province.village}/tieu-chi/ocop-tren-san"))
     assert "Chủ thể ngừng làm sản phẩm này từ 23/11/2026." in proof
     assert "Trà" not in proof  # it never had a certificate: nobody misses it
@@ -71,12 +71,12 @@ def test_retired_product_says_so_where_it_was_counted(
 @pytest.mark.parametrize(
     ("clause", "line"),
     [
-        (1, "Ngoài văn bản: 2 giá trị có sẵn, tỉnh chưa chọn"),
-        (2, "1 lựa chọn của tỉnh, không có trong văn bản; 4 giá trị có sẵn, tỉnh chưa chọn"),
+        (1, "Văn bản không nêu: 2 giá trị đang để mặc định, tỉnh chưa chọn"),
+        (2, "1 lựa chọn của tỉnh, không có trong văn bản; 4 giá trị đang để mặc định, tỉnh chưa chọn"),
         (3, "1 lựa chọn của tỉnh, không có trong văn bản"),
         (4, None),
-        (5, "Ngoài văn bản: 6 giá trị có sẵn, tỉnh chưa chọn"),
-        (6, "Ngoài văn bản: 4 giá trị có sẵn, tỉnh chưa chọn"),
+        (5, "Văn bản không nêu: 6 giá trị đang để mặc định, tỉnh chưa chọn"),
+        (6, "Văn bản không nêu: 4 giá trị đang để mặc định, tỉnh chưa chọn"),
     ],
 )
 def test_each_clause_says_what_of_its_answer_is_not_in_the_letter(

@@ -1,33 +1,22 @@
-"""The page behind a code, the form to type one, and labels."""
-
-from typing import Annotated
-from urllib.parse import quote
-from uuid import UUID
+"""The page behind a code, and the form to type one."""
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask_babel import force_locale
-from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.actor import SYSTEM, Right
+from app.actor import SYSTEM
 from app.doors.consumer import queries
-from app.doors.consumer.queries import BatchPage, LabelOf
+from app.doors.consumer.queries import BatchPage
+from app.doors.consumer.routes.batch_view import batch_view, code_text, title_of
 from app.errors import BadAddress, HoiError, Invalid, NotAcceptable, NotFound, not_found
-from app.fields import Counter
 from app.languages import LANGUAGES, SOURCE
 from app.messages import N_
-from app.trace import codes, digital_link, labels, pages, scan_addresses
-from app.trace.labels import Label
-from app.trace.models import CodeKind
+from app.trace import codes, pages, scan_addresses
 from app.trace.pages import StoredPage
-from app.web import actor as current_actor
-from app.web import page, parse_query, require, signed_in, takes_html, transaction, wants_json, web
+from app.web import page, takes_html, transaction, wants_json, web
 
-blueprint = Blueprint("consumer", __name__, template_folder="templates")
-label_pages = Blueprint("labels", __name__, template_folder="templates")
-
-MOST_LABELS = 480  # twenty sheets
+blueprint = Blueprint("consumer", "app.doors.consumer", template_folder="templates")
 
 
 def _language() -> str:
@@ -43,20 +32,16 @@ def render(batch: BatchPage, language: str, base: str) -> bytes:
     with force_locale(language):
         return render_template(
             "consumer/batch.html",
-            batch=batch,
+            view=batch_view(batch, language),
             lang=language,
+            other="vi" if language == "en" else "en",
             request=None,
             request_id="",
-            code_text=_shown(batch.code),
             other_url=path if language == "en" else path + english,
             photo_url=url_for("pictures.picture", sha256=batch.photo, nho=1) if batch.photo else None,
             report_url=f"{path}/bao-van-de{english if language == 'en' else ''}",
             type_at=f"{base.split('://', 1)[-1]}/t",
         ).encode()
-
-
-def _shown(code: str) -> str:
-    return code if "/" in code else codes.grouped(code)
 
 
 def _stored(session: Session, code: str, language: str) -> StoredPage:
@@ -84,7 +69,7 @@ def _answer(code: str) -> BaseResponse:
     if known is not None and known != code:  # somebody typed the address, or copied a bracket along
         return _moved(scan_addresses.path_of_code(known))
     if found is None:
-        return _not_there(unknown=True, typed=_shown(code), status=404)
+        return _not_there(unknown=True, typed=code_text(code), status=404)
     _read_by_people()
     packed = "gzip" in request.headers.get("Accept-Encoding", "")
     etag = f"{found.etag}-gz" if packed else found.etag
@@ -178,7 +163,7 @@ def _goods(gtin: str) -> BaseResponse:
         return _not_there(status=404, problem=_unknown_goods(gtin), typed=f"{gtin}/")
     _read_by_people()
     with force_locale(language):
-        response = page("consumer/goods.html", goods=goods, lang=language)
+        response = page("consumer/goods.html", goods=goods, title=title_of(goods.product, goods.variant), lang=language)
     response.headers["Content-Language"] = language
     return response
 
@@ -217,74 +202,6 @@ def report(code: str = "", gtin: str = "", lot: str = "") -> Response:
             "consumer/report.html",
             batch=batch,
             lang=language,
-            code_text=_shown(known),
+            code_text=code_text(known),
             back_url=scan_addresses.path_of_code(known) + ("?lang=en" if language == "en" else ""),
         )
-
-
-# --- labels ------------------------------------------------------------------------------------------------------
-
-
-class WhichLabel(BaseModel):
-    """`loai`: the short code, or the GS1 one where the producer has a GTIN. `so`: how many labels on the sheets."""
-
-    model_config = ConfigDict(frozen=True)
-    loai: CodeKind = CodeKind.SHORT
-    so: Annotated[Counter, Field(ge=1, le=MOST_LABELS)] = labels.SHEET
-
-
-def _label(batch_id: UUID, which: WhichLabel, right: Right = Right.HANDLE_GOODS) -> tuple[LabelOf, Label]:
-    with transaction(signed_in()) as session:
-        found = queries.label_of(session, current_actor(), batch_id, which.loai, right)
-    settings = web().settings
-    base = settings.printed_base()
-    if found.gtin is not None:
-        address = digital_link.printed(base, found.gtin, found.lot)
-    else:
-        address = base + scan_addresses.path_of_code(found.code)
-    label = Label(
-        address=address,
-        product=found.product,
-        lot=found.lot,
-        code=_shown(found.code),
-        test=settings.public_url is None,
-    )
-    return found, label
-
-
-def _file(body: bytes | str, kind: str, name: str) -> Response:
-    response = make_response(body)
-    response.headers["Content-Type"] = kind
-    response.headers["Content-Disposition"] = f'inline; filename="{quote(name, safe="-._")}"'
-    response.headers["Cache-Control"] = "private, no-store"
-    return response
-
-
-@label_pages.get("/tem/<uuid:batch_id>.png", endpoint="png")
-def label_png(batch_id: UUID) -> Response:
-    found, label = _label(batch_id, parse_query(WhichLabel))
-    return _file(labels.label_png(label), "image/png", f"tem-{found.lot}.png")
-
-
-@label_pages.get("/tem/<uuid:batch_id>.svg", endpoint="svg")
-def label_svg(batch_id: UUID) -> Response:
-    found, label = _label(batch_id, parse_query(WhichLabel))
-    return _file(labels.label_svg(label), "image/svg+xml; charset=utf-8", f"tem-{found.lot}.svg")
-
-
-@label_pages.get("/tem/<uuid:batch_id>/to-in", endpoint="sheet")
-def label_sheet(batch_id: UUID) -> Response:
-    """Sheets of labels for an office printer; for whoever manages the cooperative's goods. None of a lot that is recalled."""
-    require(Right.PRINT_LABELS)
-    which = parse_query(WhichLabel)
-    found, label = _label(batch_id, which, Right.PRINT_LABELS)
-    queries.check_printable(found)
-    return page(
-        "labels/sheet.html",
-        label=labels.label_svg(label, name="tem"),
-        again=labels.repeat_label("tem"),
-        count=which.so,
-        test=label.test,
-        held=found.state == "held",
-        lot=found.lot,
-    )

@@ -1,0 +1,6 @@
+"""The page behind a code, the form to type one, and labels."""
+
+from app.doors.consumer.routes.labels import label_pages
+from app.doors.consumer.routes.scan import blueprint, render
+
+__all__ = ["blueprint", "label_pages", "render"]
