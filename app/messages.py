@@ -13,7 +13,7 @@ from gettext import NullTranslations, translation
 from typing import Protocol
 
 from app import numbers
-from app.languages import LOCALE, SOURCE
+from app.languages import LANGUAGES, LOCALE, SOURCE
 
 _NO_WORD = re.compile(r"%\(\w+\)s|\W")
 
@@ -60,6 +60,11 @@ def sentences(parts: Iterable[Said], between: str = " ") -> Sentence:
     """Several sentences, one after the other."""
     values = {f"part{number}": part for number, part in enumerate(parts)}
     return Sentence(between.join(f"%({name})s" for name in values), values)
+
+
+def in_each_language(said: Said) -> dict[str, str]:
+    """What it says, by language: for programs, and for people who take their data away."""
+    return {language: said.text(language) for language in LANGUAGES}
 
 
 def _written(value: object, language: str) -> str:
