@@ -59,6 +59,8 @@ def N_(vietnamese: str, **values: object) -> Sentence:  # noqa: N802 - the name 
 def sentences(parts: Iterable[Said], between: str = " ") -> Sentence:
     """Several sentences, one after the other."""
     values = {f"part{number}": part for number, part in enumerate(parts)}
+    if len(values) == 1 and isinstance(alone := values["part0"], Sentence):
+        return alone
     return Sentence(between.join(f"%({name})s" for name in values), values)
 
 

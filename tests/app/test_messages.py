@@ -48,7 +48,7 @@ def test_what_is_kept_is_the_key_the_values_and_the_vietnamese_as_it_stood() -> 
     assert json.loads(kept.model_dump_json(exclude_none=True)) == {
         "vi": said,
         "sentence": LEFT,
-        "values": {"day": "21/11/2026", "left": {"vi": "2,5", "en": "2.5"}, "unit": "kg"},
+        "values": {"day": "21/11/2026", "left": {"number": "2.5"}, "unit": "kg"},
     }
     read = Words.model_validate_json(kept.model_dump_json(exclude_none=True))
     assert (read.text("vi"), read.text("en")) == (said, "Of the harvest of 21/11/2026 only 2.5 kg is left.")

@@ -193,6 +193,6 @@ def _sale(found: Sequence[marketplace.Evidence], question: Question) -> tuple[st
             None,
         )
     worst = counted or list(found)
-    vi = " ".join(e.reason_vi for e in worst if e.reason_vi) or "Chưa thấy đang bán trên sàn được tính."
-    en = " ".join(e.reason_en for e in worst if e.reason_en) or "Not seen on sale on a marketplace that counts."
+    vi = " ".join(e.reason.text("vi") for e in worst) or "Chưa thấy đang bán trên sàn được tính."
+    en = " ".join(e.reason.text("en") for e in worst) or "Not seen on sale on a marketplace that counts."
     return "no", vi, en, None
