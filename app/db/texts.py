@@ -91,6 +91,9 @@ class Figure(BaseModel):
     def text(self, language: str) -> str:
         return shown(Decimal(self.number), language)
 
+    def kept(self) -> dict[str, Any]:
+        return {"number": self.number}
+
 
 class Words(BaseModel):
     """A text in several languages that is kept; Vietnamese is required.
@@ -134,11 +137,13 @@ class Words(BaseModel):
 
     def kept(self) -> dict[str, Any]:
         """As it stands inside other JSON that is kept; `kept_in` reads it back, beside whatever else stands there."""
-        return self.model_dump(exclude_none=True)
+        values = self.values and {n: v if isinstance(v, str) else v.kept() for n, v in self.values.items()}
+        whole = {"vi": self.vi, "en": self.en, "zh": self.zh, "sentence": self.sentence, "values": values}
+        return {name: value for name, value in whole.items() if value is not None}
 
     @classmethod
     def kept_in(cls, row: Mapping[str, Any]) -> "Words":
-        return cls.model_validate({name: row[name] for name in cls.model_fields if name in row})
+        return cls(**{name: row[name] for name in cls.model_fields if name in row})
 
     def text(self, language: str) -> str:
         if language == "vi":

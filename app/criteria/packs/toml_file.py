@@ -15,7 +15,7 @@ MAX_ENTRIES: Final = 200
 
 class Unreadable(Exception):
     def __init__(self, said: Sentence, line: int | None = None, path: str = "") -> None:
-        super().__init__(said.text("en"))
+        super().__init__(said.vietnamese)
         self.fault = Fault(path, line, said)
 
 
