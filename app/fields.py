@@ -1,4 +1,4 @@
-"""The types of single fields that forms, addresses and JSON bodies share: numbers, ticks, days, moments and clients' ids.
+"""The types of single fields that forms, addresses and JSON bodies share: numbers, ticks, days, moments, languages, clients' ids.
 
 A form is read in the language in which it was shown: `parse_data` gives it as the validation context `{"language": …}`.
 Without one (JSON, addresses, our own calls) a number has a decimal dot and no groups.
@@ -14,6 +14,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ValidationI
 
 from app import numbers
 from app.errors import Unreadable
+from app.languages import LANGUAGES
 from app.messages import N_, Sentence
 
 FIRST_DAY = date(1990, 1, 1)
@@ -192,6 +193,18 @@ AskedDay = Annotated[date, BeforeValidator(_day), AfterValidator(_nearest_day)]
 Moment = Annotated[AwareDatetime, AfterValidator(_moment_within)]  # 2000 to 2100, with its offset
 # What a phone takes for now: only compared, so a clock at year 9999 must not keep the phone's work from us.
 PhoneNow = Annotated[AwareDatetime, AfterValidator(_nearest_moment)]
+
+
+# --- languages -------------------------------------------------------------------------------------------------------
+
+
+def _with_a_catalogue(value: str) -> str:
+    if value not in LANGUAGES:
+        raise Unreadable("literal_error", N_("Chọn một mục trong danh sách."))
+    return value
+
+
+Language = Annotated[str, AfterValidator(_with_a_catalogue)]
 
 
 # --- ids -------------------------------------------------------------------------------------------------------------

@@ -13,8 +13,9 @@ from gettext import NullTranslations, translation
 from typing import Protocol
 
 from app import numbers
-from app.languages import LOCALE, SOURCE
+from app.languages import LANGUAGES, LOCALE, SOURCE
 
+_IN_BRACKETS = re.compile(r"\(%\((\w+)\)s\)")
 _NO_WORD = re.compile(r"%\(\w+\)s|\W")
 
 
@@ -29,6 +30,7 @@ class Sentence:
     """`vietnamese` is the catalogue's key, with %(name)s for each of `values` (and %% for a percent sign where there are values).
 
     A value that can be said itself is said in the reader's language, a Decimal is written as there; anything else as `str` does.
+    A sentence in brackets ends without its full stop.
     """
 
     vietnamese: str
@@ -39,11 +41,13 @@ class Sentence:
         if not self.vietnamese:  # the catalogue's head stands under this key
             return ""
         sentence = _catalogue(language).gettext(self.vietnamese)
-        return (
-            sentence % {name: _written(value, language) for name, value in self.values.items()}
-            if self.values
-            else sentence
-        )
+        if not self.values:
+            return sentence
+        written = {name: _written(value, language) for name, value in self.values.items()}
+        for name in _IN_BRACKETS.findall(sentence):
+            if not isinstance(self.values[name], str):
+                written[name] = written[name].rstrip(".")
+        return sentence % written
 
     def known(self, language: str) -> bool:
         """Whether the catalogue of this language has the sentence, or there is no word in it but its values."""
@@ -56,10 +60,17 @@ def N_(vietnamese: str, **values: object) -> Sentence:  # noqa: N802 - the name 
     return Sentence(vietnamese, values)
 
 
-def sentences(parts: Iterable[Said], between: str = " ") -> Sentence:
+def sentences(parts: Iterable[Said | str], between: str = " ") -> Sentence:
     """Several sentences, one after the other."""
     values = {f"part{number}": part for number, part in enumerate(parts)}
+    if len(values) == 1 and isinstance(alone := values["part0"], Sentence):
+        return alone
     return Sentence(between.join(f"%({name})s" for name in values), values)
+
+
+def in_each_language(said: Said) -> dict[str, str]:
+    """What it says, by language: for programs, and for people who take their data away."""
+    return {language: said.text(language) for language in LANGUAGES}
 
 
 def _written(value: object, language: str) -> str:

@@ -315,8 +315,8 @@ def _answers(session: Session, world: World) -> int:
 
 
 def answers_with_counts(session: Session, world: World) -> int:
-    """As it was: counts belonged to the digest of an answer (`_answer_digest` of app/criteria/assessments.py)."""
-    with mock.patch.object(assessments, "_drop_tallies"):
+    """As it was: counts belonged to the digest of an answer (`answer_digest` of app/criteria/assessments.py)."""
+    with mock.patch("app.criteria.facts.TALLIED", frozenset()):
         return answers_of_steps(session, world)
 
 

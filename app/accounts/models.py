@@ -82,7 +82,7 @@ class PersonalData(Base):
     __table_args__ = (
         one_of("address_as", AddressAs),
         CheckConstraint("phone ~ '^[+][0-9]{8,15}$'", name="phone"),
-        one_of("language", ("vi", "en")),
+        CheckConstraint("language ~ '^[a-z]{2,3}(_[A-Za-z]+)*$'", name="language"),
         UniqueConstraint("phone"),
     )
 

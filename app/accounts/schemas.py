@@ -14,8 +14,9 @@ from app.accounts.models import AddressAs, OrganisationKind, Purpose, RequestKin
 from app.actor import Role
 from app.db import names_a_person, nfc, no_personal_numbers
 from app.errors import Unreadable
-from app.fields import ClientId, Counter, Day, Ticked
+from app.fields import ClientId, Counter, Day, Language, Ticked
 from app.forms import Form, Search
+from app.languages import SOURCE
 from app.messages import N_
 
 _PERSONAL_NUMBER = re.compile(
@@ -194,7 +195,7 @@ class PersonalChange(Form):
     address_as: AddressAs
     phone: Phone | None = None
     email: Email | None = None
-    language: Literal["vi", "en"] = "vi"
+    language: Language = SOURCE
 
 
 class HouseholdIn(Form):
@@ -235,7 +236,7 @@ class ConsentForm(Form):
     """The purposes that were ticked; those shown and left out are a no. `shown`: "diary 2026-11" each."""
 
     purposes: tuple[Purpose, ...] = ()
-    language: Literal["vi", "en"]
+    language: Language
     shown: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40} [0-9-]{1,20}$")], ...]
 
     @property

@@ -17,7 +17,7 @@ from app.criteria import facts, queries
 from app.criteria.events import AssessmentChanged
 from app.criteria.flags import departures, flag_of
 from app.criteria.models import VillageAssessment
-from app.criteria.rules import VALUE_LABELS, Assessment, Both, ItemSet, Pack, Value, evaluate
+from app.criteria.rules import VALUE_WORDS, Assessment, ItemSet, Pack, Value, evaluate
 from app.db import Words, canonical_json, new_id
 from app.messages import N_, Sentence, sentences
 from app.notices import service as notices
@@ -149,7 +149,7 @@ def _replace(
 def tallies(answer: Assessment) -> dict[str, dict[str, Any]]:
     """How the counts of records read that decide nothing by themselves, and on which day the facts made of them may change.
 
-    {"items": {item id: {"vi": …, "en": …}}, "facts": {fact name: civil day or None}}; empty where nothing is counted.
+    {"items": {item id: its reason, as Words are kept}, "facts": {fact name: civil day or None}}; empty where nothing is counted.
     """
     items: dict[str, Any] = {}
     days: dict[str, Any] = {}
@@ -157,7 +157,7 @@ def tallies(answer: Assessment) -> dict[str, dict[str, Any]]:
         if isinstance(fact.value, ItemSet):
             for item in (*fact.value.have, *fact.value.missing, *fact.value.unknown):
                 if item.kind in facts.TALLIED:
-                    items[item.id] = {"vi": item.reason_vi, "en": item.reason_en}
+                    items[item.id] = item.reason.kept() if item.reason else {"vi": ""}
                     days[name] = fact.next_change_on.isoformat() if fact.next_change_on else None
     return {"items": items, "facts": days} if items else {}
 
@@ -165,39 +165,28 @@ def tallies(answer: Assessment) -> dict[str, dict[str, Any]]:
 def answer_digest(answer: Assessment) -> str:
     """What counts as the same answer: everything but the day it was computed on, and counts that decide nothing.
 
-    In which set an item stands is the answer; how many records of its put it there is not (`facts.TALLIED`).
+    In which set an item stands is the answer; how many records of its put it there is not (`facts.TALLIED`). Of a sentence
+    its Vietnamese counts: what else is kept of it may be another for the same answer, as in rows of before.
     """
-    body = json.loads(answer.to_json())
-    body.pop("as_of")
-    for fact in body["facts"].values():
-        fact.pop("as_of")
-        fact.pop("next_change_on", None)
-    _drop(body["results"], "next_change_on")
-    _drop(body["overall"], "next_change_on")
-    _drop_tallies(body)
-    return hashlib.sha256(canonical_json(body)).hexdigest()
+    return hashlib.sha256(canonical_json(_lasting(json.loads(answer.to_json())))).hexdigest()
 
 
-def _drop(node: object, key: str) -> None:
-    if isinstance(node, dict):
-        node.pop(key, None)
-        for value in node.values():
-            _drop(value, key)
-    elif isinstance(node, list):
-        for value in node:
-            _drop(value, key)
+_OF_THE_DAY = frozenset({"as_of", "next_change_on"})
+_BESIDE_VIETNAMESE = _OF_THE_DAY | {"reason_en", "sentence", "values"}
+_COUNTED = _BESIDE_VIETNAMESE | {"reason_vi"}
 
 
-def _drop_tallies(node: object) -> None:
-    if isinstance(node, dict):
-        if node.get("kind") in facts.TALLIED and "reason_vi" in node:
-            node.pop("reason_vi")
-            node.pop("reason_en")
-        for value in node.values():
-            _drop_tallies(value)
-    elif isinstance(node, list):
-        for value in node:
-            _drop_tallies(value)
+def _lasting(node: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(node, list):
+        return [_lasting(value) for value in node]
+    if not isinstance(node, dict):
+        return node
+    if "vi" in node:
+        return node["vi"]
+    left_out = _OF_THE_DAY
+    if "reason_vi" in node:
+        left_out = _COUNTED if node["kind"] in facts.TALLIED else _BESIDE_VIETNAMESE
+    return {name: _lasting(value) for name, value in node.items() if name not in left_out}
 
 
 def _next_change(answer: Assessment, as_of: date) -> date | None:
@@ -241,7 +230,6 @@ def tell_of_change(session: Session, actor: Actor, event: AssessmentChanged) -> 
         )
     )
     lost = earlier.overall == Value.MET.value and row.overall != Value.MET.value
-    label = VALUE_LABELS[Value(row.overall)]
     notices.tell(
         session,
         actor,
@@ -252,7 +240,7 @@ def tell_of_change(session: Session, actor: Actor, event: AssessmentChanged) -> 
             N_(
                 "%(village)s: %(overall)s, %(met)s/%(total)s tiêu chí",
                 village=Called(village.kind_word, village.name, first=True),
-                overall=_lower(label),
+                overall=VALUE_WORDS[Value(row.overall)],
                 met=row.met,
                 total=row.total,
             )
@@ -264,9 +252,5 @@ def tell_of_change(session: Session, actor: Actor, event: AssessmentChanged) -> 
 
 
 def _flip(earlier: VillageAssessment, row: VillageAssessment, criterion_id: str) -> Sentence:
-    first, then = (_lower(VALUE_LABELS[Value(r.values[criterion_id])]) for r in (earlier, row))
+    first, then = (VALUE_WORDS[Value(r.values[criterion_id])] for r in (earlier, row))
     return N_("từ %(first)s sang %(then)s", first=first, then=then)
-
-
-def _lower(label: Both) -> Both:
-    return Both(label.vi.lower(), label.en.lower())

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.criteria import queries
 from app.criteria.models import VillageAssessment
 from app.criteria.rules import Assessment, Departure, Item, Value, carried, compare
+from app.db import Words
 
 
 def departures(session: Session, old: VillageAssessment, answer: Assessment) -> tuple[Departure, ...]:
@@ -42,20 +43,23 @@ def flag_of(found: Departure) -> dict[str, object]:
         "criterion_id": found.criterion_id,
         "clause": found.clause,
         "outcome": found.outcome.value,
-        "vi": found.reason.vi,
-        "en": found.reason.en,
         "only": found.only,
         "left": [
-            {"id": i.id, "kind": i.kind, "label": i.label, "label_en": i.label_en, "vi": i.reason_vi, "en": i.reason_en}
+            {"id": i.id, "kind": i.kind, "label": i.label, "label_en": i.label_en}
+            | (i.reason.kept() if i.reason else {})
             for i in found.left
         ],
-    }
+    } | Words.of(found.reason).kept()
+
+
+def _reason(row: dict[str, Any]) -> Words | None:
+    return Words.kept_in(row) if row.get("vi") else None
 
 
 def _departure(flag: dict[str, Any], row: VillageAssessment) -> Departure:
     """A stored flag read back; rows older than its `outcome` say it with their own answer."""
     left = tuple(
-        Item(i["id"], i.get("kind", "product"), i["label"], i["vi"], i["en"], label_en=i.get("label_en"))
+        Item(i["id"], i.get("kind", "product"), i["label"], _reason(i), label_en=i.get("label_en"))
         for i in flag["left"]
     )
     outcome = Value(flag.get("outcome") or row.values[flag["criterion_id"]])

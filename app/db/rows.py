@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app.db.schema import Base
 from app.db.texts import Words
 from app.errors import Conflict
-from app.messages import N_
+from app.messages import N_, in_each_language
 
 _AS_IT_IS = frozenset({str, int, bool, float})
 
@@ -52,13 +52,13 @@ def _spelled(value: object) -> object:
 
 
 def picked(row: object, names: str) -> dict[str, Any]:
-    """These columns of a row, by name; our sentences as they are read, in both languages."""
+    """These columns of a row, by name; our sentences as they are read, in each language."""
     return {name: _read(getattr(row, name)) for name in names.split()}
 
 
 def _read(value: object) -> object:
     if isinstance(value, Words) and value.sentence is not None:
-        return Words(vi=value.text("vi"), en=value.text("en"))
+        return in_each_language(value)
     return value
 
 

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -81,6 +82,19 @@ def identity(value: str) -> str:
     return unicodedata.normalize("NFC", _TONE_WITHIN.sub(r"\2\1", spelled))
 
 
+class Figure(BaseModel):
+    """A number in a sentence that is kept: each reader sees it written as in their language."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    number: str
+
+    def text(self, language: str) -> str:
+        return shown(Decimal(self.number), language)
+
+    def kept(self) -> dict[str, Any]:
+        return {"number": self.number}
+
+
 class Words(BaseModel):
     """A text in several languages that is kept; Vietnamese is required.
 
@@ -94,7 +108,7 @@ class Words(BaseModel):
     en: str | None = None
     zh: str | None = None
     sentence: str | None = None
-    values: "dict[str, str | Words] | None" = None
+    values: "dict[str, str | Figure | Words] | None" = None
 
     @model_serializer(mode="wrap")
     def _as_kept(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -105,6 +119,7 @@ class Words(BaseModel):
     @classmethod
     def of(cls, said: Said) -> "Words":
         """What is kept of a sentence."""
+        said = getattr(said, "said", said)  # a reason or an issue is its sentence with a code
         if isinstance(said, Words):
             return said
         if not isinstance(said, Sentence):
@@ -113,10 +128,22 @@ class Words(BaseModel):
         return cls(vi=said.text("vi"), sentence=said.vietnamese, values=values or None)
 
     @classmethod
-    def _value(cls, value: object) -> "str | Words":
+    def _value(cls, value: object) -> "str | Figure | Words":
+        if isinstance(value, Figure):
+            return value
         if hasattr(value, "text"):
             return cls.of(value)
-        return cls(vi=shown(value, "vi"), en=shown(value, "en")) if isinstance(value, Decimal) else str(value)
+        return Figure(number=str(value)) if isinstance(value, Decimal) else str(value)
+
+    def kept(self) -> dict[str, Any]:
+        """As it stands inside other JSON that is kept; `kept_in` reads it back, beside whatever else stands there."""
+        values = self.values and {n: v if isinstance(v, str) else v.kept() for n, v in self.values.items()}
+        whole = {"vi": self.vi, "en": self.en, "zh": self.zh, "sentence": self.sentence, "values": values}
+        return {name: value for name, value in whole.items() if value is not None}
+
+    @classmethod
+    def kept_in(cls, row: Mapping[str, Any]) -> "Words":
+        return cls(**{name: row[name] for name in cls.model_fields if name in row})
 
     def text(self, language: str) -> str:
         if language == "vi":

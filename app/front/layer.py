@@ -319,8 +319,8 @@ def is_page(scope: Scope) -> bool:
 def language_of(query: str) -> str:
     """The language that an address asks for; what else stands in it, such as a campaign's marks, is nobody's business."""
     if not query:
-        return "vi"
-    asked = next((value for name, value in parse_qsl(query) if name == "lang"), "vi")
+        return SOURCE
+    asked = next((value for name, value in parse_qsl(query) if name == "lang"), SOURCE)
     return asked if asked in LANGUAGES else SOURCE
 
 

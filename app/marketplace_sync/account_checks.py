@@ -201,7 +201,7 @@ def _record(
             channel_accounts.connect_account(session, actor, settings, new)
         check = session.get_one(AccountCheck, check_id)
         check.shop_name = outcome.shop_name
-        check.issues = [{"vi": issue.text("vi"), "en": issue.text("en")} for issue in outcome.issues]
+        check.issues = [Words.of(issue.said).kept() for issue in outcome.issues]
         _finish(check, "done")
 
 

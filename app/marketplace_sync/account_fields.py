@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from app.marketplace_sync.channels.accounts import AccountField, Spec
 from app.messages import N_
-from app.web import language, words
+from app.web import words
 
 TYPES = {"url": "url", "secret": "password"}
 
@@ -25,7 +25,7 @@ class AskedField:
 
 def fields_to_connect(spec: Spec) -> list[AskedField]:
     """Everything, nothing chosen yet."""
-    return [_asked(f, hint=f.help(language()), value=f.default) for f in spec.fields]
+    return [_asked(f, hint=words(f.hint), value=f.default) for f in spec.fields]
 
 
 def fields_to_renew(spec: Spec, known: Mapping[str, str]) -> list[AskedField]:
@@ -33,7 +33,7 @@ def fields_to_renew(spec: Spec, known: Mapping[str, str]) -> list[AskedField]:
     return [
         _asked(
             f,
-            hint="" if f.required else N_("Để trống thì giữ như cũ.").text(language()),
+            hint="" if f.required else words(N_("Để trống thì giữ như cũ.")),
             value=known.get(f.name) or f.default,
         )
         for f in spec.fields

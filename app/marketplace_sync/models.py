@@ -134,6 +134,11 @@ class AccountCheck(Base):
     asked_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
 
+    @property
+    def warnings(self) -> list[Words]:
+        """The shop's settings that a person should look at, though it is connected."""
+        return [Words.kept_in(issue) for issue in self.issues]
+
 
 class Listing(Base):
     """What we want of one variant on one account, and how far we are. Never says whether it is live: observations do.

@@ -38,8 +38,9 @@ def record_sighting(
         _keep_late(session, listing, seen)
         return False
     first = listing.last_seen_at is None
-    said, before = _said(seen), _last_said(listing)
-    changed = first or said != before
+    said = _said(seen)
+    fresh, before = _as_compared(said), _as_compared(_last_said(listing))
+    changed = first or fresh != before
     if changed or listing.kept_at is None or seen.seen_at - listing.kept_at >= KEPT_EVERY:
         _keep(session, listing, seen.seen_at, said, before_until=listing.last_seen_at)
         listing.kept_at = seen.seen_at
@@ -53,7 +54,7 @@ def record_sighting(
     _follow(listing, seen)
     if listing.state in TROUBLED and was != listing.state:
         outbox.publish(session, SYSTEM, ListingTroubled(listing_id=listing.id))
-    news = first or any(said[name] != before[name] for name in ("live", "raw_state", "url", "reasons"))
+    news = first or any(fresh[name] != before[name] for name in ("live", "raw_state", "url", "reasons"))
     # A sighting ages: say now and then that it was seen again, so that what rests on it is counted from the new look.
     stale = listing.announced_at is None or clock.now() - listing.announced_at > ANNOUNCE_AGAIN
     if news or stale:
@@ -77,12 +78,17 @@ def _said(seen: RemoteStatus) -> dict[str, Any]:
         "url": seen.url,
         "price_dong": seen.price_vnd,
         "stock": seen.stock,
-        "reasons": [{"code": r.code, "vi": r.text("vi"), "en": r.text("en")} for r in seen.reasons],
+        "reasons": [{"code": r.code} | Words.of(r.said).kept() for r in seen.reasons],
     }
 
 
 def _last_said(listing: Listing) -> dict[str, Any]:
     return {name: getattr(listing, f"last_{name}") for name in SAID}
+
+
+def _as_compared(said: dict[str, Any]) -> dict[str, Any]:
+    """A reason is the same whatever else than its code and its Vietnamese was kept of it."""
+    return said | {"reasons": [(reason["code"], reason["vi"]) for reason in said["reasons"] or ()]}
 
 
 def _stand(listing: Listing, said: dict[str, Any]) -> None:
@@ -131,11 +137,12 @@ def _keep_late(session: Session, listing: Listing, seen: RemoteStatus) -> None:
     if before.seen_at == seen.seen_at:
         return  # of the very same moment: the first word stands
     held = {name: getattr(before, name) for name in SAID}
-    if said == held and seen.seen_at - before.seen_at < KEPT_EVERY:
+    same = _as_compared(said) == _as_compared(held)
+    if same and seen.seen_at - before.seen_at < KEPT_EVERY:
         return
     goes_on = until is not None and seen.seen_at < until
     _keep(session, listing, seen.seen_at, said, before_until=None if goes_on else until)
-    if goes_on and until is not None and said != held:
+    if goes_on and until is not None and not same:
         _keep(session, listing, until, held, before_until=None)
 
 
@@ -151,7 +158,7 @@ def _follow(listing: Listing, seen: RemoteStatus) -> None:
     elif seen.reasons:
         listing.state = "blocked"
         listing.error_code = seen.reasons[0].code
-        listing.error = Words.of(sentences(seen.reasons))
+        listing.error = Words.of(sentences(r.said for r in seen.reasons))
     elif listing.state == "live":
         listing.state = "blocked"
         listing.error_code = "taken_off_there"

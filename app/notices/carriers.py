@@ -17,6 +17,7 @@ from uuid import UUID
 
 from app import answering, clock
 from app.addresses import split_address
+from app.messages import N_
 from app.settings import Settings
 
 SMTP_SECONDS = 20.0
@@ -93,11 +94,7 @@ class Email:
         mail["Date"] = formatdate(clock.machine_now().timestamp())
         mail["Message-ID"] = f"<{message.id}@{settings.mail_from.rpartition('@')[2] or 'localhost'}>"
         mail["Auto-Submitted"] = "auto-generated"
-        stop = (
-            "To stop these mails, open “My data” and withdraw your consent."
-            if recipient.language == "en"
-            else "Không muốn nhận thư nữa: mở “Dữ liệu của tôi” và rút lại đồng ý."
-        )
+        stop = N_("Không muốn nhận thư nữa: mở “Dữ liệu của tôi” và rút lại đồng ý.").text(recipient.language)
         link = [f"{settings.printed_base()}{message.link}"] if message.link else []
         mail.set_content("\n\n".join([message.body, *link, "-- \nHồi", stop]) + "\n")
         return mail

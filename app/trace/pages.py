@@ -15,7 +15,7 @@ from app import clock
 from app.accounts.events import ConsentChanged, OrganisationChanged, PersonErased
 from app.accounts.models import Purpose
 from app.actor import Actor
-from app.languages import LANGUAGES
+from app.languages import LANGUAGES, address_in
 from app.places.events import PlaceChanged
 from app.products import queries as products
 from app.products.events import CertificateLapsed, CertificateRecorded
@@ -53,9 +53,7 @@ def headers(code: str, language: str, etag: str, base: str) -> list[tuple[str, s
     path = path_of_code(code)
     links = [f'<{base}{path}>; rel="canonical"']
     links += [
-        f'<{path}{"" if other == "vi" else f"?lang={other}"}>; rel="alternate"; hreflang="{other}"'
-        for other in LANGUAGES
-        if other != language
+        f'<{address_in(path, other)}>; rel="alternate"; hreflang="{other}"' for other in LANGUAGES if other != language
     ]
     return [
         ("Content-Type", "text/html; charset=utf-8"),

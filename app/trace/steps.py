@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from app.messages import N_, Sentence
+
 # Factor to the first unit of its dimension; units without one (bao, gùi, bình, con, cây) are containers or counts of their own.
 _FACTORS = {"g": ("kg", "0.001"), "kg": ("kg", "1"), "tan": ("kg", "1000")} | {
     "ml": ("l", "0.001"),
@@ -21,48 +23,40 @@ class Step:
 
     kind: str
     icon: str
-    vi: str
-    en: str
+    name: Sentence
     units: tuple[str, ...] = ()
     material: bool = False
     waits: bool = False
     harvest: bool = False
 
     def text(self, language: str) -> str:
-        return self.en if language == "en" else self.vi
+        return self.name.text(language)
 
 
 STEPS = MappingProxyType(
     {
         s.kind: s
         for s in (
-            Step("sowing", "seed", "Gieo hạt", "Sowing", ("kg", "g"), material=True),
-            Step("planting", "sprout", "Trồng cây", "Planting", ("plant",), material=True),
-            Step("fertilising", "fertiliser", "Bón phân", "Fertilising", ("bag", "kg", "basket", "l"), material=True),
-            Step("spraying", "spray", "Phun thuốc", "Spraying", ("tank16", "l", "ml", "g"), material=True, waits=True),
-            Step("irrigating", "water", "Tưới nước", "Irrigating", ("hour", "m3", "l")),
-            Step("weeding", "weed", "Làm cỏ", "Weeding", ("hour",)),
-            Step("pruning", "prune", "Cắt tỉa", "Pruning", ("plant", "hour")),
-            Step("feeding", "feed", "Cho ăn", "Feeding", ("kg", "bag"), material=True, waits=True),
-            Step("vaccinating", "vaccine", "Tiêm phòng", "Vaccinating", ("animal", "ml"), material=True, waits=True),
-            Step("treating", "vaccine", "Chữa bệnh", "Treating", ("animal", "ml", "g"), material=True, waits=True),
-            Step("cleaning", "water", "Vệ sinh, sát trùng", "Cleaning", ("l", "hour"), material=True),
-            Step(
-                "harvesting",
-                "harvest",
-                "Thu hoạch",
-                "Harvesting",
-                ("kg", "basket", "bag", "tan", "animal"),
-                harvest=True,
-            ),
-            Step("honey_extracting", "harvest", "Quay mật", "Honey extracting", ("l", "kg"), harvest=True),
-            Step("primary_processing", "refresh", "Sơ chế", "Primary processing", ("kg", "tan", "l")),
-            Step("packing", "box", "Đóng gói", "Packing", ("box", "bottle", "bag", "piece", "kg"), material=True),
-            Step("storing", "archive", "Cất kho", "Storing", ("kg", "tan", "box", "bottle", "bag", "l")),
-            Step("waste", "archive", "Thu gom rác, vỏ thuốc", "Waste", ("kg", "bag", "piece"), material=True),
-            Step("observing", "eye", "Thăm vườn", "Observing"),
-            Step("training", "book", "Tập huấn", "Training", ("hour",)),
-            Step("other", "edit", "Việc khác", "Other", ("kg", "l", "hour", "piece"), material=True),
+            Step("sowing", "seed", N_("Gieo hạt"), ("kg", "g"), material=True),
+            Step("planting", "sprout", N_("Trồng cây"), ("plant",), material=True),
+            Step("fertilising", "fertiliser", N_("Bón phân"), ("bag", "kg", "basket", "l"), material=True),
+            Step("spraying", "spray", N_("Phun thuốc"), ("tank16", "l", "ml", "g"), material=True, waits=True),
+            Step("irrigating", "water", N_("Tưới nước"), ("hour", "m3", "l")),
+            Step("weeding", "weed", N_("Làm cỏ"), ("hour",)),
+            Step("pruning", "prune", N_("Cắt tỉa"), ("plant", "hour")),
+            Step("feeding", "feed", N_("Cho ăn"), ("kg", "bag"), material=True, waits=True),
+            Step("vaccinating", "vaccine", N_("Tiêm phòng"), ("animal", "ml"), material=True, waits=True),
+            Step("treating", "vaccine", N_("Chữa bệnh"), ("animal", "ml", "g"), material=True, waits=True),
+            Step("cleaning", "water", N_("Vệ sinh, sát trùng"), ("l", "hour"), material=True),
+            Step("harvesting", "harvest", N_("Thu hoạch"), ("kg", "basket", "bag", "tan", "animal"), harvest=True),
+            Step("honey_extracting", "harvest", N_("Quay mật"), ("l", "kg"), harvest=True),
+            Step("primary_processing", "refresh", N_("Sơ chế"), ("kg", "tan", "l")),
+            Step("packing", "box", N_("Đóng gói"), ("box", "bottle", "bag", "piece", "kg"), material=True),
+            Step("storing", "archive", N_("Cất kho"), ("kg", "tan", "box", "bottle", "bag", "l")),
+            Step("waste", "archive", N_("Thu gom rác, vỏ thuốc"), ("kg", "bag", "piece"), material=True),
+            Step("observing", "eye", N_("Thăm vườn")),
+            Step("training", "book", N_("Tập huấn"), ("hour",)),
+            Step("other", "edit", N_("Việc khác"), ("kg", "l", "hour", "piece"), material=True),
         )
     }
 )

@@ -28,7 +28,7 @@ from app.errors import (
     not_found,
 )
 from app.logs import told
-from app.messages import N_
+from app.messages import N_, in_each_language
 from app.web.kept import keep, seal, signed_out, why_not_taken
 from app.web.languages import language
 from app.web.origin import surely_ours
@@ -47,22 +47,19 @@ def wants_json() -> bool:
 
 
 def problem(error: HoiError) -> dict[str, object]:
-    """RFC 9457 problem details, in Vietnamese, with the English sentence beside it."""
+    """RFC 9457 problem details, with the sentence in each language."""
     body: dict[str, object] = {
         "type": f"urn:hoi:error:{error.code}",
         "status": error.status,
         "title": error.text(language()),
-        "detail_vi": error.text("vi"),
-        "detail_en": error.text("en"),
+        **{f"detail_{spoken}": said for spoken, said in in_each_language(error).items()},
         "code": error.code,
         "request_id": g.get("request_id", ""),
     }
     if error.field:
         body["field"] = error.field
     if isinstance(error, InvalidMany):
-        body["errors"] = [
-            {"field": e.field, "code": e.code, "vi": e.text("vi"), "en": e.text("en")} for e in error.errors
-        ]
+        body["errors"] = [{"field": e.field, "code": e.code, **in_each_language(e)} for e in error.errors]
     return body
 
 

@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Protocol
 
 from flask_babel import get_locale, gettext, ngettext
 
 from app import clock, numbers
 from app.db.keyset import Count
-from app.web.languages import form_language, language
+from app.messages import N_, Said
+from app.web.languages import form_language
 
 _ISO_DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 
@@ -62,25 +62,25 @@ def vnd(value: int | None) -> str:
     return "" if value is None else f"{number(Decimal(value))} đ"
 
 
-UNITS: dict[str, tuple[str, str]] = {
-    "kg": ("kg", "kg"),
-    "g": ("g", "g"),
-    "tan": ("tấn", "t"),
-    "l": ("lít", "L"),
-    "ml": ("ml", "ml"),
-    "m3": ("m³", "m³"),
-    "piece": ("cái", "pcs"),
-    "plant": ("cây", "plants"),
-    "animal": ("con", "head"),
-    "bag": ("bao", "bags"),
-    "basket": ("gùi", "baskets"),
-    "tank16": ("bình 16 lít", "16 L tanks"),
-    "box": ("hộp", "boxes"),
-    "bottle": ("chai", "bottles"),
-    "hour": ("giờ", "h"),
-    "m2": ("m²", "m²"),
-    "ha": ("ha", "ha"),
-    "sao": ("sào", "sào (360 m²)"),
+UNITS = {
+    "kg": N_("kg"),
+    "g": N_("g"),
+    "tan": N_("tấn"),
+    "l": N_("lít"),
+    "ml": N_("ml"),
+    "m3": N_("m³"),
+    "piece": N_("cái"),
+    "plant": N_("cây"),
+    "animal": N_("con"),
+    "bag": N_("bao"),
+    "basket": N_("gùi"),
+    "tank16": N_("bình 16 lít"),
+    "box": N_("hộp"),
+    "bottle": N_("chai"),
+    "hour": N_("giờ"),
+    "m2": N_("m²"),
+    "ha": N_("ha"),
+    "sao": N_("sào"),
 }
 
 
@@ -88,21 +88,14 @@ def quantity(value: Decimal | None, unit: str | None) -> str:
     """A number with its unit's word."""
     if value is None or unit is None:
         return ""
-    vi, en = UNITS.get(unit, (unit, unit))
-    return f"{number(value)} {en if str(get_locale()) == 'en' else vi}"
+    return f"{number(value)} {words(UNITS.get(unit)) or unit}"
 
 
 def unit_options(units: Iterable[str]) -> list[tuple[str, str]]:
     """Units with their words, to choose from in a form."""
-    return [(unit, UNITS[unit][1 if language() == "en" else 0]) for unit in units]
+    return [(unit, words(UNITS[unit])) for unit in units]
 
 
-class InLanguages(Protocol):
-    """What can say itself in a language: people's `Words`, and our own things with names."""
-
-    def text(self, language: str) -> str: ...
-
-
-def words(value: InLanguages | None) -> str:
+def words(value: Said | None) -> str:
     """The text in the visitor's language."""
     return "" if value is None else value.text(str(get_locale()))

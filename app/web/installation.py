@@ -15,6 +15,7 @@ from app import clock
 from app.actor import Right, Role
 from app.db import new_id
 from app.errors import HoiError
+from app.languages import NAMES, SOURCE, address_in
 from app.settings import ROOT
 from app.web.cookies import cookie_name
 from app.web.errors import csrf_error, database_away, database_busy, http_error, render_error, twice_at_once, unexpected
@@ -65,7 +66,7 @@ def install(app: Flask, web: Web) -> None:
         MAX_FORM_PARTS=2000,
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,  # it wants a Referer, which browsers may leave out; `refuse_foreign` asks what they never do
-        BABEL_DEFAULT_LOCALE="vi",
+        BABEL_DEFAULT_LOCALE=SOURCE,
         BABEL_DEFAULT_TIMEZONE="Asia/Ho_Chi_Minh",
         BABEL_TRANSLATION_DIRECTORIES=str(ROOT / "app" / "locale"),
         TEMPLATES_AUTO_RELOAD=False,
@@ -83,10 +84,12 @@ def install(app: Flask, web: Web) -> None:
         form_number=form_number,
         how_many=how_many,
         words=words,
+        address_in=address_in,
     )
     app.jinja_env.globals.update(
         form_language=form_language,
         FORM_LANGUAGE=FORM_LANGUAGE,
+        LANGUAGE_NAMES=NAMES,
         asset=asset,
         new_id=new_id,
         counting=counting,

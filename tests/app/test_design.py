@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, nodes, pass_context
 
 from app.db import Words
 from app.errors import Invalid, InvalidMany
+from app.languages import NAMES, address_in
 from app.messages import N_
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -262,10 +263,12 @@ def environment() -> Environment:
         csrf_token=lambda: "token",
         form_language=lambda: "vi",
         FORM_LANGUAGE="form_language",
+        LANGUAGE_NAMES=NAMES,
         url_for=lambda endpoint: f"/{endpoint}",
         get_flashed_messages=lambda **_kwargs: [("met", "Đã ghi.")],
         request=SimpleNamespace(cookies={}, full_path="/_style?"),
     )
+    made.filters["address_in"] = address_in
     made.filters["number"] = made.filters["form_day"] = str
     made.filters["words"] = pass_context(lambda context, said: said.text(context.get("lang", "vi")))
     return made

@@ -166,7 +166,7 @@ def test_steps_of_many_are_followed_while_the_drain_is_killed(
             row = queries.current(session, [province.village]).get(province.village)
             if row is None or "smart_agriculture_households" not in queries.assessment(row).facts:
                 return ""
-            return next(iter(queries.assessment(row).facts["smart_agriculture_households"].value.have)).reason_vi
+            return next(iter(queries.assessment(row).facts["smart_agriculture_households"].value.have)).reason.vi
 
     wait_for(lambda: counted() == "Đã ghi 9 bước.", 90, "every step to be in the answer")
     assert timedelta() < clock.machine_now() - confirmed(province)

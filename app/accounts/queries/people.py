@@ -16,8 +16,7 @@ from app.db import fold, keyset
 from app.errors import not_found
 from app.messages import N_
 
-NO_NAME_VI = "một người của hộ"
-NO_NAME_EN = "a member of the household"
+NO_NAME = N_("một người của hộ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +145,7 @@ def known_people(
 
 def public_person_labels(session: Session, person_ids: Collection[UUID], language: str = "vi") -> dict[UUID, str]:
     """What a public page may call people: "bác Lành" only while they agree to it, else a member of the household."""
-    nobody = NO_NAME_EN if language == "en" else NO_NAME_VI
-    found = dict.fromkeys(person_ids, nobody)
+    found = dict.fromkeys(person_ids, NO_NAME.text(language))
     if found:
         names = func.hoi_public_names(literal(sorted(found), ARRAY(Uuid()))).table_valued("person_id", "label")
         for row in session.execute(select(names.c.person_id, names.c.label)):

@@ -2,9 +2,10 @@
 
 from datetime import date, timedelta
 
-from app.criteria.facts.question import Question, fact_of_rows, without_proof
+from app.criteria.facts.question import Question, fact_of_rows, with_reason, without_proof
 from app.criteria.models import VillageFact
 from app.criteria.rules import Fact, Item, ItemSet
+from app.messages import N_
 
 
 def digital_group(sheet: dict[str, Fact], rows: dict[str, list[VillageFact]], question: Question) -> None:
@@ -59,33 +60,18 @@ def _feedback(sheet: dict[str, Fact], feedback: list[VillageFact], question: Que
             changes.append(deadline + timedelta(days=1))
             continue
         inside.append(row)
+        item = Item(str(row.subject), "feedback", label)
         if answered is not None and answered <= deadline:
-            item = Item(str(row.subject), "feedback", label)
             if row.evidence:
                 have.append(item)
             else:
                 unproven.append(without_proof(item))
         elif answered is not None:
             late = (answered - received).days
-            missing.append(
-                Item(
-                    str(row.subject),
-                    "feedback",
-                    label,
-                    f"Trả lời sau {late} ngày, muộn hơn {limit.days} ngày.",
-                    f"Answered after {late} days, later than {limit.days}.",
-                )
-            )
+            why = N_("Trả lời sau %(late)s ngày, muộn hơn %(limit)s ngày.", late=late, limit=limit.days)
+            missing.append(with_reason(item, why))
         else:
-            missing.append(
-                Item(
-                    str(row.subject),
-                    "feedback",
-                    label,
-                    f"Chưa trả lời, đã quá {limit.days} ngày.",
-                    f"Not answered, more than {limit.days} days old.",
-                )
-            )
+            missing.append(with_reason(item, N_("Chưa trả lời, đã quá %(limit)s ngày.", limit=limit.days)))
     counted = ItemSet(have=tuple(have), missing=tuple(missing), unknown=tuple(unproven))
     change = min((c for c in changes if c > question.as_of), default=None)
     spoken = inside or feedback[:1]

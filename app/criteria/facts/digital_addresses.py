@@ -9,9 +9,13 @@ from sqlalchemy.orm import Session
 from app.criteria.facts.question import Question, fact_of_rows, with_reason, without_proof
 from app.criteria.models import VillageFact
 from app.criteria.rules import Fact, Item, ItemSet, Source
+from app.db import Words
+from app.messages import N_
 from app.places import queries as places
 
 PREMISES_VI = {"household": "hộ", "office": "trụ sở", "culture_house": "nhà văn hóa"}
+NO_CODE = Words.of(N_("Chưa có mã địa chỉ số Vpostcode."))
+OTHERS_CODE = Words.of(N_("Mã trùng với một nơi khác."))
 
 
 def digital_addresses(
@@ -42,11 +46,9 @@ def digital_addresses(
             item = Item(str(p.id), "premises", _premises(p.kind, p.label))
             row = rows.get(p.id)
             if row is None or not row.value.get("code"):
-                lacking.append(
-                    with_reason(item, "Chưa có mã địa chỉ số Vpostcode.", "No Vpostcode digital address yet.")
-                )
+                lacking.append(with_reason(item, NO_CODE))
             elif given[row.value["code"]] > 1:
-                unknown.append(with_reason(item, "Mã trùng với một nơi khác.", "Its code is another place's too."))
+                unknown.append(with_reason(item, OTHERS_CODE))
             elif not row.evidence:
                 unknown.append(without_proof(item))
             else:

@@ -8,9 +8,10 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.accounts import queries as accounts
-from app.criteria.facts.question import Question, fact_of_rows
+from app.criteria.facts.question import Question, fact_of_rows, with_reason
 from app.criteria.models import VillageFact
 from app.criteria.rules import Fact, Item, ItemSet, Source
+from app.messages import N_
 from app.trace import queries as trace
 
 FIELD_FACTS = {
@@ -34,31 +35,15 @@ def models(sheet: dict[str, Fact], rows: dict[str, list[VillageFact]], question:
         missing: list[Item] = []
         counted: list[VillageFact] = []
         for row in found:
-            label = str(row.value["title"])
+            item = Item(str(row.subject), "model", str(row.value["title"]))
             ended = date.fromisoformat(row.value["ended_on"]) if row.value.get("ended_on") else None
             if ended is not None and ended <= question.as_of:
-                missing.append(
-                    Item(
-                        str(row.subject),
-                        "model",
-                        label,
-                        f"Đã ngừng từ {ended:%d/%m/%Y}.",
-                        f"Stopped on {ended:%d/%m/%Y}.",
-                    )
-                )
+                missing.append(with_reason(item, N_("Đã ngừng từ %(day)s.", day=f"{ended:%d/%m/%Y}")))
             elif not row.evidence:
-                missing.append(
-                    Item(
-                        str(row.subject),
-                        "model",
-                        label,
-                        "Chưa có minh chứng (ảnh hoặc tài liệu).",
-                        "No proof (photo or document) yet.",
-                    )
-                )
+                missing.append(with_reason(item, N_("Chưa có minh chứng (ảnh hoặc tài liệu).")))
             else:
                 counted.append(row)
-                have.append(Item(str(row.subject), "model", label))
+                have.append(item)
         spoken = counted or found
         sheet[FIELD_FACTS[name]] = fact_of_rows(
             spoken,
@@ -115,25 +100,15 @@ def diary(
         changes: list[date] = []
         for household in households_of[village]:
             days = kept.get(household, ())
-            label = names.get(household, "hộ tham gia")
+            item = Item(str(household), "household", names.get(household, "hộ tham gia"))
             if len(days) >= need:
                 # The day on which the need-th newest step falls out of the window.
                 changes.append(sorted(days, reverse=True)[need - 1] + timedelta(days=window))
-                have.append(
-                    Item(
-                        str(household), "household", label, f"Đã ghi {len(days)} bước.", f"{len(days)} steps recorded."
-                    )
-                )
+                have.append(with_reason(item, N_("Đã ghi %(steps)s bước.", steps=len(days))))
             else:
-                missing.append(
-                    Item(
-                        str(household),
-                        "household",
-                        label,
-                        f"Mới ghi {len(days)} bước trong {window} ngày, cần {need}.",
-                        f"{len(days)} steps in {window} days, needs {need}.",
-                    )
-                )
+                written = N_("Mới ghi %(steps)s bước", steps=len(days))
+                why = N_("%(written)s trong %(window)s ngày, cần %(need)s.", written=written, window=window, need=need)
+                missing.append(with_reason(item, why))
         sheets[village]["smart_agriculture_households"] = Fact(
             ItemSet(have=tuple(have), missing=tuple(missing)),
             question.as_of,

@@ -12,6 +12,7 @@ from app import clock
 from app.criteria.facts.question import Question, with_reason
 from app.criteria.rules import Fact, Item, ItemSet, Source
 from app.marketplace_sync import queries as marketplace
+from app.messages import N_, Sentence, sentences
 from app.products import queries as products
 
 
@@ -78,7 +79,7 @@ class _Products:
             self.changes.append(row.valid_to + timedelta(days=1))
         gone = _gone_words(row, lapsed_stays=lapsed_stay)
         if gone is not None:
-            self.left.append(with_reason(item, *gone))
+            self.left.append(with_reason(item, gone))
         elif row.left is not None:
             pass  # it never counted: nobody misses it
         elif row.certificate != "none":
@@ -86,7 +87,7 @@ class _Products:
             self._sort_in_sale(item, row, evidence, question)
         elif row.ocop_group is not None:
             # Entered as an OCOP product without its certificate: nobody can say whether it counts.
-            unsure = with_reason(item, "Chưa ghi chứng nhận OCOP.", "Its OCOP certificate is not recorded.")
+            unsure = with_reason(item, N_("Chưa ghi chứng nhận OCOP."))
             self.unrecorded.append(unsure)
             self.unknown.append(unsure)
 
@@ -98,15 +99,15 @@ class _Products:
         question: Question,
     ) -> None:
         if row.certificate == "lapsed":
-            self.dead.append(with_reason(item, *_lapsed_words(row.lapsed_on)))
+            self.dead.append(with_reason(item, _lapsed_words(row.lapsed_on)))
             return
-        verdict, vi, en, change = _sale(evidence, question)
+        verdict, why, change = _sale(evidence, question)
         ages = _grows_too_old(evidence)
         if ages is not None:
             self.ages.append(ages)
         if change is not None:
             self.changes.append(change)
-        {"live": self.live, "unknown": self.unknown, "no": self.dead}[verdict].append(with_reason(item, vi, en))
+        {"live": self.live, "unknown": self.unknown, "no": self.dead}[verdict].append(with_reason(item, why))
 
     def facts(self, question: Question) -> dict[str, Fact]:
         change = min((c for c in self.changes if c > question.as_of), default=None)
@@ -127,7 +128,7 @@ class _Products:
         }
 
 
-def _gone_words(row: products.VillageProduct, *, lapsed_stays: bool) -> tuple[str, str] | None:
+def _gone_words(row: products.VillageProduct, *, lapsed_stays: bool) -> Sentence | None:
     """Why a product that once counted for the village no longer does: whatever came first. None while it is in play.
 
     One that counted only by a mistake is named too: an answer that changed because of it must not lack its reason.
@@ -143,25 +144,18 @@ def _gone_words(row: products.VillageProduct, *, lapsed_stays: bool) -> tuple[st
         return _lapsed_words(row.lapsed_on)
     day = f"{row.left_on:%d/%m/%Y}"
     if row.left == "retired":
-        return f"Chủ thể ngừng làm sản phẩm này từ {day}.", f"The holder stopped making it on {day}."
-    return f"Ngừng sản xuất ở thôn này từ {day}.", f"No longer made in this village since {day}."
+        return N_("Chủ thể ngừng làm sản phẩm này từ %(day)s.", day=day)
+    return N_("Ngừng sản xuất ở thôn này từ %(day)s.", day=day)
 
 
-def _lapsed_words(lapsed_on: date | None) -> tuple[str, str]:
+def _lapsed_words(lapsed_on: date | None) -> Sentence:
     if lapsed_on is None:
-        return "Chứng nhận OCOP đã hết hạn.", "Its OCOP certificate has lapsed."
-    return (
-        f"Chứng nhận OCOP hết hạn từ {lapsed_on:%d/%m/%Y}.",
-        f"Its OCOP certificate lapsed on {lapsed_on:%d/%m/%Y}.",
-    )
+        return N_("Chứng nhận OCOP đã hết hạn.")
+    return N_("Chứng nhận OCOP hết hạn từ %(day)s.", day=f"{lapsed_on:%d/%m/%Y}")
 
 
-def _mistaken_words(mended_on: date) -> tuple[str, str]:
-    day = f"{mended_on:%d/%m/%Y}"
-    return (
-        f"Chứng nhận OCOP ghi nhầm, đã sửa ngày {day}.",
-        f"Its OCOP certificate was recorded by mistake; that was put right on {day}.",
-    )
+def _mistaken_words(mended_on: date) -> Sentence:
+    return N_("Chứng nhận OCOP ghi nhầm, đã sửa ngày %(day)s.", day=f"{mended_on:%d/%m/%Y}")
 
 
 def _grows_too_old(found: Sequence[marketplace.Evidence]) -> datetime | None:
@@ -169,10 +163,10 @@ def _grows_too_old(found: Sequence[marketplace.Evidence]) -> datetime | None:
     return max((e.expires_at for e in found if e.counted and e.state == "live" and e.expires_at), default=None)
 
 
-def _sale(found: Sequence[marketplace.Evidence], question: Question) -> tuple[str, str, str, date | None]:
+def _sale(found: Sequence[marketplace.Evidence], question: Question) -> tuple[str, Sentence, date | None]:
     """Live on a counted floor, surely not (with the reason), or unknown because the last sighting is too old."""
     if not found:
-        return "no", "Chưa đăng bán trên sàn nào.", "Not listed on any marketplace.", None
+        return "no", N_("Chưa đăng bán trên sàn nào."), None
     counted = [e for e in found if e.counted]
     fresh = [e for e in counted if e.state == "live"]
     if fresh:
@@ -181,18 +175,15 @@ def _sale(found: Sequence[marketplace.Evidence], question: Question) -> tuple[st
         if change is not None and change <= question.as_of:
             change = question.as_of + timedelta(days=1)
         # The hour of the sighting is left out: it moves with every look, and the answer does not.
-        return "live", f"Đang bán trên {best.floor_name.vi}.", f"On sale on {best.floor_name.text('en')}.", change
+        return "live", N_("Đang bán trên %(place)s.", place=best.floor_name), change
     stale = [e for e in counted if e.state == "stale" and e.seen_at is not None]
     if stale:
         best = max(stale, key=lambda e: str(e.seen_at))
         day = clock.local(best.seen_at).date() if best.seen_at else question.as_of
-        return (
-            "unknown",
-            f"Lần cuối thấy đang bán trên {best.floor_name.vi} là ngày {day:%d/%m/%Y}, đã lâu quá nên không dùng được.",
-            f"Last seen on sale on {best.floor_name.text('en')} on {day:%d/%m/%Y}, too long ago to count.",
-            None,
+        why = N_(
+            "Lần cuối thấy đang bán trên %(place)s là ngày %(day)s, đã lâu quá nên không dùng được.",
+            place=best.floor_name,
+            day=f"{day:%d/%m/%Y}",
         )
-    worst = counted or list(found)
-    vi = " ".join(e.reason_vi for e in worst if e.reason_vi) or "Chưa thấy đang bán trên sàn được tính."
-    en = " ".join(e.reason_en for e in worst if e.reason_en) or "Not seen on sale on a marketplace that counts."
-    return "no", vi, en, None
+        return "unknown", why, None
+    return "no", sentences(e.reason for e in counted or found), None

@@ -1,15 +1,18 @@
 """The question to the providers, and how rows that people recorded become a fact."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from app.criteria.models import VillageFact
 from app.criteria.rules import Fact, Item, ItemSet, Source
+from app.db import Words
+from app.messages import N_, Said
 
 # Who vouches, the weakest word first; from the officer on it is somebody outside the village.
 LADDER = ("village", "digital_group", "officer", "commune", "province")
 VERIFYING = LADDER[LADDER.index("officer") :]
+NO_PROOF = Words.of(N_("Chưa có minh chứng."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,8 @@ def fact_of_rows(
 
 
 def without_proof(item: Item) -> Item:
-    return with_reason(item, "Chưa có minh chứng.", "Nothing proves it yet.")
+    return with_reason(item, NO_PROOF)
 
 
-def with_reason(item: Item, vi: str, en: str) -> Item:
-    return Item(item.id, item.kind, item.label, vi, en, item.link, item.label_en)
+def with_reason(item: Item, why: Said) -> Item:
+    return replace(item, reason=Words.of(why))

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from app.criteria.rules.words import Both
 from app.errors import Invalid
+from app.messages import N_, Sentence
 
 MAX_FAULTS: Final = 50
 Location: TypeAlias = tuple[str | int, ...]
-Found: TypeAlias = tuple[Location, str, str]
+Found: TypeAlias = tuple[Location, Sentence]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +18,15 @@ class Fault:
 
     path: str
     line: int | None
-    vi: str
-    en: str
+    said: Sentence
 
     def as_error(self) -> Invalid:
-        where_vi = f"Dòng {self.line}" if self.line else "Trong tệp"
-        where_en = f"Line {self.line}" if self.line else "In the file"
         path = f", {self.path}" if self.path else ""
-        vi, en = f"{where_vi}{path}: {self.vi}.", f"{where_en}{path}: {self.en}."
-        return Invalid("pack_refused", Both(vi, en), field=self.path or None)
+        if self.line:
+            said = N_("Dòng %(line)s%(path)s: %(what)s.", line=self.line, path=path, what=self.said)
+        else:
+            said = N_("Trong tệp%(path)s: %(what)s.", path=path, what=self.said)
+        return Invalid("pack_refused", said, field=self.path or None)
 
 
 def dotted(path: Location) -> str:

@@ -16,6 +16,7 @@ from app.criteria.rules import (
     ThresholdByAttribute,
     Value,
 )
+from app.messages import N_
 
 MAX_RULES: Final = 500
 
@@ -27,7 +28,7 @@ def meaning_faults(pack: Pack) -> Iterator[Found]:
     yield from _doubled("criterion", "id", [criterion.id for criterion in pack.criterion])
     yield from _doubled("criterion", "clause", [criterion.clause for criterion in pack.criterion])
     if pack.effective_to is not None and pack.effective_to < pack.effective_from:
-        yield ("effective_to",), "trước ngày bắt đầu", "before the first day"
+        yield ("effective_to",), N_("trước ngày bắt đầu")
     yield from _result_faults(pack)
     for place, parameter in enumerate(pack.parameter):
         yield from _parameter_faults(("parameter", place), parameter)
@@ -37,7 +38,7 @@ def meaning_faults(pack: Pack) -> Iterator[Found]:
         (path, rule) for place, criterion in enumerate(pack.criterion) for path, rule in _rules(place, criterion.rule)
     ]
     if len(rules) > MAX_RULES:
-        yield ("criterion",), f"quá {MAX_RULES} điều kiện", f"more than {MAX_RULES} conditions"
+        yield ("criterion",), N_("quá %(most)s điều kiện", most=MAX_RULES)
     for path, rule in rules[:MAX_RULES]:
         yield from _rule_faults(pack, path, rule)
     yield from _unused(pack, [rule for _, rule in rules])
@@ -47,55 +48,43 @@ def _doubled(table: str, key: str, values: list[Any]) -> Iterator[Found]:
     seen: set[Any] = set()
     for place, value in enumerate(values):
         if value in seen:
-            yield (table, place, key), f"{value} đã dùng ở trên", f"{value} is used above"
+            yield (table, place, key), N_("%(value)s đã dùng ở trên", value=value)
         seen.add(value)
 
 
 def _result_faults(pack: Pack) -> Iterator[Found]:
     k = pack.result.k
     if (k is not None) != (pack.result.kind == "k_of_n@1"):
-        yield ("result", "k"), "phải có với k_of_n@1, và chỉ với nó", "goes with k_of_n@1, and only with it"
+        yield ("result", "k"), N_("phải có với k_of_n@1, và chỉ với nó")
     elif k is not None and k > len(pack.criterion):
-        yield ("result", "k"), "lớn hơn số tiêu chí", "more than there are criteria"
+        yield ("result", "k"), N_("lớn hơn số tiêu chí")
 
 
 def _parameter_faults(path: Location, parameter: Parameter) -> Iterator[Found]:
     integer = parameter.type == "integer"
     for name, value in (("minimum", parameter.minimum), ("maximum", parameter.maximum)):
         if (value is not None) != integer:
-            yield (
-                (*path, name),
-                "phải có với loại integer, và chỉ với nó",
-                "goes with the type integer, and only with it",
-            )
+            yield (*path, name), N_("phải có với loại integer, và chỉ với nó")
     if bool(parameter.choices) == integer:
-        yield (
-            (*path, "choices"),
-            "phải có với loại choice, và chỉ với nó",
-            "goes with the type choice, and only with it",
-        )
+        yield (*path, "choices"), N_("phải có với loại choice, và chỉ với nó")
     values = [choice.value for choice in parameter.choices]
     if len(values) != len(set(values)):
-        yield (*path, "choices"), "có hai lựa chọn trùng nhau", "two choices are the same"
+        yield (*path, "choices"), N_("có hai lựa chọn trùng nhau")
     if not parameter.accepts(parameter.default):
-        yield (*path, "default"), "nằm ngoài các giá trị cho phép", "is outside the values allowed"
+        yield (*path, "default"), N_("nằm ngoài các giá trị cho phép")
 
 
 def _declaration_faults(pack: Pack, path: Location, declared: FactDeclaration) -> Iterator[Found]:
     for name, words in (("yes", declared.yes), ("no", declared.no)):
         if (words is not None) != (declared.type == "flag"):
-            yield (
-                (*path, name),
-                "phải có với loại flag, và chỉ với loại ấy",
-                "goes with the type flag, and only with it",
-            )
+            yield (*path, name), N_("phải có với loại flag, và chỉ với loại ấy")
     if declared.if_no is not None and declared.type != "flag":
-        yield (*path, "if_no"), "chỉ có với loại flag", "goes with the type flag only"
+        yield (*path, "if_no"), N_("chỉ có với loại flag")
     if (declared.unit is not None) == (declared.type == "flag"):
-        yield (*path, "unit"), "phải có với loại count và items, và chỉ với chúng", "goes with count and items only"
+        yield (*path, "unit"), N_("phải có với loại count và items, và chỉ với chúng")
     for index, name in enumerate(declared.parameters):
         if name not in pack.parameters_by_name:
-            yield (*path, "parameters", index), f"không có tham số {name}", f"there is no parameter {name}"
+            yield (*path, "parameters", index), N_("không có tham số %(name)s", name=name)
 
 
 def _rules(place: int, rule: Rule) -> Iterator[tuple[Location, Rule]]:
@@ -130,51 +119,50 @@ def _rule_faults(pack: Pack, path: Location, rule: Rule) -> Iterator[Found]:
 def _fact_fault(pack: Pack, path: Location, name: str, types: set[str]) -> Iterator[Found]:
     declared = pack.facts_by_name.get(name)
     if declared is None:
-        yield path, f"chưa khai dữ kiện {name}", f"the fact {name} is not declared"
+        yield path, N_("chưa khai dữ kiện %(name)s", name=name)
     elif declared.type not in types:
         wanted = ", ".join(sorted(types))
         yield (
             path,
-            f"dữ kiện {name} thuộc loại {declared.type}; ở đây cần {wanted}",
-            f"the fact {name} is of type {declared.type}; {wanted} is needed here",
+            N_(
+                "dữ kiện %(name)s thuộc loại %(type)s; ở đây cần %(wanted)s",
+                name=name,
+                type=declared.type,
+                wanted=wanted,
+            ),
         )
 
 
 def _number_fault(pack: Pack, path: Location, operand: int | str, low: int, high: int) -> Iterator[Found]:
     if isinstance(operand, int):
         if operand > high:  # the shape has seen to the lower bound
-            yield path, f"phải từ {low} đến {high}", f"must be from {low} to {high}"
+            yield path, N_("phải từ %(low)s đến %(high)s", low=low, high=high)
         return
     parameter = pack.parameters_by_name.get(operand[1:])
     if parameter is None:
-        yield path, f"không có tham số {operand[1:]}", f"there is no parameter {operand[1:]}"
+        yield path, N_("không có tham số %(name)s", name=operand[1:])
     elif parameter.type != "integer":
-        yield path, f"tham số {operand[1:]} không phải số nguyên", f"the parameter {operand[1:]} is not a whole number"
+        yield path, N_("tham số %(name)s không phải số nguyên", name=operand[1:])
     elif (parameter.minimum or 0) < low or (parameter.maximum or 0) > high:
-        yield (
-            path,
-            f"tham số {operand[1:]} phải giới hạn từ {low} đến {high}",
-            f"the parameter {operand[1:]} must be limited to {low} to {high}",
-        )
+        yield path, N_("tham số %(name)s phải giới hạn từ %(low)s đến %(high)s", name=operand[1:], low=low, high=high)
 
 
 def _ratio_faults(pack: Pack, path: Location, numerator: str, denominator: str, zero: str) -> Iterator[Found]:
     yield from _fact_fault(pack, (*path, "numerator"), numerator, {"count", "items"})
     yield from _fact_fault(pack, (*path, "denominator"), denominator, {"count", "items"})
     if numerator == denominator:
-        yield (*path, "denominator"), "trùng với tử số", "is the same as the numerator"
+        yield (*path, "denominator"), N_("trùng với tử số")
     if not zero.startswith("$"):
         return
     parameter = pack.parameters_by_name.get(zero[1:])
     allowed = {Value.NOT_APPLICABLE, Value.UNMET, Value.INSUFFICIENT}
     if parameter is None:
-        yield (*path, "zero_denominator"), f"không có tham số {zero[1:]}", f"there is no parameter {zero[1:]}"
+        yield (*path, "zero_denominator"), N_("không có tham số %(name)s", name=zero[1:])
     elif parameter.type != "choice" or not {choice.value for choice in parameter.choices} <= allowed:
         names = ", ".join(sorted(allowed))
         yield (
             (*path, "zero_denominator"),
-            f"tham số {zero[1:]} chỉ được có các lựa chọn {names}",
-            f"the parameter {zero[1:]} may only have the choices {names}",
+            N_("tham số %(name)s chỉ được có các lựa chọn %(names)s", name=zero[1:], names=names),
         )
 
 
@@ -185,11 +173,7 @@ def _threshold_faults(pack: Pack, path: Location, rule: ThresholdByAttribute) ->
     elif rule.fact is None and rule.numerator and rule.denominator and rule.zero_denominator:
         yield from _ratio_faults(pack, path, rule.numerator, rule.denominator, rule.zero_denominator)
     else:
-        yield (
-            path,
-            "cần một trong hai: fact; hoặc numerator, denominator và zero_denominator",
-            "needs either fact, or numerator, denominator and zero_denominator",
-        )
+        yield path, N_("cần một trong hai: fact; hoặc numerator, denominator và zero_denominator")
     high = 1_000_000 if rule.fact is not None else 100
     for value, threshold in rule.thresholds.items():
         if threshold != "not_applicable":
@@ -202,13 +186,9 @@ def _unused(pack: Pack, rules: list[Rule]) -> Iterator[Found]:
     operands = {operand[1:] for rule in rules for operand in rule.operands if isinstance(operand, str)}
     for place, declared in enumerate(pack.fact):
         if declared.name not in facts:
-            yield (
-                ("fact", place, "name"),
-                f"khai {declared.name} mà không dùng",
-                f"{declared.name} is declared and not used",
-            )
+            yield ("fact", place, "name"), N_("khai %(name)s mà không dùng", name=declared.name)
         operands.update(declared.parameters)
     for place, parameter in enumerate(pack.parameter):
         if parameter.name not in operands:
             name = parameter.name
-            yield ("parameter", place, "name"), f"khai {name} mà không dùng", f"{name} is declared and not used"
+            yield ("parameter", place, "name"), N_("khai %(name)s mà không dùng", name=name)

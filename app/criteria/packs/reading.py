@@ -59,7 +59,7 @@ def _read(data: bytes | str) -> tuple[Pack | None, list[Fault]]:
     else:
         found += meaning_faults(pack)
     first: dict[Location, Fault] = {}
-    for path, vi, en in found:
-        first.setdefault(path, Fault(dotted(path), line_of(lines, path), vi, en))
+    for path, said in found:
+        first.setdefault(path, Fault(dotted(path), line_of(lines, path), said))
     faults = sorted(first.values(), key=lambda fault: (fault.line or 0, fault.path))
     return pack, faults[:MAX_FAULTS]

@@ -2,12 +2,14 @@
 
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from app.criteria.packs.faults import Found, Location
+from app.messages import N_, Sentence
 
 MAX_TEXT: Final = 2000
 
@@ -33,13 +35,13 @@ _FORBIDDEN: Final = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}
 def text_faults(document: object) -> Iterator[Found]:
     for path, text in _walk(document):
         if len(text) > MAX_TEXT:
-            yield path, f"dài quá {MAX_TEXT} ký tự", f"longer than {MAX_TEXT} characters"
+            yield path, N_("dài quá %(most)s ký tự", most=MAX_TEXT)
         elif text != text.strip() or not text:
-            yield path, "để trống hoặc thừa dấu cách ở đầu, cuối", "empty, or blanks at an end"
+            yield path, N_("để trống hoặc thừa dấu cách ở đầu, cuối")
         elif any(unicodedata.category(character) in _FORBIDDEN for character in text):
-            yield path, "có ký tự điều khiển hoặc ký tự ẩn", "has a control character or an invisible one"
+            yield path, N_("có ký tự điều khiển hoặc ký tự ẩn")
         elif not unicodedata.is_normalized("NFC", text):
-            yield path, "chữ có dấu chưa ở dạng NFC", "the accented letters are not in NFC form"
+            yield path, N_("chữ có dấu chưa ở dạng NFC")
 
 
 def shape_faults(error: ValidationError, document: dict[str, Any]) -> Iterator[Found]:
@@ -47,7 +49,7 @@ def shape_faults(error: ValidationError, document: dict[str, Any]) -> Iterator[F
         path, node = _in_document(details, document)
         if details["type"] == "too_short" and isinstance(node, list) and node:
             continue  # the list is not short: its entries were refused, which is told of each of them
-        yield path, *_words(details)
+        yield path, _words(details)
 
 
 def _in_document(details: ErrorDetails, document: dict[str, Any]) -> tuple[Location, object]:
@@ -65,41 +67,33 @@ def _in_document(details: ErrorDetails, document: dict[str, Any]) -> tuple[Locat
     return path, node
 
 
-def _words(details: ErrorDetails) -> tuple[str, str]:
-    context = details.get("ctx", {})
-    known: dict[str, tuple[str, str]] = {
-        "missing": ("thiếu mục này", "this entry is missing"),
-        "extra_forbidden": ("không có mục tên này", "there is no entry of this name"),
-        "unexpected_keyword_argument": ("không có mục tên này", "there is no entry of this name"),
-        "union_tag_invalid": (
-            f"không có loại điều kiện này; chỉ có {context.get('expected_tags', '')}",
-            f"no such kind of condition; there are {context.get('expected_tags', '')}",
-        ),
-        "union_tag_not_found": ("thiếu mục kind", "the entry kind is missing"),
-        "literal_error": (f"phải là {context.get('expected', '')}", f"must be {context.get('expected', '')}"),
-        "int_type": ("phải là số nguyên hoặc $tên_tham_số", "must be a whole number or $parameter_name"),
-        "int_from_float": ("phải là số nguyên hoặc $tên_tham_số", "must be a whole number or $parameter_name"),
-        "greater_than_equal": (f"phải từ {context.get('ge')} trở lên", f"must be at least {context.get('ge')}"),
-        "less_than_equal": (f"phải từ {context.get('le')} trở xuống", f"must be at most {context.get('le')}"),
-        "string_type": ("phải là chữ trong dấu ngoặc kép", "must be a text in quotation marks"),
-        "string_pattern_mismatch": (
-            f"sai cách viết tên; mẫu: {context.get('pattern')}",
-            f"not written as a name; pattern: {context.get('pattern')}",
-        ),
-        "string_too_short": ("không được để trống", "must not be empty"),
-        "string_too_long": (
-            f"tối đa {context.get('max_length')} ký tự",
-            f"at most {context.get('max_length')} characters",
-        ),
-        "too_short": (
-            f"cần ít nhất {context.get('min_length')} mục",
-            f"at least {context.get('min_length')} entries needed",
-        ),
-        "too_long": (f"tối đa {context.get('max_length')} mục", f"at most {context.get('max_length')} entries"),
-        "date_type": ("phải là ngày, viết như 2022-10-01", "must be a date, written as 2022-10-01"),
-        "tuple_type": ("phải là danh sách", "must be a list"),
-    }
-    shape = ("phải là bảng có các mục con, ví dụ vi và en", "must be a table with entries, such as vi and en")
-    if details["type"] in {"dict_type", "model_type", "dataclass_type", "model_attributes_type"}:
-        return shape
-    return known.get(details["type"], ("giá trị không dùng được", f"the value cannot be used: {details['msg']}"))
+_TABLE: Final = N_("phải là bảng có các mục con, ví dụ vi và en")
+_PROBLEMS: Final[dict[str, Sentence]] = {
+    "missing": N_("thiếu mục này"),
+    "extra_forbidden": N_("không có mục tên này"),
+    "unexpected_keyword_argument": N_("không có mục tên này"),
+    "union_tag_invalid": N_("không có loại điều kiện này; chỉ có %(expected_tags)s"),
+    "union_tag_not_found": N_("thiếu mục kind"),
+    "literal_error": N_("phải là %(expected)s"),
+    "int_type": N_("phải là số nguyên hoặc $tên_tham_số"),
+    "int_from_float": N_("phải là số nguyên hoặc $tên_tham_số"),
+    "greater_than_equal": N_("phải từ %(ge)s trở lên"),
+    "less_than_equal": N_("phải từ %(le)s trở xuống"),
+    "string_type": N_("phải là chữ trong dấu ngoặc kép"),
+    "string_pattern_mismatch": N_("sai cách viết tên; mẫu: %(pattern)s"),
+    "string_too_short": N_("không được để trống"),
+    "string_too_long": N_("tối đa %(max_length)s ký tự"),
+    "too_short": N_("cần ít nhất %(min_length)s mục"),
+    "too_long": N_("tối đa %(max_length)s mục"),
+    "date_type": N_("phải là ngày, viết như 2022-10-01"),
+    "tuple_type": N_("phải là danh sách"),
+    "dict_type": _TABLE,
+    "model_type": _TABLE,
+    "dataclass_type": _TABLE,
+    "model_attributes_type": _TABLE,
+}
+
+
+def _words(details: ErrorDetails) -> Sentence:
+    sentence = _PROBLEMS.get(details["type"], N_("giá trị không dùng được"))
+    return replace(sentence, values=details.get("ctx", {}))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from app.criteria.packs.faults import Fault, Location, dotted, line_of
+from app.messages import N_, Sentence
 
 MAX_BYTES: Final = 128 * 1024
 MAX_NESTING: Final = 8
@@ -13,21 +14,21 @@ MAX_ENTRIES: Final = 200
 
 
 class Unreadable(Exception):
-    def __init__(self, vi: str, en: str, line: int | None = None) -> None:
-        super().__init__(en)
-        self.fault = Fault("", line, vi, en)
+    def __init__(self, said: Sentence, line: int | None = None, path: str = "") -> None:
+        super().__init__(said.vietnamese)
+        self.fault = Fault(path, line, said)
 
 
 def decoded(data: bytes | str) -> str:
     raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
     if len(raw) > MAX_BYTES:
         kib = MAX_BYTES // 1024
-        raise Unreadable(f"tệp quá lớn; tối đa {kib} KiB", f"the file is too large; at most {kib} KiB")
+        raise Unreadable(N_("tệp quá lớn; tối đa %(kib)s KiB", kib=kib))
     try:
         return raw.decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        raise Unreadable("tệp không phải UTF-8", "the file is not UTF-8", line) from None
+        raise Unreadable(N_("tệp không phải UTF-8"), line) from None
 
 
 _TOKEN: Final = re.compile(
@@ -56,9 +57,7 @@ def scan(text: str) -> dict[Location, int]:
         dots = dots + (piece == ".") if piece not in "[]{}=,\n" else 0
         if depth > MAX_NESTING or dots > MAX_NESTING:
             limit = MAX_NESTING
-            raise Unreadable(
-                f"lồng nhau quá sâu; tối đa {limit} tầng", f"nested too deeply; at most {limit} levels", line
-            )
+            raise Unreadable(N_("lồng nhau quá sâu; tối đa %(limit)s tầng", limit=limit), line)
         if piece == "\n" and depth <= 0:
             table = _locate(statement, line, table, arrays, lines)
             statement, depth = [], 0
@@ -104,16 +103,14 @@ def toml(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except RecursionError:
         limit = MAX_NESTING
-        raise Unreadable(
-            f"lồng nhau quá sâu; tối đa {limit} tầng", f"nested too deeply; at most {limit} levels"
-        ) from None
+        raise Unreadable(N_("lồng nhau quá sâu; tối đa %(limit)s tầng", limit=limit)) from None
     except ValueError as error:  # also an integer of more digits than Python reads
         said = str(error)
         at = _AT_LINE.search(said)
         detail, line = said, None
         if at is not None:
             detail, line = said[: at.start()], int(at[1]) if at[1] else text.count("\n") + 1
-        raise Unreadable(f"không đúng cách viết TOML ({detail})", f"not valid TOML ({detail})", line) from None
+        raise Unreadable(N_("không đúng cách viết TOML (%(detail)s)", detail=detail), line) from None
 
 
 def bounded(document: dict[str, Any], lines: Mapping[Location, int]) -> None:
@@ -122,8 +119,7 @@ def bounded(document: dict[str, Any], lines: Mapping[Location, int]) -> None:
     while todo:
         path, node = todo.pop()
         if isinstance(node, dict | list) and len(node) > MAX_ENTRIES:
-            vi, en = f"{dotted(path)} quá {MAX_ENTRIES} mục", f"{dotted(path)} has more than {MAX_ENTRIES} entries"
-            raise Unreadable(vi.strip(), en.strip(), line_of(lines, path))
+            raise Unreadable(N_("quá %(most)s mục", most=MAX_ENTRIES), line_of(lines, path), dotted(path))
         if isinstance(node, dict):
             todo.extend(((*path, key), value) for key, value in node.items())
         elif isinstance(node, list):

@@ -14,6 +14,8 @@ from app.accounts.queries import among
 from app.criteria.models import VillageAssessment
 from app.criteria.queries.choices import SMART_VILLAGE
 from app.criteria.rules import Assessment
+from app.criteria.rules.sheet import stored_reason
+from app.db import Words
 from app.places.models import Place
 from app.places.queries import in_force
 
@@ -48,11 +50,12 @@ def as_computed(row: VillageAssessment) -> Assessment:
     return Assessment.from_json(_bytes(row.result))
 
 
-def _count(node: object, tallies: dict[str, dict[str, str]]) -> None:
+def _count(node: object, tallies: dict[str, dict[str, Any]]) -> None:
     if isinstance(node, dict):
         said = tallies.get(str(node.get("id"))) if "reason_vi" in node else None
         if said is not None:
-            node["reason_vi"], node["reason_en"] = said["vi"], said["en"]
+            node.pop("values", None)
+            node.update(stored_reason(Words.kept_in(said)))
         for value in node.values():
             _count(value, tallies)
     elif isinstance(node, list):

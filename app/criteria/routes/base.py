@@ -13,7 +13,7 @@ from app.criteria import queries
 from app.criteria.schemas import Kind
 from app.errors import not_found
 from app.places.models import Premises
-from app.web import language, require, signed_in, vn_date
+from app.web import require, signed_in, vn_date
 
 blueprint = Blueprint("criteria", __name__, template_folder="../templates")
 RECORDERS = tuple(RECORDING)
@@ -27,13 +27,6 @@ PAGES: dict[str, tuple[tuple[Kind, ...], str]] = {
     "dia-chi-so": (("digital_address",), "dia-chi-so"),
     "mo-hinh": (("model", "no_model"), "mo-hinh-chuyen-doi-so"),
 }
-
-
-@blueprint.app_template_filter("both")
-def both(value: object) -> str:
-    """A text of the criteria in the visitor's language."""
-    found: str = value.text(language())  # type: ignore[attr-defined]  # rules.Both
-    return found
 
 
 @blueprint.app_template_filter("iso_date")

@@ -25,19 +25,20 @@ kind's meaning is in the module of its name (`leaf` for flag@1, `composite` for 
 in `run`; `engine` puts them together, `departures` compares two assessments, `words` has what their sentences share.
 """
 
-from app.criteria.rules.answers import VALUE_LABELS, Answer, Assessment, Choice, Value
+from app.criteria.rules.answers import VALUE_LABELS, VALUE_WORDS, Answer, Assessment, Choice, Value
 from app.criteria.rules.composite import all_of_1, any_of_1, k_of_n_1
 from app.criteria.rules.departures import Departure, carried, compare
 from app.criteria.rules.engine import NOT_CHOSEN, NOT_FROM_LETTER, evaluate, outside_period
 from app.criteria.rules.kinds import CountAtLeast, Flag, KOfN, RatioAtLeast, Rule, ThresholdByAttribute
 from app.criteria.rules.pack import Criterion, FactDeclaration, Pack, Parameter
 from app.criteria.rules.sheet import Fact, Item, ItemSet, Source
-from app.criteria.rules.words import Both, percent_text
+from app.criteria.rules.words import Both, percentage
 
 __all__ = [
     "NOT_CHOSEN",
     "NOT_FROM_LETTER",
     "VALUE_LABELS",
+    "VALUE_WORDS",
     "Answer",
     "Assessment",
     "Both",
@@ -65,5 +66,5 @@ __all__ = [
     "evaluate",
     "k_of_n_1",
     "outside_period",
-    "percent_text",
+    "percentage",
 ]

@@ -11,7 +11,8 @@ from pydantic import TypeAdapter
 
 from app.criteria.rules.canonical import canonical
 from app.criteria.rules.sheet import Fact, Item
-from app.criteria.rules.words import Both
+from app.criteria.rules.words import Both, Kept
+from app.messages import N_, Sentence
 
 
 class Value(StrEnum):
@@ -26,11 +27,17 @@ class Value(StrEnum):
         return self in {Value.UNMET, Value.INSUFFICIENT}
 
 
-VALUE_LABELS: Final[Mapping[Value, Both]] = {
-    Value.MET: Both("Đạt", "Met"),
-    Value.UNMET: Both("Chưa đạt", "Not met"),
-    Value.INSUFFICIENT: Both("Thiếu dữ liệu", "Not enough data"),
-    Value.NOT_APPLICABLE: Both("Không áp dụng", "Not applicable"),
+VALUE_LABELS: Final[Mapping[Value, Sentence]] = {
+    Value.MET: N_("Đạt"),
+    Value.UNMET: N_("Chưa đạt"),
+    Value.INSUFFICIENT: N_("Thiếu dữ liệu"),
+    Value.NOT_APPLICABLE: N_("Không áp dụng"),
+}
+VALUE_WORDS: Final[Mapping[Value, Sentence]] = {  # inside a sentence
+    Value.MET: N_("đạt"),
+    Value.UNMET: N_("chưa đạt"),
+    Value.INSUFFICIENT: N_("thiếu dữ liệu"),
+    Value.NOT_APPLICABLE: N_("không áp dụng"),
 }
 
 
@@ -48,7 +55,7 @@ class Answer:
 
     kind: str
     value: Value
-    reason: Both
+    reason: Kept
     id: str | None = None
     label: Both | None = None
     have: int | None = None
@@ -56,7 +63,7 @@ class Answer:
     gap: int | None = None
     of: int | None = None
     percent: int | None = None
-    unit: Both | None = None
+    unit: Both | Kept | None = None
     missing: tuple[Item, ...] = ()
     not_counted: tuple[Item, ...] = ()
     to_do: int = 0
@@ -84,7 +91,7 @@ class Choice:
     label: Both
     value_label: Both
     source: str
-    note: Both | None
+    note: Kept | None
     chosen: bool = False
 
 
@@ -109,7 +116,7 @@ class Assessment:
     facts: dict[str, Fact]
     results: tuple[CriterionResult, ...]
     overall: Answer
-    outside_period: Both | None
+    outside_period: Kept | None
 
     def result(self, criterion_id: str) -> CriterionResult:
         """Raises KeyError for an id that the pack does not have."""

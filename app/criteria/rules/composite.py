@@ -8,10 +8,11 @@ from app.criteria.rules.answers import Answer, Value
 from app.criteria.rules.kinds import AllOf, AnyOf, BaseRule, KOfN
 from app.criteria.rules.run import Later, Run, Timed
 from app.criteria.rules.sheet import Item
-from app.criteria.rules.words import Both, joined
+from app.db import Words
+from app.messages import N_, Said, sentences
 
 REASONS_IN_A_SENTENCE: Final = 3
-CONDITIONS: Final = Both("điều kiện", "conditions")
+CONDITIONS: Final = Words.of(N_("điều kiện"))
 
 
 def all_of_1(values: Sequence[Value]) -> Value:
@@ -68,10 +69,10 @@ def _cheapest(children: Sequence[Answer], wanted: int) -> list[Answer]:
     return [child for _, child in sorted(chosen)] if len(chosen) > 1 else [child for _, child in chosen]
 
 
-def _labelled(child: Answer) -> Both:
+def _labelled(child: Answer) -> Said:
     if child.label is None:
         return child.reason
-    return Both(f"{child.label.vi}: {child.reason.vi}", f"{child.label.en}: {child.reason.en}")
+    return N_("%(label)s: %(reason)s", label=child.label, reason=child.reason)
 
 
 def judge_composite(run: Run, rule: AllOf | AnyOf | KOfN, timed: Sequence[Timed]) -> Timed:
@@ -97,7 +98,7 @@ def join_children(run: Run, rule: BaseRule, timed: Sequence[Timed], combine: _Co
     answer = Answer(
         kind=str(getattr(rule, "kind", "")),
         value=value,
-        reason=_composite_words(value, met, need, work, wanted),
+        reason=Words.of(_composite_words(value, met, need, work, wanted)),
         id=rule.id,
         label=rule.label,
         have=len(met),
@@ -121,15 +122,15 @@ def _distinct(items: Iterator[Item]) -> tuple[Item, ...]:
 
 def _composite_words(
     value: Value, met: Sequence[Answer], need: int, work: Sequence[Answer], wanted: int | None
-) -> Both:
+) -> Said:
     if value is Value.NOT_APPLICABLE:
-        return Both("Không áp dụng.", "Not applicable.")
+        return N_("Không áp dụng.")
     if value is Value.MET and wanted == 1:
         return _labelled(met[0])
     if wanted == 1:
-        start = Both("Chưa có lựa chọn nào đạt. Gần nhất:", "None of the options is met yet. Nearest:")
+        start = N_("Chưa có lựa chọn nào đạt. Gần nhất:")
     else:
-        start = Both(f"Đạt {len(met)}/{need} điều kiện.", f"{len(met)} of {need} conditions met.")
+        start = N_("Đạt %(met)s/%(need)s điều kiện.", met=len(met), need=need)
     if value is Value.MET:
         return start
-    return joined([start, *(_labelled(child) for child in work[:REASONS_IN_A_SENTENCE])])
+    return sentences([start, *(_labelled(child) for child in work[:REASONS_IN_A_SENTENCE])])

@@ -1,13 +1,15 @@
 """count_at_least@1."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from app.criteria.rules.answers import Value
 from app.criteria.rules.kinds import CountAtLeast, ThresholdByAttribute
 from app.criteria.rules.leaf import Measure, judge_leaf, short_of
 from app.criteria.rules.run import Run, Timed
 from app.criteria.rules.sheet import Item, ItemSet
-from app.criteria.rules.words import Both, names_of, number_vi
+from app.criteria.rules.words import Both, names_of
+from app.messages import N_, Sentence, sentences
 
 
 def count_1(run: Run, rule: CountAtLeast | ThresholdByAttribute, fact: str, need: int) -> Timed:
@@ -32,21 +34,22 @@ def count_1(run: Run, rule: CountAtLeast | ThresholdByAttribute, fact: str, need
     return judge_leaf(run, rule, measure, kind=rule.kind)
 
 
-def _count_words(label: Both, outcome: Value, have: int, need: int, named: Sequence[Item], unknown: int) -> Both:
+def _count_words(label: Both, outcome: Value, have: int, need: int, named: Sequence[Item], unknown: int) -> Sentence:
     if outcome is Value.MET:
-        return Both(
-            f"Có {number_vi(have)} {label.vi}; cần ít nhất {number_vi(need)}.",
-            f"{have} {label.en}; at least {need} needed.",
-        )
-    start_vi = f"Mới có {number_vi(have)} {label.vi}" if have else f"Chưa có {label.vi}"
-    start_en = f"Only {have} {label.en}" if have else f"No {label.en} yet"
+        return N_("Có %(n)s %(label)s; cần ít nhất %(need)s.", n=Decimal(have), label=label, need=Decimal(need))
+    start = N_("Mới có %(n)s %(label)s", n=Decimal(have), label=label) if have else N_("Chưa có %(label)s", label=label)
     if outcome is Value.INSUFFICIENT:
-        vi = f"{start_vi}, {number_vi(unknown)} chưa rõ; cần ít nhất {number_vi(need)}."
-        en = f"{start_en}, {unknown} uncertain; at least {need} needed."
+        said = N_(
+            "%(start)s, %(unknown)s chưa rõ; cần ít nhất %(need)s.",
+            start=start,
+            unknown=Decimal(unknown),
+            need=Decimal(need),
+        )
     else:
-        vi = f"{start_vi}; cần ít nhất {number_vi(need)}, còn thiếu {number_vi(need - have)}."
-        en = f"{start_en}; at least {need} needed, {need - have} short."
-    if named:
-        vi += f" Chưa được tính: {names_of(named, 'vi')}."
-        en += f" Not counted yet: {names_of(named, 'en')}."
-    return Both(vi, en)
+        said = N_(
+            "%(start)s; cần ít nhất %(need)s, còn thiếu %(gap)s.",
+            start=start,
+            need=Decimal(need),
+            gap=Decimal(need - have),
+        )
+    return sentences((said, N_("Chưa được tính: %(names)s.", names=names_of(named)))) if named else said

@@ -1,11 +1,12 @@
 """Two assessments compared: an answer that came only because things left the count is said, not hidden."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from app.criteria.rules.answers import VALUE_LABELS, Answer, Assessment, CriterionResult, Value
+from app.criteria.rules.answers import VALUE_WORDS, Answer, Assessment, CriterionResult, Value
 from app.criteria.rules.sheet import Item, ItemSet
-from app.criteria.rules.words import Both, left_words
+from app.criteria.rules.words import left_words
+from app.messages import N_, Sentence, sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +27,13 @@ class Departure:
     only: bool = True
 
     @property
-    def reason(self) -> Both:
-        words = left_words(self.left)
-        what = Both("chỉ vì", "only because") if self.only else Both("một phần vì", "partly because")
-        outcome = VALUE_LABELS[self.outcome]
-        return Both(
-            f"Tiêu chí {self.clause} chuyển sang “{outcome.vi.lower()}” {what.vi} có mục không còn được tính.{words.vi}",
-            f"Criterion {self.clause} became “{outcome.en.lower()}” {what.en} something left the count.{words.en}",
-        )
+    def reason(self) -> Sentence:
+        if self.only:
+            said = N_("Tiêu chí %(clause)s chuyển sang “%(outcome)s” chỉ vì có mục không còn được tính.")
+        else:
+            said = N_("Tiêu chí %(clause)s chuyển sang “%(outcome)s” một phần vì có mục không còn được tính.")
+        values = {"clause": self.clause, "outcome": VALUE_WORDS[self.outcome]}
+        return sentences((replace(said, values=values), left_words(self.left)))
 
 
 def compare(before: Assessment, after: Assessment) -> tuple[Departure, ...]:

@@ -25,15 +25,14 @@ from app.criteria.rules.ratio import ratio_1
 from app.criteria.rules.run import Run, Timed
 from app.criteria.rules.sheet import Fact, FactSheet, ItemSet
 from app.criteria.rules.threshold import threshold_1
-from app.criteria.rules.words import Both, day_text, joined
+from app.criteria.rules.words import day_text
+from app.db import Words
+from app.messages import N_, sentences
 
 ENGINE: Final = 1
-NOT_FROM_LETTER: Final = Both("lựa chọn của tỉnh, không có trong văn bản", "the province's choice, not in the letter")
-NOT_CHOSEN: Final = Both(
-    "giá trị đang để mặc định, tỉnh chưa chọn, không có trong văn bản",
-    "a preset, not chosen by the province, not in the letter",
-)
-CRITERIA: Final = Both("tiêu chí", "criteria")
+NOT_FROM_LETTER: Final = Words.of(N_("lựa chọn của tỉnh, không có trong văn bản"))
+NOT_CHOSEN: Final = Words.of(N_("giá trị đang để mặc định, tỉnh chưa chọn, không có trong văn bản"))
+CRITERIA: Final = Words.of(N_("tiêu chí"))
 
 
 def _judge(run: Run, rule: Rule) -> Timed:
@@ -111,21 +110,13 @@ def _overall(run: Run, timed: Sequence[Timed], results: Sequence[CriterionResult
         answer = join_children(run, BaseRule(), timed, lambda values: k_of_n_1(values, k), k).answer
     else:
         answer = join_children(run, BaseRule(), timed, all_of_1, None).answer
-    said = Both(
-        f"Đạt {answer.have}/{answer.need} tiêu chí.",
-        f"{answer.have} of {answer.need} criteria met.",
-    )
-    parts = [said]
+    parts = [N_("Đạt %(met)s/%(total)s tiêu chí.", met=answer.have, total=answer.need)]
     for value in (Value.UNMET, Value.INSUFFICIENT, Value.NOT_APPLICABLE):
         clauses = ", ".join(str(result.clause) for result in results if result.answer.value is value)
         if clauses:
-            parts.append(
-                Both(
-                    f"{VALUE_LABELS[value].vi}: tiêu chí {clauses}.", f"{VALUE_LABELS[value].en}: criterion {clauses}."
-                )
-            )
+            parts.append(N_("%(value)s: tiêu chí %(clauses)s.", value=VALUE_LABELS[value], clauses=clauses))
     # The results already hold the criteria's answers; repeating them here would double every stored assessment.
-    return replace(answer, kind=run.pack.result.kind, reason=joined(parts), unit=CRITERIA, children=())
+    return replace(answer, kind=run.pack.result.kind, reason=Words.of(sentences(parts)), unit=CRITERIA, children=())
 
 
 def _choice(parameter: Parameter, value: int | str, *, chosen: bool) -> Choice:
@@ -134,18 +125,21 @@ def _choice(parameter: Parameter, value: int | str, *, chosen: bool) -> Choice:
     return Choice(parameter.name, value, parameter.label, parameter.words(value), parameter.source, note, chosen)
 
 
-def outside_period(pack: Pack, as_of: date) -> Both | None:
+def outside_period(pack: Pack, as_of: date) -> Words | None:
     """What to say of a day that the letter does not cover; None inside its period."""
+    day = day_text(as_of)
     if as_of < pack.effective_from:
-        return Both(
-            f"Bộ tiêu chí này có từ {day_text(pack.effective_from)}; ngày tính {day_text(as_of)} ở trước đó.",
-            f"This pack dates from {day_text(pack.effective_from)}; the day asked about, {day_text(as_of)}, is earlier.",
+        first = day_text(pack.effective_from)
+        return Words.of(
+            N_("Bộ tiêu chí này có từ %(first)s; ngày tính %(day)s ở trước đó.", first=first, day=day),
         )
     if pack.effective_to is not None and as_of > pack.effective_to:
-        return Both(
-            f"Văn bản ghi giai đoạn đến {day_text(pack.effective_to)}; ngày tính {day_text(as_of)} ở sau đó. "
-            "Kết quả để tham khảo cho đến khi tỉnh có bộ tiêu chí mới.",
-            f"The letter covers the period to {day_text(pack.effective_to)}; the day asked about, {day_text(as_of)}, is later. "
-            "The result is for reference until the province has a new pack.",
+        return Words.of(
+            N_(
+                "Văn bản ghi giai đoạn đến %(last)s; ngày tính %(day)s ở sau đó. "
+                "Kết quả để tham khảo cho đến khi tỉnh có bộ tiêu chí mới.",
+                last=day_text(pack.effective_to),
+                day=day,
+            )
         )
     return None

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from app.criteria.rules.answers import Answer, Value
 from app.criteria.rules.kinds import Flag, Leaf
 from app.criteria.rules.pack import FactDeclaration
 from app.criteria.rules.run import Run, Timed, changes, trouble
 from app.criteria.rules.sheet import Item
-from app.criteria.rules.words import Both, item_about, joined, number_vi
+from app.criteria.rules.words import Both, item_about
+from app.db import Words
+from app.messages import N_, Said, Sentence, sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +19,7 @@ class Measure:
     """What the facts say once they may be used."""
 
     value: Value
-    reason: Both
+    reason: Said
     have: int | None = None
     need: int | None = None
     gap: int | None = None
@@ -37,9 +40,9 @@ def judge_leaf(
     if troubles or measured is None:
         items = tuple(item for item, _ in troubles)
         shown = replace(
-            measured or Measure(Value.INSUFFICIENT, Both("", "")),
+            measured or Measure(Value.INSUFFICIENT, Sentence("")),
             value=Value.INSUFFICIENT,
-            reason=joined([reason for _, reason in troubles]),
+            reason=sentences(reason for _, reason in troubles),
             gap=None,
             missing=items,
         )
@@ -51,7 +54,7 @@ def judge_leaf(
     answer = Answer(
         kind=kind,
         value=shown.value,
-        reason=shown.reason,
+        reason=Words.of(shown.reason),
         id=rule.id,
         label=rule.label,
         have=shown.have,
@@ -71,8 +74,7 @@ def judge_leaf(
 
 
 def short_of(declared: FactDeclaration, gap: int) -> Item:
-    why = Both(f"Cần thêm {number_vi(gap)}.", f"{gap} more needed.")
-    return item_about(declared.name, "fact", declared.label, why)
+    return item_about(declared.name, "fact", declared.label, N_("Cần thêm %(n)s.", n=Decimal(gap)))
 
 
 def flag_1(run: Run, rule: Flag) -> Timed:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 from app.criteria.rules.answers import Value
@@ -9,7 +10,8 @@ from app.criteria.rules.kinds import RatioAtLeast, ThresholdByAttribute
 from app.criteria.rules.leaf import Measure, judge_leaf, short_of
 from app.criteria.rules.run import Run, Timed
 from app.criteria.rules.sheet import Item, ItemSet
-from app.criteria.rules.words import Both, item_about, left_words, names_of, number_vi, percent_text
+from app.criteria.rules.words import Both, item_about, left_words, names_of, percentage
+from app.messages import N_, Sentence, sentences
 
 PERCENT_FROM: Final = 10  # below ten things the fraction itself is clearer than a percentage
 
@@ -119,9 +121,12 @@ def ratio_1(
 def _contradiction(run: Run, names: tuple[str, str], parts: _Parts) -> Measure:
     part, whole = (run.declared(name).label for name in names)
     listed, of = parts.listed, parts.of
-    reason = Both(
-        f"Số liệu không khớp: có {number_vi(of)} {whole.vi}, nhưng kê {number_vi(listed)} khi xét {part.vi}. Cần xem lại cả hai.",
-        f"The figures contradict each other: {of} {whole.en}, but {listed} listed for {part.en}. Check both.",
+    reason = N_(
+        "Số liệu không khớp: có %(of)s %(whole)s, nhưng kê %(listed)s khi xét %(part)s. Cần xem lại cả hai.",
+        of=Decimal(of),
+        whole=whole,
+        listed=Decimal(listed),
+        part=part,
     )
     item = item_about(names[1], "fact", whole, reason)
     return Measure(Value.INSUFFICIENT, reason, have=parts.have, of=parts.of, missing=(item,))
@@ -129,47 +134,44 @@ def _contradiction(run: Run, names: tuple[str, str], parts: _Parts) -> Measure:
 
 def _zero_words(run: Run, denominator: str, zero: str) -> Measure:
     declared, value = run.declared(denominator), Value(zero)
-    label = declared.label
     end = {
-        Value.NOT_APPLICABLE: Both("nên điều này không áp dụng", "so this does not apply"),
-        Value.UNMET: Both("nên tính là chưa đạt", "so this counts as not met"),
-        Value.INSUFFICIENT: Both("nên chưa kết luận được", "so nothing can be concluded yet"),
+        Value.NOT_APPLICABLE: N_("nên điều này không áp dụng"),
+        Value.UNMET: N_("nên tính là chưa đạt"),
+        Value.INSUFFICIENT: N_("nên chưa kết luận được"),
     }[value]
-    reason = Both(f"Không có {label.vi} nào, {end.vi}.", f"There are no {label.en}, {end.en}.")
+    reason = N_("Không có %(label)s nào, %(end)s.", label=declared.label, end=end)
     known = run.facts[denominator].value
     left = known.missing if isinstance(known, ItemSet) else ()
     if left:
-        words = left_words(left)
-        reason = Both(reason.vi + words.vi, reason.en + words.en)
+        reason = sentences((reason, left_words(left)))
     missing = () if value is Value.NOT_APPLICABLE else (short_of(declared, 1),)
     return Measure(value, reason, have=0, need=0, gap=0, of=0, unit=declared.unit, missing=missing, not_counted=left)
 
 
-def _ratio_words(label: Both, outcome: Value, parts: _Parts, percent: int, named: Sequence[Item]) -> Both:
+def _ratio_words(label: Both, outcome: Value, parts: _Parts, percent: int, named: Sequence[Item]) -> Sentence:
     have, of = parts.have, parts.of
-    shown = parts.of >= PERCENT_FROM
-    vi = f"{number_vi(have)}/{number_vi(of)} {label.vi}" + (f" ({percent_text(have, of)})" if shown else "")
-    en = f"{have}/{of} {label.en}" + (f" ({percent_text(have, of, 'en')})" if shown else "")
+    said = N_("%(have)s/%(of)s %(label)s", have=Decimal(have), of=Decimal(of), label=label)
+    if parts.of >= PERCENT_FROM:
+        said = N_("%(counted)s (%(percent)s)", counted=said, percent=percentage(have, of))
     if percent < 100:  # noqa: PLR2004 - a hundred per cent goes without saying
-        vi += f"; cần {percent} %"
-        en += f"; {percent}% needed"
-    names_vi, names_en = names_of(named, "vi"), names_of(named, "en")
+        said = N_("%(counted)s; cần %(percent)s %%", counted=said, percent=percent)
+    more: list[Sentence] = []
     if outcome is Value.UNMET:
         gap = -(-of * percent // 100) - have
-        vi += f"; còn thiếu {number_vi(gap)}" + (f": {names_vi}" if gap == len(named) else "") + "."
-        en += f"; {gap} short" + (f": {names_en}" if gap == len(named) else "") + "."
-        if named and gap != len(named):
-            vi += f" Chưa được tính: {names_vi}."
-            en += f" Not counted yet: {names_en}."
+        if gap == len(named):
+            said = N_(
+                "%(counted)s; còn thiếu %(gap)s: %(names)s.", counted=said, gap=Decimal(gap), names=names_of(named)
+            )
+        else:
+            said = N_("%(counted)s; còn thiếu %(gap)s.", counted=said, gap=Decimal(gap))
+            more = [N_("Chưa được tính: %(names)s.", names=names_of(named))] if named else []
     elif outcome is Value.INSUFFICIENT:
-        uncertain = len(parts.unknown) + parts.of_unknown
-        vi += (
-            f"; {number_vi(uncertain)} chưa rõ" + (f": {names_of(parts.unknown, 'vi')}" if parts.unknown else "") + "."
-        )
-        en += f"; {uncertain} uncertain" + (f": {names_of(parts.unknown, 'en')}" if parts.unknown else "") + "."
+        n = Decimal(len(parts.unknown) + parts.of_unknown)
+        if parts.unknown:
+            said = N_("%(counted)s; %(n)s chưa rõ: %(names)s.", counted=said, n=n, names=names_of(parts.unknown))
+        else:
+            said = N_("%(counted)s; %(n)s chưa rõ.", counted=said, n=n)
     else:
-        vi, en = vi + ".", en + "."
-    if parts.left:
-        words = left_words(parts.left)
-        vi, en = vi + words.vi, en + words.en
-    return Both(vi, en)
+        said = N_("%(counted)s.", counted=said)
+    more += [left_words(parts.left)] if parts.left else []
+    return sentences((said, *more))

@@ -1,15 +1,17 @@
 """One evaluation under way: which facts may be used on the day, and how time alone changes an answer."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import TypeAlias
 
 from app.criteria.rules.answers import Answer, Value
 from app.criteria.rules.kinds import BaseRule, Leaf
 from app.criteria.rules.pack import FactDeclaration, Pack
 from app.criteria.rules.sheet import FactSheet, Item
-from app.criteria.rules.words import Both, capital, day_text, item_about, number_vi
+from app.criteria.rules.words import capital, day_text, item_about
+from app.messages import N_, Sentence
 
 Later: TypeAlias = tuple[tuple[date, Value | None], ...]
 
@@ -58,44 +60,44 @@ class Run:
         return named.union(*(self.declared(name).parameters for name in rule.facts))
 
 
-def trouble(run: Run, name: str, max_age: int | None, day: date) -> tuple[Item, Both] | None:
-    """Why the fact cannot be used on that day, or None when it can."""
+def trouble(run: Run, name: str, max_age: int | None, day: date) -> tuple[Item, Sentence] | None:
+    """Why the fact cannot be used on that day, alone and after the fact's name, or None when it can."""
     declared, fact = run.declared(name), run.facts.get(name)
-    label = declared.label
+    label = capital(declared.label)
+    values: dict[str, object] = {}
+    kind = "fact"
     if fact is None:
-        why = Both("chưa ai ghi", "nobody has recorded it")
-        kind = "fact"
+        why, named = N_("Chưa ai ghi."), N_("%(label)s: chưa ai ghi.")
     elif (dated := max(fact.as_of, fact.observed_on or fact.as_of)) > day:
-        why = Both(
-            f"số liệu ghi ngày {day_text(dated)}, sau ngày tính {day_text(day)}",
-            f"the record is dated {day_text(dated)}, after the day asked about, {day_text(day)}",
-        )
-        kind = "fact"
+        why = N_("Số liệu ghi ngày %(dated)s, sau ngày tính %(day)s.")
+        named = N_("%(label)s: số liệu ghi ngày %(dated)s, sau ngày tính %(day)s.")
+        values = {"dated": day_text(dated), "day": day_text(day)}
     elif fact.next_change_on is not None and fact.next_change_on <= day:
-        why = Both(
-            f"số liệu phải tính lại từ ngày {day_text(fact.next_change_on)}",
-            f"the figures must be worked out anew from {day_text(fact.next_change_on)}",
-        )
-        kind = "fact"
+        why = N_("Số liệu phải tính lại từ ngày %(day)s.")
+        named = N_("%(label)s: số liệu phải tính lại từ ngày %(day)s.")
+        values = {"day": day_text(fact.next_change_on)}
     elif not fact.proven:
-        why = Both("đã ghi nhưng chưa có minh chứng", "recorded, but nothing proves it yet")
+        why, named = N_("Đã ghi nhưng chưa có minh chứng."), N_("%(label)s: đã ghi nhưng chưa có minh chứng.")
         kind = "evidence"
     elif max_age is None:
         return None
     elif fact.observed_on is None:
-        why = Both("không rõ ngày ghi nhận; cần ghi nhận mới", "the date of the record is unknown; record it anew")
+        why = N_("Không rõ ngày ghi nhận; cần ghi nhận mới.")
+        named = N_("%(label)s: không rõ ngày ghi nhận; cần ghi nhận mới.")
         kind = "evidence"
     elif (age := (day - fact.observed_on).days) > max_age:
-        why = Both(
-            f"ghi nhận gần nhất ngày {day_text(fact.observed_on)}, đã {number_vi(age)} ngày, quá hạn {number_vi(max_age)} ngày; "
-            "cần ghi nhận mới",
-            f"last recorded on {day_text(fact.observed_on)}, {age} days ago, over the limit of {max_age} days; record it anew",
-        )
+        why = N_("Ghi nhận gần nhất ngày %(day)s, đã %(age)s ngày, quá hạn %(limit)s; cần ghi nhận mới.")
+        named = N_("%(label)s: ghi nhận gần nhất ngày %(day)s, đã %(age)s ngày, quá hạn %(limit)s; cần ghi nhận mới.")
+        values = {
+            "day": day_text(fact.observed_on),
+            "age": Decimal(age),
+            "limit": N_("%(days)s ngày", days=Decimal(max_age)),
+        }
         kind = "evidence"
     else:
         return None
-    item = item_about(name, kind, label, Both(f"{capital(why.vi)}.", f"{capital(why.en)}."))
-    return item, Both(f"{capital(label.vi)}: {why.vi}.", f"{capital(label.en)}: {why.en}.")
+    item = item_about(name, kind, label, replace(why, values=values))
+    return item, replace(named, values=values | {"label": label})
 
 
 def _plus(day: date, days: int) -> date | None:

@@ -1,10 +1,14 @@
 """The sheet of facts: what providers say of one place, with its date, its source and its names."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
+
+from pydantic import model_serializer, model_validator
+
+from app.db import Words
 
 
 class Source(StrEnum):
@@ -15,21 +19,40 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One named thing: a product, a household, a photo that is lacking. `label` is a name; the reasons are sentences."""
+    """One named thing: a product, a household, a photo that is lacking. `label` is a name; `reason` is whole sentences.
+
+    Stored, the Vietnamese of the reason is `reason_vi`; what else is kept of it stands beside that. Rows of before it was the
+    catalogue's have their English in `reason_en`, and stay as they are.
+    """
 
     id: str
     kind: str
     label: str
-    reason_vi: str = ""
-    reason_en: str = ""
+    reason: Words | None = field(default=None, hash=False)
     link: str | None = None
     label_en: str | None = None
 
-    def name(self, language: str) -> str:
-        return (self.label_en or self.label) if language == "en" else self.label
+    @property
+    def name(self) -> Words:
+        return Words(vi=self.label, en=self.label_en)
 
-    def reason(self, language: str) -> str:
-        return self.reason_en if language == "en" else self.reason_vi
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, row: Any) -> Any:  # noqa: ANN401 - whatever stands in the JSON
+        if not isinstance(row, dict) or not row.get("reason_vi"):
+            return row
+        vi, en, sentence, values = (row.get(name) for name in ("reason_vi", "reason_en", "sentence", "values"))
+        return row | {"reason": Words(vi=vi, en=en or None, sentence=sentence, values=values)}
+
+    @model_serializer
+    def _stored(self) -> dict[str, Any]:
+        named = {"id": self.id, "kind": self.kind, "label": self.label, "link": self.link, "label_en": self.label_en}
+        return named | stored_reason(self.reason)
+
+
+def stored_reason(reason: Words | None) -> dict[str, Any]:
+    kept = reason.kept() if reason else {}
+    return {"reason_vi": kept.pop("vi", ""), "reason_en": kept.pop("en", "")} | kept
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,9 @@ from app.criteria.rules.kinds import ThresholdByAttribute
 from app.criteria.rules.ratio import ratio_1
 from app.criteria.rules.run import Run, Timed
 from app.criteria.rules.sheet import Item
-from app.criteria.rules.words import Both, item_about
+from app.criteria.rules.words import item_about
+from app.db import Words
+from app.messages import N_, Sentence, sentences
 
 
 def threshold_1(run: Run, rule: ThresholdByAttribute) -> Timed:
@@ -16,23 +18,13 @@ def threshold_1(run: Run, rule: ThresholdByAttribute) -> Timed:
     threshold = None if value is None else rule.thresholds.get(value)
     label = rule.attribute_label
     if threshold == "not_applicable":
-        reason = Both(
-            f"Không áp dụng cho {label.vi} {value}.",
-            f"Does not apply to {label.en} {value}.",
-        )
+        reason = N_("Không áp dụng cho %(label)s %(value)s.", label=label, value=value)
         return Timed(_plain(run, rule, Value.NOT_APPLICABLE, reason, ()), ())
     if threshold is None:
-        why = (
-            Both(
-                f"Chưa biết {label.vi}, nên chưa chọn được ngưỡng.",
-                f"The {label.en} is unknown, so no threshold applies.",
-            )
-            if value is None
-            else Both(
-                f"Bộ tiêu chí không có ngưỡng cho {label.vi} {value}.",
-                f"The pack has no threshold for {label.en} {value}.",
-            )
-        )
+        if value is None:
+            why = N_("Chưa biết %(label)s, nên chưa chọn được ngưỡng.", label=label)
+        else:
+            why = N_("Bộ tiêu chí không có ngưỡng cho %(label)s %(value)s.", label=label, value=value)
         item = item_about(rule.attribute, "attribute", label, why)
         return Timed(_plain(run, rule, Value.INSUFFICIENT, why, (item,)), ())
     need = run.number(threshold)
@@ -41,16 +33,15 @@ def threshold_1(run: Run, rule: ThresholdByAttribute) -> Timed:
     else:
         names = (rule.numerator or "", rule.denominator or "")
         inner = ratio_1(run, rule, names, need, run.word(rule.zero_denominator or Value.INSUFFICIENT))
-    said = inner.answer.reason
-    reason = Both(f"{said.vi} Ngưỡng cho {label.vi} {value}.", f"{said.en} Threshold for {label.en} {value}.")
-    return Timed(replace(inner.answer, reason=reason), inner.later)
+    said = (inner.answer.reason, N_("Ngưỡng cho %(label)s %(value)s.", label=label, value=value))
+    return Timed(replace(inner.answer, reason=Words.of(sentences(said))), inner.later)
 
 
-def _plain(run: Run, rule: ThresholdByAttribute, value: Value, reason: Both, missing: tuple[Item, ...]) -> Answer:
+def _plain(run: Run, rule: ThresholdByAttribute, value: Value, reason: Sentence, missing: tuple[Item, ...]) -> Answer:
     return Answer(
         kind=rule.kind,
         value=value,
-        reason=reason,
+        reason=Words.of(reason),
         id=rule.id,
         label=rule.label,
         missing=missing,

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from app.languages import SOURCE
 from app.marketplace_sync.channels.drafts import Issue, Limits
+from app.messages import Said
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -27,19 +27,14 @@ class AccountField:
 
     name: str
     kind: Literal["url", "text", "secret", "choice"]
-    vi: str
-    en: str
-    help_vi: str = ""
-    help_en: str = ""
+    label: Said
+    hint: Said | None = None
     required: bool = True
     choices: tuple[str, ...] = ()
     default: str = ""
 
     def text(self, language: str) -> str:
-        return self.vi if language == SOURCE else self.en
-
-    def help(self, language: str) -> str:
-        return self.help_vi if language == SOURCE else self.help_en
+        return self.label.text(language)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +42,12 @@ class Spec:
     """What a person must fill in to connect a shop, and how fast it may be asked."""
 
     kind: str
-    vi: str
-    en: str
+    label: Said
     fields: tuple[AccountField, ...]
     limits: Limits
 
     def text(self, language: str) -> str:
-        return self.en if language == "en" else self.vi
+        return self.label.text(language)
 
 
 @dataclass(frozen=True, slots=True)

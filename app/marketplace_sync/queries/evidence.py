@@ -21,23 +21,15 @@ from app.marketplace_sync.models import (
 from app.marketplace_sync.queries.declared import declared_with_looks
 from app.marketplace_sync.queries.floors import floors_as_counted
 from app.marketplace_sync.queries.listings import Sighting, listings_with_sightings
+from app.messages import N_, Sentence, sentences
 
-SOMEBODY = Words(vi="người", en="a person")
-COLLEAGUE = Words(vi="người cùng đơn vị", en="a colleague of the seller")
-OWN_SITE = Words(vi="trang bán hàng riêng", en="its own shop")
-ADVERTISING = Words(vi="trang quảng cáo", en="an advertising page")
+OWN_SITE = Words.of(N_("trang bán hàng riêng"))
+ADVERTISING = Words.of(N_("trang quảng cáo"))
 # Why a declared link does not count, by the legal kind of its place.
 NOT_COUNTED = {
-    "marketplace": Words(
-        vi="Sàn này không có trong danh sách được tính của tỉnh.", en="It is not on the province's list."
-    ),
-    "own_site": Words(
-        vi="Trang riêng không phải là sàn nên không được tính.", en="An own shop is no marketplace and does not count."
-    ),
-    "advertising": Words(
-        vi="Trang quảng cáo không phải là sàn nên không được tính.",
-        en="Advertising is no marketplace and does not count.",
-    ),
+    "marketplace": N_("Sàn này không có trong danh sách được tính của tỉnh."),
+    "own_site": N_("Trang riêng không phải là sàn nên không được tính."),
+    "advertising": N_("Trang quảng cáo không phải là sàn nên không được tính."),
 }
 UNLISTED_BY_US = frozenset({"draft", "private", "hidden"})  # how a shop calls an item that we took off sale
 JUST_NOW = timedelta(minutes=10)  # asked about "now" a moment ago
@@ -50,7 +42,7 @@ class Evidence:
     state     live: seen on sale, recently enough; stale: seen, too long ago; no: not on sale, or never seen
     sold_out  live, and nothing was left to buy when it was last seen; a page like this is on sale all the same
     look_id   the named person's look that says so, of a declared link; without one a colleague's that says nothing yet
-    counted   the place is on the province's list of floors on the day; if not, `reason_*` says why it does not count
+    counted   the place is on the province's list of floors on the day; if not, `reason` says why it does not count
     expires_at when a live sighting becomes stale
     """
 
@@ -62,8 +54,7 @@ class Evidence:
     expires_at: datetime | None
     witness: str
     url: str | None
-    reason_vi: str
-    reason_en: str
+    reason: Sentence
     listing_id: UUID | None = None
     declared_id: UUID | None = None
     look_id: UUID | None = None
@@ -132,10 +123,10 @@ def _of_listing(
     state = "no"
     if expires is not None:
         state = "live" if moment < expires else "stale"
-    vi, en = _why(listing, account, seen, state, place, on_floor=floor is not None, counts=counts, paused=paused)
+    why = _why(listing, account, seen, state, place, on_floor=floor is not None, counts=counts, paused=paused)
     sold_out = state == "live" and seen is not None and seen.sold_out
     if sold_out:
-        vi, en = f"{vi} Đang hết hàng, khách chưa mua được.", f"{en} Sold out: nobody can buy it now."
+        why = sentences((why, N_("Đang hết hàng, khách chưa mua được.")))
     return Evidence(
         product_id=listing.product_id,
         floor_name=place,
@@ -145,8 +136,7 @@ def _of_listing(
         expires_at=expires,
         witness="marketplace",
         url=seen.url if seen else None,
-        reason_vi=vi,
-        reason_en=en,
+        reason=why,
         listing_id=listing.id,
         listing_state=listing.state,
         price_dong=seen.price_dong if seen else None,
@@ -164,44 +154,34 @@ def _why(
     on_floor: bool,
     counts: bool,
     paused: bool,
-) -> tuple[str, str]:
+) -> Sentence:
     if not counts and state != "no":
-        if not on_floor and account.legal_kind == "advertising":
-            return (
-                f"Đang đăng ở {place.vi} ({account.name}); trang quảng cáo không phải là sàn nên không được tính.",
-                f"Shown on {place.text('en')} ({account.name}); advertising is no marketplace and does not count.",
+        if on_floor:
+            return N_("Đang bán trên %(place)s, sàn này không có trong danh sách được tính của tỉnh.", place=place)
+        if account.legal_kind == "advertising":
+            return N_(
+                "Đang đăng ở %(place)s (%(account)s); trang quảng cáo không phải là sàn nên không được tính.",
+                place=place,
+                account=account.name,
             )
-        if not on_floor:
-            return (
-                f"Đang bán ở {place.vi} ({account.name}); trang riêng không phải là sàn nên không được tính.",
-                f"On sale in {place.text('en')} ({account.name}); an own shop is no marketplace and does not count.",
-            )
-        return (
-            f"Đang bán trên {place.vi}, sàn này không có trong danh sách được tính của tỉnh.",
-            f"On sale on {place.text('en')}, which is not on the province's list.",
+        return N_(
+            "Đang bán ở %(place)s (%(account)s); trang riêng không phải là sàn nên không được tính.",
+            place=place,
+            account=account.name,
         )
     if state != "no":
-        return f"Đang bán trên {place.vi}.", f"On sale on {place.text('en')}."
+        return N_("Đang bán trên %(place)s.", place=place)
     # What we hide ourselves the shop calls hidden; any other reason is the shop's own and comes first.
-    reasons = [r for r in seen.reasons if not (paused and r["code"] in UNLISTED_BY_US)] if seen is not None else []
+    reasons = [r.said for r in seen.reasons if not (paused and r.code in UNLISTED_BY_US)] if seen is not None else []
     if paused and not reasons:
-        return (
-            f"Tạm ngưng bán trên {place.vi} vì thu hồi lô hàng.",
-            f"Paused on {place.text('en')} by a recall.",
-        )
+        return N_("Tạm ngưng bán trên %(place)s vì thu hồi lô hàng.", place=place)
     if reasons:
-        return (
-            f"{place.vi} không cho bán: " + " ".join(str(r["vi"]) for r in reasons),
-            f"{place.text('en')} does not sell it: " + " ".join(str(r["en"]) for r in reasons),
-        )
+        return N_("%(place)s không cho bán: %(why)s", place=place, why=sentences(reasons))
     if seen is not None:
-        return f"Đã bị gỡ khỏi {place.vi}.", f"Taken off {place.text('en')}."
+        return N_("Đã bị gỡ khỏi %(place)s.", place=place)
     if listing.error is not None:
-        return (
-            f"Chưa lên được {place.vi}: {listing.error.vi}",
-            f"Not yet on {place.text('en')}: {listing.error.text('en')}",
-        )
-    return f"Đã gửi lên {place.vi}, chưa thấy đang bán.", f"Sent to {place.text('en')}, not seen on sale yet."
+        return N_("Chưa lên được %(place)s: %(error)s", place=place, error=listing.error)
+    return N_("Đã gửi lên %(place)s, chưa thấy đang bán.", place=place)
 
 
 def _of_declared(
@@ -216,19 +196,19 @@ def _of_declared(
     place = floor.name
     counts = declared.floor_id in counted
     expires = None
+    day = f"{look.seen_on:%d/%m/%Y}"
     if not look.on_sale:
         state = "no"
-        vi = f"Ngày {look.seen_on:%d/%m/%Y} có người xem, không thấy đang bán trên {place.vi}."
-        en = f"Somebody looked on {look.seen_on:%d/%m/%Y} and did not find it on {place.text('en')}."
+        why = N_("Ngày %(day)s có người xem, không thấy đang bán trên %(place)s.", place=place, day=day)
     else:
         state = "live" if as_of < look.seen_on + max_age else "stale"
         expires = clock.start_of_day(look.seen_on + max_age)
-        who = COLLEAGUE if look.by_colleague else SOMEBODY
-        vi = f"Đang bán trên {place.vi}, có {who.vi} xác nhận ngày {look.seen_on:%d/%m/%Y}."
-        en = f"On sale on {place.text('en')}, confirmed by {who.text('en')} on {look.seen_on:%d/%m/%Y}."
+        if look.by_colleague:
+            why = N_("Đang bán trên %(place)s, có người cùng đơn vị xác nhận ngày %(day)s.", place=place, day=day)
+        else:
+            why = N_("Đang bán trên %(place)s, có người xác nhận ngày %(day)s.", place=place, day=day)
         if not counts:
-            why = NOT_COUNTED[floor.kind]
-            vi, en = f"{vi} {why.vi}", f"{en} {why.text('en')}"
+            why = sentences((why, NOT_COUNTED[floor.kind]))
     return Evidence(
         product_id=declared.product_id,
         floor_name=place,
@@ -238,8 +218,7 @@ def _of_declared(
         expires_at=expires,
         witness="person",
         url=declared.url,
-        reason_vi=vi,
-        reason_en=en,
+        reason=why,
         declared_id=declared.id,
         look_id=look.id,
     )
@@ -253,11 +232,10 @@ def _unconfirmed(
 ) -> Evidence:
     """What is known of a link at which nobody from outside the seller has looked yet."""
     place = names[declared.floor_id].name
-    vi = f"Đã khai đang bán trên {place.vi}, chờ người ngoài đơn vị xem và xác nhận."
-    en = f"Declared on {place.text('en')}; waits for somebody from outside the organisation to look."
+    why = N_("Đã khai đang bán trên %(place)s, chờ người ngoài đơn vị xem và xác nhận.", place=place)
     if colleague is not None:
-        vi = f"{vi} Người cùng đơn vị xem ngày {colleague.seen_on:%d/%m/%Y}, chưa tính."
-        en = f"{en} A colleague looked on {colleague.seen_on:%d/%m/%Y}; that does not count."
+        day = f"{colleague.seen_on:%d/%m/%Y}"
+        why = sentences((why, N_("Người cùng đơn vị xem ngày %(day)s, chưa tính.", day=day)))
     return Evidence(
         product_id=declared.product_id,
         floor_name=place,
@@ -267,8 +245,7 @@ def _unconfirmed(
         expires_at=None,
         witness="person",
         url=declared.url,
-        reason_vi=vi,
-        reason_en=en,
+        reason=why,
         declared_id=declared.id,
         look_id=colleague.id if colleague is not None else None,
     )

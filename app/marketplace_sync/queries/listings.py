@@ -1,6 +1,6 @@
 """An organisation's listings, with what was seen of them and what was said to the shops."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from app.actor import Actor, Right, check_may
 from app.db import Words, fold, keyset
 from app.db.keyset import Count, Listed
 from app.errors import not_found
-from app.marketplace_sync.channels.statuses import OUT_OF_STOCK
+from app.marketplace_sync.channels.statuses import OUT_OF_STOCK, Reason
 from app.marketplace_sync.models import TROUBLED, ChannelAccount, ChannelCall, Listing, ListingObservation
 from app.messages import N_
 from app.products.models import Product, Variant
@@ -33,7 +33,7 @@ class Sighting:
     url: str | None
     price_dong: int | None
     stock: int | None
-    reasons: list[Any]
+    reasons: tuple[Reason, ...]
 
     @property
     def state(self) -> str:
@@ -45,7 +45,7 @@ class Sighting:
     @property
     def sold_out(self) -> bool:
         """Buyers could open its page, and there was nothing left to buy."""
-        return self.live and any(reason["code"] == OUT_OF_STOCK for reason in self.reasons)
+        return self.live and any(reason.code == OUT_OF_STOCK for reason in self.reasons)
 
 
 Seen = tuple[Listing, ChannelAccount, Sighting | None]
@@ -159,7 +159,7 @@ def last_sighting(listing: Listing) -> Sighting | None:
         url=listing.last_url,
         price_dong=listing.last_price_dong,
         stock=listing.last_stock,
-        reasons=listing.last_reasons or [],
+        reasons=_reasons(listing.last_reasons or ()),
     )
 
 
@@ -196,8 +196,12 @@ def _kept(row: ListingObservation, until: datetime) -> Sighting:
         url=row.url,
         price_dong=row.price_dong,
         stock=row.stock,
-        reasons=row.reasons,
+        reasons=_reasons(row.reasons),
     )
+
+
+def _reasons(kept: Iterable[Mapping[str, Any]]) -> tuple[Reason, ...]:
+    return tuple(Reason(row.get("code", ""), Words.kept_in(row)) for row in kept)
 
 
 def product_names(session: Session, product_ids: Collection[UUID]) -> dict[UUID, Words]:

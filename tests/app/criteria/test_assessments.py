@@ -12,7 +12,7 @@ from app.actor import SYSTEM
 from app.criteria import assessments, derivation, queries
 from app.criteria.events import AssessmentChanged
 from app.criteria.models import VillageAssessment
-from app.db import new_id
+from app.db import Words, new_id
 from app.notices.models import Notice
 from app.places.models import PlaceAttribute
 from tests.app.criteria.records import choice, choose, events, rows
@@ -164,7 +164,7 @@ def test_pass_by_a_certificate_that_was_a_mistake_says_so_and_ends_when_the_prod
         "Tiêu chí 5 chuyển sang “đạt” chỉ vì có mục không còn được tính."
         " Không còn tính 1: Mật ong (Chứng nhận OCOP ghi nhầm, đã sửa ngày 24/11/2026)."
     )
-    assert flag["en"] == (
+    assert Words.kept_in(flag).text("en") == (
         "Criterion 5 became “met” only because something left the count."
         " No longer counted, 1: Mật ong (Its OCOP certificate was recorded by mistake; that was put right on 24/11/2026)."
     )

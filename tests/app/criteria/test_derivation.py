@@ -247,7 +247,7 @@ def said(province: Province) -> dict[str, str]:
         row = queries.current(session, [province.village])[province.village]
         answer = queries.assessment(row)
     households = answer.facts["smart_agriculture_households"].value
-    return {i.label: i.reason_vi for i in (*households.have, *households.missing)}  # type: ignore[union-attr]
+    return {i.label: i.reason.vi for i in (*households.have, *households.missing)}  # type: ignore[union-attr]
 
 
 def test_one_more_step_makes_no_new_answer_and_is_counted_on_the_page(

@@ -140,7 +140,7 @@ def test_a_village_without_any_record_is_insufficient_everywhere_and_each_criter
     assert {result.answer.value for result in nothing.results} == {Value.INSUFFICIENT}
     assert all(result.answer.missing for result in nothing.results)
     assert nothing.overall.reason.vi == "Đạt 0/6 tiêu chí. Thiếu dữ liệu: tiêu chí 1, 2, 3, 4, 5, 6."
-    assert nothing.overall.reason.en == "0 of 6 criteria met. Not enough data: criterion 1, 2, 3, 4, 5, 6."
+    assert nothing.overall.reason.text("en") == "0 of 6 criteria met. Not enough data: criterion 1, 2, 3, 4, 5, 6."
 
 
 def test_address_of_a_pack_is_its_content_not_its_layout() -> None:
@@ -338,7 +338,7 @@ def test_at_least_sixty_bad_packs_are_known() -> None:
 
 def test_all_faults_are_told_at_once_in_the_order_of_the_file() -> None:
     text = swap('"2026.1"', '"mới"').replace("clause = 1", "clause = 0").replace('fact = "cameras"', "fact = 5")
-    assert [(fault.line, fault.path, fault.vi) for fault in lint(text)] == [
+    assert [(fault.line, fault.path, fault.said.text("vi")) for fault in lint(text)] == [
         (2, "version", r"sai cách viết tên; mẫu: ^[0-9]{4}\.[0-9]{1,4}$"),
         (31, "criterion[0].clause", "phải từ 1 trở lên"),
         (40, "criterion[0].rule.fact", "phải là chữ trong dấu ngoặc kép"),

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from app.db import Words
 from app.factory import create_app
 from app.marketplace_sync.account_fields import fields_to_connect, fields_to_renew, labels
 from app.marketplace_sync.channels.accounts import AccountField, Spec
@@ -12,13 +13,12 @@ from app.settings import Settings
 
 SPEC = Spec(
     kind="shop",
-    vi="Gian hàng",
-    en="Shop",
+    label=Words(vi="Gian hàng", en="Shop"),
     fields=(
-        AccountField("base_url", "url", "Địa chỉ", "Address", "Có https", "With https"),
-        AccountField("key", "secret", "Khóa", "Key"),
-        AccountField("mode", "choice", "Cách gửi", "Mode", "Chọn", "Choose", choices=("a", "b"), default="b"),
-        AccountField("note", "text", "Ghi chú", "Note", required=False),
+        AccountField("base_url", "url", Words(vi="Địa chỉ", en="Address"), Words(vi="Có https", en="With https")),
+        AccountField("key", "secret", Words(vi="Khóa", en="Key")),
+        AccountField("mode", "choice", Words(vi="Cách gửi"), Words(vi="Chọn"), choices=("a", "b"), default="b"),
+        AccountField("note", "text", Words(vi="Ghi chú"), required=False),
     ),
     limits=Limits(name_max=100, description_max=1000, sku_max=50, images_max=5, status_batch=10),
 )

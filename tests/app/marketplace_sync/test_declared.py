@@ -59,7 +59,7 @@ class Case:
     def evidence(self, on: date = TODAY) -> list[tuple[str, bool, str]]:
         with self.database.transaction(SYSTEM) as session:
             found = queries.live_evidence(session, [self.product], as_of=on, known_at=clock.now()).get(self.product, [])
-        return [(e.state, e.counted, e.reason_vi) for e in found]
+        return [(e.state, e.counted, e.reason.text("vi")) for e in found]
 
     def name(self, actor: Actor, name: str | None) -> None:
         """What the person is called from now on; None: their data is erased."""
@@ -207,7 +207,7 @@ def test_a_colleagues_look_counts_when_the_province_says_so(case: Case) -> None:
         found = queries.live_evidence(
             session, [case.product], as_of=TODAY, known_at=clock.now(), colleagues_count=True
         )[case.product]
-    assert [(e.state, e.reason_vi) for e in found] == [
+    assert [(e.state, e.reason.text("vi")) for e in found] == [
         ("live", "Đang bán trên Sàn thử, có người cùng đơn vị xác nhận ngày 20/11/2026.")
     ]
 

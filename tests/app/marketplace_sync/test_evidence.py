@@ -64,7 +64,7 @@ def test_a_pause_is_told_of_the_last_ten_minutes_and_of_nothing_before(
             (one,) = queries.live_evidence(session, [world.product_id], as_of=noon.date(), known_at=at)[
                 world.product_id
             ]
-            told.append("vì thu hồi" in one.reason_vi)
+            told.append("vì thu hồi" in one.reason.text("vi"))
     assert told == [True, False]
 
 
@@ -98,7 +98,7 @@ def test_what_is_no_marketplace_is_live_and_does_not_count_and_says_why(
         session.execute(update(ChannelAccount).values(floor_id=None, legal_kind=legal_kind))
     world.push(world.want())
     (seen,) = world.evidence()
-    assert (seen.state, seen.counted, seen.reason_vi, seen.reason_en) == ("live", False, vi, en)
+    assert (seen.state, seen.counted, seen.reason.text("vi"), seen.reason.text("en")) == ("live", False, vi, en)
 
 
 def test_a_floor_the_province_no_longer_counts_is_said_to_be_so(world: World) -> None:
@@ -113,7 +113,7 @@ def test_a_floor_the_province_no_longer_counts_is_said_to_be_so(world: World) ->
         )
     (seen,) = world.evidence()
     assert (seen.state, seen.counted) == ("live", False)
-    assert "không có trong danh sách" in seen.reason_vi
+    assert "không có trong danh sách" in seen.reason.text("vi")
 
 
 def test_a_pause_of_today_is_not_told_of_an_earlier_moment(world: World, listing_id: UUID) -> None:
@@ -142,7 +142,7 @@ def test_a_pause_of_today_is_not_told_of_an_earlier_moment(world: World, listing
                 as_of=clock.today() - timedelta(days=days),
                 known_at=clock.now(),
             )
-        told.append([e.reason_vi for e in found[world.product_id]])
+        told.append([e.reason.text("vi") for e in found[world.product_id]])
     assert told == [
         ["Tạm ngưng bán trên Sàn nông sản tỉnh (mô phỏng) vì thu hồi lô hàng."],
         ["Đã bị gỡ khỏi Sàn nông sản tỉnh (mô phỏng)."],
@@ -155,7 +155,7 @@ def test_the_marketplaces_own_reason_is_told_though_a_recall_paused_it(world: Wo
     with world.database.transaction(SYSTEM) as session:
         session.execute(update(Listing).values(recall_paused=True))
     (one,) = world.evidence()
-    assert (one.state, "Thiếu giấy" in one.reason_vi, "thu hồi" in one.reason_vi) == ("no", True, False)
+    assert (one.state, "Thiếu giấy" in one.reason.text("vi"), "thu hồi" in one.reason.text("vi")) == ("no", True, False)
 
 
 def test_a_page_with_nothing_left_to_buy_is_on_sale_and_said_to_be_sold_out(world: World, listing_id: UUID) -> None:
@@ -163,7 +163,7 @@ def test_a_page_with_nothing_left_to_buy_is_on_sale_and_said_to_be_sold_out(worl
     told = world.events("listing_observed")
     world.look(listing_id)
     (one,) = world.evidence()
-    assert (one.state, one.counted, one.sold_out, one.reason_vi, one.reason_en) == (
+    assert (one.state, one.counted, one.sold_out, one.reason.text("vi"), one.reason.text("en")) == (
         "live",
         True,
         True,

@@ -182,7 +182,7 @@ def test_what_is_said_of_a_listing_on_a_floor_that_counts(
         ago, live, *reasons = seen
         shelf.see(listing, ago, *reasons, live=live)
     found = shelf.one()
-    assert (found.state, found.reason_vi, found.reason_en) == (state, vi, en)
+    assert (found.state, found.reason.text("vi"), found.reason.text("en")) == (state, vi, en)
     assert (found.counted, found.floor_name.vi, found.witness, found.listing_id) == (
         True,
         "Sàn thử",
@@ -220,7 +220,7 @@ def test_what_does_not_count_says_why_as_long_as_it_is_on_sale(
     shelf.see(shelf.listing(legal_kind), live=live)
     for known_at, state in ((NOON, "live"), (NOON + 3 * DAY, "stale")):
         found = shelf.one(known_at.date(), known_at)
-        assert (found.state, found.counted, found.reason_vi) == (state if live else "no", False, vi)
+        assert (found.state, found.counted, found.reason.text("vi")) == (state if live else "no", False, vi)
 
 
 def test_a_day_is_judged_by_its_last_moment_and_today_by_now(shelf: Shelf) -> None:
@@ -266,12 +266,12 @@ def test_a_persons_look_is_good_for_thirty_days(shelf: Shelf, seen_on: date, sta
         look,
     )
     assert (found.seen_at, found.expires_at) == (clock.start_of_day(seen_on), clock.start_of_day(seen_on + 30 * DAY))
-    assert found.reason_vi == f"Đang bán trên Sàn thử, có người xác nhận ngày {seen_on:%d/%m/%Y}."
-    assert found.reason_en == f"On sale on Trial floor, confirmed by a person on {seen_on:%d/%m/%Y}."
+    assert found.reason.text("vi") == f"Đang bán trên Sàn thử, có người xác nhận ngày {seen_on:%d/%m/%Y}."
+    assert found.reason.text("en") == f"On sale on Trial floor, confirmed by a person on {seen_on:%d/%m/%Y}."
     shelf.look(link, seen_on, on_sale=False, at=NOON)
     gone = shelf.one()
     assert (gone.state, gone.expires_at) == ("no", None)
-    assert gone.reason_vi == f"Ngày {seen_on:%d/%m/%Y} có người xem, không thấy đang bán trên Sàn thử."
+    assert gone.reason.text("vi") == f"Ngày {seen_on:%d/%m/%Y} có người xem, không thấy đang bán trên Sàn thử."
 
 
 @pytest.mark.parametrize("kind", ["marketplace", "own_site", "advertising"])
@@ -285,7 +285,7 @@ def test_a_link_to_what_does_not_count_says_why(shelf: Shelf, kind: str) -> None
         "advertising": "Trang quảng cáo không phải là sàn nên không được tính.",
     }[kind]
     assert (found.state, found.counted) == ("live", False)
-    assert found.reason_vi == f"Đang bán trên Sàn thử, có người xác nhận ngày 20/11/2026. {why}"
+    assert found.reason.text("vi") == f"Đang bán trên Sàn thử, có người xác nhận ngày 20/11/2026. {why}"
 
 
 def test_a_link_waits_for_somebody_from_outside_and_names_the_colleagues_look(shelf: Shelf) -> None:
@@ -293,14 +293,14 @@ def test_a_link_waits_for_somebody_from_outside_and_names_the_colleagues_look(sh
     link = shelf.declare()
     waits = "Đã khai đang bán trên Sàn thử, chờ người ngoài đơn vị xem và xác nhận."
     found = shelf.one()
-    assert (found.state, found.counted, found.look_id, found.reason_vi) == ("no", True, None, waits)
+    assert (found.state, found.counted, found.look_id, found.reason.text("vi")) == ("no", True, None, waits)
     look = shelf.look(link, TODAY, colleague=True)
     found = shelf.one()
     assert (found.state, found.look_id) == ("no", look)
-    assert found.reason_vi == f"{waits} Người cùng đơn vị xem ngày 20/11/2026, chưa tính."
+    assert found.reason.text("vi") == f"{waits} Người cùng đơn vị xem ngày 20/11/2026, chưa tính."
     counted = shelf.one(colleagues_count=True)
     assert (counted.state, counted.look_id) == ("live", look)
-    assert counted.reason_vi == "Đang bán trên Sàn thử, có người cùng đơn vị xác nhận ngày 20/11/2026."
+    assert counted.reason.text("vi") == "Đang bán trên Sàn thử, có người cùng đơn vị xác nhận ngày 20/11/2026."
 
 
 def test_a_link_and_its_looks_are_there_from_the_moment_they_were_written_until_it_is_withdrawn(shelf: Shelf) -> None:

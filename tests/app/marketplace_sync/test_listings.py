@@ -75,7 +75,7 @@ def test_a_ban_is_seen_named_and_never_overwritten(world: World) -> None:
     assert world.events("listing_troubled") == 1
     (seen,) = world.evidence()
     assert seen.state == "no"
-    assert "thiếu giấy an toàn thực phẩm" in seen.reason_vi
+    assert "thiếu giấy an toàn thực phẩm" in seen.reason.text("vi")
     with world.database.transaction(world.manager) as session:
         listings.want_live(
             session, world.manager, WantListing(id=new_id(), account_id=world.account_id, variant_id=world.variant_id)
@@ -231,14 +231,14 @@ def test_a_recall_of_the_only_lot_takes_it_off_and_lifting_it_brings_it_back(wor
         True,
         [False],
     )
-    assert [(e.state, e.reason_vi) for e in world.evidence()] == [
+    assert [(e.state, e.reason.text("vi")) for e in world.evidence()] == [
         ("no", "Tạm ngưng bán trên Sàn nông sản tỉnh (mô phỏng) vì thu hồi lô hàng.")
     ]
     decide(world, BatchEventKind.RECALL_LIFTED)
     listing = world.push(listing_id)
     assert (listing.wanted, listing.state, listing.recall_paused) == ("live", "live", False)
     assert [(i.listed, i.stock) for i in world.woo.items()] == [(True, 40)]
-    assert [(e.state, e.reason_vi) for e in world.evidence()] == [
+    assert [(e.state, e.reason.text("vi")) for e in world.evidence()] == [
         ("live", "Đang bán trên Sàn nông sản tỉnh (mô phỏng).")
     ]
 

@@ -23,7 +23,7 @@ from tests.worlds.shop import World
 
 def test_a_published_product_is_live_only_after_the_marketplace_answered(world: World) -> None:
     listing_id = world.want()
-    assert [(e.state, e.reason_vi) for e in world.evidence()] == [
+    assert [(e.state, e.reason.text("vi")) for e in world.evidence()] == [
         ("no", "Đã gửi lên Sàn nông sản tỉnh (mô phỏng), chưa thấy đang bán.")
     ]
     listing = world.push(listing_id)

@@ -83,7 +83,7 @@ def shop(database: Database, settings: Settings, clock_at: Callable[[datetime], 
 
 
 def saying_of(seen: Sighting) -> int:
-    reasons = tuple(Reason(r["code"], Sentence(r["vi"])) for r in seen.reasons)
+    reasons = tuple(Reason(r.code, Sentence(r.text("vi"))) for r in seen.reasons)
     said = {"live": seen.live, "buyable": seen.buyable, "price_vnd": seen.price_dong, "stock": seen.stock}
     return SAYINGS.index(said | {"reasons": reasons})
 
@@ -167,6 +167,21 @@ def test_a_late_sighting_holds_until_the_end_of_the_stretch_that_it_contradicts(
         5 * HOUR,
     ]
     assert listing.state == "live"
+
+
+def test_a_reason_kept_with_its_english_beside_it_is_read_and_no_news_when_it_is_said_again(shop: Shop) -> None:
+    """Rows of before the catalogue had the English."""
+    listing = shop.listing()
+    shop.say(listing, NOON, 3)
+    assert listing.last_reasons == [{"code": "out_of_stock", "vi": "Hết hàng.", "sentence": "Hết hàng."}]
+    listing.last_reasons = [{"code": "out_of_stock", "vi": "Hết hàng.", "en": "Nothing left."}]
+    seen = shop.at(listing, NOON)
+    assert seen is not None
+    assert [(r.code, r.text("vi"), r.text("en")) for r in seen.reasons] == [
+        ("out_of_stock", "Hết hàng.", "Nothing left.")
+    ]
+    shop.say(listing, NOON + HOUR, 3)
+    assert shop.kept(listing) == [NOON]
 
 
 def test_a_sighting_before_the_first_one_says_what_was_there_then(shop: Shop) -> None:

@@ -128,7 +128,7 @@ def _line(log: CareLog, waits: Sequence[Waiting], outsider: Witness | None, *, c
     return Line(
         day=day,
         kind=log.kind,
-        name=Words(vi=step.vi, en=step.en),
+        name=Words.of(step.name),
         witness=log.witness,
         material=said(log.material) if log.material else None,
         quantity=log.quantity,

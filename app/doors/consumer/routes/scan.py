@@ -10,7 +10,7 @@ from app.doors.consumer import queries
 from app.doors.consumer.queries import BatchPage
 from app.doors.consumer.routes.batch_view import batch_view, code_text, title_of
 from app.errors import BadAddress, HoiError, Invalid, NotAcceptable, NotFound, not_found
-from app.languages import LANGUAGES, SOURCE
+from app.languages import LANGUAGES, SOURCE, address_in
 from app.messages import N_
 from app.trace import codes, pages, scan_addresses
 from app.trace.pages import StoredPage
@@ -21,25 +21,23 @@ blueprint = Blueprint("consumer", "app.doors.consumer", template_folder="templat
 
 def _language() -> str:
     """Public pages are in the language of their address, never of a cookie: the same bytes for every visitor."""
-    asked = request.args.get("lang", "vi")
+    asked = request.args.get("lang", SOURCE)
     return asked if asked in LANGUAGES else SOURCE
 
 
 def render(batch: BatchPage, language: str, base: str) -> bytes:
     """The page in one language, within an application's context. Nothing of the request may show in it."""
     path = scan_addresses.path_of_code(batch.code)
-    english = "?lang=en"
     with force_locale(language):
         return render_template(
             "consumer/batch.html",
             view=batch_view(batch, language),
             lang=language,
-            other="vi" if language == "en" else "en",
             request=None,
             request_id="",
-            other_url=path if language == "en" else path + english,
+            path=path,
             photo_url=url_for("pictures.picture", sha256=batch.photo, nho=1) if batch.photo else None,
-            report_url=f"{path}/bao-van-de{english if language == 'en' else ''}",
+            report_url=address_in(f"{path}/bao-van-de", language),
             type_at=f"{base.split('://', 1)[-1]}/t",
         ).encode()
 
@@ -203,5 +201,5 @@ def report(code: str = "", gtin: str = "", lot: str = "") -> Response:
             batch=batch,
             lang=language,
             code_text=code_text(known),
-            back_url=scan_addresses.path_of_code(known) + ("?lang=en" if language == "en" else ""),
+            back_url=address_in(scan_addresses.path_of_code(known), language),
         )

@@ -20,7 +20,7 @@ from app.doors.farmer.queries import House
 from app.doors.farmer.routes.base import items, signed_in_writer
 from app.errors import HoiError, Invalid
 from app.logs import told
-from app.messages import N_
+from app.messages import N_, in_each_language
 from app.trace import diary
 from app.trace.models import Witness
 from app.trace.schemas import CareLogIn
@@ -65,7 +65,7 @@ class Answer:
     def spelled(self) -> dict[str, object]:
         if self.error is None:
             return {"id": self.id, "status": self.status}
-        told: dict[str, object] = {"code": self.error.code, "vi": self.error.text("vi"), "en": self.error.text("en")}
+        told: dict[str, object] = {"code": self.error.code, **in_each_language(self.error)}
         if self.error.field:
             told["field"] = self.error.field
         return {"id": self.id, "status": self.status, "error": told}

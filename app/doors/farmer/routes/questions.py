@@ -14,7 +14,7 @@ from app.doors.farmer.routes.waits import known_days, wait_text
 from app.trace import queries as trace
 from app.trace.schemas import CareLogIn, CorrectionIn
 from app.trace.steps import Step
-from app.web import OUR_FIELDS, language, page, transaction
+from app.web import OUR_FIELDS, page, transaction, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def questions_about(
     if known is not None and known > (-1 if log.pre_harvest_days is None else log.pre_harvest_days):
         asked.append(_shorter_wait(log, known))
     if new and _amount_matters(step) and log.quantity is None and not log.photos and log.note is None:
-        what = f"{step.en if language() == 'en' else step.vi} {log.material or ''}".strip()
+        what = f"{words(step)} {log.material or ''}".strip()
         asked.append(
             Question(
                 _("Chưa chọn lượng"),

@@ -20,7 +20,7 @@ from app.messages import N_
 from app.trace import queries as trace
 from app.trace.models import Site, Witness
 from app.trace.steps import Step
-from app.web import UNITS, language, page
+from app.web import UNITS, page, words
 
 UNITS_SHOWN = 2
 
@@ -40,7 +40,7 @@ def step_page(session: Session, house: House, site: Site, step: Step, *, before:
     if before is not None and before.unit:
         last[before.unit] = before.quantity
     units = [
-        UnitRow(unit, _unit_word(unit), pictures.UNIT_ICONS[unit], pictures.amounts(step, unit, last.get(unit)))
+        UnitRow(unit, words(UNITS[unit]), pictures.UNIT_ICONS[unit], pictures.amounts(step, unit, last.get(unit)))
         for unit in sorted(step.units, key=lambda unit: unit not in last)
     ]
     known = {u.pre_harvest_days for u in used} | ({before.pre_harvest_days} if before else set())
@@ -87,11 +87,6 @@ def _usual_doer(house: House, own: list[queries.Doer]) -> str:
     if not house.acting_for:
         return str(house.writer.person_id)
     return str(own[0].person_id) if len(own) == 1 else ""
-
-
-def _unit_word(unit: str) -> str:
-    vi, en = UNITS[unit]
-    return en if language() == "en" else vi
 
 
 def step_facts(

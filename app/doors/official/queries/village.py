@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -15,7 +16,7 @@ from app.criteria import queries as criteria
 from app.criteria.flags import flags_at
 from app.criteria.models import VillageAssessment
 from app.criteria.rules import Answer, Assessment, Both, Choice, Criterion, Item, Pack, Value
-from app.db import Database
+from app.db import Database, Words
 from app.doors.official.queries.own import place_of
 from app.places import queries as places
 from app.places.models import Level, Place
@@ -102,7 +103,7 @@ class VillageView:
     offices: int | None
     history: list["Change"]
     points: list[tuple[date, int]]
-    flags: list[dict[str, object]]
+    flags: list[dict[str, Any]]
 
     @property
     def counted_until(self) -> datetime:
@@ -175,7 +176,7 @@ def village(
         offices=counts.get("office"),
         history=_changes(pack, rows)[::-1],
         points=_points(rows, today),
-        flags=flags,
+        flags=[f | {"said": Words.kept_in(f)} for f in flags],
     )
 
 

@@ -74,4 +74,4 @@ def _safe(text: str) -> str:
 
 
 def _word(value: str | None) -> str:
-    return VALUE_LABELS[Value(value)].vi if value else "Chưa tính"
+    return VALUE_LABELS[Value(value)].vietnamese if value else "Chưa tính"

@@ -74,7 +74,7 @@ def _view(village_id: UUID) -> tuple[Actor, queries.VillageView, Reader]:
     dials = _dials()
     view = queries.village(web().database, actor, village_id, as_of=dials.ngay, known_at=dials.known_at)
     records = any(actor.may_at(right, village_id) for right in RECORDERS)
-    return actor, view, Reader(village_id, language(), dials.model_dump(), records and not view.asked)
+    return actor, view, Reader(village_id, dials.model_dump(), records and not view.asked)
 
 
 @blueprint.get("/thon/<uuid:village_id>")

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 
 from app.criteria.rules import Answer, Item, Value
 from app.doors.official.queries import Clause, Named, VillageView
-from app.web import counting, number
+from app.web import counting, number, words
 
 MOST_LACKING = 6  # named under a criterion; its record names all
 ON_THE_WAY = 3
@@ -20,10 +20,9 @@ NAMELESS = frozenset({"fact", "evidence", "attribute"})  # kinds of what is lack
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who reads of which village: in which language, of which days (`dials`), and whether they may write something down there."""
+    """Who reads of which village: of which days (`dials`), and whether they may write something down there."""
 
     village_id: UUID
-    language: str
     dials: Mapping[str, Any]
     may_record: bool
 
@@ -106,14 +105,14 @@ def months(view: VillageView) -> Months:
 
 
 def _clause(clause: Clause, reader: Reader) -> ClauseView:
-    answer, tongue = clause.answer, reader.language
+    answer = clause.answer
     gap = answer.gap if not answer.children else None
-    left = ", ".join(f"{i.name(tongue)} ({i.reason(tongue).rstrip('.')})" for i in answer.not_counted)
+    left = ", ".join(f"{words(i.name)} ({words(i.reason).rstrip('.')})" for i in answer.not_counted)
     return ClauseView(
         clause=clause,
         status=answer.value.value,
         parts=clause.shown_parts,
-        meter=_meter(answer, tongue),
+        meter=_meter(answer),
         lacking_title=_("Còn thiếu %(n)s", n=number(gap)) if gap else _("Còn thiếu"),
         lacking=_lacking(clause, reader),
         left_the_count=f"{left}." if left else "",
@@ -122,10 +121,10 @@ def _clause(clause: Clause, reader: Reader) -> ClauseView:
     )
 
 
-def _meter(answer: Answer, language: str) -> tuple[int, int, str] | None:
+def _meter(answer: Answer) -> tuple[int, int, str] | None:
     if answer.children or answer.have is None or not answer.of:
         return None
-    unit = answer.unit.text(language) if answer.unit else ""
+    unit = words(answer.unit)
     if answer.need is not None and answer.value is not Value.MET:
         unit += " · " + _("cần %(n)s", n=number(answer.need))
     return answer.have, answer.of, unit
@@ -144,12 +143,12 @@ def _form(clause: Clause) -> str:
 def _lacking(clause: Clause, reader: Reader) -> list[Lacking]:
     if clause.answer.value not in {Value.UNMET, Value.INSUFFICIENT} or not _things(clause):
         return []
-    here, tongue = reader.criterion(clause), reader.language
+    here = reader.criterion(clause)
     rows = [
         Lacking(
-            m.item.name(tongue),
+            words(m.item.name),
             f"{here}#p-{m.item.id}" if m.item.kind == "product" else reader.record(m.form, m.item),
-            m.item.reason(tongue),
+            words(m.item.reason),
             m.who,
         )
         for m in clause.missing[:MOST_LACKING]
@@ -159,9 +158,9 @@ def _lacking(clause: Clause, reader: Reader) -> list[Lacking]:
 
 
 def _stop(clause: Clause, reader: Reader) -> Stop:
-    things, tongue = _things(clause), reader.language
+    things = _things(clause)
     diaries = bool(things) and things[0].item.kind == "household"
-    said = ", ".join(m.item.name(tongue) for m in things[:ON_THE_WAY])
+    said = ", ".join(words(m.item.name) for m in things[:ON_THE_WAY])
     if len(things) > ON_THE_WAY:
         said += " " + _("và %(n)s mục nữa", n=number(len(things) - ON_THE_WAY))
     who = ", ".join(dict.fromkeys(m.who for m in clause.missing if m.who))
@@ -169,7 +168,7 @@ def _stop(clause: Clause, reader: Reader) -> Stop:
     if clause.answer.to_do:
         last += ", " + counting("còn %(n)s việc", n=clause.answer.to_do)
     return Stop(
-        text=_("Nhờ các hộ ghi đủ nhật ký chăm sóc") if diaries else clause.to_do.text(tongue),
+        text=_("Nhờ các hộ ghi đủ nhật ký chăm sóc") if diaries else words(clause.to_do),
         url=reader.criterion(clause) if things else reader.record(_form(clause)),
-        who=" · ".join(filter(None, (said, who or clause.criterion.who_can_fix.text(tongue), last))),
+        who=" · ".join(filter(None, (said, who or words(clause.criterion.who_can_fix), last))),
     )

@@ -95,31 +95,25 @@ class WooCommerce(Channel):
     def spec(cls) -> Spec:
         return Spec(
             kind=KIND,
-            vi="Gian hàng WooCommerce",
-            en="WooCommerce shop",
+            label=N_("Gian hàng WooCommerce"),
             fields=(
                 AccountField(
                     "base_url",
                     "url",
-                    vi="Địa chỉ gian hàng",
-                    en="Shop address",
-                    help_vi="Trang đầu của gian hàng, ví dụ https://gianhang.vn",
-                    help_en="The shop's first page, for example https://shop.vn",
+                    N_("Địa chỉ gian hàng"),
+                    N_("Trang đầu của gian hàng, ví dụ https://gianhang.vn"),
                 ),
                 AccountField(
                     "consumer_key",
                     "secret",
-                    vi="Mã truy cập (consumer key)",
-                    en="Consumer key",
-                    help_vi="Trong quản trị gian hàng: WooCommerce → Cài đặt → Nâng cao → REST API, quyền Đọc/Ghi.",
-                    help_en="In the shop's admin: WooCommerce → Settings → Advanced → REST API, permission Read/Write.",
+                    N_("Mã truy cập (consumer key)"),
+                    N_("Trong quản trị gian hàng: WooCommerce → Cài đặt → Nâng cao → REST API, quyền Đọc/Ghi."),
                 ),
-                AccountField("consumer_secret", "secret", vi="Khóa bí mật (consumer secret)", en="Consumer secret"),
+                AccountField("consumer_secret", "secret", N_("Khóa bí mật (consumer secret)")),
                 AccountField(
                     "weight_unit",
                     "choice",
-                    vi="Đơn vị khối lượng của gian hàng",
-                    en="The shop's weight unit",
+                    N_("Đơn vị khối lượng của gian hàng"),
                     required=False,
                     choices=("kg", "g"),
                     default="kg",

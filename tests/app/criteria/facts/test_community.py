@@ -19,7 +19,7 @@ def test_group_with_two_sessions_lacks_one(province: Province) -> None:
     province.group(2)
     answer = province.answer(1)
     assert answer.value is UNMET
-    assert [(i.label, i.reason_vi) for i in answer.missing] == [
+    assert [(i.label, i.reason.vi) for i in answer.missing] == [
         ("Hoạt động của tổ công nghệ số cộng đồng", "Cần thêm 1.")
     ]
 
@@ -52,7 +52,7 @@ def test_group_without_its_decision_or_proof_of_a_session_is_short_of_data(provi
     choose(province, "province", choice(4, "group_min_activities"))
     operating = province.answer(1).children[1]
     assert (operating.value, operating.have) == (INSUFFICIENT, 3)
-    assert [(i.id, i.label, i.reason_vi) for i in operating.missing] == [
+    assert [(i.id, i.label, i.reason.vi) for i in operating.missing] == [
         (str(third.subject), "“Cài VNeID” (04/09/2026)", "Chưa có minh chứng.")
     ]
 
@@ -68,7 +68,7 @@ def test_feedback_answered_a_day_late_is_named_with_its_days(province: Province)
     province.record("feedback", 14, topic="Đèn hỏng", received_on="2026-11-03", answered_on="2026-11-09")
     answer = province.answer(2)
     assert answer.value is UNMET
-    assert [(i.label, i.reason_vi) for i in answer.missing] == [
+    assert [(i.label, i.reason.vi) for i in answer.missing] == [
         ("“Đèn hỏng” (03/11/2026)", "Trả lời sau 6 ngày, muộn hơn 5 ngày.")
     ]
 
@@ -80,7 +80,7 @@ def test_open_feedback_waits_inside_its_five_days_and_is_overdue_after(province:
     assert province.answer(2).value is MET
     assert province.answer(2).next_change_on == date(2026, 11, 24)
     province.stop_clock(datetime(2026, 11, 24, 3, tzinfo=UTC))
-    assert [i.reason_vi for i in province.answer(2).missing] == ["Chưa trả lời, đã quá 5 ngày."]
+    assert [i.reason.vi for i in province.answer(2).missing] == ["Chưa trả lời, đã quá 5 ngày."]
 
 
 def test_village_that_looked_and_has_no_channel_is_not_met(province: Province) -> None:
@@ -106,7 +106,7 @@ def test_answer_to_feedback_without_proof_is_neither_in_time_nor_late(province: 
     first = province.record("feedback", 18, evidence=(), **said)
     answer = province.answer(2)
     assert answer.value is INSUFFICIENT
-    assert [(i.label, i.reason_vi) for i in answer.missing] == [("“Đèn hỏng” (03/11/2026)", "Chưa có minh chứng.")]
+    assert [(i.label, i.reason.vi) for i in answer.missing] == [("“Đèn hỏng” (03/11/2026)", "Chưa có minh chứng.")]
     province.record("feedback", 18, subject=first.subject, **said)
     assert province.answer(2).value is MET
 

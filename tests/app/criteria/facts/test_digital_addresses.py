@@ -23,7 +23,7 @@ def test_code_that_nothing_shows_or_that_two_places_have_is_uncertain(province: 
     province.add(row)  # as it may stand from before codes were compared
     answer = province.answer(4)
     assert (answer.value, answer.have, answer.of) == (INSUFFICIENT, 0, 3)
-    assert [(i.label, i.reason_vi) for i in answer.missing] == [
+    assert [(i.label, i.reason.vi) for i in answer.missing] == [
         ("Hộ số 1", "Chưa có minh chứng."),
         ("Hộ số 2", "Mã trùng với một nơi khác."),
         ("Hộ số 3", "Mã trùng với một nơi khác."),
@@ -36,7 +36,7 @@ def test_every_premises_with_a_code_is_met_and_the_one_without_is_named(province
     province.record("digital_address", subject=office, premises_id=office, code="0000000001")
     answer = province.answer(4)
     assert (answer.value, answer.have, answer.of) == (UNMET, 2, 3)
-    assert [(i.label, i.reason_vi) for i in answer.missing] == [("Hộ số 2", "Chưa có mã địa chỉ số Vpostcode.")]
+    assert [(i.label, i.reason.vi) for i in answer.missing] == [("Hộ số 2", "Chưa có mã địa chỉ số Vpostcode.")]
     province.record("digital_address", subject=second, premises_id=second, code="0123456780")
     assert province.answer(4).value is MET
 

@@ -46,7 +46,7 @@ def test_smart_agriculture_needs_five_households_with_three_steps_each(province:
     answer = province.answer(6)
     assert answer.value is UNMET
     agriculture = next(a for a in answer.children if a.id == "nong-nghiep")
-    assert [(i.label, i.reason_vi) for i in agriculture.missing] == [("Hộ 5", "Mới ghi 2 bước trong 90 ngày, cần 3.")]
+    assert [(i.label, i.reason.vi) for i in agriculture.missing] == [("Hộ 5", "Mới ghi 2 bước trong 90 ngày, cần 3.")]
     province.diary("Hộ 6", 3)
     assert province.answer(6).value is MET
 
@@ -74,7 +74,7 @@ def test_participant_without_a_single_step_is_named(province: Province) -> None:
     quiet = province.diary("Hộ Nông Văn Mẫu", 0)
     province.model("smart_agriculture", household_ids=[str(quiet)])
     agriculture = next(a for a in province.answer(6).children if a.id == "nong-nghiep")
-    assert [(i.label, i.reason_vi) for i in agriculture.missing] == [
+    assert [(i.label, i.reason.vi) for i in agriculture.missing] == [
         ("Hộ Nông Văn Mẫu", "Mới ghi 0 bước trong 90 ngày, cần 3.")
     ]
 

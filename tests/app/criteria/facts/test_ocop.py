@@ -30,7 +30,7 @@ def test_product_that_is_listed_nowhere_is_named(province: Province) -> None:
     province.seen("Na dai")
     answer = province.answer(5)
     assert (answer.value, answer.have, answer.of) == (UNMET, 1, 2)
-    assert [(i.label, i.reason_vi) for i in answer.missing] == [("Mật ong", "Chưa đăng bán trên sàn nào.")]
+    assert [(i.label, i.reason.vi) for i in answer.missing] == [("Mật ong", "Chưa đăng bán trên sàn nào.")]
 
 
 def test_own_shop_does_not_count_and_the_page_says_why(province: Province) -> None:
@@ -38,7 +38,7 @@ def test_own_shop_does_not_count_and_the_page_says_why(province: Province) -> No
     province.seen("Mật ong", "own_shop")
     answer = province.answer(5)
     assert answer.value is UNMET
-    assert [i.reason_vi for i in answer.missing] == [
+    assert [i.reason.vi for i in answer.missing] == [
         "Đang bán ở trang bán hàng riêng (Cửa hàng HTX); trang riêng không phải là sàn nên không được tính."
     ]
 
@@ -46,7 +46,7 @@ def test_own_shop_does_not_count_and_the_page_says_why(province: Province) -> No
 def test_floor_outside_the_provinces_list_does_not_count(province: Province) -> None:
     province.product("Mật ong")
     province.seen("Mật ong", "on_small_floor")
-    assert [i.reason_vi for i in province.answer(5).missing] == [
+    assert [i.reason.vi for i in province.answer(5).missing] == [
         "Đang bán trên Chợ lẻ, sàn này không có trong danh sách được tính của tỉnh."
     ]
 
@@ -58,7 +58,7 @@ def test_ban_makes_the_clause_unmet_with_the_floors_own_reason(province: Provinc
     province.seen("Mật ong", hours_ago=1, live=False, reasons=[{"vi": "Thiếu ảnh nhãn.", "en": "No label."}])
     answer = province.answer(5)
     assert answer.value is UNMET
-    assert [(i.label, i.reason_vi) for i in answer.missing] == [
+    assert [(i.label, i.reason.vi) for i in answer.missing] == [
         ("Mật ong", "Sàn nông sản không cho bán: Thiếu ảnh nhãn.")
     ]
 
@@ -70,7 +70,7 @@ def test_sighting_is_good_for_forty_eight_hours_and_then_unknown(province: Provi
     province.stop_clock(datetime(2026, 11, 23, 3, 7, tzinfo=UTC))
     answer = province.answer(5)
     assert answer.value is INSUFFICIENT
-    assert [i.reason_vi for i in answer.missing] == [
+    assert [i.reason.vi for i in answer.missing] == [
         "Lần cuối thấy đang bán trên Sàn nông sản là ngày 21/11/2026, đã lâu quá nên không dùng được."
     ]
 
@@ -81,7 +81,7 @@ def test_lapsed_certificate_leaves_the_count_and_says_when(province: Province) -
     province.product("Mật ong", until=date(2026, 10, 14))
     answer = province.answer(5)
     assert (answer.value, answer.of) == (MET, 1)
-    assert [(i.label, i.reason_vi) for i in answer.not_counted] == [
+    assert [(i.label, i.reason.vi) for i in answer.not_counted] == [
         ("Mật ong", "Chứng nhận OCOP hết hạn từ 15/10/2026.")
     ]
     choose(province, "province", choice("counts_as_unmet", "lapsed_certificate"))
@@ -101,7 +101,7 @@ def test_certificate_written_by_mistake_leaves_the_count_from_when_that_was_know
     province.certified_by_mistake("Mật ong")
     answer = province.answer(5)
     assert (before.value, answer.value, answer.of) == (UNMET, MET, 1)
-    assert [(i.label, i.reason_vi) for i in answer.not_counted] == [
+    assert [(i.label, i.reason.vi) for i in answer.not_counted] == [
         ("Mật ong", f"Chứng nhận OCOP ghi nhầm, đã sửa ngày {clock.today():%d/%m/%Y}.")
     ]
     assert province.answer(5, known_at=asked) == before

@@ -5,6 +5,7 @@ from datetime import date
 
 from app.criteria.packs import shipped
 from app.criteria.rules import Assessment, Fact, Item, ItemSet, evaluate
+from app.db import Words
 from tests.app.criteria.rules.small_pack import TODAY, fact
 
 PRODUCT = {
@@ -14,8 +15,10 @@ PRODUCT = {
         "mat",
         "product",
         "Mật ong rừng Nà Mẫu",
-        "Đang bán ở trang riêng của hợp tác xã; trang riêng không phải là sàn.",
-        "On sale in the cooperative's own shop, which is not a marketplace.",
+        Words(
+            vi="Đang bán ở trang riêng của hợp tác xã; trang riêng không phải là sàn.",
+            en="On sale in the cooperative's own shop, which is not a marketplace.",
+        ),
         "/ocop/mat",
     ),
 }

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 from app.criteria.rules import Answer, Fact, Item, ItemSet, Pack, Source, evaluate
+from app.db import Words
 
 TODAY = date(2026, 11, 24)
 
@@ -86,7 +87,7 @@ def pack_of(*rules: Mapping[str, Any]) -> Pack:
 
 
 def item(name: str) -> Item:
-    return Item(name.lower(), "household", name, f"Lý do của {name}.", f"Reason of {name}.")
+    return Item(name.lower(), "household", name, Words(vi=f"Lý do của {name}.", en=f"Reason of {name}."))
 
 
 def named(have: str = "", missing: str = "", unknown: str = "") -> ItemSet:

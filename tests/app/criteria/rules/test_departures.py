@@ -3,11 +3,13 @@
 from dataclasses import replace
 
 from app.criteria.rules import Assessment, Item, ItemSet, compare
+from app.db import Words
 from tests.app.criteria.rules.letter import PRODUCT, judged, products, village
 from tests.app.criteria.rules.small_pack import fact
 
 LEFT = replace(
-    PRODUCT["mat"], reason_vi="Chứng nhận hết hạn ngày 12/11/2026.", reason_en="Certificate lapsed on 12/11/2026."
+    PRODUCT["mat"],
+    reason=Words(vi="Chứng nhận hết hạn ngày 12/11/2026.", en="Certificate lapsed on 12/11/2026."),
 )
 
 
@@ -25,7 +27,7 @@ def test_pass_gained_only_because_a_product_left_is_flagged_with_its_name() -> N
     assert (flag.criterion_id, flag.clause, flag.only) == ("ocop-tren-san", 5, True)
     assert flag.left == (LEFT,)
     assert flag.gained == ()
-    assert flag.reason.vi == (
+    assert flag.reason.text("vi") == (
         "Tiêu chí 5 chuyển sang “đạt” chỉ vì có mục không còn được tính. "
         "Không còn tính 1: Mật ong rừng Nà Mẫu (Chứng nhận hết hạn ngày 12/11/2026)."
     )
@@ -34,7 +36,7 @@ def test_pass_gained_only_because_a_product_left_is_flagged_with_its_name() -> N
 def test_last_product_that_leaves_is_flagged_when_nothing_applies_any_more() -> None:
     (flag,) = compare(with_products("mat", ""), with_products("", "", (LEFT,)))
     assert flag.only
-    assert flag.reason.vi.startswith("Tiêu chí 5 chuyển sang “không áp dụng” chỉ vì")
+    assert flag.reason.text("vi").startswith("Tiêu chí 5 chuyển sang “không áp dụng” chỉ vì")
 
 
 def test_pass_gained_by_listing_the_product_is_not_flagged() -> None:
@@ -45,7 +47,7 @@ def test_pass_that_needed_a_listing_and_a_departure_is_flagged_as_partly() -> No
     (flag,) = compare(with_products("hoi thach mat", "hoi"), with_products("hoi thach", "hoi thach", (LEFT,)))
     assert not flag.only
     assert flag.gained == products("thach")
-    assert "một phần vì" in flag.reason.vi
+    assert "một phần vì" in flag.reason.text("vi")
 
 
 def test_departure_that_did_not_decide_is_not_flagged() -> None:

@@ -48,12 +48,12 @@ def test_every_answer_has_a_sentence_and_whatever_is_not_met_names_something(
 ) -> None:
     for node in answer_of(rule, facts).walk():
         assert node.reason.vi.endswith(".")
-        assert node.reason.en.endswith(".")
+        assert node.reason.text("en").endswith(".")
         assert node.reason.vi[0] == node.reason.vi[0].upper()
         wanting = node.value in {UNMET, INSUFFICIENT}
         assert bool(node.missing) is wanting or not wanting
         assert (node.to_do > 0) is wanting
-        assert all(one.label and (one.reason_vi or one.kind == "household") for one in node.missing)
+        assert all(one.label and (one.reason or one.kind == "household") for one in node.missing)
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 from app.criteria.packs import shipped
 from app.criteria.rules import Assessment, Item, ItemSet, evaluate
+from app.db import Words
 from tests.app.criteria.answers import INSUFFICIENT, MET, NOT_APPLICABLE, UNMET
 from tests.app.criteria.rules.letter import LETTER, judged, products, village
 from tests.app.criteria.rules.small_pack import TODAY, fact
@@ -88,7 +89,7 @@ def test_group_established_but_idle_is_not_met() -> None:
 
 def test_channel_without_feedback_handled_is_not_met_by_existing() -> None:
     late = ItemSet(
-        have=(Item("1", "feedback", "PA 1"),), missing=(Item("2", "feedback", "PA 2", "Trả lời sau 9 ngày."),)
+        have=(Item("1", "feedback", "PA 1"),), missing=(Item("2", "feedback", "PA 2", Words(vi="Trả lời sau 9 ngày.")),)
     )
     facts = village(feedback_received=fact(2), feedback_answered_in_time=fact(late))
     assert judged(facts).result("nen-tang-so").answer.value is UNMET
@@ -111,7 +112,7 @@ def test_premises_without_a_list_is_missing_data_and_one_without_address_is_name
 
 def test_smart_agriculture_needs_the_model_and_enough_households() -> None:
     few = ItemSet(
-        have=(Item("1", "household", "Hộ 1"),), missing=(Item("2", "household", "Hộ 2", "Mới ghi 1/3 bước."),)
+        have=(Item("1", "household", "Hộ 1"),), missing=(Item("2", "household", "Hộ 2", Words(vi="Mới ghi 1/3 bước.")),)
     )
     facts = village(smart_agriculture_households=fact(few))
     answer = judged(facts).result("mo-hinh-chuyen-doi-so").answer

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.criteria.rules import ItemSet, percent_text
+from app.criteria.rules import ItemSet, percentage
 from tests.app.criteria.answers import INSUFFICIENT, MET, UNMET
 from tests.app.criteria.rules.small_pack import answer_of, fact
 from tests.app.criteria.rules.strategies import item_sets
@@ -25,7 +25,7 @@ from tests.app.criteria.rules.strategies import item_sets
     ],
 )
 def test_percentage_is_rounded_down(part: int, whole: int, vi: str, en: str) -> None:
-    assert (percent_text(part, whole), percent_text(part, whole, "en")) == (vi, en)
+    assert (percentage(part, whole).text("vi"), percentage(part, whole).text("en")) == (vi, en)
 
 
 def ratio(percent: int, zero: str = "insufficient") -> dict[str, Any]:

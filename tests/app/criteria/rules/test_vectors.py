@@ -43,7 +43,7 @@ def test_vector(case: dict[str, Any]) -> None:
         "percent": answer.percent,
         "to_do": answer.to_do,
         "vi": answer.reason.vi,
-        "en": answer.reason.en,
+        "en": answer.reason.text("en"),
         "next": answer.next_change_on.isoformat() if answer.next_change_on else None,
         "missing": [one.label for one in answer.missing],
         "not_counted": [one.label for one in answer.not_counted],

@@ -9,6 +9,7 @@ import pytest
 
 from app.criteria.packs import shipped
 from app.criteria.rules import Fact, Item, ItemSet, evaluate
+from app.db import Words
 from app.doors.official.queries import Clause, FactLine, Named, ProductLine, VillageView
 from app.doors.official.routes.proof_views import fact_views, product_views
 from app.doors.official.routes.village_views import Reader, clause_views, months, shortest_way
@@ -28,11 +29,11 @@ def _in_a_page(settings: Settings) -> Any:
 
 
 def reader(*, may_record: bool = True) -> Reader:
-    return Reader(VILLAGE, "vi", {"ngay": date(2026, 11, 1), "biet_den": None}, may_record)
+    return Reader(VILLAGE, {"ngay": date(2026, 11, 1), "biet_den": None}, may_record)
 
 
 def things(kind: str, many: int) -> tuple[Item, ...]:
-    return tuple(Item(f"{kind}-{n:02}", kind, f"Thứ {n:02}", "Chưa thấy.") for n in range(many))
+    return tuple(Item(f"{kind}-{n:02}", kind, f"Thứ {n:02}", Words(vi="Chưa thấy.")) for n in range(many))
 
 
 def view(points: int = 2, **facts: Fact | None) -> VillageView:
