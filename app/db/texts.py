@@ -137,7 +137,7 @@ class Words(BaseModel):
 
     def kept(self) -> dict[str, Any]:
         """As it stands inside other JSON that is kept; `kept_in` reads it back, beside whatever else stands there."""
-        values = self.values and {n: v if isinstance(v, str) else v.kept() for n, v in self.values.items()}
+        values: Any = self.values and {n: v if isinstance(v, str) else v.kept() for n, v in self.values.items()}
         whole = {"vi": self.vi, "en": self.en, "zh": self.zh, "sentence": self.sentence, "values": values}
         return {name: value for name, value in whole.items() if value is not None}
 

@@ -150,7 +150,7 @@ def story(events: Sequence[BatchEvent], names: Mapping[UUID, str]) -> list[Happe
         Happening(
             at=e.at,
             what=said[e.kind],
-            by=[_("máy, theo quy tắc")] if e.cause_id else [names[p] for p in (e.person_id,) if p in names],
+            by=[_("máy, theo quy tắc")] if e.cause_id else [names[p] for p in (e.person_id,) if p and p in names],
             why=words(e.reason),
             kind="bad" if e.kind in _STOPS else "",
         )
