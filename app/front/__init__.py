@@ -4,10 +4,3 @@ from app.front.layer import create
 from app.front.memory import MOST_PAGES
 from app.front.static import STATIC
 from app.front.stored import connect
-
-__all__ = [
-    "MOST_PAGES",
-    "STATIC",
-    "connect",
-    "create",
-]

@@ -6,22 +6,3 @@ from app.local.servers import Report, alive, in_use, running, start, stop
 from app.local.sizing import sized
 from app.local.sockets import Servers
 from app.local.temporary import forget_kept, kept_for_tests, throw_away
-
-__all__ = [
-    "Report",
-    "Servers",
-    "alive",
-    "forget_kept",
-    "in_use",
-    "kept_for_tests",
-    "log_file",
-    "prepare",
-    "running",
-    "sized",
-    "start",
-    "stop",
-    "tail",
-    "throw_away",
-    "turn_over",
-    "unwritable",
-]

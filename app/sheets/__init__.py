@@ -9,22 +9,3 @@ from app.sheets.columns import Column, spreadsheet_csv, template
 from app.sheets.problems import Choice, Problem, Unreadable, clip, problems_csv
 from app.sheets.rows import NAME_CHARACTERS, Row
 from app.sheets.table import Table, read_table
-
-__all__ = [
-    "MAX_COLUMNS",
-    "MAX_ROWS",
-    "NAME_CHARACTERS",
-    "Cell",
-    "Choice",
-    "Column",
-    "Kind",
-    "Problem",
-    "Row",
-    "Table",
-    "Unreadable",
-    "clip",
-    "problems_csv",
-    "read_table",
-    "spreadsheet_csv",
-    "template",
-]

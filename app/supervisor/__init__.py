@@ -4,24 +4,3 @@ from app.supervisor.children import bulk, caller, double, looker, relay, schedul
 from app.supervisor.holding import announce, announced, clear_leftovers, only_one
 from app.supervisor.keeper import Child, Supervisor, vietnamese_seconds
 from app.supervisor.ports import answers, free_port, reached_at
-
-__all__ = [
-    "Child",
-    "Supervisor",
-    "announce",
-    "announced",
-    "answers",
-    "bulk",
-    "caller",
-    "clear_leftovers",
-    "double",
-    "free_port",
-    "looker",
-    "only_one",
-    "reached_at",
-    "relay",
-    "scheduler",
-    "vietnamese_seconds",
-    "web",
-    "worker",
-]

@@ -2,15 +2,3 @@
 
 from app.accounts.routes import account, card_scans, cards, households, organisations, own_data, people, sign_in
 from app.accounts.routes.base import blueprint
-
-__all__ = [
-    "account",
-    "blueprint",
-    "card_scans",
-    "cards",
-    "households",
-    "organisations",
-    "own_data",
-    "people",
-    "sign_in",
-]

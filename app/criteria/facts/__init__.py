@@ -5,5 +5,3 @@ Set-wise: a fixed number of statements whatever the number of villages. A fact t
 
 from app.criteria.facts.models import TALLIED
 from app.criteria.facts.sheets import provide
-
-__all__ = ["TALLIED", "provide"]

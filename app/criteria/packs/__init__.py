@@ -10,5 +10,3 @@ Where to look: `toml_file` guards and reads the text, `shape` judges each entry 
 
 from app.criteria.packs.faults import Fault
 from app.criteria.packs.reading import DATA, document_schema, lint, parse, shipped
-
-__all__ = ["DATA", "Fault", "document_schema", "lint", "parse", "shipped"]

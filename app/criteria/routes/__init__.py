@@ -2,5 +2,3 @@
 
 from app.criteria.routes import choices, village_facts
 from app.criteria.routes.base import blueprint
-
-__all__ = ["blueprint", "choices", "village_facts"]

@@ -33,38 +33,3 @@ from app.criteria.rules.kinds import CountAtLeast, Flag, KOfN, RatioAtLeast, Rul
 from app.criteria.rules.pack import Criterion, FactDeclaration, Pack, Parameter
 from app.criteria.rules.sheet import Fact, Item, ItemSet, Source
 from app.criteria.rules.words import Both, percentage
-
-__all__ = [
-    "NOT_CHOSEN",
-    "NOT_FROM_LETTER",
-    "VALUE_LABELS",
-    "VALUE_WORDS",
-    "Answer",
-    "Assessment",
-    "Both",
-    "Choice",
-    "CountAtLeast",
-    "Criterion",
-    "Departure",
-    "Fact",
-    "FactDeclaration",
-    "Flag",
-    "Item",
-    "ItemSet",
-    "KOfN",
-    "Pack",
-    "Parameter",
-    "RatioAtLeast",
-    "Rule",
-    "Source",
-    "ThresholdByAttribute",
-    "Value",
-    "all_of_1",
-    "any_of_1",
-    "carried",
-    "compare",
-    "evaluate",
-    "k_of_n_1",
-    "outside_period",
-    "percentage",
-]

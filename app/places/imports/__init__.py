@@ -7,15 +7,3 @@ applying a plan is a verb of service. How a file is read is the business of `app
 from app.places.imports.columns import COLUMNS, VILLAGE_WORDS
 from app.places.imports.plans import AddPremises, AddVillage, Plan, RenameVillage, refuse_problems
 from app.places.imports.preview import current_list, plan
-
-__all__ = [
-    "COLUMNS",
-    "VILLAGE_WORDS",
-    "AddPremises",
-    "AddVillage",
-    "Plan",
-    "RenameVillage",
-    "current_list",
-    "plan",
-    "refuse_problems",
-]

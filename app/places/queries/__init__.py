@@ -3,7 +3,7 @@
 from app.places.queries.attributes import CommuneLine, attribute, attribute_history, attributes_on, commune_lines
 from app.places.queries.choices import VillageChoices, commune_choices, village_choices
 from app.places.queries.dates import in_force
-from app.places.queries.history import Kin, became, became_of, ending_of, names_of, names_on, was_before
+from app.places.queries.history import became, became_of, ending_of, names_of, names_on, was_before
 from app.places.queries.lists import failed_job, import_of, lists_to_forget, own_imports
 from app.places.queries.own_data import about_me
 from app.places.queries.premises import (
@@ -40,57 +40,3 @@ from app.places.queries.units import (
     villages_by_bare_code,
     villages_of,
 )
-
-__all__ = [
-    "CommuneLine",
-    "Kin",
-    "VillageChoices",
-    "about_me",
-    "all_by_code",
-    "all_villages",
-    "ancestors",
-    "attribute",
-    "attribute_history",
-    "attributes_on",
-    "became",
-    "became_of",
-    "below",
-    "by_code",
-    "chains",
-    "child_page",
-    "children",
-    "closed_by_code",
-    "commune_choices",
-    "commune_lines",
-    "current_communes",
-    "current_villages",
-    "ended_villages",
-    "ending_of",
-    "existing",
-    "failed_job",
-    "full_name",
-    "full_names",
-    "import_of",
-    "in_force",
-    "lists_to_forget",
-    "names_of",
-    "names_on",
-    "open_village",
-    "own_imports",
-    "place",
-    "places",
-    "premises_counts",
-    "premises_keys",
-    "premises_labels",
-    "premises_of",
-    "premises_of_villages",
-    "premises_page",
-    "province",
-    "reach",
-    "search_page",
-    "village_choices",
-    "village_counts",
-    "villages_by_bare_code",
-    "villages_of",
-    "was_before",
-]

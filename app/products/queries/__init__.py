@@ -2,9 +2,6 @@
 
 from app.products.queries.about_me import about_me
 from app.products.queries.certificates import (
-    EXPIRING,
-    CertificateLine,
-    CertificateState,
     certificate,
     certificate_lines,
     certificates_on,
@@ -24,29 +21,3 @@ from app.products.queries.products import (
 )
 from app.products.queries.rights import seen
 from app.products.queries.villages import VillageProduct, ocop_products_of_villages, villages_of
-
-__all__ = [
-    "EXPIRING",
-    "CertificateLine",
-    "CertificateState",
-    "VillageProduct",
-    "about_me",
-    "certificate",
-    "certificate_lines",
-    "certificates_on",
-    "ids_of_organisation",
-    "is_product_photo",
-    "last_day",
-    "ocop_products_of_villages",
-    "ocop_states",
-    "points_to_file",
-    "product",
-    "product_list",
-    "products_to_choose",
-    "products_to_grow",
-    "seen",
-    "state_on",
-    "variant",
-    "variants_of",
-    "villages_of",
-]

@@ -2,5 +2,3 @@
 
 from app.trace.routes import batches, diary, sites, stock
 from app.trace.routes.base import blueprint
-
-__all__ = ["batches", "blueprint", "diary", "sites", "stock"]

@@ -5,17 +5,3 @@ from app.doors.consumer.queries.certificates import ShownCertificate
 from app.doors.consumer.queries.goods import Goods, goods_of
 from app.doors.consumer.queries.labels import LabelOf, check_printable, label_of
 from app.doors.consumer.queries.way import Gap, Line
-
-__all__ = [
-    "BatchPage",
-    "Gap",
-    "Goods",
-    "LabelOf",
-    "Line",
-    "ShownCertificate",
-    "batch_page",
-    "check_printable",
-    "code_exists",
-    "goods_of",
-    "label_of",
-]

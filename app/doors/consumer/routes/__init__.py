@@ -2,5 +2,3 @@
 
 from app.doors.consumer.routes.labels import label_pages
 from app.doors.consumer.routes.scan import blueprint, render
-
-__all__ = ["blueprint", "label_pages", "render"]

@@ -4,5 +4,3 @@ from app.doors.cooperative.queries.certifier import finding_to_correct, site_to_
 from app.doors.cooperative.queries.numbers import numbers
 from app.doors.cooperative.queries.on_sale import colleagues_count, on_sale
 from app.doors.cooperative.queries.today import today
-
-__all__ = ["colleagues_count", "finding_to_correct", "numbers", "on_sale", "site_to_see", "sites_to_see", "today"]

@@ -2,5 +2,3 @@
 
 from app.doors.farmer.routes import diary, home, phone_items, sites, step
 from app.doors.farmer.routes.base import blueprint, items
-
-__all__ = ["blueprint", "diary", "home", "items", "phone_items", "sites", "step"]

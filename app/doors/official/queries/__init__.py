@@ -13,25 +13,3 @@ from app.doors.official.queries.roll_ups import (
     villages_named,
 )
 from app.doors.official.queries.village import Clause, Named, VillageView, village
-
-__all__ = [
-    "Clause",
-    "CommuneLine",
-    "FactLine",
-    "Named",
-    "ProductLine",
-    "VillageLine",
-    "VillageView",
-    "clause_line",
-    "clause_lines",
-    "commune_lines",
-    "own_places",
-    "place_of",
-    "proof",
-    "proofs",
-    "records",
-    "total",
-    "village",
-    "village_lines",
-    "villages_named",
-]

@@ -2,5 +2,3 @@
 
 from app.doors.official.routes import roll_ups, tables, village
 from app.doors.official.routes.base import blueprint
-
-__all__ = ["blueprint", "roll_ups", "tables", "village"]
