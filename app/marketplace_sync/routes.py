@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, flash, g, redirect, request, url_for
+from flask import Blueprint, Response, g, redirect, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -33,6 +33,7 @@ from app.marketplace_sync.schemas import (
 from app.messages import N_
 from app.products import queries as products
 from app.web import (
+    done,
     language,
     page,
     parse,
@@ -310,8 +311,11 @@ def declare_send() -> BaseResponse:
     actor = _seller()
     with transaction() as session:
         declared_verbs.declare(session, actor, parse(NewDeclared))
-    flash(_("Đã lưu đường dẫn. Chỉ được tính khi người ngoài đơn vị mở xem và xác nhận."), "wait")
-    return redirect(url_for("marketplace_sync.declared"), 303)
+    return done(
+        _("Đã lưu đường dẫn. Chỉ được tính khi người ngoài đơn vị mở xem và xác nhận."),
+        url_for("marketplace_sync.declared"),
+        tone="wait",
+    )
 
 
 @blueprint.get("/san/da-khai")
@@ -369,8 +373,7 @@ def confirm(declared_id: UUID) -> BaseResponse:
         kept = media.keep(session, store, photo)
         new = parse(NewConfirmation, declared_listing_id=declared_id, photo_sha256=kept)
         declared_verbs.confirm(session, actor, new)
-    flash(_("Đã ghi lần xem này."), "met")
-    return redirect(url_for("marketplace_sync.declared"), 303)
+    return done(_("Đã ghi lần xem này."), url_for("marketplace_sync.declared"))
 
 
 @blueprint.post("/san/da-khai/<uuid:declared_id>/go")
@@ -378,8 +381,7 @@ def withdraw(declared_id: UUID) -> BaseResponse:
     actor = _seller()
     with transaction() as session:
         declared_verbs.withdraw(session, actor, declared_id)
-    flash(_("Đã gỡ đường dẫn này."), "met")
-    return redirect(url_for("marketplace_sync.declared"), 303)
+    return done(_("Đã gỡ đường dẫn này."), url_for("marketplace_sync.declared"))
 
 
 # --- the province's list of floors -------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from flask import Blueprint, Response, flash, redirect, request, url_for
+from flask import Blueprint, Response, redirect, request, url_for
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
@@ -27,7 +27,7 @@ from app.places.schemas import (
 )
 from app.sheets import MAX_ROWS, problems_csv
 from app.sheets import template as template_of
-from app.web import language, page, parse, parse_query, signed_in, takes_files, transaction, web
+from app.web import done, language, page, parse, parse_query, signed_in, takes_files, transaction, web
 
 blueprint = Blueprint("places", __name__, template_folder="templates")
 
@@ -117,8 +117,9 @@ def show_end_premises(place_id: UUID) -> BaseResponse:
     form = parse(PremisesEnd)
     with transaction() as session:
         villages.end_premises(session, actor, place_id, form.premises_id, last_day=form.last_day)
-    flash(_("Đã ghi ngày cuối. Kết quả của thôn tự tính lại trong vài giây."), "met")
-    return redirect(url_for("places.show", place_id=place_id), 303)
+    return done(
+        _("Đã ghi ngày cuối. Kết quả của thôn tự tính lại trong vài giây."), url_for("places.show", place_id=place_id)
+    )
 
 
 # --- one village -------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, flash, g, redirect, url_for
+from flask import Blueprint, Response, g, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
@@ -35,6 +35,7 @@ from app.products.schemas import (
     WithdrawCertificate,
 )
 from app.web import (
+    done,
     language,
     page,
     parse,
@@ -186,8 +187,9 @@ def create() -> BaseResponse:
     with transaction() as session:
         asked = parse(NewProduct, photo_sha256=_keep(session, read))
         product_id = service.create_product(session, actor, asked)
-    flash(_("Đã lưu sản phẩm. Bước tiếp: thêm gói bán và chứng nhận."), "met")
-    return redirect(url_for("products.product", product_id=product_id), 303)
+    return done(
+        _("Đã lưu sản phẩm. Bước tiếp: thêm gói bán và chứng nhận."), url_for("products.product", product_id=product_id)
+    )
 
 
 @blueprint.get("/san-pham/<uuid:product_id>/sua")
@@ -217,16 +219,16 @@ def edit_send(product_id: UUID) -> BaseResponse:
         service.update_product(
             session, actor, product_id, parse(EditProduct, photo_sha256=_keep(session, read) or kept)
         )
-    flash(_("Đã sửa sản phẩm."), "met")
-    return redirect(url_for("products.product", product_id=product_id), 303)
+    return done(_("Đã sửa sản phẩm."), url_for("products.product", product_id=product_id))
 
 
 @blueprint.post("/san-pham/<uuid:product_id>/thoi-lam")
 def retire(product_id: UUID) -> BaseResponse:
     with transaction(signed_in()) as session:
         service.retire_product(session, signed_in(), product_id, parse(Retire).version)
-    flash(_("Sản phẩm này ngừng làm từ hôm nay. Hồ sơ cũ vẫn giữ."), "met")
-    return redirect(url_for("products.product", product_id=product_id), 303)
+    return done(
+        _("Sản phẩm này ngừng làm từ hôm nay. Hồ sơ cũ vẫn giữ."), url_for("products.product", product_id=product_id)
+    )
 
 
 # --- packs -------------------------------------------------------------------------------------------------------
@@ -244,8 +246,7 @@ def new_pack(product_id: UUID) -> Response:
 def new_pack_send(product_id: UUID) -> BaseResponse:
     with transaction(signed_in()) as session:
         service.add_variant(session, signed_in(), parse(NewVariant, product_id=product_id))
-    flash(_("Đã thêm gói bán."), "met")
-    return redirect(url_for("products.product", product_id=product_id), 303)
+    return done(_("Đã thêm gói bán."), url_for("products.product", product_id=product_id))
 
 
 @blueprint.get("/goi-hang/<uuid:variant_id>/sua")
@@ -265,8 +266,7 @@ def edit_pack_send(variant_id: UUID) -> BaseResponse:
     with transaction() as session:
         service.update_variant(session, actor, variant_id, parse(EditVariant))
         product_id = queries.variant(session, actor, variant_id).product_id
-    flash(_("Đã sửa gói bán."), "met")
-    return redirect(url_for("products.product", product_id=product_id), 303)
+    return done(_("Đã sửa gói bán."), url_for("products.product", product_id=product_id))
 
 
 @blueprint.post("/goi-hang/<uuid:variant_id>/thoi-ban")
@@ -275,8 +275,7 @@ def retire_pack(variant_id: UUID) -> BaseResponse:
     with transaction() as session:
         service.retire_variant(session, actor, variant_id, parse(Retire).version)
         product_id = queries.variant(session, actor, variant_id).product_id
-    flash(_("Gói này ngừng bán từ hôm nay."), "met")
-    return redirect(url_for("products.product", product_id=product_id), 303)
+    return done(_("Gói này ngừng bán từ hôm nay."), url_for("products.product", product_id=product_id))
 
 
 # --- certificates ------------------------------------------------------------------------------------------------
@@ -306,8 +305,7 @@ def certify_send(product_id: UUID) -> BaseResponse:
             file_sha256=_keep(session, read),
         )
         certificates.record_certificate(session, actor, asked)
-    flash(_("Đã lưu chứng nhận."), "met")
-    return redirect(url_for("products.product", product_id=product_id), 303)
+    return done(_("Đã lưu chứng nhận."), url_for("products.product", product_id=product_id))
 
 
 @blueprint.get("/chung-nhan/<uuid:certificate_id>/sua")
@@ -336,8 +334,7 @@ def correct_certificate_send(certificate_id: UUID) -> BaseResponse:
             supersedes_id=old.id,
         )
         certificates.record_certificate(session, actor, asked)
-    flash(_("Đã lưu dòng sửa; dòng cũ vẫn giữ trong hồ sơ."), "met")
-    return redirect(_back_to(old.product_id), 303)
+    return done(_("Đã lưu dòng sửa; dòng cũ vẫn giữ trong hồ sơ."), _back_to(old.product_id))
 
 
 @blueprint.get("/chung-nhan/<uuid:certificate_id>/thu-hoi")
@@ -356,8 +353,7 @@ def withdraw_send(certificate_id: UUID) -> BaseResponse:
     with transaction() as session:
         old = queries.certificate(session, actor, certificate_id)
         certificates.withdraw_certificate(session, actor, certificate_id, parse(WithdrawCertificate))
-    flash(_("Đã ghi thu hồi chứng nhận; dòng cũ vẫn giữ trong hồ sơ."), "met")
-    return redirect(_back_to(old.product_id), 303)
+    return done(_("Đã ghi thu hồi chứng nhận; dòng cũ vẫn giữ trong hồ sơ."), _back_to(old.product_id))
 
 
 def _back_to(product_id: UUID | None) -> str:

@@ -7,7 +7,7 @@ from app.web.installation import csrf, install
 from app.web.kept import Kept, unseal
 from app.web.languages import LANGUAGE_COOKIE, language, own_address
 from app.web.origin import foreign_page, surely_ours
-from app.web.pages import page
+from app.web.pages import done, page
 from app.web.parsing import (
     MAX_FORM_BYTES,
     OUR_FIELDS,

@@ -3,7 +3,8 @@
 import hashlib
 from functools import lru_cache
 
-from flask import Response, g, make_response, render_template, url_for
+from flask import Response, flash, g, make_response, redirect, render_template, url_for
+from werkzeug.wrappers import Response as BaseResponse
 
 from app.actor import PUBLIC
 from app.settings import ROOT
@@ -15,6 +16,12 @@ from app.web.process import web
 def page(template: str, status: int = 200, **context: object) -> Response:
     """Render a template. Routes that re-show a form after an error get status 422 from the error renderer."""
     return make_response(render_template(template, **context), g.get("reshow_status", status))
+
+
+def done(said: str, url: str, *, tone: str = "met") -> BaseResponse:
+    """Something was written: say so on the page that comes next."""
+    flash(said, tone)
+    return redirect(url, 303)
 
 
 def template_context() -> dict[str, object]:

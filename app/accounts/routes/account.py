@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Response, flash, redirect, url_for
+from flask import Response, redirect, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
@@ -16,7 +16,7 @@ from app.actor import SYSTEM, Actor, Role
 from app.errors import not_found
 from app.messages import N_
 from app.places import queries as places
-from app.web import language, page, parse, parse_query, signed_in, transaction
+from app.web import done, language, page, parse, parse_query, signed_in, transaction
 
 
 @blueprint.get("/tai-khoan")
@@ -90,8 +90,7 @@ def leave_role_send(membership_id: UUID) -> BaseResponse:
     actor = signed_in()
     with transaction() as session:
         roles.end_role(session, actor, membership_id)
-    flash(_("Đã kết thúc vai trò này."), "met")
-    return redirect(url_for("accounts.account"), 303)
+    return done(_("Đã kết thúc vai trò này."), url_for("accounts.account"))
 
 
 @blueprint.get("/tai-khoan/sua")

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from flask import Response, flash, redirect, url_for
+from flask import Response, redirect, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -16,7 +16,7 @@ from app.errors import forbidden, not_found
 from app.messages import N_
 from app.places import queries as places
 from app.places.schemas import InCommune
-from app.web import language, page, parse, parse_query, require, signed_in, transaction
+from app.web import done, language, page, parse, parse_query, require, signed_in, transaction
 
 
 @blueprint.get("/don-vi/<uuid:organisation_id>/them-ho")
@@ -61,8 +61,10 @@ def household_leaves_send(organisation_id: UUID, household_id: UUID) -> BaseResp
     actor = signed_in()
     with transaction() as session:
         households.end_household(session, actor, household_id, organisation_id, on=clock.today() - timedelta(days=1))
-    flash(_("Hộ này không còn là thành viên từ hôm nay."), "met")
-    return redirect(next_address(url_for("accounts.organisation", organisation_id=organisation_id)), 303)
+    return done(
+        _("Hộ này không còn là thành viên từ hôm nay."),
+        next_address(url_for("accounts.organisation", organisation_id=organisation_id)),
+    )
 
 
 @blueprint.get("/don-vi/<uuid:organisation_id>/vao-hop-tac-xa")
@@ -96,5 +98,6 @@ def household_joins_send(organisation_id: UUID) -> BaseResponse:
     form = parse(schemas.JoinIn)
     with transaction() as session:
         households.join_household(session, actor, organisation_id, form.cooperative_id, on=clock.today())
-    flash(_("Hộ này là thành viên từ hôm nay."), "met")
-    return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)
+    return done(
+        _("Hộ này là thành viên từ hôm nay."), url_for("accounts.organisation", organisation_id=organisation_id)
+    )

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Response, flash, redirect, url_for
+from flask import Response, redirect, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
@@ -16,7 +16,7 @@ from app.actor import Actor, Right
 from app.errors import forbidden
 from app.places import queries as places
 from app.places.schemas import InCommune
-from app.web import language, page, parse, parse_query, require, signed_in, transaction
+from app.web import done, language, page, parse, parse_query, require, signed_in, transaction
 
 
 @blueprint.get("/don-vi", endpoint="organisations")
@@ -151,8 +151,10 @@ def move_organisation_send(organisation_id: UUID) -> BaseResponse:
     form = parse(schemas.SeatChange)
     with transaction() as session:
         organisations.move_organisation(session, actor, organisation_id, form)
-    flash(_("Đã lưu trụ sở.") if form.village_id else _("Đã lưu xã, phường của trụ sở; chưa chọn thôn."), "met")
-    return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)
+    return done(
+        _("Đã lưu trụ sở.") if form.village_id else _("Đã lưu xã, phường của trụ sở; chưa chọn thôn."),
+        url_for("accounts.organisation", organisation_id=organisation_id),
+    )
 
 
 @blueprint.post("/don-vi/<uuid:organisation_id>/sua")

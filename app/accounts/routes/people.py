@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from flask import Response, flash, redirect, url_for
+from flask import Response, redirect, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
@@ -15,7 +15,7 @@ from app.actor import OFFICIAL_ROLES, Actor, Right
 from app.errors import forbidden
 from app.places import queries as places
 from app.places.models import Level
-from app.web import language, page, parse, parse_query, signed_in, transaction
+from app.web import done, language, page, parse, parse_query, signed_in, transaction
 
 
 @blueprint.get("/don-vi/<uuid:organisation_id>/them-nguoi")
@@ -133,8 +133,7 @@ def end_role_send(organisation_id: UUID, membership_id: UUID) -> BaseResponse:
     actor = signed_in()
     with transaction() as session:
         roles.end_role(session, actor, membership_id, organisation_id)
-    flash(_("Người này không còn vai trò đó."), "met")
-    return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)
+    return done(_("Người này không còn vai trò đó."), url_for("accounts.organisation", organisation_id=organisation_id))
 
 
 @blueprint.post("/don-vi/<uuid:organisation_id>/loi-moi/<uuid:role_offer_id>/rut")
@@ -142,8 +141,7 @@ def withdraw_offer(organisation_id: UUID, role_offer_id: UUID) -> BaseResponse:
     actor = signed_in()
     with transaction() as session:
         offers.withdraw_offer(session, actor, role_offer_id, organisation_id)
-    flash(_("Đã rút lời mời."), "met")
-    return redirect(url_for("accounts.organisation", organisation_id=organisation_id), 303)
+    return done(_("Đã rút lời mời."), url_for("accounts.organisation", organisation_id=organisation_id))
 
 
 @blueprint.post("/don-vi/<uuid:organisation_id>/nguoi/<uuid:person_id>/mat-khau")

@@ -3,7 +3,7 @@
 from datetime import date
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, url_for
+from flask import Blueprint, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -13,7 +13,7 @@ from app.criteria import queries
 from app.criteria.schemas import Kind
 from app.errors import not_found
 from app.places.models import Premises
-from app.web import require, signed_in, vn_date
+from app.web import done, require, signed_in, vn_date
 
 blueprint = Blueprint("criteria", __name__, template_folder="../templates")
 RECORDERS = tuple(RECORDING)
@@ -57,11 +57,15 @@ def page_of(kind: str) -> tuple[tuple[Kind, ...], str]:
 
 def recorded(village_id: UUID) -> BaseResponse:
     """To the village's answer."""
-    flash(_("Đã ghi. Kết quả của thôn tự tính lại trong vài giây."), "met")
-    return redirect(url_for("official.village", village_id=village_id), 303)
+    return done(
+        _("Đã ghi. Kết quả của thôn tự tính lại trong vài giây."), url_for("official.village", village_id=village_id)
+    )
 
 
 def recorded_unproven(village_id: UUID, kind: str, subject: UUID | None = None) -> BaseResponse:
     """Back to the form of what was recorded, where its evidence can be added."""
-    flash(_("Đã ghi, nhưng chưa có ảnh hay giấy nên chưa tính. Hãy thêm minh chứng ngay ở trang này."), "wait")
-    return redirect(url_for("criteria.record", village_id=village_id, kind=kind, muc=subject), 303)
+    return done(
+        _("Đã ghi, nhưng chưa có ảnh hay giấy nên chưa tính. Hãy thêm minh chứng ngay ở trang này."),
+        url_for("criteria.record", village_id=village_id, kind=kind, muc=subject),
+        tone="wait",
+    )

@@ -1,6 +1,6 @@
 """Writing down what the province chose."""
 
-from flask import Response, flash, redirect, url_for
+from flask import Response, url_for
 from flask_babel import gettext as _
 from pydantic import BaseModel, ConfigDict
 from werkzeug.wrappers import Response as BaseResponse
@@ -15,7 +15,7 @@ from app.criteria.schemas import NewParameterChoice
 from app.errors import not_found
 from app.fields import ClientId, Day, Whole
 from app.forms import DecidedBy
-from app.web import page, parse, require, signed_in, transaction
+from app.web import done, page, parse, require, signed_in, transaction
 
 
 class Chosen(BaseModel):
@@ -91,5 +91,4 @@ def choose_send(name: str) -> BaseResponse:
                 decided_by=form.decided_by,
             ),
         )
-    flash(_("Đã lưu lựa chọn. Kết quả của các thôn tự tính lại từ ngày áp dụng."), "met")
-    return redirect(url_for("criteria.choices"), 303)
+    return done(_("Đã lưu lựa chọn. Kết quả của các thôn tự tính lại từ ngày áp dụng."), url_for("criteria.choices"))

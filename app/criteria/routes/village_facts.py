@@ -4,7 +4,7 @@ from datetime import date
 from typing import Annotated, Any, Literal, get_origin
 from uuid import UUID
 
-from flask import Response, flash, redirect, request, url_for
+from flask import Response, request, url_for
 from flask_babel import gettext as _
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy.orm import Session
@@ -25,7 +25,7 @@ from app.forms import HttpsLink, Search
 from app.messages import N_
 from app.places import queries as places
 from app.places.models import Level, Place
-from app.web import page, parse, parse_data, parse_query, takes_files, transaction
+from app.web import done, page, parse, parse_data, parse_query, takes_files, transaction
 
 MANY = {"group_activity", "feedback", "model"}
 
@@ -229,8 +229,10 @@ def withdraw_send(village_id: UUID, kind: str) -> BaseResponse:
     form = parse(Withdrawn)
     with transaction() as session:
         village_facts.withdraw_village_fact(session, actor, village_id, form.fact, form.id)
-    flash(_("Đã rút lại. Kết quả của thôn tự tính lại trong vài giây."), "met")
-    return redirect(url_for("criteria.record", village_id=village_id, kind=kind), 303)
+    return done(
+        _("Đã rút lại. Kết quả của thôn tự tính lại trong vài giây."),
+        url_for("criteria.record", village_id=village_id, kind=kind),
+    )
 
 
 def _declare_none(actor: Actor, village_id: UUID) -> BaseResponse:

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from flask import Blueprint, Response, flash, redirect, url_for
+from flask import Blueprint, Response, url_for
 from flask_babel import gettext as _
 from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.wrappers import Response as BaseResponse
@@ -14,7 +14,7 @@ from app.trace import findings
 from app.trace.models import Witness
 from app.trace.schemas import FindingCorrectionIn, FindingIn
 from app.trace.steps import STEPS
-from app.web import page, parse, parse_query, require, transaction
+from app.web import done, page, parse, parse_query, require, transaction
 
 blueprint = Blueprint("cooperative", __name__, template_folder="templates")
 certifier = Blueprint("certifier", __name__, template_folder="templates")
@@ -86,8 +86,7 @@ def finding(site_id: UUID) -> BaseResponse:
     new = parse(FindingIn)
     with transaction() as session:
         findings.record_finding(session, actor, site_id, new)
-    flash(_("Đã ghi nhận xét của mình vào nhật ký."), "met")
-    return redirect(url_for("certifier.finding_form", site_id=site_id), 303)
+    return done(_("Đã ghi nhận xét của mình vào nhật ký."), url_for("certifier.finding_form", site_id=site_id))
 
 
 @certifier.get("/chung-nhan/nhan-xet/<uuid:care_log_id>")
@@ -105,5 +104,4 @@ def correct_finding(care_log_id: UUID) -> BaseResponse:
     with transaction() as session:
         site, _log = queries.finding_to_correct(session, actor, care_log_id)
         findings.correct_finding(session, actor, care_log_id, new)
-    flash(_("Đã ghi dòng sửa; dòng cũ vẫn giữ."), "met")
-    return redirect(url_for("certifier.finding_form", site_id=site.id), 303)
+    return done(_("Đã ghi dòng sửa; dòng cũ vẫn giữ."), url_for("certifier.finding_form", site_id=site.id))

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from flask import Response, flash, g, redirect, request, url_for
+from flask import Response, g, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
@@ -27,6 +27,7 @@ from app.trace.routes import batch_views as views
 from app.trace.routes.base import blueprint, filled_fields, movement_words, names_of_people
 from app.trace.schemas import MOST_SOURCES, BatchEventIn, IssueCode, NewBatch, SourceIn
 from app.web import (
+    done,
     language,
     page,
     parse,
@@ -225,11 +226,10 @@ def new_batch_send() -> BaseResponse:
     with transaction() as session:
         batch_id = batch_verbs.create_batch(session, actor, new)
         held = queries.standing(session, batch_id).state == "held"
+    url = url_for("trace.batch", batch_id=batch_id)
     if held:
-        flash(_("Đã tạo lô, nhưng lô bị tạm giữ: xem lý do trong phần Diễn biến."), "wait")
-    else:
-        flash(_("Đã tạo lô. Bước tiếp: tạo mã QR và in tem."), "met")
-    return redirect(url_for("trace.batch", batch_id=batch_id), 303)
+        return done(_("Đã tạo lô, nhưng lô bị tạm giữ: xem lý do trong phần Diễn biến."), url, tone="wait")
+    return done(_("Đã tạo lô. Bước tiếp: tạo mã QR và in tem."), url)
 
 
 @blueprint.get("/lo/<uuid:batch_id>")
@@ -314,13 +314,11 @@ def decide(batch_id: UUID) -> BaseResponse:
 def decide_send(batch_id: UUID) -> BaseResponse:
     with transaction(signed_in()) as session:
         batch_events.record_batch_event(session, signed_in(), batch_id, parse(BatchEventIn))
-    flash(_("Đã ghi. Trang quét mã đổi theo trong vòng một phút."), "met")
-    return redirect(url_for("trace.batch", batch_id=batch_id), 303)
+    return done(_("Đã ghi. Trang quét mã đổi theo trong vòng một phút."), url_for("trace.batch", batch_id=batch_id))
 
 
 @blueprint.post("/lo/<uuid:batch_id>/ma")
 def issue_code(batch_id: UUID) -> BaseResponse:
     with transaction(signed_in()) as session:
         batch_verbs.issue_code(session, signed_in(), batch_id, CodeKind(parse(IssueCode).kind))
-    flash(_("Lô đã có mã. In tem ngay được."), "met")
-    return redirect(url_for("trace.batch", batch_id=batch_id), 303)
+    return done(_("Lô đã có mã. In tem ngay được."), url_for("trace.batch", batch_id=batch_id))

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from flask import Response, flash, redirect, request, url_for
+from flask import Response, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
@@ -16,7 +16,7 @@ from app.trace.models import Witness
 from app.trace.routes.base import When, blueprint, filled_fields, kept_photo, names_of_people, sent_photo
 from app.trace.routes.diary_views import sent_again, versions
 from app.trace.schemas import CareLogIn, CorrectionIn
-from app.web import page, parse_data, signed_in, takes_files, transaction, unit_options, words
+from app.web import done, page, parse_data, signed_in, takes_files, transaction, unit_options, words
 
 
 def _vouching() -> dict[str, str]:
@@ -86,8 +86,7 @@ def new_log_send(site_id: UUID) -> BaseResponse:
     # A conflict was kept beside the first step: raising inside the transaction would lose it.
     if outcome.error is not None:
         raise outcome.error
-    flash(_("Đã ghi vào nhật ký."), "met")
-    return redirect(url_for("trace.site", site_id=site_id), 303)
+    return done(_("Đã ghi vào nhật ký."), url_for("trace.site", site_id=site_id))
 
 
 @blueprint.get("/dong-nhat-ky/<uuid:care_log_id>")
@@ -138,5 +137,4 @@ def correct_send(care_log_id: UUID) -> BaseResponse:
             },
         )
         diary.correct_care_log(session, actor, care_log_id, new)
-    flash(_("Đã ghi dòng sửa; dòng cũ vẫn giữ."), "met")
-    return redirect(url_for("trace.step", care_log_id=care_log_id), 303)
+    return done(_("Đã ghi dòng sửa; dòng cũ vẫn giữ."), url_for("trace.step", care_log_id=care_log_id))

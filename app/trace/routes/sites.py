@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from flask import Response, flash, redirect, url_for
+from flask import Response, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
@@ -25,6 +25,7 @@ from app.trace.routes.base import blueprint, kept_photo, names_of_people, sent_p
 from app.trace.routes.diary_views import diary_rows
 from app.trace.schemas import AREA_UNITS, ConflictFilter, DiaryFilter, EditSite, EndCycle, NewCycle, NewSite, SiteFilter
 from app.web import (
+    done,
     language,
     page,
     parse,
@@ -126,8 +127,7 @@ def new_site_send() -> BaseResponse:
     read = sent_photo(actor)
     with transaction() as session:
         site_id = site_verbs.create_site(session, actor, parse(NewSite, photo_sha256=kept_photo(session, read)))
-    flash(_("Đã lưu nơi sản xuất. Bước tiếp: mở vụ."), "met")
-    return redirect(url_for("trace.site", site_id=site_id), 303)
+    return done(_("Đã lưu nơi sản xuất. Bước tiếp: mở vụ."), url_for("trace.site", site_id=site_id))
 
 
 @blueprint.get("/thua/<uuid:site_id>/sua")
@@ -157,8 +157,7 @@ def edit_site_send(site_id: UUID) -> BaseResponse:
     with transaction() as session:
         photo = kept_photo(session, read) or queries.site(session, actor, site_id).photo_sha256
         site_verbs.update_site(session, actor, site_id, parse(EditSite, photo_sha256=photo))
-    flash(_("Đã sửa nơi sản xuất."), "met")
-    return redirect(url_for("trace.site", site_id=site_id), 303)
+    return done(_("Đã sửa nơi sản xuất."), url_for("trace.site", site_id=site_id))
 
 
 @blueprint.get("/thua/<uuid:site_id>")
@@ -237,8 +236,7 @@ def new_cycle(site_id: UUID) -> Response:
 def new_cycle_send(site_id: UUID) -> BaseResponse:
     with transaction(signed_in()) as session:
         site_verbs.start_cycle(session, signed_in(), parse(NewCycle, site_id=site_id))
-    flash(_("Đã mở vụ."), "met")
-    return redirect(url_for("trace.site", site_id=site_id), 303)
+    return done(_("Đã mở vụ."), url_for("trace.site", site_id=site_id))
 
 
 @blueprint.get("/vu/<uuid:cycle_id>/ket-thuc")
@@ -257,5 +255,4 @@ def end_cycle_send(cycle_id: UUID) -> BaseResponse:
     with transaction() as session:
         site_id = queries.cycle(session, actor, cycle_id).site_id
         site_verbs.end_cycle(session, actor, cycle_id, parse(EndCycle))
-    flash(_("Đã kết thúc vụ."), "met")
-    return redirect(url_for("trace.site", site_id=site_id), 303)
+    return done(_("Đã kết thúc vụ."), url_for("trace.site", site_id=site_id))

@@ -3,7 +3,7 @@
 from datetime import datetime, time
 from uuid import UUID
 
-from flask import Response, flash, redirect, url_for
+from flask import Response, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -16,7 +16,7 @@ from app.products import queries as products
 from app.trace import queries, stock
 from app.trace.routes.base import When, blueprint, filled_fields, movement_words
 from app.trace.schemas import Movement, ReverseMovement
-from app.web import page, parse, parse_data, signed_in, transaction
+from app.web import done, page, parse, parse_data, signed_in, transaction
 
 
 class HappenedAt(Form):
@@ -38,8 +38,7 @@ def move_stock(batch_id: UUID) -> BaseResponse:
     new = parse_data(Movement, filled_fields("day", "hour") | {"batch_id": batch_id, "happened_at": when.moment()})
     with transaction(signed_in()) as session:
         stock.move(session, signed_in(), new)
-    flash(_("Đã ghi vào sổ kho."), "met")
-    return redirect(url_for("trace.batch", batch_id=batch_id), 303)
+    return done(_("Đã ghi vào sổ kho."), url_for("trace.batch", batch_id=batch_id))
 
 
 @blueprint.post("/lo/<uuid:batch_id>/kho/<uuid:movement_id>/hoan")
@@ -48,8 +47,7 @@ def reverse_movement(batch_id: UUID, movement_id: UUID) -> BaseResponse:
         row = queries.batch(session, signed_in(), batch_id)
         queries.movement_of_batch(session, row.id, movement_id)
         stock.reverse(session, signed_in(), movement_id, parse(ReverseMovement))
-    flash(_("Đã ghi dòng hoàn lại."), "met")
-    return redirect(url_for("trace.batch", batch_id=batch_id), 303)
+    return done(_("Đã ghi dòng hoàn lại."), url_for("trace.batch", batch_id=batch_id))
 
 
 @blueprint.get("/lo/<uuid:batch_id>/kho/<uuid:movement_id>/hoan")
