@@ -34,6 +34,9 @@ TRACES = {
     "public_pages": "showing a page again may store it",
 }
 
+# The same of one route: a wrong password stands in the trail, whoever tried it.
+TRACES_OF = {"accounts.sign_in_send": {"audit_entries"}}
+
 
 @pytest.fixture
 def province(fresh_database: Database, settings: Settings, tmp_path: Path) -> Flask:
@@ -191,10 +194,11 @@ def test_no_nonsense_breaks_a_route_or_changes_anything_when_refused(
         if answer.status_code >= 500:
             wrong.setdefault(f"{rule.endpoint} {answer.status_code}", repro(number, url, sent))
         after = rows.now()
-        if answer.status_code >= 400 and after != before:
-            changed = sorted(t for t in after if after[t] != before[t])
+        changed = {t for t in after if after[t] != before[t]} - TRACES_OF.get(rule.endpoint, set())
+        if answer.status_code >= 400 and changed:
             wrong.setdefault(
-                f"{rule.endpoint} refused ({answer.status_code}) and changed {changed}", repro(number, url, sent)
+                f"{rule.endpoint} refused ({answer.status_code}) and changed {sorted(changed)}",
+                repro(number, url, sent),
             )
     gc.collect()
     print(f"{sum(statuses.values())} requests at {len(rules)} routes, answers {dict(sorted(statuses.items()))}")  # noqa: T201
