@@ -1,5 +1,6 @@
 """Answers that were kept with the English of each sentence beside the Vietnamese."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from app.criteria import flags
@@ -28,9 +29,10 @@ def test_it_is_read_in_both_languages_and_spelled_as_it_was() -> None:
 
 def test_it_is_the_same_answer_as_the_one_of_today() -> None:
     today = evaluate(pack_of(RULE), {"p": fact(named("A")), "q": fact(named("A", "B"))}, {}, TODAY)
-    assert today.to_json() != KEPT
-    assert answer_digest(today) == answer_digest(Assessment.from_json(KEPT))
-    assert today.results[0].answer.reason.text("en") == Assessment.from_json(KEPT).results[0].answer.reason.text("en")
+    kept = replace(Assessment.from_json(KEPT), pack_sha256=today.pack_sha256)  # a pack of tests may grow
+    assert today.to_json() != kept.to_json()
+    assert answer_digest(today) == answer_digest(kept)
+    assert today.results[0].answer.reason.text("en") == kept.results[0].answer.reason.text("en")
 
 
 def test_its_counts_go_on_in_either_form() -> None:
