@@ -104,7 +104,7 @@ def test_every_lazy_sentence_is_a_literal_with_exactly_the_values_it_names() -> 
 # Where a text has its languages beside each other because people wrote it so: on a page, or in a pack of criteria.
 WRITTEN_BY_PEOPLE = {
     "criteria/facts/ocop.py", "criteria/flags.py", "criteria/rules/pack.py", "criteria/rules/sheet.py", "criteria/rules/words.py",
-    "db/texts.py", "products/schemas.py", "sheets/rows.py", "trace/schemas.py",
+    "db/texts.py", "products/forms_shown.py", "products/schemas.py", "sheets/rows.py", "trace/schemas.py",
 }  # fmt: skip
 # Where English itself is meant: what the log says, the file of its catalogue, the other way to write a number.
 ENGLISH = {"cli/developer.py", "db/texts.py", "errors.py", "numbers.py", "sheets/problems.py"}

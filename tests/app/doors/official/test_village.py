@@ -109,7 +109,7 @@ def test_letter_is_marked_as_vietnamese_and_names_are_in_the_readers_language(
     province.derive()
     client = sign_in("officer")
     village = f"/thon/{province.village}"
-    ocop, wifi = ' lang="en">(100% of the OCOP products', ' lang="en">(The village culture house'
+    ocop, wifi = ">(100% of the OCOP products", ">(The village culture house"
     for address, mark, gloss in (
         (village, '<blockquote class="clause" lang="vi">“100%', ocop),
         (f"{village}/tieu-chi/ocop-tren-san", '<blockquote class="clause" lang="vi">“100%', ocop),
