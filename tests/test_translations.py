@@ -87,7 +87,7 @@ def test_the_compiled_file_is_the_newest(catalog: dict[Text, tuple[str, ...]]) -
         ("việc nền", "Việc", "Task", "Action"),
         ("sàn", "Chưa tính", "Not counted yet", "Not assessed yet"),
         ("ngày", "Hạn dùng", "Best before", "Shelf life"),
-        ("nhật ký", "Nơi sản xuất", "Site", "Place of production"),
+        ("trang quét", "Nơi sản xuất", "Place of production", "Site"),
     ],
 )
 def test_one_vietnamese_word_of_two_senses_has_two_english_ones(

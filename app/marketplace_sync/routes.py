@@ -18,6 +18,7 @@ from app.marketplace_sync import declared as declared_verbs
 from app.marketplace_sync import floors as floor_verbs
 from app.marketplace_sync import listings as listing_verbs
 from app.marketplace_sync.account_fields import fields_to_connect, fields_to_renew, labels
+from app.marketplace_sync.declared_view import link_row
 from app.marketplace_sync.listing_view import Standing, listing_view
 from app.marketplace_sync.models import TROUBLED, AccountCheck
 from app.marketplace_sync.schemas import (
@@ -326,18 +327,27 @@ def declared() -> Response:
         found = queries.declared_list(
             session, actor, search=asked.q, waiting=asked.waiting, mark=asked.trang, size=LINKS_A_PAGE
         )
-        rows = found.lines
+        names = queries.product_names(session, {link.product_id for link, _looks in found.lines})
+        floors = {f.id: f.name for f in queries.floors(session)}
+        looks = [look.id for _link, two in found.lines for look in two.shown]
+        opened, selling_for = queries.declared_looks(session, actor, looks), actor.where(Right.SELL)
         return page(
             "marketplace_sync/declared.html",
             found=found,
+            rows=[
+                link_row(
+                    actor,
+                    link,
+                    two,
+                    product=names[link.product_id],
+                    floor=floors[link.floor_id],
+                    opened=opened,
+                    selling_for=selling_for,
+                )
+                for link, two in found.lines
+            ],
             asked=asked,
             page_url=lambda mark: url_for("marketplace_sync.declared", **chosen, trang=mark),
-            products=queries.product_names(session, {r[0].product_id for r in rows}),
-            floors={f.id: f for f in queries.floors(session)},
-            looks=queries.declared_looks(session, actor, [look.id for _row, two in rows for look in two.shown]),
-            me=actor.person_id,
-            may_look=actor.may_somewhere(Right.CONFIRM_LINK),
-            selling_for=actor.where(Right.SELL),
         )
 
 

@@ -77,13 +77,13 @@ class LegalBasis(Shape):
 
 
 class Criterion(Shape):
-    """One criterion. `legal_quote` is the letter word for word; `legal_gloss` says it in English beside it, and rules nothing."""
+    """One criterion. `legal_quote` is the letter word for word; `legal_gloss` says it to readers of other languages, and rules nothing."""
 
     id: Slug
     clause: Annotated[Whole, Field(ge=1, le=1000)]
     label: Both
     legal_quote: _Sentence
-    legal_gloss: _Sentence | None = None
+    legal_gloss: Annotated[dict[Name, _Sentence], Field(default_factory=dict, max_length=20)]
     rule: Rule
     evidence: Annotated[tuple[Name, ...], Field(min_length=1, max_length=20)]
     who_can_fix: Both

@@ -109,15 +109,18 @@ def test_letter_is_marked_as_vietnamese_and_names_are_in_the_readers_language(
     province.derive()
     client = sign_in("officer")
     village = f"/thon/{province.village}"
-    for address, mark in (
-        (village, '<blockquote class="clause" lang="vi">“100%'),
-        (f"{village}/tieu-chi/ocop-tren-san", '<blockquote class="clause" lang="vi">“100%'),
-        (f"{village}/in", '<small lang="vi">100%'),
-        (f"{village}/ghi/wifi", '<blockquote class="clause" lang="vi">“'),
+    ocop, wifi = ">(100% of the OCOP products", ">(The village culture house"
+    for address, mark, gloss in (
+        (village, '<blockquote class="clause" lang="vi">“100%', ocop),
+        (f"{village}/tieu-chi/ocop-tren-san", '<blockquote class="clause" lang="vi">“100%', ocop),
+        (f"{village}/in", '<small lang="vi">100%', ocop),
+        (f"{village}/ghi/wifi", '<blockquote class="clause" lang="vi">“', wifi),
     ):
         page = client.get(f"{address}?lang=en").text
         assert '<html lang="en"' in page
         assert mark in page
+        assert gloss in page
+        assert gloss not in client.get(address).text
     path = client.get(f"{village}?lang=en").text.partition('<ol class="path">')[2].partition("</ol>")[0]
     assert "Custard apple" in path
     assert "Na dai" not in path
