@@ -1,5 +1,6 @@
 """Bring a database to the newest shape, as the role that owns the tables."""
 
+from io import StringIO
 from pathlib import Path
 
 from alembic import command
@@ -7,18 +8,20 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, pool
+from sqlalchemy.exc import OperationalError
 
-from app.db import psycopg_url
+from app.db import is_busy, psycopg_url
 from app.errors import SetupError
 from app.messages import N_
 
 HERE = Path(__file__).resolve().parent
 # The first and the last of those that make the whole schema, one for each part. What has a lower number is of before 01/12/2026.
 FIRST, LAST_OF_PARTS = "0101", "0109"
+LOCK_KEY = 20260115  # any constant of ours: two processes that migrate at once wait for each other
 
 
-def config(database_url: str) -> Config:
-    settings = Config()
+def config(database_url: str, output: StringIO | None = None) -> Config:
+    settings = Config(output_buffer=output)
     settings.set_main_option("script_location", str(HERE).replace("%", "%%"))
     settings.set_main_option("path_separator", "os")
     settings.attributes["url"] = psycopg_url(database_url)
@@ -28,12 +31,34 @@ def config(database_url: str) -> Config:
 def upgrade(database_url: str) -> None:
     """Run every missing migration. Safe to call from several processes at once. Raises SetupError with the way out."""
     _refuse_what_we_cannot_lead_on(database_url)
-    command.upgrade(config(database_url), "head")
+    try:
+        command.upgrade(config(database_url), "head")
+    except OperationalError as error:
+        if not is_busy(error):
+            raise
+        raise SetupError(
+            "schema_busy",
+            N_(
+                "Có việc đang giữ bảng dữ liệu quá lâu nên chưa đổi xong cấu trúc. Chạy lại lệnh này để làm tiếp; nếu vẫn "
+                "vậy, dừng Hồi và việc sao lưu rồi chạy lại."
+            ),
+        ) from error
 
 
 def check(database_url: str) -> None:
     """Raise when the models and the migrated database differ."""
     command.check(config(database_url))
+
+
+def new_ones() -> list[tuple[str, str]]:
+    """Of each migration since the parts were made: its file's name, and the SQL that it would run."""
+    found = []
+    for script in reversed(list(ScriptDirectory.from_config(config("postgresql://")).walk_revisions())):
+        if script.revision > LAST_OF_PARTS:
+            output = StringIO()
+            command.upgrade(config("postgresql://", output), f"{script.down_revision}:{script.revision}", sql=True)
+            found.append((Path(script.path).name, output.getvalue()))
+    return found
 
 
 def _refuse_what_we_cannot_lead_on(database_url: str) -> None:
