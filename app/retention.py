@@ -3,7 +3,7 @@
 Every table of the schema stands in `RULES`; a test compares them, and the table of docs/operator.md with both. What is old is
 told by the clock of the machines, never by the business clock: the demo moves that one by years, and what was written
 yesterday must not vanish of it. Functions of the database that drop or delete what the application may not take no date:
-they hold the rule themselves (migration 0035).
+they hold the rule themselves (`app/migrations/versions`).
 """
 
 from collections.abc import Callable

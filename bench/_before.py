@@ -42,7 +42,7 @@ SELECT variant_id, batch_id,
 
 # --- finding 7: rules of rows ----------------------------------------------------------------------------------------
 
-# Migrations 0001 and 0003. A function of the row: each row reads the whole array of the actor's organisations again.
+# A function of the row: each row reads the whole array of the actor's organisations again.
 HOI_SEES = (
     """CREATE FUNCTION hoi_places() RETURNS uuid[] LANGUAGE sql STABLE PARALLEL SAFE AS
        $$ SELECT coalesce(nullif(current_setting('hoi.places', true), ''), '{}')::uuid[] $$""",
@@ -64,7 +64,7 @@ HOUSEHOLD_MEMBERSHIPS = (
     """ALTER POLICY household_memberships_read ON household_memberships
        USING (hoi_sees(household_id) OR hoi_sees(cooperative_id))""",
 )
-# Migration 0024 and `rules.seen`: the first row of anything made the set of all organisations in one of 1,971 places.
+# The first row of anything made the set of all organisations in one of 1,971 places.
 HOI_OVERSEEN = (
     "SELECT set_config('hoi.places', :place_array, true)",
     HOI_SEES[0],

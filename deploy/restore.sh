@@ -19,6 +19,11 @@ done
 if ! wrong=$(cd "$folder" && sha256sum --strict --check --quiet MANIFEST 2>&1); then
     fail "Tệp hỏng hoặc bị trộn từ hai lần sao lưu: $(echo "$wrong" | tr '\n' ' ')"
 fi
+# Copies of before the migrations were made one for each part: their revisions, 0001 to 0044, lead no further.
+revision=$(pg_restore --data-only --table=alembic_version --file=- "$folder/hoi.dump" | sed -n '/^COPY /{n;p;}')
+case $revision in 00*) fail "Bản sao lưu này của Hồi trước ngày 01/12/2026 (cấu trúc $revision); bản này không nâng tiếp được.
+  Phục hồi bằng bản Hồi cũ; cách chuyển sang bản này ở docs/operator.md, «Lên bản mới».
+ " ;; esac
 
 pg_restore --exit-on-error --no-owner --single-transaction --dbname "$url" "$folder/hoi.dump"
 if [ -f "$folder/media.tar" ]; then mkdir -p "${HOI_VAR:?}" && tar -C "$HOI_VAR" -xf "$folder/media.tar"; fi

@@ -48,6 +48,16 @@ def test_no_policy_reads_the_actors_rights_once_a_row(database: Database) -> Non
             assert sets <= {"hoi_cooperatives"}, (policy.tablename, policy.policyname, clause)
 
 
+def test_nobody_writes_only_because_they_belong_to_an_organisation(database: Database) -> None:
+    """Every writing asks a named right; of which organisations somebody is, in whichever role, says what they see."""
+    with database.transaction(SYSTEM) as session:
+        written = session.execute(
+            text("SELECT tablename, with_check FROM pg_policies WHERE with_check IS NOT NULL")
+        ).all()
+    assert len(written) > 100
+    assert [table for table, check in written if "hoi_organisations()" in check] == []
+
+
 def actors_of(key: Callable[[str, int], object]) -> dict[str, Actor]:
     def placed(role: Role, place: object) -> Actor:
         return acting(Membership(new_id(), role, place), places=[place])  # type: ignore[arg-type]  # ids

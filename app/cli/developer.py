@@ -24,6 +24,7 @@ CHECKS = {
     "ruff": ("-m", "ruff", "check", "--quiet", "."),
     "ruff format": ("-m", "ruff", "format", "--check", "--quiet", "."),
     "templates": ("-m", "app.cli.templates"),
+    "squawk": ("-m", "app.cli.locks"),
     "mypy": ("-m", "mypy"),
     "import-linter": ("-c", "from importlinter.cli import lint_imports_command as lint; lint()"),
 }
@@ -32,7 +33,7 @@ FAST = "not slow and not browser and not faults"
 
 @click.command()
 def check() -> None:
-    """Kiểm mã nguồn: ruff, định dạng, trang mẫu, mypy, import-linter, di trú khớp với mô hình."""
+    """Kiểm mã nguồn: ruff, định dạng, trang mẫu, di trú không khóa bảng lớn, mypy, import-linter, di trú khớp với mô hình."""
     run_checks()
     settings = settings_module.load()
     with local.throw_away(pg_bin=settings.pg_bin, valkey_bin=settings.valkey_bin) as servers_, step("alembic check"):
@@ -172,7 +173,7 @@ down_revision = "{before}"
 
 
 def upgrade() -> None:
-    """Forward only; the model changes in the same commit."""
+    """Forward only; the model changes in the same commit. What a large table bears: CONTRIBUTING.md, “Add a migration”."""
 '''
 
 

@@ -4,12 +4,14 @@ The tables in their newest shape, and the units of the province that ship with t
 before the first person can sign in.
 """
 
+import sys
 from pkgutil import resolve_name
 
 from app import settings as settings_module
 from app.actor import SYSTEM
 from app.cli.output import say
 from app.db import Database
+from app.errors import SetupError
 from app.migrations import run as migrations
 
 NOBODY_YET = "Chưa có ai đăng nhập được. Mở thêm một cửa sổ, ở thư mục này, tạo người quản trị: ./hoi administrator"
@@ -31,7 +33,10 @@ def someone_can_begin(database: Database) -> bool:
 def main() -> None:
     settings = settings_module.load()
     database = Database(settings.database_url or "", pool_size=1, application="hoi-cli")
-    prepare(database, settings.owner_url())
+    try:
+        prepare(database, settings.owner_url())
+    except SetupError as refused:
+        sys.exit(f"✗ {refused.text('vi')}")
     if not someone_can_begin(database):
         say(NOBODY_YET)
     database.dispose()

@@ -1,17 +1,19 @@
-"""Alembic's entry: one connection, one transaction, an advisory lock, and timeouts that protect a live province."""
+"""Alembic's entry: one connection, a transaction for each migration, an advisory lock, timeouts that protect a live province."""
 
 import re
+import time
 
 from alembic import context
 from sqlalchemy import create_engine, pool, text
 
 from app.db import Base
 from app.migrations import tables
+from app.migrations.large import TIMEOUTS
+from app.migrations.run import LOCK_KEY
 
 PARTITIONED = {t.name for t in tables.ALL if t.dialect_options["postgresql"]["partition_by"]}
 WITHOUT_MODEL = {"clock_shift", "partitioned_tables"}
 _MONTH = re.compile(r"(\w+)_(\d{6}|other)")
-LOCK_KEY = 20260115  # any constant of ours: two processes that migrate at once wait for each other
 
 assert tables.ALL  # noqa: S101 - importing it is what fills Base.metadata
 
@@ -27,8 +29,11 @@ def has_a_model(name: str | None, kind: str, _parents: object) -> bool:
 def run() -> None:
     engine = create_engine(context.config.attributes["url"], poolclass=pool.NullPool)
     with engine.connect() as connection:
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK_KEY})  # as long as the other one takes
-        connection.execute(text("SET lock_timeout = '4s'"))  # also counts for advisory locks, so it comes second
+        # Asked again and again: one statement that waits would hold a snapshot, for which CREATE INDEX CONCURRENTLY waits.
+        while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK_KEY}):
+            connection.commit()
+            time.sleep(0.2)
+        connection.execute(text(TIMEOUTS))
         connection.commit()
         try:
             context.configure(
@@ -47,6 +52,15 @@ def run() -> None:
     engine.dispose()
 
 
+def show() -> None:
+    """Write the SQL of migrations, for the check that reads it (`run.new_ones`)."""
+    context.configure(dialect_name="postgresql", target_metadata=Base.metadata, transaction_per_migration=True)
+    with context.begin_transaction():
+        context.execute(TIMEOUTS)
+        context.run_migrations()
+
+
 if context.is_offline_mode():
-    raise SystemExit("Chỉ chạy di trú trên cơ sở dữ liệu thật: dùng `./hoi migrate`.")
-run()
+    show()
+else:
+    run()

@@ -6,16 +6,17 @@ APPEND_ONLY = "SELECT, INSERT"
 DATED = "SELECT, INSERT, UPDATE"
 FREE = "SELECT, INSERT, UPDATE, DELETE"
 
+# In brackets of their own these are asked once a statement, not once a row.
+SYSTEM = "(SELECT hoi_is_system())"
+ANYBODY = "(SELECT hoi_kind() <> '')"
+SOMEBODY = "(SELECT hoi_kind() IN ('system', 'person'))"
+PROVINCE = "(SELECT hoi_is_of_province())"
+NOBODY = "false"
+
 
 def grant(table: str, rights: str) -> None:
     """Give the application's role exactly these rights; it owns no table."""
     op.execute(f"GRANT {rights} ON {table} TO hoi_app")
-    op.execute(f"GRANT SELECT ON {table} TO hoi_app")
-
-
-def open_rows(table: str, rights: str = DATED) -> None:
-    """Rows that belong to nobody in particular (places, packs, public pages): without a policy, until `replace` adds some."""
-    grant(table, rights)
 
 
 def sees(column: str = "organisation_id") -> str:
@@ -44,83 +45,86 @@ def _told(units: str, where: str, *levels: str) -> str:
     return f"((SELECT {units} <> '{{}}') AND (SELECT {any_level} {where}))"
 
 
-def _may_at(right: str) -> str:
-    return f"hoi_may_at('{right}')"
-
-
 def may(right: str, column: str = "organisation_id") -> str:
     """Whether the named right holds in the row's organisation, read once a statement; see `app.actor.Right`."""
-    return f"(SELECT hoi_is_system()) OR {column} = ANY ((SELECT hoi_may('{right}'))::uuid[])"
+    return f"{SYSTEM} OR {column} = ANY ((SELECT hoi_may('{right}'))::uuid[])"
 
 
 def may_around(right: str, column: str = "organisation_id") -> str:
     """As `may`, and where the right holds for a unit in which the organisation lies."""
-    return f"{may(right, column)} OR {around(_may_at(right), column)}"
+    units = f"hoi_may_at('{right}')"
+    return f"{may(right, column)} OR {around(units, column)}"
 
 
-# --- as it was before migration 0031, which says all of this again ------------------------------------------------
-
-
-def seen(column: str = "organisation_id") -> str:
-    """What `sees` says now."""
-    return (
-        f"hoi_is_system() OR {column} = ANY ((SELECT hoi_organisations())::uuid[])"
-        f" OR {column} IN (SELECT hoi_overseen())"
-    )
-
-
-def may_there(right: str, column: str = "organisation_id") -> str:
-    """What `may_around` says now."""
-    return f"{may(right, column)} OR {column} IN (SELECT hoi_lying_in(hoi_may_at('{right}')))"
-
-
-def organisation_rows(table: str, rights: str = DATED, column: str = "organisation_id") -> None:
-    """Rows of an organisation, as they were before migration 0024: a new table says `replace(..., add=may(right))`."""
-    grant(table, rights)
-    _policy(table, seen(column), f"hoi_writes({column})")
-
-
-def person_rows(table: str, rights: str = DATED, column: str = "person_id") -> None:
-    """Rows of one person: that person and SYSTEM."""
-    grant(table, rights)
-    _policy(table, f"hoi_is_person({column})")
-
-
-def guarded_rows(table: str, using: str, rights: str = DATED, check: str | None = None) -> None:
-    """Rows with a rule of their own: `using` is an SQL condition, `check` another one for writing."""
-    grant(table, rights)
-    _policy(table, using, check)
-
-
-def replace(
-    table: str, *, read: str, add: str, change: str, keep: str | None = None, remove: str = "hoi_is_system()"
+def rows(
+    table: str,
+    rights: str,
+    *,
+    read: str,
+    add: str,
+    change: str,
+    keep: str | None = None,
+    remove: str = "hoi_is_system()",
 ) -> None:
-    """Put one SQL condition for each command in the place of every policy that the table has had until now.
+    """A new table's grants, and one SQL condition for each command.
 
-    `change` also says who may lock a row; `keep`, where it is given, whose changes are kept: who locks need not write.
+    `change` also says who may lock a row; `keep`, where it is given, whose changes are kept: who locks need not write. Rows that a
+    verb deletes itself have DELETE among their grants; everybody but SYSTEM is refused by `remove`.
     """
+    grant(table, rights)
+    op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+    policy(table, "read", f"FOR SELECT TO hoi_app USING ({read})")
+    policy(table, "add", f"FOR INSERT TO hoi_app WITH CHECK ({add})")
+    policy(table, "change", f"FOR UPDATE TO hoi_app USING ({change}) WITH CHECK ({keep or change})")
+    policy(table, "remove", f"FOR DELETE TO hoi_app USING ({remove})")
+
+
+def written_by(right: str, rights: str, *tables: str, read: str | None = None) -> None:
+    """Rows of an organisation, written by a named right there. Whoever sees one may lock it while they work on what hangs on it."""
+    seen = read or sees()
+    for table in tables:
+        rows(table, rights, read=seen, add=may(right), change=seen, keep=may(right))
+        # A right in one organisation would otherwise fetch the rows of another.
+        op.execute(f"""
+            CREATE OR REPLACE TRIGGER {table}_stay BEFORE UPDATE OF organisation_id ON {table} FOR EACH ROW
+            WHEN (OLD.organisation_id <> NEW.organisation_id) EXECUTE FUNCTION hoi_never()""")
+
+
+def one_rule(table: str, rights: str, using: str, check: str | None = None) -> None:
+    """A new table's grants, and one SQL condition for all commands; `check` another one for what is written."""
+    grant(table, rights)
+    op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+    policy(table, "rows", f"TO hoi_app USING ({using}) WITH CHECK ({check or using})")
+
+
+def ends(table: str) -> None:
+    """What began is never rewritten: only its end is added."""
+    op.execute(f"GRANT UPDATE (valid_to, ended_at, ended_by) ON {table} TO hoi_app")
+
+
+def policy(table: str, name: str, says: str) -> None:
+    op.execute(f"CREATE POLICY {table}_{name} ON {table} {says}")
+
+
+def forget(table: str) -> None:
+    """Drop every policy that the table has had until now, for a migration that says its rules anew."""
     op.execute(f"""
         DO $$ DECLARE old name; BEGIN
             FOR old IN SELECT policyname FROM pg_policies WHERE schemaname = 'public' AND tablename = '{table}' LOOP
                 EXECUTE format('DROP POLICY %I ON {table}', old);
             END LOOP;
         END $$""")
-    op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-    op.execute(f"CREATE POLICY {table}_read ON {table} FOR SELECT TO hoi_app USING ({read})")
-    op.execute(f"CREATE POLICY {table}_add ON {table} FOR INSERT TO hoi_app WITH CHECK ({add})")
-    op.execute(
-        f"CREATE POLICY {table}_change ON {table} FOR UPDATE TO hoi_app USING ({change}) WITH CHECK ({keep or change})"
-    )
-    op.execute(f"CREATE POLICY {table}_remove ON {table} FOR DELETE TO hoi_app USING ({remove})")
 
 
-def _policy(table: str, using: str, check: str | None = None) -> None:
-    op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-    op.execute(f"CREATE POLICY {table}_rows ON {table} TO hoi_app USING ({using}) WITH CHECK ({check or using})")
+def by_month(table: str, *, kept: int, last_of: str | None = None, of_before: str | None = None) -> None:
+    """Give a table partitioned by RANGE its partitions, this month and three ahead, and the rule by which they end.
 
-
-def month_partitions(table: str) -> None:
-    """Give a table partitioned by RANGE its partitions: this month and three ahead; hoi_make_partitions() goes on."""
+    hoi_make_partitions() goes on with them; the words of the rule are explained at hoi_end_month().
+    """
     op.execute(f"INSERT INTO partitioned_tables (name) VALUES ('{table}')")
     op.execute(f"SELECT hoi_make_partitions('{table}', now())")
     op.execute(f"CREATE TABLE {table}_other PARTITION OF {table} DEFAULT")
+    rule = [f"'{word}'" if word else "NULL" for word in (last_of, of_before)]
+    op.execute(
+        f"INSERT INTO kept_months (name, months, last_of, of_before) VALUES ('{table}', {kept}, {', '.join(rule)})"
+    )

@@ -185,7 +185,7 @@ def announce(session: Session, actor: Actor, rows: Sequence[dict[str, Any]]) -> 
     for row in rows:
         day = clock.local(row["happened_at"]).date()
         first[row["site_id"]] = min(day, first.get(row["site_id"], day))
-    batched = queries.batched_to(session, by_site)  # after the rows were written: see the triggers of migration 0034
+    batched = queries.batched_to(session, by_site)  # after the rows were written: see the triggers of migration 0107
     news = []
     for site_id, row in by_site.items():
         touches = site_id in batched and first[site_id] <= batched[site_id]

@@ -1,7 +1,7 @@
 """An end for what grows here: the harvests of batches and the steps that nothing needs any more, and the bodies of pages.
 
 The law says for how long at least; that anything of the diary goes afterwards is the province's own decision, and none is
-"keep". The two functions of the database hold the rule, ask for the decision and take no date from us (migration 0035).
+"keep". The two functions of the database hold the rule, ask for the decision and take no date from us (migration 0107).
 """
 
 from datetime import timedelta

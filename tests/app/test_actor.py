@@ -3,7 +3,6 @@
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -187,14 +186,3 @@ def test_a_template_asks_for_roles_only_in_the_menu_and_to_say_where_one_is() ->
         and path.name != "nav_desk.html"
     ]
     assert strange == []
-
-
-def test_every_new_table_of_an_organisation_is_written_by_a_named_right() -> None:
-    """The rule of before, "of this organisation in whichever role", is not there to be used again."""
-    migrations = sorted((APP / "migrations" / "versions").glob("*.py"))
-    later = [path for path in migrations if path.name > "0024"]
-    assert [p.name for p in later if re.search(r"organisation_rows\(|hoi_writes", _without_drop(p))] == []
-
-
-def _without_drop(path: Path) -> str:
-    return "\n".join(line for line in path.read_text(encoding="utf-8").splitlines() if "DROP FUNCTION" not in line)

@@ -157,6 +157,21 @@ def test_a_whole_copy_of_before_manifests_is_restored_after_the_command_that_is_
 
 
 @pytest.mark.faults
+def test_a_copy_of_before_the_parts_is_refused_in_words_and_restores_nothing(
+    farm: Farm, empty: str, tmp_path: Path
+) -> None:
+    with psycopg.connect(owner_of(farm.database.url)) as owner:
+        owner.execute("UPDATE alembic_version SET version_num = '0044'")
+    folder = tmp_path / "bản cũ"
+    assert run_script("backup.sh", folder, farm.database.url, tmp_path / "var").returncode == 0
+    refused = run_script("restore.sh", folder, empty, tmp_path / "kia")
+    assert refused.returncode == 1
+    assert "của Hồi trước ngày 01/12/2026 (cấu trúc 0044)" in refused.stderr
+    assert refused.stderr.splitlines()[-1].strip() == "Chưa phục hồi gì."
+    assert contents(empty) == {}
+
+
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("made_by", "status", "copies"), [("GNU tar", 0, ["MANIFEST", "hoi.dump", "media.tar"]), ("other", 1, [])]
 )

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from app import local
 from app.cli.province import environment, run_module
 from app.cli.reference import NOBODY_YET
+from app.db import Database
 from app.errors import SetupError
 from app.settings import ROOT, Settings, child_environment
 from tests.app.cli.command import CLI, hoi
+from tests.conftest import owner_of
 
 PHONE = "0912345678"
 PASSWORD = "na dai qua núi"
@@ -40,6 +43,27 @@ def test_a_preparation_that_fails_is_told_with_its_last_words(tmp_path: Path) ->
     assert refused.value.code == "preparation_failed"
     assert refused.value.text("vi").startswith("Không chuẩn bị được dữ liệu (app.cli.reference). Lời báo cuối:\n")
     assert str(tmp_path) in refused.value.text("vi")
+
+
+def test_data_of_before_the_parts_are_refused_with_the_way_out_and_left_as_they_are(
+    home: Path, fresh_database: Database, redis_url: str
+) -> None:
+    with psycopg.connect(owner_of(fresh_database.url)) as owner:
+        owner.execute("UPDATE alembic_version SET version_num = '0044'")
+    on: dict[str, Any] = {
+        "var": home / "var",
+        "database_url": fresh_database.url,
+        "database_owner_url": owner_of(fresh_database.url),
+        "redis_url": redis_url,
+    }
+    words = "✗ Dữ liệu này do bản Hồi trước ngày 01/12/2026 tạo ra (cấu trúc 0044); bản này không nâng tiếp được"
+    migrated = hoi("migrate", **on)
+    assert (migrated.returncode, migrated.stderr.startswith(words)) == (1, True), migrated.stderr
+    assert "xóa thư mục var rồi chạy lại ./hoi demo" in migrated.stderr
+    run = hoi("up", web_port=8400, **on)
+    assert (run.returncode, words in run.stderr, "Traceback" in run.stderr) == (1, True, False), run.stderr
+    with psycopg.connect(owner_of(fresh_database.url)) as owner:
+        assert owner.execute("SELECT version_num FROM alembic_version").fetchall() == [("0044",)]
 
 
 def first_page_of_administrator(url: str) -> str:
