@@ -1,4 +1,4 @@
-"""What tables are made of, in the words of a migration; constraints get their names by the convention of `db.Base`.
+"""Columns, constraints and indices in the words of a migration; constraints get their names by the convention of `db.Base`.
 
 A kind of column takes the names of all that stand beside each other. A column holds something unless it says `nullable`.
 """
@@ -41,10 +41,11 @@ def _of(kind: TypeEngine[Any]) -> Kind:
         default: str | None = None,
     ) -> Parts:
         begins = None if default is None else sa.text(default)
+        target = to if to is None or "." in to else f"{to}.id"
         for name in names:
-            target = () if to is None else (sa.ForeignKey(to if "." in to else f"{to}.id"),)
+            key = () if target is None else (sa.ForeignKey(target),)
             yield sa.Column(
-                name, kind, *target, nullable=nullable, unique=unique, primary_key=primary, server_default=begins
+                name, kind, *key, nullable=nullable, unique=unique, primary_key=primary, server_default=begins
             )
             if own is not None:
                 yield pair(name, own)

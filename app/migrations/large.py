@@ -1,4 +1,4 @@
-"""How a migration changes a table that may be large while people work: nobody waits for its locks longer than a moment."""
+"""Changes of a table that may be large, made while people work: nobody waits for its locks longer than a moment."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
