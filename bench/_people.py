@@ -63,15 +63,15 @@ def people(database: Database) -> list[Person]:
 
 
 @contextmanager
-def at_work(port: int, everybody: Sequence[Person]) -> Iterator[Told]:
-    """They ask until the block ends, each at a moment of their own within the five seconds."""
+def at_work(port: int, everybody: Sequence[Person], *, every: float = EVERY_SECONDS) -> Iterator[Told]:
+    """They ask until the block ends, each once in so many seconds and at a moment of their own within them."""
     told, enough = Told(), threading.Event()
 
     def work(number: int, person: Person) -> None:
         paths = cycle(person.paths)
-        due = time.monotonic() + EVERY_SECONDS * number / len(everybody)
+        due = time.monotonic() + every * number / len(everybody)
         while not enough.wait(max(0.0, due - time.monotonic())):
-            due += EVERY_SECONDS
+            due += every
             path = next(paths)
             try:
                 _ask(port, path, person, told)

@@ -24,8 +24,6 @@ from app import settings as settings_module
 from app.actor import SYSTEM
 from app.db import Database
 from app.doors.farmer.schemas import MAX_ITEMS
-from app.marketplace_sync.models import Listing
-from app.marketplace_sync.notes import want_again
 from app.migrations import run as migrations
 from app.settings import Settings, child_environment
 from bench import _harness as harness
@@ -34,6 +32,7 @@ from bench import _people, items, looks
 Answer = Callable[[str], dict[str, float]]
 ENVELOPES = {"one": 5, "many": 1}
 LISTINGS, OF_AN_ACCOUNT = 400, 40
+THINK_SECONDS = 1.0  # as when it was found
 SIX_HOURS = timedelta(hours=6)
 NEW_FRONT = find_spec("app.front.__main__") is not None
 FRONT: dict[str, Any] = (
@@ -97,7 +96,7 @@ def handed_in() -> Iterator[Answer]:
             yield answer
 
 
-# --- a round of looks, and a push that is asked for meanwhile ----------------------------------------------------------------------------
+# --- a round of looks --------------------------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
@@ -119,41 +118,16 @@ def looked_at() -> Iterator[Answer]:
             with database.transaction(SYSTEM) as session:
                 return int(session.scalar(text(sql), values) or 0)
 
-        def pushed() -> float:
-            """Seconds from the wish to the claim after which the shop is asked."""
-            with database.transaction(SYSTEM) as session:
-                listing = session.get_one(Listing, session.scalar(text("SELECT id FROM listings ORDER BY id LIMIT 1")))
-                want_again(session, listing)
-                listing_id, wanted = listing.id, listing.wanted_version
-            began = time.monotonic()
-
-            def begun() -> bool:
-                with database.transaction(SYSTEM) as session:
-                    now = session.get_one(Listing, listing_id)
-                    return now.lease_id is not None or now.applied_version >= wanted
-
-            until(begun, "the push to begin")
-            return time.monotonic() - began
-
         def answer(_word: str) -> dict[str, float]:
-            rows = count("SELECT count(*) FROM listing_observations")
             with database.transaction(SYSTEM) as session:
                 session.execute(text("UPDATE clock_shift SET shift = shift + :by"), {"by": SIX_HOURS})
             with database.transaction(SYSTEM) as session:
                 began_at = session.scalar(text("SELECT clock_timestamp() + (SELECT shift FROM clock_shift)"))
                 session.execute(text("UPDATE listings SET next_look_at = now() - interval '1 day'"))
             began = time.monotonic()
-            until(lambda: count(SEEN, m=began_at) > 0, "the first sighting of the round")
-            push = pushed()
             until(lambda: count(SEEN, m=began_at) >= LISTINGS, "the end of the round")
             seconds = time.monotonic() - began
-            rows = count("SELECT count(*) FROM listing_observations") - rows
-            return {
-                "seconds": seconds,
-                "seconds_a_day": seconds * rounds_a_day,
-                "rows_a_day_of_a_listing": rows * rounds_a_day / LISTINGS,
-                "push_start_s": push,
-            }
+            return {"seconds": seconds, "seconds_a_day": seconds * rounds_a_day}
 
         try:
             for child in children:
@@ -191,7 +165,7 @@ def scanned() -> Iterator[Answer]:
             def answer(word: str) -> dict[str, float]:
                 if word == "alone":
                     return {"scans_a_second": harness.loaded(server.port, hot, seconds=_people.EVERY_SECONDS)}
-                with _people.at_work(server.port, everybody) as told:
+                with _people.at_work(server.port, everybody, every=THINK_SECONDS) as told:
                     rate = harness.loaded(server.port, hot, seconds=_people.EVERY_SECONDS)
                 assert told.wrong == [], told.wrong
                 return {"scans_a_second": rate, "page_seconds": told.median()}

@@ -47,7 +47,6 @@ ASKED = (
     Asked(4, "200 steps of 200 sites", "items", "many", "rows_a_second", True),
     Asked(6, "a day's looks at 400 listings that stay as they are", "looks", "round", "seconds_a_day", False),
     Asked(6, "one round of them", "looks", "round", "seconds", False, goal=None),
-    Asked(6, "a push that is asked for during a round", "looks", "round", "push_start_s", False),
     Asked(8, "scans alone", "scans", "alone", "scans_a_second", True, goal=None),
     Asked(8, "scans beside twenty people at work", "scans", "people", "scans_a_second", True),
 )

@@ -1,4 +1,4 @@
-"""How a place is called, with the word for its kind, as the reader's language puts them together."""
+"""Names of places with the word for their kind, put together as the reader's language does it."""
 
 from dataclasses import dataclass
 

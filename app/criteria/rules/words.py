@@ -1,4 +1,4 @@
-"""What the sentences of the answers share: texts of the pack, days, percentages, names in a row."""
+"""The common words of the answers' sentences: texts of the pack, days, percentages, names in a row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
