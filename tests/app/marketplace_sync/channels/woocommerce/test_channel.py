@@ -161,7 +161,7 @@ def test_the_form_asks_for_what_is_needed_in_vietnamese() -> None:
     assert list(fields) == ["base_url", "consumer_key", "consumer_secret", "weight_unit"], "nothing that does nothing"
     assert [name for name, field in fields.items() if field.required] == ["base_url", "consumer_key", "consumer_secret"]
     assert [name for name, field in fields.items() if field.kind == "secret"] == ["consumer_key", "consumer_secret"]
-    assert fields["base_url"].vi == "Địa chỉ gian hàng"
+    assert fields["base_url"].text("vi") == "Địa chỉ gian hàng"
     assert fields["weight_unit"].choices == ("kg", "g")
 
 
