@@ -1,4 +1,4 @@
-"""Takes the four pictures of README.md from a demo that runs: `python tests/browser/shoot.py http://127.0.0.1:8000`."""
+"""Takes the four pictures of README.md from a demo that runs: `PYTHONPATH=. python tests/browser/shoot.py http://127.0.0.1:8000`."""
 
 import os
 import sys
