@@ -12,19 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from importlib.util import find_spec
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from pydantic import SecretStr
 from sqlalchemy import text
 
-from app import local, supervisor
-from app import settings as settings_module
+from app import supervisor
 from app.actor import SYSTEM
-from app.db import Database
 from app.doors.farmer.schemas import MAX_ITEMS
-from app.migrations import run as migrations
 from app.settings import Settings, child_environment
 from bench import _harness as harness
 from bench import _people, items, looks
@@ -47,28 +41,6 @@ SEEN = (
 
 
 @contextlib.contextmanager
-def province() -> Iterator[tuple[Settings, Database]]:
-    own = settings_module.load()
-    with local.throw_away(pg_bin=own.pg_bin, valkey_bin=own.valkey_bin) as servers, TemporaryDirectory() as folder:
-        # The older one has one URL for everything.
-        migrations.upgrade(getattr(servers, "owner_url", servers.database_url))
-        settings = Settings(
-            var=local.prepare(Path(folder) / "var"),
-            database_url=servers.database_url,
-            redis_url=servers.redis_url,
-            secret_key=SecretStr("b" * 32),
-            clock_movable=True,
-            channel_sandbox=True,
-            log_level="ERROR",
-        )
-        database = Database(servers.database_url, clock_movable=True)
-        try:
-            yield settings, database
-        finally:
-            database.dispose()
-
-
-@contextlib.contextmanager
 def front(settings: Settings) -> Iterator[harness.Server]:
     """One web process, as this release starts one."""
     with harness.served(probe="/healthz", database_url=settings.database_url, var=settings.var, **FRONT) as server:
@@ -80,7 +52,7 @@ def front(settings: Settings) -> Iterator[harness.Server]:
 
 @contextlib.contextmanager
 def handed_in() -> Iterator[Answer]:
-    with province() as (settings, database):
+    with looks.province() as (settings, database):
         cooperative = items.fill(database)
         sites = {"one": [cooperative.sites[0][0]] * MAX_ITEMS, "many": [site for site, _ in cooperative.sites]}
         with front(settings) as server:
@@ -101,7 +73,7 @@ def handed_in() -> Iterator[Answer]:
 
 @contextlib.contextmanager
 def looked_at() -> Iterator[Answer]:
-    with province() as (settings, database), looks.shop() as base_url:
+    with looks.province() as (settings, database), looks.shop() as base_url:
         looks.fill(database, settings, base_url, LISTINGS, OF_AN_ACCOUNT)
         names = ("var", "database_url", "redis_url", "clock_movable", "channel_sandbox", "log_level")
         environment = child_environment(
@@ -152,7 +124,7 @@ def until(done: Callable[[], bool], what: str) -> None:
 def scanned() -> Iterator[Answer]:
     from demo.loader import load  # noqa: PLC0415 - the older release has it elsewhere, and only this question needs it
 
-    with province() as (settings, database):
+    with looks.province() as (settings, database):
         load(settings)
         everybody = _people.people(database)
         with database.transaction(SYSTEM) as session:

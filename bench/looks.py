@@ -62,7 +62,8 @@ class Told:
 def province() -> Iterator[tuple[Settings, Database]]:
     own = settings_module.load()
     with local.throw_away(pg_bin=own.pg_bin, valkey_bin=own.valkey_bin) as servers, TemporaryDirectory() as folder:
-        migrations.upgrade(servers.owner_url)
+        # The releases before the application had a login of its own have one URL for everything (`beside`).
+        migrations.upgrade(getattr(servers, "owner_url", servers.database_url))
         settings = Settings(
             var=local.prepare(Path(folder) / "var"),
             database_url=servers.database_url,
